@@ -1,0 +1,32 @@
+# make demo    a synthetic cohort, three models, a table and a plot   (DATA=hannover | nhanes: real people)
+# make test    the tests
+# make check   what CI runs: lint, types, tests and doctests
+
+PYTHON ?= python3
+DATA ?= synthetic
+BIN := .venv/bin
+
+.PHONY: demo test check lint types clean
+
+demo: .venv/installed
+	$(BIN)/python examples/plot_01_quickstart.py --data $(DATA)
+
+test: .venv/installed
+	$(BIN)/python -m pytest
+
+check: lint types test
+
+lint: .venv/installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: .venv/installed
+	$(BIN)/mypy
+
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt --editable ".[dev]"
+	touch $@
+
+clean:
+	rm -rf .venv report

@@ -1,0 +1,35 @@
+"""Osteoporosis screening from chest X-rays and clinical values, as scikit-learn estimators.
+
+Public names are loaded on first use (PEP 562), so that ``import skosteo`` stays as light as
+``import sklearn`` and torch is imported only by those who train or predict.
+"""
+
+from importlib import import_module
+from typing import Any
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "ClinicalOsteoClassifier": "clinical_classifier",
+    "ClinicalPreprocessor": "clinical",
+    "ImageOsteoClassifier": "image_classifier",
+    "ProbabilityFusionClassifier": "fusion",
+    "Radiograph": "dicom",
+    "RadiographReader": "images",
+    "read_radiograph": "dicom",
+}
+_MODULES = ("datasets", "evaluation", "exceptions")
+
+__all__ = ["__version__", *sorted(_HOME), *_MODULES]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    if name in _MODULES:
+        return import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

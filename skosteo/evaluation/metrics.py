@@ -1,0 +1,310 @@
+"""Area under the ROC curve and rates, each with a confidence interval; pure functions.
+
+Several films of one patient are not independent, so every interval here takes the patient of each
+row. One row per patient gives the usual interval, and a film counted twice adds nothing.
+"""
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import brentq
+from scipy.special import expit, logit
+from scipy.stats import norm, rankdata
+
+from skosteo.exceptions import InputError
+
+Interval = tuple[float, float, float]
+
+
+def auc_interval(
+    y_true: ArrayLike,
+    y_prob: ArrayLike,
+    level: float = 0.95,
+    *,
+    groups: ArrayLike | None = None,
+) -> Interval:
+    r"""Area under the ROC curve with its confidence interval.
+
+    .. math:: \operatorname{logit}(A) \pm z \, \frac{\sqrt{V}}{A (1 - A)}
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n,)
+        Labels of two classes; the greater one is positive.
+    y_prob : array-like of shape (n,) or (n, 2)
+        Probability of the positive class, or any score that rises with it; or both columns of
+        ``predict_proba``.
+    level : float, default=0.95
+        Confidence level.
+    groups : array-like of shape (n,), default=None
+        Patient of each row. None takes every row as a patient of its own.
+
+    Returns
+    -------
+    auc, low, high : float
+        The area and the ends of its interval.
+
+    Notes
+    -----
+    :math:`V` is DeLong's variance [1]_ from midranks [2]_, and Obuchowski's [3]_ when patients
+    repeat. The logit scale covers better than the plain one: for 10 positive and 50 negative rows
+    and a true area of .97 the plain interval holds it about 80 times in 100, this one 97 times.
+
+    Where :math:`V` is 0 (an area of 0 or 1, or one probability for all) or cannot be had (a class
+    of a single patient), the score interval of Newcombe (his method 5) [4]_ stands in: it needs
+    the area and the number of patients only and never has zero width.
+
+    References
+    ----------
+    .. [1] DeLong et al. 1988, doi:10.2307/2531595
+    .. [2] Sun and Xu 2014, doi:10.1109/LSP.2014.2337313
+    .. [3] Obuchowski 1997, doi:10.2307/2533958
+    .. [4] Newcombe 2006, doi:10.1002/sim.2324
+
+    Examples
+    --------
+    >>> from skosteo.evaluation import auc_interval
+    >>> auc, low, high = auc_interval([0, 0, 0, 1, 1, 1], [0.1, 0.4, 0.3, 0.35, 0.8, 0.7])
+    >>> print(f"{auc:.3f} [{low:.3f}, {high:.3f}]")
+    0.889 [0.261, 0.995]
+    """
+    if not 0 < level < 1:
+        raise InputError(f"level is {level!r}; it is a share between 0 and 1, such as 0.95.")
+    positive = as_positive(y_true)
+    score = as_score(y_prob, len(positive))
+    patient = as_patient(groups, len(positive))
+    auc, variance = auc_variance(positive, score, patient)
+    z = norm.ppf((1 + level) / 2)
+    if 0 < auc < 1 and variance > 1e-24:  # less is rounding
+        half = z * np.sqrt(variance) / (auc * (1 - auc))
+        return auc, float(expit(logit(auc) - half)), float(expit(logit(auc) + half))
+    m = _alike_rows(patient[positive])
+    n = _alike_rows(patient[~positive])
+    return auc, *_newcombe_interval(auc, m, n, z)
+
+
+def auc_variance(
+    positive: NDArray[np.bool_], score: NDArray[np.float64], patient: NDArray[np.intp]
+) -> tuple[float, float]:
+    """Area under the ROC curve and its variance, clustered by patient.
+
+    Parameters
+    ----------
+    positive : ndarray of shape (n,), bool
+        True where the row is positive; both classes occur.
+    score : ndarray of shape (n,)
+        The greater, the more likely positive; ties count one half.
+    patient : ndarray of shape (n,), int
+        Codes 0, 1, ... of the patients.
+
+    Returns
+    -------
+    auc : float
+        The area.
+    variance : float
+        NaN where a class has a single patient.
+    """
+    own = score[positive], score[~positive]
+    m, n = len(own[0]), len(own[1])
+    rank = rankdata(np.concatenate(own))  # midranks, over both classes together
+    beaten = (rank[:m] - rankdata(own[0])) / n  # share of negatives below each positive
+    beats = 1 - (rank[m:] - rankdata(own[1])) / m  # share of positives above each negative
+    auc = float(beaten.mean())
+    k = int(patient.max()) + 1
+    # Summed deviations per patient: what a patient's films share is not averaged away.
+    up = np.bincount(patient[positive], beaten - auc, minlength=k) / m
+    down = np.bincount(patient[~positive], beats - auc, minlength=k) / n
+    k_up, k_down = (len(np.unique(patient[side])) for side in (positive, ~positive))
+    if min(k_up, k_down) < 2:
+        return auc, float("nan")
+    variance = (
+        k_up / (k_up - 1) * (up @ up)
+        + k_down / (k_down - 1) * (down @ down)
+        + 2 * k / (k - 1) * (up @ down)
+    )
+    return auc, float(variance)
+
+
+def rate_interval(
+    count: int, total: int, *, effective: float | None = None, level: float = 0.95
+) -> Interval:
+    """Share ``count / total`` with Wilson's score interval.
+
+    Parameters
+    ----------
+    count, total : int
+        Rows that count, such as positive rows found, of all rows asked about.
+    effective : float, default=None
+        Number of independent rows that ``total`` rows are worth, from ``effective_rows``. None
+        takes every row as independent.
+    level : float, default=0.95
+        Confidence level.
+
+    Returns
+    -------
+    rate, low, high : float
+        NaN, 0 and 1 when there is no row.
+
+    References
+    ----------
+    Wilson 1927, doi:10.1080/01621459.1927.10502953
+
+    Examples
+    --------
+    >>> from skosteo.evaluation.metrics import rate_interval
+    >>> rate, low, high = rate_interval(8, 10)
+    >>> print(f"{rate:.3f} [{low:.3f}, {high:.3f}]")
+    0.800 [0.490, 0.943]
+    """
+    if total == 0:
+        return float("nan"), 0.0, 1.0
+    rate = count / total
+    n = total if effective is None else effective
+    z = norm.ppf((1 + level) / 2)
+    centre = (rate + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z / (1 + z**2 / n) * np.sqrt(rate * (1 - rate) / n + z**2 / (4 * n**2))
+    # Rounding may leave the end at a share of 0 or 1 a hair inside it.
+    low = 0.0 if count == 0 else float(centre - half)
+    high = 1.0 if count == total else float(centre + half)
+    return rate, low, high
+
+
+def effective_rows(hit: NDArray[np.bool_], patient: NDArray[np.intp]) -> float:
+    r"""Count the independent rows that rows of repeated patients are worth for a rate.
+
+    The number of rows is divided by the design effect: the variance of the share as a ratio of
+    sums over patients, relative to that of independent rows [1]_. With :math:`x_i` hits in the
+    :math:`n_i` rows of patient :math:`i` and the share :math:`p`,
+
+    .. math:: n_e = \frac{n^2 \, p (1 - p)}{\sum_i (x_i - n_i p)^2}
+
+    Parameters
+    ----------
+    hit : ndarray of shape (n,), bool
+        The rows that count, such as true for each positive row found.
+    patient : ndarray of shape (n,), int
+        Codes of the patients.
+
+    Returns
+    -------
+    float
+        n where every row is a patient of its own, and unchanged where every row is doubled.
+
+    Notes
+    -----
+    The factor k / (k - 1) for k patients is left out, as Wilson leaves out n / (n - 1), so that
+    one row per patient gives Wilson's interval exactly. Where the data say nothing about how
+    alike a patient's films are (no hit, or only hits), they are taken as fully alike.
+
+    References
+    ----------
+    .. [1] Rao and Scott 1992, doi:10.2307/2532311
+    """
+    n = len(hit)
+    rate = hit.mean() if n else 0.0
+    residual = np.bincount(patient, hit - rate)
+    spread = float(residual @ residual)
+    if spread > 1e-24:  # less is rounding
+        return float(n**2 * rate * (1 - rate) / spread)
+    return _alike_rows(patient)
+
+
+def _newcombe_interval(auc: float, m: float, n: float, z: float) -> tuple[float, float]:
+    """Areas that an observed one is within z standard errors of, under Hanley-McNeil's variance."""
+
+    def excess(area: float) -> float:
+        shape = (1 - area) / (2 - area) + area / (1 + area)
+        variance = area * (1 - area) * (1 + ((m + n) / 2 - 1) * shape) / (m * n)
+        return float((area - auc) ** 2 - z**2 * variance)
+
+    # At an observed area of 0 or 1 the end itself is a root; the other root is the one wanted.
+    edge = 1e-12
+    low = 0.0 if auc <= edge else brentq(excess, 0, min(auc, 1 - edge))
+    high = 1.0 if auc >= 1 - edge else brentq(excess, max(auc, edge), 1)
+    return float(low), float(high)
+
+
+def _alike_rows(patient: NDArray[np.intp]) -> float:
+    """Count the rows that tell something when the rows of a patient are fully alike (Kish)."""
+    size = np.bincount(patient)
+    return float(size.sum() ** 2 / (size @ size)) if size.any() else 0.0
+
+
+def as_positive(y_true: ArrayLike) -> NDArray[np.bool_]:
+    """Mark each row of the greater of two labels; InputError for anything not binary."""
+    label = np.asarray(y_true)
+    if label.ndim == 2 and label.shape[1] == 1:
+        label = label[:, 0]
+    if label.ndim != 1 or len(label) == 0:
+        raise InputError(
+            f"y_true has shape {label.shape}; it is one label per row, shape (n,) with n > 0."
+        )
+    missing = pd.isna(label)
+    if missing.any():
+        raise InputError(
+            f"y_true has no label in {missing.sum()} of {len(label)} rows, the first in row "
+            f"{missing.argmax()}. Leave out rows whose outcome is not known."
+        )
+    try:
+        classes = np.unique(label)
+    except TypeError:
+        raise InputError("y_true mixes numbers and strings; use one kind of label.") from None
+    if len(classes) == 1:
+        raise InputError(
+            f"y_true has one class in all {len(label)} rows; AUC, sensitivity and specificity need "
+            "both. Was a fold drawn without stratification?"
+        )
+    if len(classes) > 2:
+        raise InputError(
+            f"y_true has {len(classes)} distinct values in {len(label)} rows; it takes two. If it "
+            "holds T-scores, give y_true=(t_score <= -2.5); for a class against the rest, "
+            "y_true=(label == name)."
+        )
+    return label == classes[1]
+
+
+def as_score(y_prob: ArrayLike, n: int) -> NDArray[np.float64]:
+    """Take one finite score per row; of the two columns of ``predict_proba`` the second."""
+    try:
+        score = np.asarray(y_prob, dtype=float)
+    except (TypeError, ValueError):
+        raise InputError(
+            "y_prob is not numeric; it is the probability of the positive class, as from "
+            "predict_proba(X)[:, 1], not the predicted label."
+        ) from None
+    if score.ndim == 2 and score.shape[1] == 1:
+        score = score[:, 0]
+    if len(score.shape) not in (1, 2) or len(score) != n or score.shape[1:] not in ((), (2,)):
+        raise InputError(
+            f"y_prob has shape {score.shape} for {n} labels; it is ({n},), or ({n}, 2) as "
+            "predict_proba gives it, or a mapping of model name to such an array."
+        )
+    bad = ~np.isfinite(score).reshape(n, -1).all(axis=1)
+    if bad.any():
+        raise InputError(
+            f"y_prob is not finite in {bad.sum()} of {n} rows, the first in row {bad.argmax()}."
+        )
+    if score.ndim == 2:
+        if not np.allclose(score.sum(axis=1), 1, atol=1e-3):
+            raise InputError(
+                "The two columns of y_prob do not sum to 1, so they are not predict_proba's. For "
+                "two models, give a mapping of model name to probabilities."
+            )
+        score = score[:, 1]
+    return score
+
+
+def as_patient(groups: ArrayLike | None, n: int) -> NDArray[np.intp]:
+    """Codes 0, 1, ... of the patients; every row its own where ``groups`` is None."""
+    if groups is None:
+        return np.arange(n)
+    ids = np.asarray(groups, dtype=object)
+    if ids.shape != (n,):
+        raise InputError(f"groups has shape {ids.shape} for {n} labels; it is one patient per row.")
+    codes = pd.factorize(ids)[0]
+    if (codes < 0).any():
+        raise InputError(
+            f"groups names no patient in {(codes < 0).sum()} of {n} rows, the first in row "
+            f"{(codes < 0).argmax()}. Give each unknown patient an identifier of its own."
+        )
+    return codes

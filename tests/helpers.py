@@ -1,0 +1,54 @@
+"""Small estimators and tables that several tests share."""
+
+import numpy as np
+import pandas as pd
+
+from skosteo import ClinicalOsteoClassifier, ImageOsteoClassifier, ProbabilityFusionClassifier
+
+
+def small_image(**changes):
+    params = {
+        "backbone": "cnn",
+        "pretrained": False,
+        "image_size": 24,
+        "hidden_layer_sizes": (16,),
+        "augmentation": None,
+        "lr": 1e-3,
+        "batch_size": 8,
+        "max_epochs": 3,
+        "random_state": 0,
+    }
+    return ImageOsteoClassifier(**params | changes)
+
+
+def small_clinical(**changes):
+    params = {"batch_size": 8, "max_epochs": 5, "lr": 1e-2, "random_state": 0}
+    return ClinicalOsteoClassifier(**params | changes)
+
+
+def small_fusion(**changes):
+    params = {
+        "image": small_image(),
+        "clinical": small_clinical(),
+        "final_estimator": small_clinical(hidden_layer_sizes=(32,)),
+        "cv": 2,
+        "random_state": 0,
+    }
+    return ProbabilityFusionClassifier(**params | changes)
+
+
+def write_films(folder, n=48, seed=0):
+    """PNG files, brighter in the upper half where y is 1, and a table that refers to them."""
+    from PIL import Image
+
+    rng = np.random.default_rng(seed)
+    y = np.resize([0, 1], n)
+    films = rng.integers(0, 120, (n, 30, 24)).astype(np.uint8)
+    films[y == 1, :15] += 90
+    paths = [str(folder / f"film_{i}.png") for i in range(n)]
+    for path, film in zip(paths, films, strict=True):
+        Image.fromarray(film).save(path)
+    table = pd.DataFrame(
+        {"age": rng.normal(65 + 6 * y, 8), "bmi": rng.normal(25 - y, 3), "image": paths}
+    )
+    return table, y, np.arange(n) // 2

@@ -1,0 +1,78 @@
+"""No patient on both sides of a split, ever."""
+
+import numpy as np
+import pytest
+
+from skosteo.exceptions import InputError
+from skosteo.splits import check_groups, fold_splitter, validation_split
+
+
+def random_cohort(seed):
+    rng = np.random.default_rng(seed)
+    n_patients = rng.integers(12, 60)
+    groups = np.repeat(np.arange(n_patients), rng.integers(1, 6, n_patients))
+    disease = np.resize([0, 1], n_patients)
+    rng.shuffle(disease)
+    order = rng.permutation(len(groups))
+    return disease[groups][order], groups[order]
+
+
+def test_no_patient_is_on_both_sides_in_1000_random_cohorts():
+    for seed in range(1000):
+        y, groups = random_cohort(seed)
+        train, valid = validation_split(y, groups, 0.2, seed)
+        assert not set(groups[train]) & set(groups[valid])
+        assert sorted([*train, *valid]) == list(range(len(y)))
+
+
+def test_validation_split_is_stratified_shuffled_and_seeded():
+    y = np.repeat([0, 1], [400, 100])
+    train, valid = validation_split(y, None, 0.2, seed=0)
+    assert (len(valid), y[valid].sum()) == (100, 20)
+    assert not np.array_equal(valid, validation_split(y, None, 0.2, seed=1)[1])
+    assert np.array_equal(valid, validation_split(y, None, 0.2, seed=0)[1])
+    # a shuffle leaves no long run of neighbours
+    assert np.diff(valid).max() < 100 < np.ptp(valid)
+
+
+def test_grouped_share_follows_the_fraction():
+    y, groups = np.resize([0, 1], 1000), np.arange(1000) // 2
+    for fraction in (0.1, 0.2, 0.25, 0.5):
+        _, valid = validation_split(y, groups, fraction, seed=0)
+        assert len(valid) / 1000 == pytest.approx(fraction, abs=0.02)
+
+
+@pytest.mark.parametrize("groups", [None, np.zeros(40, dtype=int)])
+def test_a_side_without_a_class_is_an_error_with_a_remedy(groups):
+    y = np.array([1] + [0] * 39)
+    with pytest.raises(InputError, match=r"\[39, 1\].*early_stopping=False"):
+        validation_split(y, groups, 0.2, seed=0)
+
+
+@pytest.mark.parametrize("fraction", [0, -0.1, 0.6, 1])
+def test_fraction_out_of_range(fraction):
+    with pytest.raises(InputError, match="validation_fraction"):
+        validation_split(np.resize([0, 1], 40), None, fraction, seed=0)
+
+
+def test_patient_ids_of_the_wrong_length():
+    with pytest.raises(InputError, match=r"\(3,\).*4 rows"):
+        check_groups(["a", "b", "c"], 4)
+
+
+@pytest.mark.parametrize("gap", [None, np.nan])
+def test_a_missing_patient_id_is_named_by_its_row(gap):
+    with pytest.raises(InputError, match="row 2"):
+        check_groups(np.array(["a", "b", gap, "c"], dtype=object), 4)
+
+
+def test_codes_are_equal_exactly_where_ids_are():
+    codes = check_groups(["p9", "p1", "p9"], 3)
+    assert codes[0] == codes[2] != codes[1]
+
+
+def test_folds_are_grouped_when_patients_are_known():
+    y, groups = random_cohort(7)
+    for train, test in fold_splitter(3, groups, 0).split(y, y, groups):
+        assert not set(groups[train]) & set(groups[test])
+    assert fold_splitter(4, None, 0).get_n_splits() == 4
