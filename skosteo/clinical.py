@@ -41,7 +41,9 @@ _TEXT_COMPONENTS = 8
 
 
 class ClinicalPreprocessor(TransformerMixin, BaseEstimator):
-    """Fill gaps, encode categories and turn report text into numbers, learning from the rows of `fit` only.
+    """Fill gaps, encode categories and turn report text into numbers.
+
+    All that is learnt, is learnt from the rows of `fit`:
 
     * Numbers: gaps filled by mean or median.
     * Categories (text with at most 20 different values): one column each, 0 or 1. A value that
@@ -164,9 +166,11 @@ class ClinicalPreprocessor(TransformerMixin, BaseEstimator):
         return X
 
     def _kinds(self, table: pd.DataFrame) -> tuple[list[str], list[str], list[str]]:
-        texts = [c for c in table if c in self.text_columns]
-        numbers = [c for c in table.select_dtypes(["number", "bool"]) if c not in texts]
-        categories = [c for c in table if c not in numbers and c not in texts]
+        columns = [str(c) for c in table.columns]
+        texts = [c for c in columns if c in self.text_columns]
+        numeric = table.select_dtypes(["number", "bool"]).columns
+        numbers = [c for c in columns if c in numeric and c not in texts]
+        categories = [c for c in columns if c not in numbers and c not in texts]
         for column in categories:
             n_values = table[column].nunique()
             if n_values > _MAX_CATEGORIES:

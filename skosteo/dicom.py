@@ -212,6 +212,11 @@ def _read_dicom(stream: BinaryIO) -> NDArray[np.float32]:
 
 def _check_one_grey_frame(ds: Dataset) -> None:
     """Refuse what is not one grey frame of 8 or 16 bits, which is all that CR and DX may hold."""
+    if "PixelData" not in ds:
+        raise DicomError(
+            "the DICOM file holds no pixel data: it is a report or a plan, or is cut off; give the "
+            "image itself"
+        )
     frames = int(ds.get("NumberOfFrames") or 1)
     if frames != 1:
         raise DicomError(f"the DICOM file holds {frames} frames; give a film of one frame")
@@ -223,8 +228,6 @@ def _check_one_grey_frame(ds: Dataset) -> None:
             f"the DICOM image is {came} with {samples} samples per pixel; allowed is MONOCHROME1 "
             "or MONOCHROME2 with one: give the original grey film"
         )
-    if "PixelData" not in ds:
-        raise DicomError("the DICOM file holds no pixel data; give the image, not its report")
     allocated, stored = int(ds.BitsAllocated), int(ds.BitsStored)
     if allocated not in (8, 16) or not 1 < stored <= allocated:
         raise DicomError(
@@ -238,9 +241,8 @@ def _check_one_grey_frame(ds: Dataset) -> None:
 def _stored_words(ds: Dataset) -> NDArray[np.unsignedinteger[Any]]:
     """Pixel words as they lie in the file, unused bits included; shape (rows, columns)."""
     syntax = ds.file_meta.TransferSyntaxUID
-    if syntax.is_encapsulated:
-        _check_decoder(syntax)
-    else:
+    _check_decoder(syntax)
+    if not syntax.is_encapsulated:
         rows, columns = int(ds.Rows), int(ds.Columns)
         expected = rows * columns * int(ds.BitsAllocated) // 8
         found = len(ds.PixelData)
@@ -258,7 +260,7 @@ def _check_decoder(syntax: Any) -> None:
         ready = get_decoder(syntax).is_available
     except NotImplementedError:
         raise DicomError(
-            "the transfer syntax is none that holds a still image; export the film uncompressed"
+            "the transfer syntax is unknown or not for still images; export the film uncompressed"
         ) from None
     if not ready:
         raise DicomError(

@@ -46,9 +46,9 @@ class RadiographReader(TransformerMixin, BaseEstimator):
     Attributes
     ----------
     n_features_in_ : int
-        1, when `fit` was given a table.
-    feature_names_in_ : ndarray of shape (1,)
-        The name of the column, when `fit` was given a table with names.
+        Number of columns; only when `fit` was given a table.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns; only when `fit` was given a table.
 
     Notes
     -----

@@ -47,7 +47,7 @@ def check_groups(groups: ArrayLike | None, n_rows: int) -> NDArray | None:
     if missing.any():
         raise InputError(
             f"groups misses the patient id of {missing.sum()} of {n_rows} rows, "
-            f"row {np.flatnonzero(missing)[0]} the first. "
+            f"the first is row {np.flatnonzero(missing)[0] + 1}. "
             "A row without a patient cannot be kept apart from the others: fill or drop it."
         )
     return np.unique(ids, return_inverse=True)[1]

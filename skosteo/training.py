@@ -6,6 +6,7 @@ One call of `train` gives a net that has learnt, or an error: a net that saw no 
 
 import math
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,7 +82,8 @@ class _Watch(Callback):
         self.patience, self.progress = patience, progress
 
     def on_train_begin(self, net: NeuralNet, **_: Any) -> None:
-        self.best_loss, self.best_epoch, self.best_weights = math.inf, 0, {}
+        self.best_loss, self.best_epoch = math.inf, 0
+        self.best_weights: dict[str, Tensor] = {}
         frozen = {k for k, p in net.module_.named_parameters() if not p.requires_grad}
         self.kept = [k for k in net.module_.state_dict() if k not in frozen]
 
@@ -200,10 +202,8 @@ def train(
             valid = None if valid is None else _with_features(net, valid)
         # not net.fit: that swallows Ctrl-C and hands back a net that is half trained
         net.notify("on_train_begin", X=rows)
-        try:
+        with suppress(_Stop):
             net.fit_loop((rows, valid))
-        except _Stop:
-            pass
         net.notify("on_train_end", X=rows)
     history = _history(net)
     net.trim_for_prediction()

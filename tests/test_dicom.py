@@ -14,6 +14,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import encapsulate
 from pydicom.pixels import apply_modality_lut, apply_voi_lut
 from pydicom.uid import (
+    MPEG2MPML,
     DeflatedExplicitVRLittleEndian,
     DigitalXRayImageStorageForPresentation,
     ExplicitVRBigEndian,
@@ -74,9 +75,9 @@ def gradient(rows=16, columns=20, top=4095):
     return np.linspace(0, top, rows * columns).round().astype(int).reshape(rows, columns)
 
 
-def lut(first, entries, bits):
+def lut(first, entries, bits, stated=None):
     item = Dataset()
-    item.LUTDescriptor = [len(entries) % 65536, first, bits]
+    item.LUTDescriptor = [(stated or len(entries)) % 65536, first, bits]
     item["LUTDescriptor"].VR = "SS" if first < 0 else "US"
     item.LUTData = np.asarray(entries, "<u2").tobytes()
     item["LUTData"].VR = "OW"
@@ -174,13 +175,15 @@ def test_repr_and_pickle():
 
 @pytest.mark.parametrize(
     ("photometric", "bits", "signed", "window", "rescale", "syntax"),
-    itertools.product(
-        ["MONOCHROME1", "MONOCHROME2"],
-        [8, 10, 12, 16],
-        [False, True],
-        [None, "LINEAR", "LINEAR_EXACT"],
-        [None, (0.5, -100.0), (2.0, 7.0)],
-        [ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian],
+    list(
+        itertools.product(
+            ["MONOCHROME1", "MONOCHROME2"],
+            [8, 10, 12, 16],
+            [False, True],
+            [None, "LINEAR", "LINEAR_EXACT"],
+            [None, (0.5, -100.0), (2.0, 7.0)],
+            [ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian],
+        )
     ),
 )
 def test_the_same_film_however_stored(photometric, bits, signed, window, rescale, syntax, tmp_path):
@@ -209,7 +212,7 @@ def test_the_same_film_however_stored(photometric, bits, signed, window, rescale
 @pytest.mark.parametrize("syntax", [RLELossless, JPEG2000Lossless, DeflatedExplicitVRLittleEndian])
 @pytest.mark.parametrize("bits", [8, 12])
 def test_the_same_film_however_compressed(syntax, bits, tmp_path):
-    stored = np.rint(film(40, 30) * (2**bits - 1)).astype(int)
+    stored = np.rint(film(100, 80) * (2**bits - 1)).astype(int)
     ds = dataset(stored, bits)
     plain = read_radiograph(save(ds, tmp_path / "plain.dcm")).pixels
     if syntax.is_encapsulated:
@@ -379,7 +382,8 @@ def test_jpeg(tmp_path):
 def test_grey_in_other_modes(mode, tmp_path):
     levels = np.where(film() > 0.5, 255, 0).astype("u1")
     Image.fromarray(levels).convert(mode).save(tmp_path / "film", "PNG")
-    assert Image.open(tmp_path / "film").mode == mode
+    with Image.open(tmp_path / "film") as image:
+        assert image.mode == mode
     np.testing.assert_allclose(read_radiograph(tmp_path / "film").pixels, levels / 255, atol=1e-6)
 
 
@@ -451,9 +455,10 @@ def two_frames():
 
 
 def j2k_cut():
-    ds = dataset(gradient(64, 64))
+    noise = np.random.default_rng(0).integers(0, 4096, (64, 64))
+    ds = dataset(noise)
     ds.compress(JPEG2000Lossless)
-    return bytes_of(ds, JPEG2000Lossless)[:-400]
+    return bytes_of(ds, JPEG2000Lossless)[:-3000]
 
 
 def encapsulated_rubbish():
@@ -464,21 +469,34 @@ def encapsulated_rubbish():
     return bytes_of(ds, JPEG2000Lossless)
 
 
+def mpeg():
+    ds = dataset(gradient())
+    ds.compress(RLELossless)
+    return bytes_of(ds, MPEG2MPML)
+
+
 def unknown_syntax():
     return bytes_of(dataset(gradient())).replace(b"1.2.840.10008.1.2.1\0", b"1.2.840.99999.9.9.9\0")
 
 
 GREY = (film() * 255).astype("u1")
-COLOUR = np.stack([GREY, GREY, GREY.T.reshape(GREY.shape)], axis=-1)
+
+
+def coloured(channel):
+    levels = np.stack([GREY] * 3, axis=-1)
+    levels[3, 4, channel] ^= 1
+    return lambda: png(levels)
+
+
 REFUSED = {
     "empty": (lambda: b"", "neither DICOM"),
     "text": (lambda: f"name,{CANARY}\n".encode() * 99, "neither DICOM"),
-    "preamble only": (lambda: bytes(128) + b"DICM", "decoded|holds"),
-    "cut in the header": (lambda: bytes_of(dataset(gradient()))[:400], "decoded|holds"),
-    "cut in the pixels": (lambda: bytes_of(dataset(gradient()))[:-100], "bytes|decoded"),
-    "cut JPEG 2000": (j2k_cut, "decoded"),
+    "preamble only": (lambda: bytes(128) + b"DICM", "no pixel data"),
+    "cut in the header": (lambda: bytes_of(dataset(gradient()))[:400], "no pixel data"),
+    "cut in the pixels": (lambda: bytes_of(dataset(gradient()))[:-100], "540 bytes.*need 640"),
+    "cut JPEG 2000": (j2k_cut, "no pixel data.*cut off"),
     "rubbish in JPEG 2000": (encapsulated_rubbish, "decoded"),
-    "unknown transfer syntax": (unknown_syntax, "decoded|transfer syntax"),
+    "unknown transfer syntax": (unknown_syntax, "transfer syntax is unknown"),
     "too many bytes": (changed(PixelData=bytes(700)), "700 bytes.*need 640"),
     "two frames": (two_frames, "2 frames"),
     "frames of rubbish": (
@@ -487,9 +505,12 @@ REFUSED = {
         ),
         "decoded",
     ),
-    "MPEG": (lambda: bytes_of(dataset(gradient())).replace(b".1.2.1\0", b".1.2.6\0"), "."),
+    "MPEG": (mpeg, "not for still images"),
     "rgb": (changed(SamplesPerPixel=3, PhotometricInterpretation="RGB"), "RGB with 3 samples"),
-    "identity as kind": (changed(PhotometricInterpretation=CANARY.upper()), "another kind"),
+    "identity as kind": (
+        lambda: bytes_of(dataset(gradient())).replace(b"MONOCHROME2 ", b"CANARY_PATIE"),
+        "another kind",
+    ),
     "palette": (changed(PhotometricInterpretation="PALETTE COLOR"), "PALETTE COLOR"),
     "no pixels": (lambda: without("PixelData"), "no pixel data"),
     "no rows": (lambda: without("Rows"), "decoded"),
@@ -500,20 +521,18 @@ REFUSED = {
     "blank in its window": (changed(WindowCenter=60000, WindowWidth=10), "blank"),
     "window too narrow": (changed(WindowCenter=5, WindowWidth=0.5), "0.5 is too small"),
     "window function": (
-        changed(WindowCenter=5, WindowWidth=9, VOILUTFunction=CANARY.upper()),
+        lambda: bytes_of(
+            dataset(gradient(), WindowCenter=5, WindowWidth=9, VOILUTFunction="SIGMOID")
+        ).replace(b"SIGMOID ", b"CANARY_P"),
         "VOILUTFunction",
     ),
     "slope not finite": (changed(RescaleSlope=1e300, RescaleIntercept=0), "finite"),
     "short LUT": (
-        changed(
-            VOILUTSequence=[
-                _ for _ in lut(0, np.arange(100), 12) if _.LUTDescriptor.__setitem__(0, 200) is None
-            ]
-        ),
+        changed(VOILUTSequence=lut(0, np.arange(100), 12, stated=200)),
         "200 entries of 12 bits and holds 100",
     ),
     "LUT beyond its bits": (changed(VOILUTSequence=lut(0, np.arange(4096), 8)), "8 bits"),
-    "colour PNG": (lambda: png(COLOUR), "colour"),
+    **{f"colour in channel {c}": (coloured(c), "colour") for c in range(3)},
     "two pages": (
         lambda: png(GREY, "TIFF", save_all=True, append_images=[Image.fromarray(GREY.T)]),
         "2 pictures",
@@ -540,7 +559,7 @@ def test_refused_without_identity(case, tmp_path, caplog):
     path.write_bytes(make())
     with caplog.at_level(logging.DEBUG), pytest.raises(DicomError, match=reason) as caught:
         read_radiograph(path)
-    assert_silent_about(caught.value, "Secret_Name", CANARY, CANARY.upper(), CANARY.split("^")[0])
+    assert_silent_about(caught.value, "Secret_Name", "Canary", "CANARY")
     assert caplog.text == ""
 
 
@@ -551,8 +570,9 @@ def test_every_refused_kind_of_pydicom_file():
 
 
 def test_missing_file(tmp_path):
+    path = tmp_path / "Secret_Name.dcm"
     with pytest.raises(FileNotFoundError, match="does not exist") as caught:
-        read_radiograph(tmp_path / "Secret_Name.dcm")
+        read_radiograph(path)
     assert isinstance(caught.value, MissingFileError)
     assert_silent_about(caught.value, "Secret_Name")
 
@@ -569,7 +589,7 @@ def test_missing_decoder_is_named(monkeypatch):
         is_available = False
 
     monkeypatch.setattr(dicom, "get_decoder", lambda syntax: Absent)
-    with pytest.raises(DicomError, match="JPEG 2000.*pip install python-gdcm"):
+    with pytest.raises(DicomError, match=r"JPEG 2000.*pip install python-gdcm"):
         read_radiograph(get_testdata_file("JPEG2000.dcm", download=False))
 
 
@@ -580,12 +600,13 @@ def test_bomb_is_refused(monkeypatch, tmp_path):
         read_radiograph(tmp_path / "film")
 
 
-def test_global_state_is_left_alone(tmp_path):
+def test_global_state_is_left_alone(tmp_path, monkeypatch):
     """A film with a broken value of another element is read, in silence."""
-    ds = dataset(gradient())
-    data = bytes_of(ds).replace(b"1.2.3\0", b"1.x.3\0")
+    data = bytes_of(dataset(gradient())).replace(b"1.2.3\0", b"1.x.3\0")
     (tmp_path / "film").write_bytes(data)
     logger = logging.getLogger("pydicom")
-    before = logger.level, list(warnings.filters)
+    monkeypatch.setattr(logger, "level", logging.INFO)
+    filters = list(warnings.filters)
     assert read_radiograph(str(tmp_path / "film")).pixels.shape == (16, 20)
-    assert (logger.level, list(warnings.filters)) == before
+    assert logger.level == logging.INFO
+    assert list(warnings.filters) == filters

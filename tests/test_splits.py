@@ -27,7 +27,7 @@ def test_no_patient_is_on_both_sides_in_1000_random_cohorts():
 
 def test_validation_split_is_stratified_shuffled_and_seeded():
     y = np.repeat([0, 1], [400, 100])
-    train, valid = validation_split(y, None, 0.2, seed=0)
+    _, valid = validation_split(y, None, 0.2, seed=0)
     assert (len(valid), y[valid].sum()) == (100, 20)
     assert not np.array_equal(valid, validation_split(y, None, 0.2, seed=1)[1])
     assert np.array_equal(valid, validation_split(y, None, 0.2, seed=0)[1])
@@ -62,7 +62,7 @@ def test_patient_ids_of_the_wrong_length():
 
 @pytest.mark.parametrize("gap", [None, np.nan])
 def test_a_missing_patient_id_is_named_by_its_row(gap):
-    with pytest.raises(InputError, match="row 2"):
+    with pytest.raises(InputError, match="row 3"):
         check_groups(np.array(["a", "b", gap, "c"], dtype=object), 4)
 
 

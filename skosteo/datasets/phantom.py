@@ -12,6 +12,7 @@ from numpy.random import Generator, RandomState
 from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
 from scipy.ndimage import gaussian_filter
+from scipy.special import expit
 from sklearn.utils import check_random_state
 
 Image = NDArray[np.float32]
@@ -20,7 +21,7 @@ Box = tuple[float, float, float, float]  # left, right, top, bottom in cm
 SHAPE = (512, 432)
 PIXEL_CM = 0.081
 
-# Attenuation per cm at a chest film's 120 kV; air and bone count over the soft tissue in their place.
+# Attenuation per cm at the 120 kV of a chest film; air and bone over the soft tissue they replace.
 MU_SOFT, MU_AIR, MU_BONE, MU_CORTEX = 0.17, -0.125, 0.17, 0.36
 WALL_CM = 0.11  # cortex of an average rib
 TEXTURE = 0.22  # relative standard deviation of the trabecular pattern
@@ -47,6 +48,43 @@ def draw_film(
     anatomy: int | None = None,
     random_state: int | RandomState | None = None,
 ) -> Image:
+    """Draw one postero-anterior chest film whose bone density is set by hand.
+
+    Parameters
+    ----------
+    cortical : float, default=0.0
+        Thickness of the cortex (edges of ribs, clavicles and humeri, end plates and pedicles of
+        the vertebrae), in standard deviations; larger is denser. Each of these three inputs
+        changes its own quantity alone, by a factor of ``exp(step * value)``.
+    trabecular : float, default=0.0
+        Contrast of the trabecular pattern within the bones, in standard deviations. The pattern
+        has mean zero, so that it does not change how bright a bone is on average.
+    attenuation : float, default=0.0
+        Mean attenuation of the bones over soft tissue, in standard deviations.
+    anatomy : int, default=None
+        Seed of the patient's anatomy: body and heart size, inflation, number and slope of the ribs,
+        curvature of the spine, vessels, trabecular pattern. Equal for films of one patient; None
+        draws another patient each time.
+    random_state : int, RandomState or None, default=None
+        Source of pose, exposure, blur and noise.
+
+    Returns
+    -------
+    ndarray of float32, shape (512, 432)
+        Brightness from 0 to 1, bone bright; the patient's left is on the right. A pixel is
+        .81 mm wide.
+
+    Notes
+    -----
+    A picture to learn from, not a model of the X-ray tube: one energy, no scatter, no breasts, and
+    effects of density that are larger than in clinical films.
+
+    Examples
+    --------
+    >>> film = draw_film(cortical=-1.0, random_state=0)
+    >>> film.shape, float(film.min()), float(film.max())
+    ((512, 432), 0.0, 1.0)
+    """
     seed = int(check_random_state(random_state).randint(2**31 - 1))
     take = np.random.default_rng([seed, 1])
     chest = _Chest(seed if anatomy is None else anatomy)
@@ -64,9 +102,9 @@ def draw_film(
 
 def _lay_marker(tau: Image, rng: Generator) -> None:
     """Lay a lead letter L beside the left shoulder, in place."""
-    top, left = rng.integers(12, 40, 2) + (0, SHAPE[1] - 60)
-    tau[top : top + 24, left : left + 5] += 9
-    tau[top + 20 : top + 24, left : left + 15] += 9
+    top, left = rng.integers((12, SHAPE[1] - 48), (40, SHAPE[1] - 20))
+    tau[top : top + 24, left : left + 5] = 9
+    tau[top + 20 : top + 24, left : left + 15] = 9
 
 
 def _expose(tau: Image, rng: Generator) -> Image:
@@ -76,7 +114,7 @@ def _expose(tau: Image, rng: Generator) -> Image:
     grain = rng.standard_normal(SHAPE, dtype=np.float32)
     tau += np.exp(0.5 * tau) * grain * float(photons**-0.5)
     centre, gain = rng.normal(2.5, 0.08), 1.3 * np.exp(rng.normal(0, 0.05))
-    film = 1 / (1 + np.exp(float(gain) * (float(centre) - tau)))
+    film = expit(float(gain) * (tau - float(centre)))
     # From the blackest pixel to the lead: a file without a window is shown over this range.
     film -= film.min()
     return film / film.max()
@@ -129,6 +167,11 @@ class _Film:
         return flat.reshape(SHAPE).astype(np.float32)
 
 
+def _side(side: int, near: float, far: float) -> tuple[float, float]:
+    """Limits, left to right, of a part from near to far of the midline."""
+    return (near, far) if side > 0 else (-far, -near)
+
+
 def _root(value: Image) -> Image:
     return np.sqrt(np.maximum(value, 0))
 
@@ -139,7 +182,7 @@ def _edge(distance: Image, width: float) -> Image:
 
 
 def _line(distance: Image, width: float) -> Image:
-    """A thin sheet seen edge on: 1 at no distance, 0 from `width` cm on."""
+    """Draw a thin sheet seen edge on: 1 at no distance, 0 from `width` cm on."""
     return np.maximum(1 - np.abs(distance) / width, 0)
 
 
@@ -177,7 +220,7 @@ class _Chest:
 
     def cage(self, heights: Image) -> Image:
         """Half-width of the lungs."""
-        s = np.clip((5 - heights) / 22, 0, 1)
+        s = _edge(5 - heights, 22)
         return self.width * _root(1 - s * s) ** np.float32(0.8)
 
     def soft_tissue(self, film: _Film) -> Image:
@@ -265,10 +308,11 @@ class _Chest:
         return bone[0], bone[1]
 
     def rib(self, film: _Film, wall: float, bone: Image, rib: int) -> None:
-        """A ring tilted forwards and down: from the front, an ellipse."""
+        """Draw a ring tilted forwards and down: from the front, an ellipse."""
         top = float(self.plate(rib + 0.35))
         drop = 1.5 + 0.45 * min(rib, 8)
-        reach = max(float(self.cage(np.float32(top + drop + 1))) + 0.35, 4.6)
+        at = np.array(top + drop + 1, dtype=np.float32)
+        reach = max(float(self.cage(at)) + 0.35, 4.6)
         w = film.window((-reach - 1, reach + 1, top - 1, top + 2 * drop + 2))
         far = np.abs(film.x[w])
         u = far / reach
@@ -307,7 +351,7 @@ class _Chest:
         bone[:, *w] += np.stack(_tube((f - 0.3) * height + 0.15 * side, 0.35, wall)) * (0.8 * ends)
 
     def clavicle(self, film: _Film, wall: float, bone: Image, side: int, rise: float) -> None:
-        w = film.window((*sorted((side * 1.2, side * 15.5)), -19, -10))
+        w = film.window((*_side(side, 1.2, 15.5), -19, -10))
         t = (side * film.x[w] - 1.5) / 13
         line = -12.4 - rise * t - 0.35 * np.sin(6.3 * t)
         incline = (rise + 0.35 * 6.3 * np.cos(6.3 * t)) / 13
@@ -316,7 +360,7 @@ class _Chest:
         bone[:, *w] += np.stack(tube) * (_edge(t, 0.04) * _edge(1 - t, 0.04))
 
     def shoulder_blade(self, film: _Film, wall: float, bone: Image, side: int) -> None:
-        w = film.window((*sorted((side * 9, side * 18)), -15, 4))
+        w = film.window((*_side(side, 9, 18), -15, 4))
         far, v = side * film.x[w], film.y[w] - self.shoulder
         t = (v + 13) / 15
         medial = far - (11.0 + 1.9 * t * t)
@@ -331,7 +375,7 @@ class _Chest:
         bone[:, *w] += np.stack(_tube(ridge, 0.4, wall)) * (0.7 * _edge(far - 11, 1.0))
 
     def humerus(self, film: _Film, wall: float, bone: Image, side: int) -> None:
-        w = film.window((*sorted((side * 13.5, side * 22)), -17, 0))
+        w = film.window((*_side(side, 13.5, 22), -17, 0))
         far, v = side * film.x[w] - 17.0, film.y[w] + 12.2 - self.shoulder
         head = np.stack(_tube(np.hypot(far, v), 2.3, 1.3 * wall))
         shaft = np.stack(_tube(far - 0.5 - 0.12 * v, 1.3, 2 * wall)) * (v > 0)

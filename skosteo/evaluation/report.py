@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from skosteo.evaluation.metrics import (
+from ..exceptions import InputError
+from .metrics import (
     as_patient,
     as_positive,
     as_score,
@@ -15,7 +16,6 @@ from skosteo.evaluation.metrics import (
     effective_rows,
     rate_interval,
 )
-from skosteo.exceptions import InputError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -207,7 +207,7 @@ class Report:
         Axes
             The axes drawn on.
         """
-        from skosteo.evaluation.plots import plot_roc
+        from .plots import plot_roc
 
         return plot_roc(self, ax)
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from difflib import get_close_matches
 from importlib.util import find_spec
+from itertools import pairwise
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,7 @@ class PlainCNN(nn.Module):
                     nn.ReLU(),
                     nn.MaxPool2d(2, ceil_mode=True),
                 )
-                for n_in, n_out in zip(channels[:-1], channels[1:], strict=True)
+                for n_in, n_out in pairwise(channels)
             )
         )
 
@@ -50,6 +51,9 @@ class PlainCNN(nn.Module):
 
 class TimmBackbone(nn.Module):
     """The feature map of a timm network, its classifier and global pooling removed."""
+
+    model: Any
+    num_features: int
 
     def __init__(self, name: str, pretrained: bool | str | PathLike) -> None:
         super().__init__()
@@ -79,7 +83,7 @@ class TimmBackbone(nn.Module):
         return features
 
 
-def make_backbone(name: str, pretrained: bool | str | PathLike) -> nn.Module:
+def make_backbone(name: str, pretrained: bool | str | PathLike) -> PlainCNN | TimmBackbone:
     """Build a backbone that maps films (n, 3, h, w) to a feature map (n, num_features, h', w').
 
     Parameters
@@ -125,7 +129,7 @@ def input_statistics(name: str, pretrained: bool | str | PathLike) -> tuple[Any,
     return IMAGENET_MEAN, IMAGENET_STD
 
 
-def _load_timm(timm: Any, name: str, pretrained: bool | str | PathLike) -> nn.Module:
+def _load_timm(timm: Any, name: str, pretrained: bool | str | PathLike) -> Any:
     if pretrained is False:
         return timm.create_model(name, num_classes=0)
     if pretrained is True and name != OFFLINE_BACKBONE:
@@ -139,10 +143,7 @@ def _load_timm(timm: Any, name: str, pretrained: bool | str | PathLike) -> nn.Mo
                 "`pip install 'skosteo[pretrained]'`), or pretrained=False."
             ) from None
     model = timm.create_model(name, num_classes=0)
-    if pretrained is True:
-        weights = _offline_weights(timm)
-    else:
-        weights = _read_weights(pretrained)
+    weights = _offline_weights(timm) if pretrained is True else _read_weights(pretrained)
     classifier = model.default_cfg["classifier"]
     prefixes = (classifier,) if isinstance(classifier, str) else tuple(classifier)
     wanted = {k: v for k, v in weights.items() if not k.startswith(prefixes)}
@@ -150,7 +151,7 @@ def _load_timm(timm: Any, name: str, pretrained: bool | str | PathLike) -> nn.Mo
     return model
 
 
-def _offline_weights(timm: Any) -> dict[str, Tensor]:
+def _offline_weights(timm: Any) -> Mapping[str, Tensor]:
     if find_spec(_OFFLINE_PACKAGE) is None:
         raise WeightsError(
             f"The ImageNet weights of {OFFLINE_BACKBONE!r} come in a package that is not "

@@ -36,6 +36,11 @@ class ImageNet(nn.Module):
         Keep the backbone's weights and batch-norm statistics as they are.
     """
 
+    black: Tensor
+    span: Tensor
+    mean: Tensor
+    std: Tensor
+
     def __init__(
         self,
         *,
@@ -48,18 +53,18 @@ class ImageNet(nn.Module):
         freeze_backbone: bool,
     ) -> None:
         super().__init__()
-        self.backbone = make_backbone(backbone, pretrained)
-        self.augmentation = nn.Identity() if augmentation is None else Augmentation(augmentation)
-        self.head = Head(self.backbone.num_features, hidden_layer_sizes, dropout)
-        self.freeze_backbone = freeze_backbone
-        if freeze_backbone:
-            self.backbone.requires_grad_(False)
         low, high = pixel_range
         mean, std = input_statistics(backbone, pretrained)
         self.register_buffer("black", torch.tensor(float(low)))
         self.register_buffer("span", torch.tensor(float(high - low)))
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1))
         self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1))
+        self.backbone = make_backbone(backbone, pretrained)
+        self.augmentation = nn.Identity() if augmentation is None else Augmentation(augmentation)
+        self.head = Head(self.backbone.num_features, hidden_layer_sizes, dropout)
+        self.freeze_backbone = freeze_backbone
+        if freeze_backbone:
+            self.backbone.requires_grad_(False)
 
     def train(self, mode: bool = True) -> "ImageNet":
         """Training mode for all but a frozen backbone, whose batch norms must not move."""

@@ -1,0 +1,93 @@
+"""Find the files of a real data set on disk, check them, and download the missing ones."""
+
+import hashlib
+import os
+from collections.abc import Iterable, Mapping
+from importlib.resources import files as package_files
+from pathlib import Path
+
+import pooch
+
+from ..exceptions import DatasetError
+
+VARIABLE = "SKOSTEO_DATA"
+
+
+def find_home(data_home: str | os.PathLike[str] | None = None) -> Path:
+    """Find the folder that holds the data sets, each in a folder of its own.
+
+    Parameters
+    ----------
+    data_home : path, default=None
+        The folder; None takes the environment variable ``SKOSTEO_DATA``, and where that is not
+        set either, a cache folder of the user.
+
+    Returns
+    -------
+    Path
+        The folder, which need not exist.
+    """
+    return Path(data_home or os.environ.get(VARIABLE) or pooch.os_cache("skosteo")).expanduser()
+
+
+def read_checksums(name: str) -> dict[str, str]:
+    """Read a list of ``sha256sum`` shipped with the package as file name to checksum."""
+    text = (package_files(__package__) / name).read_text(encoding="utf-8")
+    return {file: digest for digest, file in (line.split(maxsplit=1) for line in text.splitlines())}
+
+
+def obtain(
+    folder: Path,
+    checksums: Mapping[str, str],
+    urls: Mapping[str, str],
+    *,
+    page: str,
+    rebuilt: Iterable[str] = (),
+) -> list[str]:
+    """Make sure that all files of a data set lie in a folder and are the published ones.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the files lie; it may be read-only when they are all there.
+    checksums : mapping of str to str
+        SHA-256 by name of the file, relative to ``folder``.
+    urls : mapping of str to str
+        Where to download a missing file.
+    page : str
+        Web page of the data set, for the message when that fails.
+    rebuilt : iterable of str, default=()
+        Files whose published form has another checksum than the one listed: they pass with any.
+
+    Returns
+    -------
+    list of str
+        The ``rebuilt`` files that have another checksum than the one listed.
+    """
+    lenient = set(rebuilt)
+    missing = [name for name in checksums if not (folder / name).is_file()]
+    for name in missing:
+        known = None if name in lenient else f"sha256:{checksums[name]}"
+        target = folder / name
+        try:
+            pooch.retrieve(urls[name], known, fname=target.name, path=target.parent)
+        except (OSError, ValueError) as error:
+            named = ", ".join(missing[:6]) + (", ..." if len(missing) > 6 else "")
+            raise DatasetError(
+                f"{len(missing)} of {len(checksums)} files were not in {folder} ({named}), and the "
+                f"download of {name} failed ({type(error).__name__}). Download them from {page} "
+                f"into that folder, or set the environment variable {VARIABLE} (or data_home) to "
+                f"the folder that holds {folder.name}/."
+            ) from error
+    unknown = []
+    for name, expected in checksums.items():
+        found = hashlib.sha256((folder / name).read_bytes()).hexdigest()
+        if found == expected:
+            continue
+        if name not in lenient:
+            raise DatasetError(
+                f"{name} in {folder} is not the published file: its SHA-256 is {found}, expected "
+                f"{expected}. Delete it and fetch again, or download it from {page}."
+            )
+        unknown.append(name)
+    return unknown

