@@ -23,7 +23,7 @@ from pydicom import Dataset, dcmread
 from pydicom.pixels import get_decoder, pixel_array
 from scipy.sparse import csr_array
 
-from .exceptions import DicomError, MissingFileError
+from skosteo.exceptions import DicomError, MissingFileError
 
 _PNG_JPEG_TIFF = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"II*\x00", b"MM\x00*")
 _GREY = ("MONOCHROME1", "MONOCHROME2")

@@ -325,9 +325,9 @@ def _out_of_fold(
 def _fit(branch: Any, X: Any, y: NDArray, metadata: dict[str, NDArray]) -> Any:
     """Fit a branch with the sample weights and, wherever it splits, the patients.
 
-    scikit-learn's metadata routing takes both to the steps that ask for them: skosteo's nets and
-    every group cross-validator ask for ``groups``. Weights must be asked for step by step there;
-    here they go to the last step of a pipeline without more ado, as a user of ``fit`` expects.
+    scikit-learn's metadata routing takes both to the steps that ask for them; skosteo's nets and
+    every group cross-validator do. The last step of a pipeline need not ask: it gets what its
+    ``fit`` can take, as a user of ``fit`` expects, unless a request says otherwise.
     """
     last = branch
     while isinstance(last, Pipeline):
@@ -335,9 +335,9 @@ def _fit(branch: Any, X: Any, y: NDArray, metadata: dict[str, NDArray]) -> Any:
     with config_context(enable_metadata_routing=True):
         request = get_routing_for_object(last)
         if isinstance(request, MetadataRequest):
-            weights_wanted = request.fit.requests.get("sample_weight")
-            if weights_wanted is None and has_fit_parameter(last, "sample_weight"):
-                last.set_fit_request(sample_weight=True)
+            for name in metadata:
+                if request.fit.requests.get(name) is None and has_fit_parameter(last, name):
+                    last.set_fit_request(**{name: True})
         taken = get_routing_for_object(branch).consumes("fit", metadata)
         if "sample_weight" in metadata and "sample_weight" not in taken:
             raise InputError(

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Tags
 
-from .dicom import Radiograph, read_radiograph
-from .exceptions import DicomError, InputError
-from .files import write_atomic
+from skosteo.dicom import Radiograph, read_radiograph
+from skosteo.exceptions import DicomError, InputError
+from skosteo.files import write_atomic
 
 # Part of every cache key: raise it when the same file would give other pixels.
 _FORMAT = 1

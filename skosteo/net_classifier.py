@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils import Tags, check_random_state
-from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils import Tags, _safe_indexing, check_random_state
+from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import (
     _check_sample_weight,
     _num_samples,
@@ -36,8 +36,12 @@ def encode_target(y: ArrayLike) -> tuple[NDArray, NDArray[np.int64]]:
     labels = column_or_1d(y, warn=True)
     if labels.dtype.kind == "f":
         assert_all_finite(labels, input_name="y")
-    check_classification_targets(labels)
     kind = type_of_target(labels, input_name="y")
+    if kind == "continuous":
+        raise InputError(
+            "Unknown label type: continuous. y holds measurements where classes are needed: make "
+            "it 0 or 1, for instance `y = t_score <= -2.5`."
+        )
     if kind != "binary":
         raise InputError(
             f"Only binary classification is supported. The type of the target is {kind}. "
@@ -116,10 +120,11 @@ class NetClassifier(ClassifierMixin, BaseEstimator):
         check_consistent_length(X, codes)
         patients = check_groups(groups, len(codes))
         weights = check_weights(sample_weight, X, codes)
+        used = np.flatnonzero(weights > 0)
+        if len(used) < len(codes):
+            X, codes, weights = _safe_indexing(X, used), codes[used], weights[used]
+            patients = None if patients is None else patients[used]
         inputs = self._read(X, reset=True)
-        used = weights > 0
-        inputs, codes, weights = inputs[used], codes[used], weights[used]
-        patients = None if patients is None else patients[used]
 
         # sklearn's convention: None draws the seed from numpy's global generator
         seed = check_random_state(self.random_state).randint(2**31 - 1)

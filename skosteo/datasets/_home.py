@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pooch
 
-from ..exceptions import DatasetError
+from skosteo.exceptions import DatasetError
 
 VARIABLE = "SKOSTEO_DATA"
 

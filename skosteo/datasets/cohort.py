@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 from sklearn.utils import Bunch, check_random_state
 
-from ..exceptions import InputError
-from .dicom_writer import write_radiograph
-from .phantom import draw_film
+from skosteo.datasets.dicom_writer import write_radiograph
+from skosteo.datasets.phantom import draw_film
+from skosteo.exceptions import InputError
 
 CLINICAL = [
     "age",

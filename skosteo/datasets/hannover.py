@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import Bunch
 
-from ._home import find_home, obtain, read_checksums
+from skosteo.datasets._home import find_home, obtain, read_checksums
 
 FOLDER = "hannover_cxr"
 PAGE = "https://github.com/ml-workgroup/covid-19-image-repository"
@@ -26,11 +26,10 @@ LABS = {
     "pco2": "pco2_mmhg",
 }
 # The table has -inf and inf beyond detection limits that it does not state. Constants, so that no
-# row's value depends on other rows: nothing lies below 0, and of the laboratory values only
-# D-dimer has inf. 35.2 mg/L ends the range of a widely used assay (INNOVANCE D-Dimer, Siemens,
-# instructions for use); the largest finite value of the table is 33.5.
+# row's value depends on the rows beside it: nothing lies below 0, and of the laboratory values only
+# D-dimer has inf; in its place stands the next whole number above the largest printed, 33.5.
 BELOW_LIMIT = 0.0
-D_DIMER_ABOVE_LIMIT = 35.2
+D_DIMER_ABOVE_LIMIT = 34.0
 
 DESCR = """COVID-19 Image Repository, Hannover Medical School: chest X-rays and clinical values
 ===================================================================================
@@ -57,7 +56,7 @@ Read before use
 * ``data`` holds only what was known at imaging: a laboratory value with a positive offset, measured
   after the film, is missing there. ``frame`` keeps it.
 * Beyond a detection limit ``frame`` has -inf or inf as published; ``data`` has 0 for -inf and, for
-  D-dimer, 35.2 mg/L for inf.
+  D-dimer, 34 mg/L (just above the largest printed value, 33.5) for inf.
 """
 
 

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import Bunch
 
-from ..exceptions import DatasetError, InputError
-from ._home import find_home, obtain, read_checksums
+from skosteo.datasets._home import find_home, obtain, read_checksums
+from skosteo.exceptions import DatasetError, InputError
 
 FOLDER = "nhanes"
 PAGE = "https://wwwn.cdc.gov/nchs/nhanes/"

@@ -11,7 +11,7 @@ from scipy.optimize import brentq
 from scipy.special import expit, logit
 from scipy.stats import norm, rankdata
 
-from ..exceptions import InputError
+from skosteo.exceptions import InputError
 
 Interval = tuple[float, float, float]
 

@@ -7,7 +7,7 @@ from sklearn.metrics import roc_curve
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from .report import Report
+    from skosteo.evaluation.report import Report
 
 # Dark to light, told apart in grey print and by readers with a colour-vision deficiency.
 PALETTE = ("#1b3a5c", "#c8553d", "#5b8e7d", "#e0a33e", "#7d6b91", "#8c8c8c")

@@ -7,8 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from ..exceptions import InputError
-from .metrics import (
+from skosteo.evaluation.metrics import (
     as_patient,
     as_positive,
     as_score,
@@ -16,6 +15,7 @@ from .metrics import (
     effective_rows,
     rate_interval,
 )
+from skosteo.exceptions import InputError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -207,7 +207,7 @@ class Report:
         Axes
             The axes drawn on.
         """
-        from .plots import plot_roc
+        from skosteo.evaluation.plots import plot_roc
 
         return plot_roc(self, ax)
 

