@@ -37,16 +37,12 @@ def encode_target(y: ArrayLike) -> tuple[NDArray, NDArray[np.int64]]:
     if labels.dtype.kind == "f":
         assert_all_finite(labels, input_name="y")
     kind = type_of_target(labels, input_name="y")
-    if kind == "continuous":
-        raise InputError(
-            "Unknown label type: continuous. y holds measurements where classes are needed: make "
-            "it 0 or 1, for instance `y = t_score <= -2.5`."
-        )
     if kind != "binary":
-        raise InputError(
-            f"Only binary classification is supported. The type of the target is {kind}. "
-            "Make y 0 or 1, for instance `y = t_score <= -2.5`."
-        )
+        # scikit-learn's own words, which its users and its checks look for
+        said = "Only binary classification is supported. The type of the target is"
+        if kind in ("continuous", "unknown"):
+            said = "Unknown label type:"
+        raise InputError(f"{said} {kind}. Make y 0 or 1, for instance `y = t_score <= -2.5`.")
     classes, codes = np.unique(labels, return_inverse=True)
     if len(classes) < 2:
         raise InputError(

@@ -2,7 +2,7 @@
 
     python -m tests.benchmarks.memory
 
-Peaks are those of single processes, libraries included; what the bare imports take is printed first.
+Peaks are those of single processes, libraries included; what these take alone is printed first.
 """
 
 import os
