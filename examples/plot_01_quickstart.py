@@ -48,6 +48,8 @@ args, _ = parser.parse_known_args()
 started = time.perf_counter()
 work = tempfile.TemporaryDirectory()  # films of the synthetic cohort, and decoded films
 args.report.mkdir(parents=True, exist_ok=True)
+for old in ("table.csv", "roc.png", "films.png"):  # of an earlier run, perhaps on other data
+    (args.report / old).unlink(missing_ok=True)
 
 # %%
 # The three models
