@@ -9,7 +9,7 @@ from torch import nn
 
 from skosteo import ClinicalOsteoClassifier
 from skosteo.exceptions import InputError, TrainingError
-from tests.helpers import small_clinical
+from tests.small_models import small_clinical
 
 
 def cohort(n=400, seed=0):

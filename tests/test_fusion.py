@@ -19,7 +19,7 @@ from xgboost import XGBClassifier
 
 from skosteo import ProbabilityFusionClassifier
 from skosteo.exceptions import InputError
-from tests.helpers import small_clinical, small_fusion, small_image, write_films
+from tests.small_models import small_clinical, small_fusion, small_image, write_films
 
 
 class Spy(ClassifierMixin, BaseEstimator):

@@ -7,7 +7,7 @@ import torch
 
 from skosteo import ImageOsteoClassifier
 from skosteo.exceptions import DicomError, InputError, MissingFileError
-from tests.helpers import small_image, write_films
+from tests.small_models import small_image, write_films
 
 
 @pytest.fixture(scope="module")

@@ -25,7 +25,7 @@ from sklearn.model_selection import (
 from sklearn.pipeline import make_pipeline
 
 from skosteo import ClinicalPreprocessor, RadiographReader, splits
-from tests.helpers import small_clinical, small_fusion, small_image, write_films
+from tests.small_models import small_clinical, small_fusion, small_image, write_films
 
 CV = StratifiedGroupKFold(2)
 

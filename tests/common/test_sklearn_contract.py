@@ -8,7 +8,7 @@ import pytest
 from sklearn.utils.estimator_checks import estimator_checks_generator, parametrize_with_checks
 
 from skosteo import ClinicalPreprocessor
-from tests.helpers import small_clinical, small_fusion, small_image
+from tests.small_models import small_clinical, small_fusion, small_image
 
 # Given a plain matrix, an image is one row of pixels and both branches see every column. The
 # checks use as few as 10 rows, hence small batches, no early stopping and two folds.
