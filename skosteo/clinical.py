@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
+from unicodedata import normalize
 
 import numpy as np
 import pandas as pd
@@ -24,14 +25,14 @@ PAPER_IMPUTATION = {"wbc_10e9_l": "mean", "calcium_mmol_l": "mean"}
 
 # A report that names the diagnosis would give the answer away: English, Spanish, Chinese
 GIVEAWAY_TERMS = (
-    r"osteop(?:oro|eni)\w*",
-    r"(?:bone|mineral)[\s-]+(?:mineral[\s-]+)?densit\w*",
+    r"osteo[\s-]?p(?:or[oó]|a?eni|éni)\w*",
+    r"(?:bone|mineral)[\s-]+(?:mineral[\s-]+)?(?:densit\w*|mass|loss)",
     r"(?:compression|insufficiency|fragility|wedge)[\s-]+(?:fracture|deformit)\w*",
-    r"demineraliz\w*|demineralis\w*",
-    r"\b[tz][\s-]?score\b",
-    r"\bdxa\b|\bdexa\b",
-    r"fracturas?\s+(?:por\s+)?(?:compresión|aplastamiento)|densidad\s+(?:mineral\s+)?ósea",
-    r"骨质疏松|骨量减少|骨密度|压缩性骨折|骨质稀疏",
+    r"vertebral\s+collapse|demineraliz\w*|demineralis\w*",
+    r"\b[tz][\s-]?scores?\b",
+    r"\bdxa\b|\bdexa\b|\bbmd\b",
+    r"fracturas?\b.{0,20}(?:compresión|aplastamiento)|densidad\s+(?:mineral\s+)?ósea",
+    r"骨[质質]疏[松鬆]|骨量[减減]少|骨密度|[压壓][缩縮]性?骨折|骨[质質]稀疏",
 )
 _GIVEAWAY = re.compile("|".join(GIVEAWAY_TERMS), re.IGNORECASE)
 
@@ -63,6 +64,8 @@ class ClinicalPreprocessor(TransformerMixin, BaseEstimator):
     ----------
     columns_ : ColumnTransformer
         The fitted steps, by kind of column.
+    categories_ : list of str
+        Columns read as categories.
     n_features_in_ : int
         Number of columns seen in `fit`.
     feature_names_in_ : ndarray of str
@@ -125,6 +128,8 @@ class ClinicalPreprocessor(TransformerMixin, BaseEstimator):
                 "Leave them out."
             )
         numbers, categories, texts = self._kinds(table)
+        self.categories_ = categories
+        table = self._with_plain_categories(table)
         by_mean = [c for c in numbers if self._fill(c) == "mean"]
         by_median = [c for c in numbers if self._fill(c) == "median"]
         self._check_imputation(numbers)
@@ -142,7 +147,8 @@ class ClinicalPreprocessor(TransformerMixin, BaseEstimator):
     def transform(self, X: Any) -> NDArray[np.float64]:
         """Table (n, n_columns) to numbers (n, n_features_out) without gaps."""
         check_is_fitted(self)
-        return np.asarray(self.columns_.transform(self._read(X, reset=False)), dtype=np.float64)
+        table = self._with_plain_categories(self._read(X, reset=False))
+        return np.asarray(self.columns_.transform(table), dtype=np.float64)
 
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> NDArray:
         """Names of the columns that `transform` makes."""
@@ -163,7 +169,14 @@ class ClinicalPreprocessor(TransformerMixin, BaseEstimator):
                 f"The columns {infinite} hold infinity. Where it marks a detection limit, put the "
                 "limit itself there."
             )
-        return X
+        return X.rename(columns=str)
+
+    def _with_plain_categories(self, table: pd.DataFrame) -> pd.DataFrame:
+        # one kind of text and one kind of gap, whatever the file or the rows at hand led pandas to
+        plain = {c: table[c].astype(object).map(str, na_action="ignore") for c in self.categories_}
+        return table.assign(
+            **{c: v.where(v.notna(), np.nan).astype(object) for c, v in plain.items()}
+        )
 
     def _kinds(self, table: pd.DataFrame) -> tuple[list[str], list[str], list[str]]:
         columns = [str(c) for c in table.columns]
@@ -178,6 +191,11 @@ class ClinicalPreprocessor(TransformerMixin, BaseEstimator):
                     f"Column {column!r} holds {n_values} different texts in {len(table)} rows: "
                     f"more than {_MAX_CATEGORIES} are no category. Name it in text_columns if it "
                     "is report text, make it a number if it is one, or leave it out."
+                )
+            if table[column].dropna().map(str).str.contains(_GIVEAWAY).any():
+                raise InputError(
+                    f"Column {column!r} holds terms that name the diagnosis. Leave it out, or name "
+                    "it in text_columns, where they are removed."
                 )
         return numbers, categories, texts
 
@@ -209,6 +227,11 @@ class _TextComponents(TransformerMixin, BaseEstimator):
 
     def fit(self, X: pd.DataFrame, y: ArrayLike | None = None) -> Self:
         self.column_ = X.columns[0]
+        if not any(text.strip() for text in self._masked(X)):
+            raise InputError(
+                f"Column {self.column_!r} holds no text in the {len(X)} rows to learn from, once "
+                "terms that name the diagnosis are removed. Leave it out."
+            )
         vectorizer = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4), sublinear_tf=True)
         n_grams = vectorizer.fit_transform(self._masked(X))
         n_components = min(_TEXT_COMPONENTS, *n_grams.shape)
@@ -227,4 +250,4 @@ class _TextComponents(TransformerMixin, BaseEstimator):
     @staticmethod
     def _masked(X: pd.DataFrame) -> list[str]:
         texts = X.iloc[:, 0].astype(object).fillna("").astype(str)
-        return [_GIVEAWAY.sub(" ", text) for text in texts]
+        return [_GIVEAWAY.sub(" ", normalize("NFC", text)) for text in texts]

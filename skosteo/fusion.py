@@ -24,7 +24,7 @@ from skosteo.clinical_classifier import ClinicalOsteoClassifier
 from skosteo.exceptions import InputError
 from skosteo.image_classifier import ImageOsteoClassifier
 from skosteo.net_classifier import check_weights, encode_target
-from skosteo.splits import check_groups, fold_splitter
+from skosteo.splits import check_folds, check_groups, fold_splitter
 
 
 class ProbabilityFusionClassifier(ClassifierMixin, BaseEstimator):
@@ -182,6 +182,7 @@ class ProbabilityFusionClassifier(ClassifierMixin, BaseEstimator):
             branches = self._default_or_clone(seed)
             folds = fold_splitter(self.cv, metadata.get("groups"), seed)
             splits = list(folds.split(codes, codes, metadata.get("groups")))
+            check_folds(splits, codes, metadata.get("groups"))
             fused = np.column_stack(
                 [
                     _out_of_fold(branch, part, codes, splits, metadata)
@@ -235,11 +236,17 @@ class ProbabilityFusionClassifier(ClassifierMixin, BaseEstimator):
                 f"X has no column {self.image_column!r} (image_column); its columns are "
                 f"{X.columns.tolist()}. Name the column that holds the films."
             )
-        if self.clinical_columns is not None:
-            return list(self.clinical_columns)
-        if self.image_column is None:
+        if self.clinical_columns is None and self.image_column is None:
             return None
-        return [column for column in X.columns if column != self.image_column]
+        columns = self.clinical_columns
+        if columns is None:
+            columns = [column for column in X.columns if column != self.image_column]
+        if isinstance(columns, str) or len(columns) == 0:
+            raise InputError(
+                f"The clinical branch has the columns {columns!r}: give a list of at least one, "
+                "such as clinical_columns=['age', 'sex']."
+            )
+        return list(columns)
 
     def _parts(self, X: Any) -> tuple[Any, Any]:
         """Return what the image and the clinical branch see of X."""
@@ -329,19 +336,26 @@ def _fit(branch: Any, X: Any, y: NDArray, metadata: dict[str, NDArray]) -> Any:
     every group cross-validator do. The last step of a pipeline need not ask: it gets what its
     ``fit`` can take, as a user of ``fit`` expects, unless a request says otherwise.
     """
-    last = branch
+    last, earlier = branch, []
     while isinstance(last, Pipeline):
+        earlier += [step for _, step in last.steps[:-1]]
         last = last.steps[-1][1]
     with config_context(enable_metadata_routing=True):
-        request = get_routing_for_object(last)
-        if isinstance(request, MetadataRequest):
-            for name in metadata:
-                if request.fit.requests.get(name) is None and has_fit_parameter(last, name):
-                    last.set_fit_request(**{name: True})
+        for step in (*earlier, last):
+            _settle_requests(step, metadata, wanted=step is last)
         taken = get_routing_for_object(branch).consumes("fit", metadata)
         if "sample_weight" in metadata and "sample_weight" not in taken:
             raise InputError(
-                f"{type(last).__name__} takes no sample_weight. Leave the weights out, use another "
-                "classifier, or request them with set_fit_request(sample_weight=True)."
+                f"{type(last).__name__} takes no sample_weight, or does not pass it on. Leave the "
+                "weights out, use another classifier, or ask for them with set_fit_request."
             )
         return branch.fit(X, y, **{name: metadata[name] for name in taken})
+
+
+def _settle_requests(step: Any, metadata: dict[str, NDArray], *, wanted: bool) -> None:
+    """Say for a step whether it wants what its ``fit`` can take, where nobody has said so."""
+    request = get_routing_for_object(step)
+    if isinstance(request, MetadataRequest):
+        for name in metadata:
+            if request.fit.requests.get(name) is None and has_fit_parameter(step, name):
+                step.set_fit_request(**{name: wanted})

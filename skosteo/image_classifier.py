@@ -168,7 +168,13 @@ class ImageOsteoClassifier(NetClassifier):
             pixels = RadiographReader(self._size(), cache_dir=self.cache_dir).transform(films)
             pixels = pixels[:, None]
         if reset:
-            self.pixel_range_ = _pixel_range(pixels)
+            self.pixel_range_, self._pixel_dtype = _pixel_range(pixels), pixels.dtype
+        elif pixels.dtype != self._pixel_dtype:
+            raise InputError(
+                f"The model was fitted on {self._pixel_dtype} films and X holds {pixels.dtype}: "
+                "their scales differ. Films from files and uint8 arrays are of one kind, all other "
+                "arrays of another; give films as in fit."
+            )
         return pixels
 
     def _film_column(self, X: Any, *, reset: bool) -> Any:

@@ -1,8 +1,10 @@
 """Splits that keep every patient on one side."""
 
 from collections.abc import Iterable
+from numbers import Integral
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.model_selection import (
     BaseCrossValidator,
@@ -37,31 +39,47 @@ def check_groups(groups: ArrayLike | None, n_rows: int) -> NDArray | None:
     """
     if groups is None:
         return None
-    ids = np.asarray(groups)
+    ids = np.asarray(groups, dtype=object)
     if ids.shape != (n_rows,):
         raise InputError(
             f"groups has shape {ids.shape}, but X has {n_rows} rows. "
             "Give one patient id per row, in the order of X."
         )
-    missing = np.array([value is None or value != value for value in ids.tolist()], dtype=bool)
-    if missing.any():
+    codes = pd.factorize(ids)[0]
+    missing = np.flatnonzero(codes == -1)
+    if len(missing):
         raise InputError(
-            f"groups misses the patient id of {missing.sum()} of {n_rows} rows, "
-            f"the first is row {np.flatnonzero(missing)[0] + 1}. "
+            f"groups misses the patient id of {len(missing)} of {n_rows} rows, "
+            f"the first is row {missing[0] + 1}. "
             "A row without a patient cannot be kept apart from the others: fill or drop it."
         )
-    return np.unique(ids, return_inverse=True)[1]
+    return codes
 
 
 def fold_splitter(
     cv: int | BaseCrossValidator | Iterable, groups: NDArray | None, seed: int
 ) -> BaseCrossValidator:
     """Stratified, shuffled and seeded folds, grouped by patient when patients are known."""
-    if not isinstance(cv, int):
+    if not isinstance(cv, Integral):
         return check_cv(cv)
+    cv = int(cv)
     if groups is None:
         return StratifiedKFold(cv, shuffle=True, random_state=seed)
     return StratifiedGroupKFold(cv, shuffle=True, random_state=seed)
+
+
+def check_folds(folds: list[tuple[NDArray, NDArray]], y: NDArray, groups: NDArray | None) -> None:
+    """Refuse folds that let a patient through, or that leave one class to learn from."""
+    for train, test in folds:
+        if groups is not None and np.isin(groups[test], groups[train]).any():
+            raise InputError(
+                "cv puts films of one patient on both sides of a fold. Use a number of folds, or "
+                "a cross-validator that knows groups, such as StratifiedGroupKFold."
+            )
+        if len(np.unique(y[train])) < 2:
+            raise InputError(
+                "cv leaves 1 class to learn from in a fold. Use fewer folds, or more patients."
+            )
 
 
 def validation_split(

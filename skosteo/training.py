@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -176,7 +177,8 @@ def train(
     TrainingError
         The loss is not finite.
     """
-    _check_numbers(rows, lr=lr, batch_size=batch_size, max_epochs=max_epochs)
+    _check_numbers(rows, lr, batch_size, max_epochs, n_iter_no_change)
+    batch_size, max_epochs = int(batch_size), int(max_epochs)
     device = resolve_device(device)
     bar = tqdm(total=max_epochs, desc=name, unit="epoch", disable=not verbose, leave=False)
     watch = _Watch(None if valid is None else n_iter_no_change, bar)
@@ -233,12 +235,20 @@ def _in_passes(net: NeuralNet, function: Callable[[Tensor], Tensor], x: Tensor) 
     return torch.cat([function(part.to(net.device)).cpu() for part in passes])
 
 
-def _check_numbers(rows: Rows, *, lr: float, batch_size: int, max_epochs: int) -> None:
-    if not lr > 0:
-        raise InputError(f"lr={lr}: allowed is a number above 0, such as 1e-3.")
-    if max_epochs < 1:
-        raise InputError(f"max_epochs={max_epochs}: allowed is a whole number from 1.")
-    if not 1 <= batch_size <= len(rows):
+def _check_numbers(
+    rows: Rows, lr: float, batch_size: int, max_epochs: int, n_iter_no_change: int
+) -> None:
+    if not isinstance(lr, Real) or not lr > 0:
+        raise InputError(f"lr={lr!r}: allowed is a number above 0, such as 1e-3.")
+    whole = {
+        "batch_size": batch_size,
+        "max_epochs": max_epochs,
+        "n_iter_no_change": n_iter_no_change,
+    }
+    for name, value in whole.items():
+        if not isinstance(value, Integral) or value < 1:
+            raise InputError(f"{name}={value!r}: allowed is a whole number from 1.")
+    if batch_size > len(rows):
         raise InputError(
             f"batch_size={batch_size}, but there are {len(rows)} rows to train on (those kept for "
             f"early stopping and those of weight 0 left out). Set batch_size to 1-{len(rows)}."

@@ -60,6 +60,13 @@ def test_a_missing_category_is_a_category_where_fit_saw_one():
     assert [c for c in transform(table()) if c.startswith("sex")] == ["sex_F", "sex_M", "sex_nan"]
 
 
+@pytest.mark.parametrize("gap", [None, np.nan, pd.NA])
+def test_one_new_patient_of_unknown_sex(gap):
+    train = pd.DataFrame({"age": [60.0, 70.0, 80.0], "sex": ["F", "M", None]})
+    out = transform(pd.DataFrame({"age": [66.0], "sex": [gap]}), fit_on=train)
+    assert out.iloc[0].to_dict() == {"age": 66, "sex_F": 0, "sex_M": 0, "sex_nan": 1}
+
+
 def test_booleans_are_numbers():
     out = transform(pd.DataFrame({"fracture": [True, False]}))
     assert out["fracture"].tolist() == [1, 0]
@@ -79,7 +86,8 @@ def test_report_text_becomes_components_that_tell_reports_apart():
     [
         "osteoporosis", "Osteopenia", "osteoporotic", "compression fracture", "wedge deformity",
         "bone mineral density", "T-score", "DXA", "demineralization", "骨质疏松", "压缩性骨折",
-        "fractura por aplastamiento",
+        "fractura por aplastamiento", "BMD", "T-scores", "osteoporótica", "osteopaenia",
+        "osteo-porosis", "骨質疏鬆", "vertebral collapse",
     ],
 )  # fmt: skip
 def test_terms_that_give_the_answer_away_change_nothing(giveaway):
@@ -121,6 +129,8 @@ def test_default_pipeline_takes_a_cohort_with_gaps_and_text():
     ("change", "match"),
     [
         ({"id": [f"p{i}" for i in range(30)]}, "'id' holds 30 different texts in 30 rows"),
+        ({"finding": ["osteoporosis", "normal"] * 15}, "'finding'.*name the diagnosis"),
+        ({"xray_diagnosis": ["osteopenia"] * 30}, "'xray_diagnosis' holds no text"),
         ({"bmi": [np.nan] * 30}, r"\['bmi'\] hold no value in the 30 rows"),
         ({"crp": [np.inf] + [1.0] * 29}, r"\['crp'\] hold infinity.*detection limit"),
     ],

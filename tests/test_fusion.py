@@ -8,7 +8,7 @@ from sklearn.dummy import DummyClassifier
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
-from sklearn.model_selection import GridSearchCV, GroupKFold, ShuffleSplit
+from sklearn.model_selection import GridSearchCV, GroupKFold, KFold, ShuffleSplit
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -181,6 +181,17 @@ def test_any_classifier_is_a_branch(tmp_path, clinical):
     assert model.score(X, np.where(y == 1, "ill", "well")) > 0.9
 
 
+def test_weights_pass_by_the_scaler_of_a_pipeline():
+    X, y, _ = table()
+    clinical = make_pipeline(StandardScaler(), LogisticRegression())
+    weights = np.where(y == 1, 9.0, 1.0)
+    model = ProbabilityFusionClassifier(Spy(), clinical, final_estimator=LogisticRegression())
+    fitted = model.fit(X, y, sample_weight=weights).clinical_
+    expected = make_pipeline(StandardScaler(), LogisticRegression())
+    expected.fit(X[["age", "bmi"]], y, logisticregression__sample_weight=weights)
+    np.testing.assert_allclose(fitted[-1].coef_, expected[-1].coef_)
+
+
 def test_same_seed_same_model():
     X, y, groups = table(80)
     model = spied(final_estimator=small_clinical())
@@ -198,6 +209,12 @@ X, Y, GROUPS = table()
         (spied(clinical_columns=["age", "bme"]), {}, r"misses the columns \['bme'\]"),
         (spied(cv="holdout"), {}, "'holdout'.*'prefit'"),
         (spied(cv=ShuffleSplit(3, random_state=0)), {}, "in no test fold"),
+        (
+            spied(cv=list(KFold(5, shuffle=True, random_state=0).split(X))),
+            {"groups": GROUPS},
+            "both sides",
+        ),
+        (spied(clinical_columns="age"), {}, "'age'.*give a list"),
         (spied(), {"groups": [1, 2, 3]}, r"groups has shape \(3,\)"),
         (ProbabilityFusionClassifier(LinearSVC(), Spy()), {}, "image=LinearSVC.*Calibrated"),
         (

@@ -90,6 +90,13 @@ def test_pixel_range_is_learnt_from_the_films_of_fit():
     assert small_image().fit(films.astype(np.uint8), y).pixel_range_ == (0, 255)
 
 
+def test_films_of_another_scale_than_in_fit_are_refused():
+    films = np.random.default_rng(0).random((40, 12, 12))
+    model = small_image().fit(films, np.resize([0, 1], 40))
+    with pytest.raises(InputError, match="float32 films and X holds uint8"):
+        model.predict((films * 255).astype(np.uint8))
+
+
 def test_cache_is_used_and_changes_nothing(study, tmp_path):
     X, y, _ = study
     cached = small_image(cache_dir=tmp_path)

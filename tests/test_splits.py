@@ -55,6 +55,18 @@ def test_fraction_out_of_range(fraction):
         validation_split(np.resize([0, 1], 40), None, fraction, seed=0)
 
 
+def test_a_number_of_folds_may_come_from_numpy():
+    y, groups = random_cohort(7)
+    for train, test in fold_splitter(np.int64(3), groups, 0).split(y, y, groups):
+        assert not set(groups[train]) & set(groups[test])
+
+
+def test_ids_of_mixed_types_and_a_gap_among_texts():
+    assert len(set(check_groups([1, "A2", 3, 1], 4))) == 3
+    with pytest.raises(InputError, match=r"2 of 4 rows.*row 2"):
+        check_groups(["P1", np.nan, "P2", np.nan], 4)
+
+
 def test_patient_ids_of_the_wrong_length():
     with pytest.raises(InputError, match=r"\(3,\).*4 rows"):
         check_groups(["a", "b", "c"], 4)

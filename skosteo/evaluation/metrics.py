@@ -243,7 +243,7 @@ def as_positive(y_true: ArrayLike) -> NDArray[np.bool_]:
     if missing.any():
         raise InputError(
             f"y_true has no label in {missing.sum()} of {len(label)} rows, the first in row "
-            f"{missing.argmax()}. Leave out rows whose outcome is not known."
+            f"{missing.argmax() + 1}. Leave out rows whose outcome is not known."
         )
     try:
         classes = np.unique(label)
@@ -282,7 +282,7 @@ def as_score(y_prob: ArrayLike, n: int) -> NDArray[np.float64]:
     bad = ~np.isfinite(score).reshape(n, -1).all(axis=1)
     if bad.any():
         raise InputError(
-            f"y_prob is not finite in {bad.sum()} of {n} rows, the first in row {bad.argmax()}."
+            f"y_prob is not finite in {bad.sum()} of {n} rows, the first in row {bad.argmax() + 1}."
         )
     if score.ndim == 2:
         if not np.allclose(score.sum(axis=1), 1, atol=1e-3):
@@ -305,6 +305,6 @@ def as_patient(groups: ArrayLike | None, n: int) -> NDArray[np.intp]:
     if (codes < 0).any():
         raise InputError(
             f"groups names no patient in {(codes < 0).sum()} of {n} rows, the first in row "
-            f"{(codes < 0).argmax()}. Give each unknown patient an identifier of its own."
+            f"{(codes < 0).argmax() + 1}. Give each unknown patient an identifier of its own."
         )
     return codes

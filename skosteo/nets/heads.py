@@ -2,8 +2,11 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
+from numbers import Integral, Real
 
 from torch import Tensor, nn
+
+from skosteo.exceptions import InputError
 
 
 class Head(nn.Module):
@@ -27,8 +30,16 @@ class Head(nn.Module):
     2754561
     """
 
+    layers: nn.Sequential
+
     def __init__(self, n_features: int, hidden_layer_sizes: Sequence[int], dropout: float) -> None:
         super().__init__()
+        if not isinstance(dropout, Real) or not 0 <= dropout < 1:
+            raise InputError(f"dropout={dropout!r}: allowed is a number from 0 to below 1.")
+        if not all(isinstance(n, Integral) and n > 0 for n in hidden_layer_sizes):
+            raise InputError(
+                f"hidden_layer_sizes={hidden_layer_sizes!r}: allowed are whole numbers from 1."
+            )
         layers: list[nn.Module] = []
         sizes = (n_features, *hidden_layer_sizes)
         for n_in, n_out in pairwise(sizes):

@@ -227,15 +227,15 @@ def test_ignoring_patients_would_not_cover():
     [
         ([1, 1, 1], [0.1, 0.2, 0.3], {}, "one class in all 3 rows"),
         ([-2.6, -1.0, 0.3], [0.1, 0.2, 0.3], {}, "3 distinct values.*T-scores"),
-        ([0, 1, None], [0.1, 0.2, 0.3], {}, "no label in 1 of 3 rows, the first in row 2"),
+        ([0, 1, None], [0.1, 0.2, 0.3], {}, "no label in 1 of 3 rows, the first in row 3"),
         ([], [], {}, "shape"),
         ([0, 1, 1], [0.1, 0.2], {}, r"shape \(2,\) for 3 labels"),
-        ([0, 1, 1], [0.1, np.nan, 0.3], {}, "not finite in 1 of 3 rows, the first in row 1"),
+        ([0, 1, 1], [0.1, np.nan, 0.3], {}, "not finite in 1 of 3 rows, the first in row 2"),
         ([0, 1, 1], ["low", "high", "high"], {}, "not numeric"),
         ([0, 1], [[0.1, 0.3], [0.2, 0.4]], {}, "mapping of model name"),
         ([0, 1], [[0.1, 0.3, 0.6], [0.2, 0.4, 0.4]], {}, r"shape \(2, 3\)"),
         ([0, 1], [0.1, 0.2], {"groups": ["a"]}, r"groups has shape \(1,\) for 2 labels"),
-        ([0, 1], [0.1, 0.2], {"groups": ["a", None]}, "no patient in 1 of 2 rows.*row 1"),
+        ([0, 1], [0.1, 0.2], {"groups": ["a", None]}, "no patient in 1 of 2 rows.*row 2"),
         ([0, 1], [0.1, 0.2], {"level": 95}, "level is 95"),
     ],
 )
