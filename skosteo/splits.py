@@ -42,8 +42,8 @@ def check_groups(groups: ArrayLike | None, n_rows: int) -> NDArray | None:
     ids = np.asarray(groups, dtype=object)
     if ids.shape != (n_rows,):
         raise InputError(
-            f"groups has shape {ids.shape}, but X has {n_rows} rows. "
-            "Give one patient id per row, in the order of X."
+            f"groups has shape {ids.shape}, but there are {n_rows} rows. "
+            "Give one patient id per row, in the same order."
         )
     codes = pd.factorize(ids)[0]
     missing = np.flatnonzero(codes == -1)

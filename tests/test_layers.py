@@ -10,8 +10,8 @@ import skosteo
 PACKAGE = Path(skosteo.__file__).parent
 LEVELS = [
     {"exceptions", "files"},
-    {"dicom", "nets", "splits", "evaluation.metrics"},
-    {"images", "clinical", "training", "datasets"},
+    {"dicom", "nets", "splits"},
+    {"images", "clinical", "training", "datasets", "evaluation.metrics"},
     {"net_classifier"},
     {"clinical_classifier", "image_classifier"},
     {"fusion"},

@@ -12,6 +12,7 @@ from scipy.special import expit, logit
 from scipy.stats import norm, rankdata
 
 from skosteo.exceptions import InputError
+from skosteo.splits import check_groups
 
 Interval = tuple[float, float, float]
 
@@ -296,15 +297,5 @@ def as_score(y_prob: ArrayLike, n: int) -> NDArray[np.float64]:
 
 def as_patient(groups: ArrayLike | None, n: int) -> NDArray[np.intp]:
     """Codes 0, 1, ... of the patients; every row its own where ``groups`` is None."""
-    if groups is None:
-        return np.arange(n)
-    ids = np.asarray(groups, dtype=object)
-    if ids.shape != (n,):
-        raise InputError(f"groups has shape {ids.shape} for {n} labels; it is one patient per row.")
-    codes = pd.factorize(ids)[0]
-    if (codes < 0).any():
-        raise InputError(
-            f"groups names no patient in {(codes < 0).sum()} of {n} rows, the first in row "
-            f"{(codes < 0).argmax() + 1}. Give each unknown patient an identifier of its own."
-        )
-    return codes
+    codes = check_groups(groups, n)
+    return np.arange(n) if codes is None else codes

@@ -234,8 +234,8 @@ def test_ignoring_patients_would_not_cover():
         ([0, 1, 1], ["low", "high", "high"], {}, "not numeric"),
         ([0, 1], [[0.1, 0.3], [0.2, 0.4]], {}, "mapping of model name"),
         ([0, 1], [[0.1, 0.3, 0.6], [0.2, 0.4, 0.4]], {}, r"shape \(2, 3\)"),
-        ([0, 1], [0.1, 0.2], {"groups": ["a"]}, r"groups has shape \(1,\) for 2 labels"),
-        ([0, 1], [0.1, 0.2], {"groups": ["a", None]}, "no patient in 1 of 2 rows.*row 2"),
+        ([0, 1], [0.1, 0.2], {"groups": ["a"]}, r"groups has shape \(1,\), but there are 2 rows"),
+        ([0, 1], [0.1, 0.2], {"groups": ["a", None]}, "patient id of 1 of 2 rows.*row 2"),
         ([0, 1], [0.1, 0.2], {"level": 95}, "level is 95"),
     ],
 )

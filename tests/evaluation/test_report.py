@@ -105,7 +105,7 @@ def test_repr_says_what_was_counted_and_how(cohort):
         (pd.DataFrame([[0.1, 0.2]] * 3, columns=["a", "a"]), {}, "two columns of the same name"),
         ([0.1, 0.2, 0.9], {"threshold": 50}, "threshold is 50.*per cent"),
         ([0.1, 0.2, 0.9], {"threshold": float("nan")}, "threshold is nan"),
-        ([0.1, 0.2, 0.9], {"groups": [1, 2]}, "one patient per row"),
+        ([0.1, 0.2, 0.9], {"groups": [1, 2]}, "one patient id per row"),
     ],
 )
 def test_wrong_input_is_named(y_prob, more, message):
