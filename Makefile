@@ -1,4 +1,5 @@
 # make demo    a synthetic cohort, three models, a table and a plot   (DATA=hannover | nhanes: real people)
+# make films   a folder of films of mixed quality, read: what was refused and why, a picture
 # make test    the tests
 # make check   what CI runs: lint, types, tests and doctests
 
@@ -6,10 +7,13 @@ PYTHON ?= python3
 DATA ?= synthetic
 BIN := .venv/bin
 
-.PHONY: demo test check lint types clean
+.PHONY: demo films test check lint types clean
 
 demo: .venv/installed
 	$(BIN)/python examples/plot_01_quickstart.py --data $(DATA)
+
+films: .venv/installed
+	$(BIN)/python examples/plot_02_reading_films.py
 
 test: .venv/installed
 	$(BIN)/python -m pytest

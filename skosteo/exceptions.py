@@ -14,7 +14,30 @@ class InputError(SkosteoError, ValueError):
 
 
 class DicomError(SkosteoError, ValueError):
-    """A file that cannot be read as a radiograph: DICOM, PNG, JPEG or TIFF."""
+    """A file that cannot be read as a radiograph: DICOM, PNG, JPEG or TIFF.
+
+    Parameters
+    ----------
+    reason : str
+        What came and what is allowed.
+    remedy : str
+        What to do.
+    rule : str, optional
+        The rule of `skosteo.dicom.RULES` that refused the file, which ``accept`` can lift.
+
+    Examples
+    --------
+    >>> error = DicomError("the file says MR", "give a chest film", rule="modality")
+    >>> str(error), error.rule
+    ('the file says MR; give a chest film', 'modality')
+    """
+
+    def __init__(self, reason: str, remedy: str, rule: str | None = None) -> None:
+        super().__init__(reason, remedy, rule)
+        self.reason, self.remedy, self.rule = reason, remedy, rule
+
+    def __str__(self) -> str:
+        return f"{self.reason}; {self.remedy}"
 
 
 class MissingFileError(DicomError, FileNotFoundError):

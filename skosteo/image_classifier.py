@@ -1,6 +1,6 @@
 """The image model: a convolutional net on radiographs."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from os import PathLike
 from typing import Any
@@ -70,6 +70,8 @@ class ImageOsteoClassifier(NetClassifier):
     cache_dir : path or None, default=None
         Folder that keeps decoded films between fits; None decodes them each time. Cross-validation
         reads each film many times: give a folder there.
+    accept : iterable of str, default=()
+        Rules of `skosteo.dicom.RULES` by which no film is refused.
     random_state : int, RandomState or None, default=None
         Decides split, weights, shuffling, dropout and augmentation.
     verbose : int, default=0
@@ -137,6 +139,7 @@ class ImageOsteoClassifier(NetClassifier):
         class_weight: str | dict | None = "balanced",
         device: str = "auto",
         cache_dir: str | PathLike | None = None,
+        accept: Iterable[str] = (),
         random_state: int | RandomState | None = None,
         verbose: int = 0,
     ) -> None:
@@ -157,6 +160,7 @@ class ImageOsteoClassifier(NetClassifier):
         self.class_weight = class_weight
         self.device = device
         self.cache_dir = cache_dir
+        self.accept = accept
         self.random_state = random_state
         self.verbose = verbose
 
@@ -165,8 +169,8 @@ class ImageOsteoClassifier(NetClassifier):
         if films is None:
             pixels = self._read_arrays(X, reset=reset)
         else:
-            pixels = RadiographReader(self._size(), cache_dir=self.cache_dir).transform(films)
-            pixels = pixels[:, None]
+            reader = RadiographReader(self._size(), cache_dir=self.cache_dir, accept=self.accept)
+            pixels = reader.transform(films)[:, None]
         if reset:
             self.pixel_range_, self._pixel_dtype = _pixel_range(pixels), pixels.dtype
         elif pixels.dtype != self._pixel_dtype:
@@ -199,6 +203,8 @@ class ImageOsteoClassifier(NetClassifier):
         pixels = validate_data(self, X, reset=reset, allow_nd=True, dtype="numeric")
         if pixels.ndim == 2:
             pixels = pixels[:, None, :]
+        else:
+            _check_all_read(pixels)
         if pixels.ndim == 3:
             pixels = pixels[:, None]
         if pixels.ndim != 4 or pixels.shape[1] not in (1, 3):
@@ -241,6 +247,17 @@ def _is_column_of_films(X: Any) -> bool:
     if not isinstance(X, np.ndarray | pd.Series):
         return False
     return (X.ndim == 1 or X.shape[1:] == (1,)) and not pd.api.types.is_numeric_dtype(X.dtype)
+
+
+def _check_all_read(pixels: NDArray) -> None:
+    """Refuse films that are 0 throughout."""
+    black = np.flatnonzero(~pixels.any(axis=tuple(range(1, pixels.ndim))))
+    if len(black):
+        raise InputError(
+            f"row {black[0] + 1} of {len(pixels)} is black throughout, as "
+            "RadiographReader(errors='report') leaves a film that it could not read; leave out "
+            "the rows of its report_"
+        )
 
 
 def _pixel_range(pixels: NDArray) -> tuple[float, float]:

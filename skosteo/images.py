@@ -1,9 +1,7 @@
 """`RadiographReader`: a column of paths -> pixels, decoded once and kept in a cache."""
 
 import os
-from collections.abc import Iterator, Sequence
-from functools import lru_cache
-from hashlib import blake2b
+from collections.abc import Iterable
 from numbers import Integral
 from pathlib import Path
 from typing import Any, Self
@@ -14,14 +12,14 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Tags
+from tqdm.auto import tqdm
 
-from skosteo.dicom import Radiograph, read_radiograph
+from skosteo.dicom import Radiograph, check_accept, read_radiograph
 from skosteo.exceptions import DicomError, InputError
-from skosteo.files import write_atomic
+from skosteo.film_cache import CacheError, FilmCache
+from skosteo.film_column import check_none_missing, checked_pixels, film_items, is_missing
 
-# Part of every cache key: raise it when the same file would give other pixels.
-_FORMAT = 1
-_CHECK_BYTES = 16
+_CHUNK = 512  # rows whose results are under way at a time
 
 
 class RadiographReader(TransformerMixin, BaseEstimator):
@@ -34,17 +32,26 @@ class RadiographReader(TransformerMixin, BaseEstimator):
     size : int, default=224
         Rows and columns of each image; see `Radiograph.to_uint8`.
     cache_dir : str or path-like, default=None
-        Folder for the finished images, created if needed. A film is found there by the content
-        of its file and `size`, so that it is decoded once for all folds, searches and processes.
-        The folder holds patients' images: protect it as the films themselves. None decodes anew
-        each time.
+        Folder for the finished images, created if needed, which any number of processes may share.
+        A film is found there by its content, `size` and `accept`, so that it is decoded once for
+        all folds, searches and processes. The folder holds patients' images: protect it as the
+        films themselves. None decodes anew each time.
     n_jobs : int, default=None
         Number of films decoded at a time, as in joblib.
-    errors : {"raise"}, default="raise"
-        What to do about an image that cannot be read.
+    errors : {"raise", "report"}, default="raise"
+        What to do about an image that is missing, refused or cannot be read: raise an error, or
+        leave it black and list it in ``report_``.
+    accept : iterable of str, default=()
+        Rules of `skosteo.dicom.RULES` by which no file is refused; see `read_radiograph`.
+    verbose : int, default=0
+        1 shows a progress bar over films.
 
     Attributes
     ----------
+    report_ : DataFrame
+        One row per image of the last `transform` that was not read, in the order of X; only with
+        ``errors="report"``. ``position`` counts the rows of X from 0, as `iloc` does; ``rule`` is
+        the rule that refused the film, or None; ``reason`` and ``remedy`` say why and what to do.
     n_features_in_ : int
         Number of columns; only when `fit` was given a table.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -52,16 +59,23 @@ class RadiographReader(TransformerMixin, BaseEstimator):
 
     Notes
     -----
-    A file is hashed once per process for a given path, size and time of change. A file that is
-    overwritten with as many bytes within the clock tick of the file system is not noticed.
+    Images that were not read are to be left out, of the table and of the images alike::
+
+        read = X.drop(index=X.index[reader.report_["position"]])
+        images = np.delete(images, reader.report_["position"], axis=0)
+
+    With `cache_dir`, a file is read again only when its path, size, times or inode are others than
+    before, or when it changed in the two seconds before it was read.
 
     Examples
     --------
     >>> import numpy as np
-    >>> from pydicom.data import get_testdata_file
-    >>> films = [get_testdata_file("MR_small.dcm"), np.eye(300)]
-    >>> RadiographReader(size=64).transform(films).shape
-    (2, 64, 64)
+    >>> reader = RadiographReader(size=64, errors="report")
+    >>> images = reader.transform([np.eye(300), "nowhere.dcm"])
+    >>> images.shape, images.any(axis=(1, 2)).tolist()
+    ((2, 64, 64), [True, False])
+    >>> reader.report_["position"].tolist()
+    [1]
     """
 
     def __init__(
@@ -70,11 +84,15 @@ class RadiographReader(TransformerMixin, BaseEstimator):
         cache_dir: str | os.PathLike[str] | None = None,
         n_jobs: int | None = None,
         errors: str = "raise",
+        accept: Iterable[str] = (),
+        verbose: int = 0,
     ) -> None:
         self.size = size
         self.cache_dir = cache_dir
         self.n_jobs = n_jobs
         self.errors = errors
+        self.accept = accept
+        self.verbose = verbose
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Check the parameters and note the name of the column.
@@ -113,35 +131,91 @@ class RadiographReader(TransformerMixin, BaseEstimator):
         Returns
         -------
         ndarray of uint8, shape (n, size, size)
-            0 is black, 255 is white.
+            0 is black, 255 is white; with ``errors="report"``, an image that was not read is 0
+            throughout, and no other is. With `cache_dir` it is a `numpy.memmap` of a file there,
+            which joblib's workers share. What is written to it stays in this process: workers
+            see the file.
 
         Raises
         ------
         InputError
-            A parameter or the form of `X` is not allowed, or images are missing.
+            A parameter, the form of `X` or the cache folder is not allowed, or an item is missing
+            or of another kind.
         DicomError
             A file cannot be read. The message begins with the position of the row, counted from
             1. It is a `MissingFileError` where there is no such file.
         """
-        self._check_parameters()
-        items = _items(X)
-        _check_none_missing(items)
-        cache = None if self.cache_dir is None else _prepared(self.cache_dir)
-        images = np.empty((len(items), self.size, self.size), dtype=np.uint8)
-        # a generator, so that no second copy of the images is held while they arrive
-        for row, image in enumerate(self._read(items, cache)):
-            images[row] = image
+        accept = self._check_parameters()
+        items = film_items(X)
+        if self.errors == "raise":
+            check_none_missing(items)
+        cache = None if self.cache_dir is None else FilmCache.prepared(self.cache_dir)
+        images, unread = self._read(items, accept, cache)
+        if cache is not None:
+            images = cache.assembled(
+                images, self.size, lambda row: _read_row(items[row], self.size, accept, cache)
+            )
+        if self.errors == "report":
+            self.report_ = _report(unread)
         return images
 
-    def _read(self, items: Sequence[Any], cache: Path | None) -> Iterator[NDArray[np.uint8]]:
-        parallel = joblib.Parallel(n_jobs=self.n_jobs, return_as="generator")
-        tasks = (
-            joblib.delayed(_read_row)(item, row, len(items), self.size, cache)
-            for row, item in enumerate(items, start=1)
-        )
-        return parallel(tasks)
+    def clear_cache(self, max_bytes: int = 0) -> int:
+        """Remove the files longest in `cache_dir` until at most `max_bytes` remain.
 
-    def _check_parameters(self) -> None:
+        Only files that are named as the cache names them are touched, so that a folder given by
+        mistake keeps its own. What a killed process left half written goes after a day. An array
+        that `transform` returned before stays whole, but workers can no longer share it.
+
+        Parameters
+        ----------
+        max_bytes : int, default=0
+            Bytes that may remain; 0 removes all.
+
+        Returns
+        -------
+        int
+            Bytes freed.
+
+        Raises
+        ------
+        InputError
+            `cache_dir` is None or cannot be used, or `max_bytes` is no such number.
+        """
+        self._check_parameters()
+        if self.cache_dir is None:
+            raise InputError("cache_dir is None: there is no cache to clear; give its folder")
+        if not _is_integer(max_bytes) or max_bytes < 0:
+            raise InputError(f"max_bytes={max_bytes!r} is not allowed; give an integer from 0")
+        return FilmCache(Path(self.cache_dir)).clear(max_bytes)
+
+    def _read(
+        self, items: list[Any], accept: frozenset[str], cache: FilmCache | None
+    ) -> tuple[Any, dict[int, DicomError | InputError]]:
+        """Images of all rows, or their keys in the cache, and why rows were not read."""
+        n, unread = len(items), {}
+        read: Any = [None] * n
+        if cache is None:
+            read = np.zeros((n, self.size, self.size), dtype=np.uint8)
+        bar = tqdm(
+            total=n, desc=type(self).__name__, unit="film", disable=not self.verbose, leave=False
+        )
+        with bar, joblib.Parallel(n_jobs=self.n_jobs) as parallel:
+            for start in range(0, n, _CHUNK):
+                chunk = items[start : start + _CHUNK]
+                results = parallel(
+                    joblib.delayed(_read_row)(item, self.size, accept, cache) for item in chunk
+                )
+                for position, result in enumerate(results, start):
+                    if not isinstance(result, DicomError | InputError):
+                        read[position] = result
+                    elif self.errors == "raise":
+                        raise _at_row(result, position, n)
+                    else:
+                        unread[position] = result
+                bar.update(len(chunk))
+        return read, unread
+
+    def _check_parameters(self) -> frozenset[str]:
         if not _is_integer(self.size) or self.size < 1:
             raise InputError(f"size={self.size!r} is not allowed; give an integer of at least 1")
         if self.cache_dir is not None and not isinstance(self.cache_dir, str | os.PathLike):
@@ -151,8 +225,9 @@ class RadiographReader(TransformerMixin, BaseEstimator):
             raise InputError(
                 f"n_jobs={self.n_jobs!r} is not allowed; give None or an integer, not 0"
             )
-        if self.errors != "raise":
-            raise InputError(f"errors={self.errors!r} is not allowed; allowed is 'raise'")
+        if self.errors not in ("raise", "report"):
+            raise InputError(f"errors={self.errors!r} is not allowed; give 'raise' or 'report'")
+        return check_accept(self.accept)
 
     def __sklearn_is_fitted__(self) -> bool:
         return True
@@ -169,132 +244,45 @@ def _is_integer(value: Any) -> bool:
     return isinstance(value, Integral) and not isinstance(value, bool)
 
 
-def _items(X: Any) -> list[Any]:
-    """Take the images out of a column in any of its forms."""
-    if isinstance(X, str | os.PathLike):
-        raise InputError("X is one path; put it in a list: [path]")
-    if hasattr(X, "columns"):
-        X = X.to_numpy()
-        if X.shape[1] != 1:
-            raise InputError(f"X has {X.shape[1]} columns; pick the one of the images: X['image']")
-    if isinstance(X, np.ndarray) and X.ndim == 2:
-        if X.dtype.kind in "biuf" or X.shape[1] != 1:
-            raise InputError(
-                f"X is an array of shape {X.shape}; give the column of the images, X[:, j], or put "
-                "a single image in a list: [pixels]"
-            )
-        X = X[:, 0]
-    if not isinstance(X, list | tuple | np.ndarray | pd.Series) or getattr(X, "ndim", 1) == 0:
-        raise InputError(
-            f"X is a {type(X).__name__}; give a column of paths or of 2-D arrays: a Series, a "
-            "DataFrame of one column, a list or an array"
-        )
-    if len(X) == 0:
-        raise InputError("X has no rows; give at least one image")
-    return list(X)
-
-
-def _check_none_missing(items: list[Any]) -> None:
-    missing = [row for row, item in enumerate(items, start=1) if _is_missing(item)]
-    if not missing:
-        return
-    rows = ", ".join(map(str, missing[:5]))
-    more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
-    raise InputError(
-        f"the image is missing in row{'s' if len(missing) > 1 else ''} {rows}{more} of "
-        f"{len(items)}; leave these rows out, or fill in their paths"
-    )
-
-
-def _is_missing(item: Any) -> bool:
-    if isinstance(item, str):
-        return not item.strip()
-    return bool(pd.api.types.is_scalar(item) and pd.isna(item))
-
-
-def _read_row(item: Any, row: int, rows: int, size: int, cache: Path | None) -> NDArray[np.uint8]:
+def _read_row(
+    item: Any, size: int, accept: frozenset[str], cache: FilmCache | None
+) -> NDArray[np.uint8] | str | DicomError | InputError:
+    """Image of a row, or its key in the cache, or why it cannot be read."""
+    key, content = None, None
     try:
+        if is_missing(item):
+            raise InputError("the image is missing; leave the row out, or fill in its path")
         if not isinstance(item, str | os.PathLike):
-            return Radiograph(_checked_pixels(item)).to_uint8(size)
-        if cache is None:
-            return read_radiograph(item).to_uint8(size)
-        return _read_cached(Path(item), size, cache)
+            film = Radiograph(checked_pixels(item))
+        else:
+            if cache is not None:
+                key, content = cache.find(item, size, accept)
+                if key is not None and content is None:
+                    return key
+            film = read_radiograph(item if content is None else content, accept=accept)
+        image = film.to_uint8(size)
+        if not image.any():  # which says that an image was not read
+            raise DicomError("the image is black throughout", "check its window and its bits")
+        return image if cache is None else cache.put(key, image)
+    except CacheError:
+        raise
     except (DicomError, InputError) as error:
-        raise type(error)(f"row {row} of {rows}: {error}") from None
+        return type(error)(*error.args)  # without the traceback, which would hold the file
 
 
-def _checked_pixels(item: Any) -> NDArray[np.float32]:
-    """Brightness in [0, 1] of an array of pixels as displayed; shape (rows, columns)."""
-    allowed = "give a path, or a 2-D array of uint8 from 0 to 255 or of float from 0 to 1"
-    if not isinstance(item, np.ndarray):
-        raise InputError(f"the image is a {type(item).__name__}; {allowed}")
-    if item.ndim != 2 or item.size == 0:
-        raise InputError(f"the image is an array of shape {item.shape}; {allowed}")
-    if item.dtype == np.uint8:
-        return item.astype(np.float32) / np.float32(255)
-    if item.dtype.kind != "f":
-        raise InputError(f"the image is an array of {item.dtype}; {allowed}")
-    # written so that NaN fails it
-    if not (item.min() >= 0 and item.max() <= 1):
-        raise InputError(f"the image has float pixels outside 0 to 1 or not finite; {allowed}")
-    return item.astype(np.float32)
+def _at_row(error: DicomError | InputError, position: int, n: int) -> DicomError | InputError:
+    row = f"row {position + 1} of {n}: "
+    if isinstance(error, DicomError):
+        return type(error)(row + error.reason, error.remedy, error.rule)
+    return type(error)(f"{row}{error}")
 
 
-def _prepared(cache_dir: str | os.PathLike[str]) -> Path:
-    cache = Path(cache_dir)
-    try:
-        cache.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(_unusable(error)) from None
-    return cache
-
-
-def _unusable(error: OSError) -> str:
-    return (
-        f"the cache folder cannot be used ({type(error).__name__}); give cache_dir a folder that "
-        "can be written to, or None"
-    )
-
-
-def _read_cached(path: Path, size: int, cache: Path) -> NDArray[np.uint8]:
-    try:
-        status = path.stat()
-        content = _content_digest(path, status.st_size, status.st_mtime_ns)
-    except (OSError, ValueError):
-        return read_radiograph(path).to_uint8(size)  # says what is wrong with the file
-    key = blake2b(content + f"{size} {_FORMAT}".encode(), digest_size=20).hexdigest()
-    entry = cache / key[:2] / key
-    image = _load(entry, size)
-    if image is None:
-        image = read_radiograph(path).to_uint8(size)
-        try:
-            entry.parent.mkdir(exist_ok=True)
-            write_atomic(entry, _check(image.tobytes()) + image.tobytes())
-        except OSError as error:
-            raise InputError(_unusable(error)) from None
-    return image
-
-
-@lru_cache(maxsize=1_000_000)
-def _content_digest(path: Path, size: int, mtime_ns: int) -> bytes:
-    with path.open("rb") as stream:
-        digest = blake2b(digest_size=32)
-        while block := stream.read(1 << 20):
-            digest.update(block)
-    return digest.digest()
-
-
-def _load(entry: Path, size: int) -> NDArray[np.uint8] | None:
-    """Return the image of a cache entry, or None where it is absent or damaged."""
-    try:
-        data = entry.read_bytes()
-    except OSError:
-        return None
-    pixels = data[_CHECK_BYTES:]
-    if len(pixels) != size * size or data[:_CHECK_BYTES] != _check(pixels):
-        return None
-    return np.frombuffer(pixels, dtype=np.uint8).reshape(size, size)
-
-
-def _check(pixels: bytes) -> bytes:
-    return blake2b(pixels, digest_size=_CHECK_BYTES).digest()
+def _report(unread: dict[int, DicomError | InputError]) -> pd.DataFrame:
+    rows = [
+        (position, error.rule, error.reason, error.remedy)
+        if isinstance(error, DicomError)
+        else (position, None, *str(error).split("; ", 1))
+        for position, error in unread.items()
+    ]
+    report = pd.DataFrame(rows, columns=["position", "rule", "reason", "remedy"], dtype=object)
+    return report.astype({"position": int, "reason": str, "remedy": str})

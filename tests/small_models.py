@@ -37,14 +37,23 @@ def small_fusion(**changes):
     return ProbabilityFusionClassifier(**params | changes)
 
 
+def write_film(path, seed, shape=(80, 64), form="PNG"):
+    """Write a film of noise that is like no other seed's."""
+    from PIL import Image
+
+    film = np.random.default_rng(seed).integers(0, 256, shape).astype(np.uint8)
+    Image.fromarray(film).save(path, form)
+    return str(path)
+
+
 def write_films(folder, n=48, seed=0):
     """PNG files, brighter in the upper half where y is 1, and a table that refers to them."""
     from PIL import Image
 
     rng = np.random.default_rng(seed)
     y = np.resize([0, 1], n)
-    films = rng.integers(0, 120, (n, 30, 24)).astype(np.uint8)
-    films[y == 1, :15] += 90
+    films = rng.integers(0, 120, (n, 80, 64)).astype(np.uint8)
+    films[y == 1, :40] += 90
     paths = [str(folder / f"film_{i}.png") for i in range(n)]
     for path, film in zip(paths, films, strict=True):
         Image.fromarray(film).save(path)

@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from skosteo.files import write_atomic
+from skosteo.files import UNFINISHED, atomic_writer, write_atomic
 
 
 def test_writes_and_replaces(tmp_path):
@@ -44,6 +44,35 @@ def test_the_file_is_whole_before_it_takes_its_name(tmp_path, monkeypatch):
 def test_missing_folder(tmp_path):
     with pytest.raises(FileNotFoundError):
         write_atomic(tmp_path / "no" / "entry", b"film")
+
+
+def test_a_stream_is_written_part_by_part(tmp_path):
+    target = tmp_path / "entry"
+    write_atomic(target, b"old")
+    with atomic_writer(target) as stream:
+        for part in (b"fi", b"l", b"m"):
+            stream.write(part)
+            assert target.read_bytes() == b"old"
+        names = set(os.listdir(tmp_path)) - {"entry"}
+        assert [name.startswith(UNFINISHED) for name in names] == [True]
+    assert target.read_bytes() == b"film"
+    assert os.listdir(tmp_path) == ["entry"]
+
+
+@pytest.mark.parametrize("error", [ValueError, OSError, KeyboardInterrupt])
+def test_an_error_while_writing_leaves_the_old_file_and_nothing_else(error, tmp_path):
+    target = tmp_path / "entry"
+    write_atomic(target, b"old")
+
+    def write():
+        with atomic_writer(target) as stream:
+            stream.write(b"fi")
+            raise error
+
+    with pytest.raises(error):
+        write()
+    assert target.read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["entry"]
 
 
 @pytest.mark.skipif(os.name != "posix", reason="file modes are POSIX")

@@ -4,10 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from sklearn.base import clone
 
-from skosteo import ImageOsteoClassifier
+from skosteo import ImageOsteoClassifier, RadiographReader
 from skosteo.exceptions import DicomError, InputError, MissingFileError
-from tests.small_models import small_image, write_films
+from tests.small_models import small_image, write_film, write_films
 
 
 @pytest.fixture(scope="module")
@@ -91,8 +92,33 @@ def test_cache_is_used_and_changes_nothing(study, tmp_path):
     X, y, _ = study
     cached = small_image(cache_dir=tmp_path)
     first = cached.fit(X, y).predict_proba(X)
-    assert len([p for p in tmp_path.rglob("*") if p.is_file()]) == len(X)
+    assert RadiographReader(24, cache_dir=tmp_path).clear_cache() > len(X) * 24 * 24
     assert np.array_equal(first, small_image().fit(X, y).predict_proba(X))
+
+
+def test_accept_lifts_rules(tmp_path):
+    paths = [write_film(tmp_path / f"{i}.png", i, (40, 40)) for i in range(40)]
+    with pytest.raises(DicomError, match=r"row 1 of 40: .*accept=\['dimensions'\]"):
+        small_image().fit(paths, Y)
+    model = clone(small_image(accept=["dimensions"]))
+    assert model.fit(paths, Y).predict(paths).shape == (40,)
+
+
+@pytest.mark.parametrize("channels", [(), (1,), (3,)])
+def test_a_film_that_was_not_read_is_not_scored(study, channels):
+    X, y, _ = study
+    column = X["image"].mask(X.index == 16, "nowhere.png")
+    reader = RadiographReader(24, errors="report")
+    pixels = reader.transform(column)
+    films = np.broadcast_to(
+        pixels.reshape(len(X), *(1 for _ in channels), 24, 24), (len(X), *channels, 24, 24)
+    )
+    read = np.delete(films, reader.report_["position"], axis=0)
+    model = small_image().fit(read, np.delete(y, reader.report_["position"]))
+    assert model.predict(read).shape == (len(X) - 1,)
+    for call in (model.predict, model.predict_proba, lambda X: small_image().fit(X, y)):
+        with pytest.raises(InputError, match="row 17 of 48 is black throughout.*report_"):
+            call(films)
 
 
 def films(**changes):
@@ -118,6 +144,7 @@ def with_item(item):
         (with_item(__file__), DicomError, "row 17 of 40"),
         (with_item(np.full((8, 8), np.nan)), InputError, "row 17 of 40.*not finite"),
         (with_item(None), InputError, "row 17 of 40"),
+        (with_item(np.full((8, 8), 0.5)), InputError, "row 17 of 40.*blank"),
         (np.full((40, 8, 8), np.nan), ValueError, "contains NaN"),
         (np.ones((40, 2, 8, 8)), InputError, r"\(40, 2, 8, 8\).*c = 1 or 3"),
         (np.ones(40), ValueError, "1D array"),
@@ -136,6 +163,7 @@ def test_bad_films(X, error, match):
         ({"augmentation": "wild"}, "'wild'.*chest"),
         ({"backbone": "resnet5000"}, "'resnet5000'"),
         ({"image_size": 0}, "size=0"),
+        ({"accept": ["veiw"]}, "'veiw'; the rules are"),
     ],
 )
 def test_bad_parameters(params, match):

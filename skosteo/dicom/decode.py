@@ -1,0 +1,217 @@
+"""Pixel data of any transfer syntax -> stored words, one frame only, nothing more than needed.
+
+imagecodecs decodes what is compressed: of the decoders that were tried it alone survives damaged
+streams of every kind; GDCM ends the process, and pydicom's own RLE is sixteen times slower.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skosteo.dicom.codestream import Frame, read_jpeg_2000_header, read_jpeg_header
+from skosteo.dicom.elements import AGAIN, UNDEFINED
+from skosteo.dicom.header import BIG_ENDIAN, DEFLATED, EXPLICIT, IMPLICIT, DicomImage
+from skosteo.dicom.rules import refuse
+from skosteo.exceptions import DicomError
+
+NATIVE = (IMPLICIT, EXPLICIT, DEFLATED, BIG_ENDIAN)
+_ADOBE = b"\xff\xee\x00\x0eAdobe"  # APP14, which says how the samples are to be taken
+_SLACK = 2**20  # bytes beyond the pixels that a file may carry
+
+Words = NDArray[np.unsignedinteger]
+
+
+def stored_words(image: DicomImage, accept: frozenset[str]) -> Words:
+    """Pixel words as they lie in the file, unused bits included.
+
+    Returns
+    -------
+    ndarray of uint8 or uint16, shape (rows, columns) or, with colour, (rows, columns, 3)
+
+    Raises
+    ------
+    DicomError
+        The pixel data do not fit the header, are damaged, several frames, or in a syntax that
+        cannot be read.
+    """
+    if image.syntax in NATIVE:
+        return _native(image, accept)
+    if image.syntax not in _DECODERS:
+        from pydicom.uid import UID_dictionary
+
+        name = UID_dictionary.get(image.syntax, ["unknown"])[0]
+        raise DicomError(
+            f"the transfer syntax is {name}, which is not one for still films that skosteo reads",
+            "export the film uncompressed, or as JPEG 2000 or JPEG-LS",
+        )
+    if image.pixel_data.length != UNDEFINED:
+        raise DicomError("the transfer syntax is compressed, but the pixel data is not", AGAIN)
+    return _DECODERS[image.syntax](_compressed_frame(image, accept), image)
+
+
+def _shape(image: DicomImage) -> tuple[int, ...]:
+    header = image.header
+    rows, columns = header.integer("Rows"), header.integer("Columns")
+    samples = header.integer("SamplesPerPixel", 1)
+    return (rows, columns) if samples == 1 else (rows, columns, samples)
+
+
+def _described(image: DicomImage) -> str:
+    rows, columns = _shape(image)[:2]
+    return f"{rows} rows x {columns} columns"
+
+
+def _raw_bytes(image: DicomImage) -> int:
+    """Bytes of one frame without compression."""
+    return int(np.prod(_shape(image), dtype=np.int64)) * image.header.integer("BitsAllocated") // 8
+
+
+def _check_frames(image: DicomImage, accept: frozenset[str]) -> int:
+    frames = image.header.frames()
+    if frames != 1:
+        refuse(
+            "multi_frame",
+            accept,
+            f"the file holds {frames} frames; allowed is 1",
+            "give a film of one frame",
+        )
+    return frames
+
+
+def _native(image: DicomImage, accept: frozenset[str]) -> Words:
+    header, elements, element = image.header, image.elements, image.pixel_data
+    frames, expected = _check_frames(image, accept), _raw_bytes(image)
+    whole = expected * frames
+    if element.length != whole + whole % 2:  # PS3.5 8.1.1: padded to an even length
+        raise DicomError(
+            f"the pixel data has {element.length} bytes, but {_described(image)} need {whole}: the "
+            "file is cut off or its header is wrong",
+            AGAIN,
+        )
+    _check_rest(image, element.start + element.length)
+    elements.stream.seek(element.start)
+    data = elements.stream.read(expected + expected % 2)
+    if len(data) < expected:
+        raise DicomError(
+            f"the pixel data has {len(data)} bytes, but {_described(image)} need {expected}: the "
+            "file is cut off",
+            AGAIN,
+        )
+    order = "<" if elements.little else ">"
+    if header.integer("BitsAllocated") == 16:
+        words = np.frombuffer(data, f"{order}u2").astype(np.uint16, copy=False)
+    elif element.vr == b"OW":  # two pixels in a word of either byte order
+        words = np.frombuffer(data, f"{order}u2").astype("<u2", copy=False).view(np.uint8)
+    else:
+        words = np.frombuffer(data, np.uint8)
+    words = words[: int(np.prod(_shape(image)))]
+    shape = _shape(image)
+    if len(shape) == 3 and header.integer("PlanarConfiguration", 0) == 1:
+        return np.moveaxis(words.reshape(shape[2], *shape[:2]), 0, -1)
+    return words.reshape(shape)
+
+
+def _compressed_frame(image: DicomImage, accept: frozenset[str]) -> bytes:
+    """Bytes of the first frame, its fragments joined (PS3.5 A.4)."""
+    elements = image.elements
+    frames = _check_frames(image, accept)
+    (_, *fragments), end = elements.fragments(image.pixel_data)
+    _check_rest(image, end)
+    if frames != 1 and len(fragments) != frames:
+        raise DicomError(
+            f"the file holds {frames} frames in {len(fragments)} fragments: where the first ends "
+            "is unclear",
+            AGAIN,
+        )
+    fragments = fragments if frames == 1 else fragments[:1]
+    size, most = sum(length for _, length in fragments), 2 * _raw_bytes(image) + _SLACK
+    if size > most:
+        raise DicomError(
+            f"the compressed image has {size} bytes, where {most} are more than enough", AGAIN
+        )
+    parts = []
+    for start, length in fragments:
+        elements.stream.seek(start)
+        parts.append(elements.stream.read(length))
+    return b"".join(parts)
+
+
+def _check_rest(image: DicomImage, end: int) -> None:
+    rest = image.elements.size - end
+    if rest > _SLACK:
+        raise DicomError(f"{rest} bytes of other content follow the pixels", "cut them off")
+
+
+def _rle(frame: bytes, image: DicomImage) -> Words:
+    from imagecodecs import dicomrle_decode
+
+    kind = f"<u{image.header.integer('BitsAllocated') // 8}"
+    expected = _raw_bytes(image)
+    # two packed bytes become 128 at most (PS3.5 G.3.1)
+    if len(frame) * 64 < expected:
+        raise DicomError(f"{len(frame)} RLE bytes cannot hold {expected} bytes of pixels", AGAIN)
+    whole = bytearray(expected)
+    if len(dicomrle_decode(frame, dtype=kind, out=whole)) != expected:
+        raise DicomError("the RLE image has too few pixels", AGAIN)
+    rows, columns, *samples = _shape(image)
+    planes = np.frombuffer(whole, kind).reshape(*samples, rows, columns)
+    return np.moveaxis(planes, 0, -1) if samples else planes
+
+
+def _jpeg(frame: bytes, image: DicomImage) -> Words:
+    from imagecodecs import jpeg8_decode, ljpeg_decode
+
+    stated = _checked(read_jpeg_header(frame), image)
+    if stated.lossless and stated.samples == 1:  # ljpeg notices damage that jpeg8 paints over
+        return _as_words(ljpeg_decode(frame), image)
+    # without Adobe's marker, libjpeg takes any three samples for YCbCr
+    is_rgb = image.header.text("PhotometricInterpretation") == "RGB" and _ADOBE not in frame[:4096]
+    space = "RGB" if is_rgb else None
+    return _as_words(jpeg8_decode(frame, colorspace=space, outcolorspace=space), image)
+
+
+def _jpeg_ls(frame: bytes, image: DicomImage) -> Words:
+    from imagecodecs import jpegls_decode
+
+    _checked(read_jpeg_header(frame), image)
+    return _as_words(jpegls_decode(frame), image)
+
+
+def _jpeg_2000(frame: bytes, image: DicomImage) -> Words:
+    from imagecodecs import jpeg2k_decode
+
+    _checked(read_jpeg_2000_header(frame), image)
+    return _as_words(jpeg2k_decode(frame), image)
+
+
+def _checked(stated: Frame, image: DicomImage) -> Frame:
+    """Refuse a compressed frame that is not what the header of the file says."""
+    header = image.header
+    said = (header.integer("Rows"), header.integer("Columns"), header.integer("SamplesPerPixel", 1))
+    allocated = header.integer("BitsAllocated")
+    if (stated.rows, stated.columns, stated.samples) != said or stated.bits > allocated:
+        raise DicomError(
+            f"the compressed image says {stated.rows} x {stated.columns} x {stated.samples} of "
+            f"{stated.bits} bits, the header {' x '.join(map(str, said))} of {allocated}",
+            AGAIN,
+        )
+    return stated
+
+
+def _as_words(decoded: NDArray, image: DicomImage) -> Words:
+    kind = f"{decoded.dtype.kind}{image.header.integer('BitsAllocated') // 8}"
+    # first to the width of the words, which carries the sign of a signed codestream along
+    return decoded.astype(kind, copy=False).view(kind.replace("i", "u")).reshape(_shape(image))
+
+
+# PS3.6 A, transfer syntaxes; 201 to 203 are High-Throughput JPEG 2000
+_DECODERS: dict[str, Callable[[bytes, DicomImage], Words]] = {"1.2.840.10008.1.2.5": _rle} | {
+    f"1.2.840.10008.1.2.4.{number}": decoder
+    for decoder, numbers in {
+        _jpeg: (50, 51, 57, 70),
+        _jpeg_ls: (80, 81),
+        _jpeg_2000: (90, 91, 201, 202, 203),
+    }.items()
+    for number in numbers
+}

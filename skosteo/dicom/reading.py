@@ -1,0 +1,191 @@
+"""The door: `read_radiograph`."""
+
+import os
+from collections.abc import Iterable
+from io import BytesIO
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skosteo.dicom.decode import NATIVE, stored_words
+from skosteo.dicom.display import check_depth, shown
+from skosteo.dicom.elements import AGAIN
+from skosteo.dicom.facts import stated_facts
+from skosteo.dicom.header import open_dicom
+from skosteo.dicom.picture import SIGNATURES, read_picture
+from skosteo.dicom.radiograph import Radiograph
+from skosteo.dicom.rules import check_accept, check_dimensions, check_header, refuse
+from skosteo.exceptions import DicomError, MissingFileError
+
+# Windows, Linux, macOS (both byte orders, and for several machines), scripts: PS3.10 7.1 leaves the
+# preamble to applications, and a file that starts like this is run, not shown, by a careless click
+_PROGRAMS = (
+    b"MZ",
+    b"\x7fELF",
+    b"\xfe\xed\xfa\xce",
+    b"\xfe\xed\xfa\xcf",
+    b"\xce\xfa\xed\xfe",
+    b"\xcf\xfa\xed\xfe",
+    b"\xca\xfe\xba\xbe",
+    b"#!",
+)
+_GREY = ("MONOCHROME1", "MONOCHROME2")
+_COLOUR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
+_LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, as PS3.3 C.7.6.3.1.2
+_MOST = 0.95  # share of the pixels
+
+
+def read_radiograph(
+    path_or_bytes: str | os.PathLike[str] | bytes, *, accept: Iterable[str] = ()
+) -> Radiograph:
+    """Read one film from a DICOM, PNG, JPEG or TIFF file.
+
+    The kind of file is told from its content, never from its name. A DICOM film passes through
+    the grayscale transformations of PS3.4 N.2: stored values, modality LUT or rescale (PS3.3
+    C.11.1), VOI LUT or first window (C.11.2), polarity (C.7.6.3.1.2). Where the file asks for no
+    window, the range of values in the film is shown. Padding (C.7.5.1.1.2) is black; borders of a
+    collimator, which are part of the film, are left alone.
+
+    Parameters
+    ----------
+    path_or_bytes : str, path-like or bytes
+        One file, or its content.
+    accept : iterable of str, default=()
+        Names of the rules of `skosteo.dicom.RULES` that may be broken.
+
+    Returns
+    -------
+    Radiograph
+        The film as displayed, bone bright.
+
+    Raises
+    ------
+    MissingFileError
+        There is no such file. It is also a `FileNotFoundError`.
+    DicomError
+        The file is of another kind, is damaged or cannot be decoded; or it breaks a rule, whose
+        name the error then has as ``rule``.
+    InputError
+        `accept` holds anything but names of rules.
+
+    Examples
+    --------
+    >>> from pydicom.data import get_testdata_file
+    >>> path = get_testdata_file("MR_small.dcm")
+    >>> read_radiograph(path)
+    Traceback (most recent call last):
+        ...
+    skosteo.exceptions.DicomError: the modality is not that of a film: the header says MR; ...
+    >>> film = read_radiograph(path, accept=["modality"])
+    >>> film, film.facts["spacing_mm"]
+    (Radiograph(64 rows x 64 columns), (0.3125, 0.3125))
+    """
+    lifted = check_accept(accept)
+    with _open(path_or_bytes) as stream:
+        size = stream.seek(0, os.SEEK_END)
+        stream.seek(0)
+        head = stream.read(132)
+        stream.seek(0)
+        if head[128:] == b"DICM":  # PS3.10 7.1
+            if head.startswith(_PROGRAMS):
+                raise DicomError("the file begins like a program", "do not open it; " + AGAIN)
+            film = _guarded(stream, size, lifted)
+        elif head.startswith(SIGNATURES):
+            pixels, bits = read_picture(stream, size, lifted)
+            film = Radiograph(pixels, {"bits": bits})
+        else:
+            raise DicomError(
+                "the content is neither DICOM (with its preamble of 128 bytes) nor PNG, JPEG or "
+                "TIFF",
+                "give one of these, whatever the name of the file",
+            )
+    _check_contrast(film.pixels, lifted)
+    return film
+
+
+def _open(source: Any) -> BinaryIO:
+    if isinstance(source, bytes | bytearray | memoryview):
+        return BytesIO(source)
+    try:
+        return Path(source).open("rb")
+    except FileNotFoundError:
+        raise MissingFileError(
+            "the file does not exist", "check the path and the working directory"
+        ) from None
+    except IsADirectoryError:
+        raise DicomError("the path is a folder", "give one file") from None
+    except (OSError, ValueError) as error:
+        raise DicomError(
+            f"the file cannot be opened ({type(error).__name__})", "check who may read it"
+        ) from None
+
+
+def _guarded(stream: BinaryIO, size: int, accept: frozenset[str]) -> Radiograph:
+    try:
+        return _read_dicom(stream, size, accept)
+    except DicomError:
+        raise
+    except Exception as error:  # whatever damage leads a decoder to; its words may quote the file
+        raise DicomError(
+            f"the DICOM file cannot be decoded ({type(error).__name__}): it is damaged", AGAIN
+        ) from None
+
+
+def _read_dicom(stream: BinaryIO, size: int, accept: frozenset[str]) -> Radiograph:
+    image = open_dicom(stream, size)
+    header = image.header
+    check_header(header, accept)
+    check_dimensions(header.integer("Rows"), header.integer("Columns"), accept)
+    check_depth(header)
+    facts = stated_facts(header)
+    photometric, samples = facts["photometric_interpretation"], header.integer("SamplesPerPixel", 1)
+    if samples == 1 and photometric in _GREY:
+        return Radiograph(shown(stored_words(image, accept), header), facts)
+    if samples == 3 and photometric in _COLOUR and header.integer("BitsAllocated") == 8:
+        luminance_first = photometric == "YBR_FULL" and image.syntax in NATIVE
+        words = stored_words(image, accept)
+        return Radiograph(_without_colour(words, luminance_first, accept), facts)
+    raise DicomError(
+        f"the image is {photometric or 'of another kind'} with {samples} samples per pixel; "
+        "allowed is MONOCHROME1 or MONOCHROME2 with one",
+        "give the original grey film",
+    )
+
+
+def _without_colour(
+    words: NDArray[np.unsignedinteger], luminance_first: bool, accept: frozenset[str]
+) -> NDArray[np.float32]:
+    """Luminance in [0, 1] of RGB, or of luminance and two colour differences."""
+    first, second, third = np.moveaxis(words, -1, 0)
+    neutral = (
+        (second == 128) & (third == 128)
+        if luminance_first
+        else (first == second) & (second == third)
+    )
+    if not neutral.all():
+        refuse("color", accept, "the image is in colour", "give the original grey film")
+        if not luminance_first:
+            return (words @ _LUMINANCE) / np.float32(255)
+    return first / np.float32(255)
+
+
+def _check_contrast(pixels: NDArray[np.float32], accept: frozenset[str]) -> None:
+    """Refuse a film that shows next to nothing, judged on a sixteenth of its pixels."""
+    sample = (pixels[::4, ::4] * 255).astype(np.uint8)
+    count = np.bincount(sample.ravel(), minlength=256)
+    if count.max() >= _MOST * sample.size:
+        refuse(
+            "blank",
+            accept,
+            f"the image is blank: {_MOST:.0%} of its pixels or more show the same grey",
+            "check the export and its window",
+        )
+    elif count[0] + count[255] >= _MOST * sample.size:
+        refuse(
+            "saturated",
+            accept,
+            f"the image is saturated: {_MOST:.0%} of its pixels or more are pure black or white",
+            "check the export and its window",
+        )

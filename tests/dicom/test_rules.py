@@ -1,0 +1,224 @@
+import numpy as np
+import pytest
+from PIL import Image
+from pydicom.dataset import Dataset
+from pydicom.sr.codedict import codes
+from pydicom.uid import (
+    ComputedRadiographyImageStorage,
+    CTImageStorage,
+    DigitalXRayImageStorageForProcessing,
+    SecondaryCaptureImageStorage,
+)
+
+from skosteo.dicom import RULES, check_accept, read_radiograph
+from skosteo.exceptions import DicomError, InputError
+from tests.films import bytes_of, dataset, film, gradient
+
+
+def made(stored=None, **elements):
+    return bytes_of(dataset(gradient() if stored is None else stored, **elements))
+
+
+def view_code(code):
+    item = Dataset()
+    item.CodeValue, item.CodingSchemeDesignator = code.value, code.scheme_designator
+    return [item]
+
+
+def two_frames():
+    first, second = gradient(), np.flip(gradient())
+    ds = dataset(first, NumberOfFrames=2)
+    ds.PixelData += dataset(second).PixelData
+    return bytes_of(ds)
+
+
+def coloured():
+    ds = dataset(gradient(), SamplesPerPixel=3, PhotometricInterpretation="RGB")
+    ds.BitsAllocated = ds.BitsStored = 8
+    ds.HighBit, ds.PlanarConfiguration = 7, 0
+    levels = (film(64, 80) * 255).astype("u1")
+    ds.PixelData = np.stack([levels, levels // 2, levels // 3], axis=-1).tobytes()
+    return bytes_of(ds)
+
+
+def mostly(value, share):
+    stored = gradient()
+    flat = np.random.default_rng(0).permutation(stored.size) < share * stored.size
+    stored.ravel()[flat] = value
+    return stored
+
+
+def half_black_half_white():
+    stored = gradient()
+    return np.where(np.arange(80) < 40, 0, 4095) + 0 * stored
+
+
+BROKEN = {
+    "modality CT": ("modality", lambda: made(Modality="CT"), "says CT"),
+    "modality MR": ("modality", lambda: made(Modality="MR"), "says MR"),
+    "modality US": ("modality", lambda: made(Modality="US"), "says US"),
+    "modality OT": ("modality", lambda: made(Modality="OT"), "says OT"),
+    "modality a name": ("modality", lambda: made(Modality="CANARY"), "does not say CR or DX"),
+    "no modality, CT class": (
+        "modality",
+        lambda: made(SOPClassUID=CTImageStorage),
+        "does not say CR or DX",
+    ),
+    "no modality, capture": (
+        "modality",
+        lambda: made(SOPClassUID=SecondaryCaptureImageStorage),
+        "does not say CR or DX",
+    ),
+    "raw by intent": (
+        "for_processing",
+        lambda: made(PresentationIntentType="FOR PROCESSING"),
+        "FOR PROCESSING",
+    ),
+    "raw by class": (
+        "for_processing",
+        lambda: made(SOPClassUID=DigitalXRayImageStorageForProcessing),
+        "FOR PROCESSING",
+    ),
+    "abdomen": ("body_part", lambda: made(BodyPartExamined="ABDOMEN"), "ABDOM"),
+    "abdomen in words": ("body_part", lambda: made(BodyPartExamined="ABDOMEN AP"), "ABDOM"),
+    "hand": ("body_part", lambda: made(BodyPartExamined="HAND"), "HAND"),
+    "left lateral": ("view", lambda: made(ViewPosition="LL"), "view is LL"),
+    "lateral": ("view", lambda: made(ViewPosition="LATERAL"), "view is LATERAL"),
+    "decubitus": ("view", lambda: made(ViewPosition="RLD"), "view is RLD"),
+    "lateral by code": (
+        "view",
+        lambda: made(ViewCodeSequence=view_code(codes.cid4010.LeftLateral)),
+        "view is LL",
+    ),
+    "lateral by description": (
+        "view",
+        lambda: made(SeriesDescription="Chest LAT"),
+        "view is LATERAL",
+    ),
+    "lateral by protocol": ("view", lambda: made(ProtocolName="Thorax lateral"), "LATERAL"),
+    "burned in": ("burned_in", lambda: made(BurnedInAnnotation="YES"), "burned into"),
+    "two frames": ("multi_frame", two_frames, "2 frames"),
+    "colour": ("color", coloured, "in colour"),
+    "too small": ("dimensions", lambda: made(gradient(40, 90)), "40 rows and 90 columns"),
+    "too long": (
+        "dimensions",
+        lambda: made(gradient(10_001, 64)),
+        "10001 rows and 64 columns",
+    ),
+    "blank": ("blank", lambda: made(np.full((64, 80), 7)), "blank"),
+    "nearly blank": ("blank", lambda: made(mostly(7, 0.99)), "blank"),
+    "blank in its window": (
+        "blank",
+        lambda: made(WindowCenter=60_000, WindowWidth=10),
+        "blank",
+    ),
+    "black and white": ("saturated", lambda: made(half_black_half_white()), "saturated"),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_each_rule_refuses_by_its_name_and_is_lifted_by_it(case):
+    rule, make, reason = BROKEN[case]
+    with pytest.raises(DicomError, match=reason) as caught:
+        read_radiograph(make(), accept=set(RULES) - {rule})
+    assert caught.value.rule == rule
+    assert f"accept=['{rule}']" in caught.value.remedy
+    pixels = read_radiograph(make(), accept=[rule]).pixels
+    assert pixels.min() >= 0
+    assert pixels.max() <= 1
+
+
+def test_every_rule_is_tested():
+    assert {rule for rule, _, _ in BROKEN.values()} == set(RULES)
+
+
+@pytest.mark.parametrize(
+    "elements",
+    [
+        {"Modality": "CR"},
+        {"Modality": "RG"},
+        {"SOPClassUID": ComputedRadiographyImageStorage},
+        {"PresentationIntentType": "FOR PRESENTATION"},
+        {"BodyPartExamined": "CHEST"},
+        {"BodyPartExamined": "CHEST_TO_PELVIS"},
+        {"BodyPartExamined": "TORAX"},
+        {"BodyPartExamined": ""},
+        {"ViewPosition": "PA"},
+        {"ViewPosition": "AP"},
+        {"ViewPosition": ""},
+        {"ViewCodeSequence": view_code(codes.cid4010.PosteroAnterior)},
+        {"ViewPosition": "PA", "SeriesDescription": "lateral and PA"},
+        {"ViewPosition": "PA", "SeriesDescription": "LAT"},
+        {"SeriesDescription": "CHEST PA AND LATERAL"},
+        {"SeriesDescription": "COLLATERAL FINDING"},
+        {"BurnedInAnnotation": "NO"},
+        {"NumberOfFrames": 1},
+    ],
+)
+def test_right_films_are_read(elements):
+    assert read_radiograph(made(**elements)).pixels.shape == (64, 80)
+
+
+@pytest.mark.parametrize("shape", [(64, 64), (10_000, 64), (64, 10_000)])
+def test_dimensions_at_their_limits(shape):
+    assert read_radiograph(made(gradient(*shape))).pixels.shape == shape
+
+
+def test_the_number_of_pixels_has_a_limit_of_its_own():
+    ds = dataset(gradient(), Rows=6000, Columns=6000)
+    with pytest.raises(DicomError, match="6000 rows") as caught:
+        read_radiograph(bytes_of(ds))
+    assert caught.value.rule == "dimensions"
+
+
+def test_a_border_of_the_collimator_is_no_reason():
+    stored = gradient()
+    stored[:26] = stored[:, :30] = 0  # 3 of 4 pixels
+    assert (stored == 0).mean() > 0.6
+    read_radiograph(made(stored))
+
+
+def test_lifted_frames_give_the_first():
+    whole = read_radiograph(two_frames(), accept=["multi_frame"]).pixels
+    np.testing.assert_array_equal(whole, read_radiograph(made()).pixels)
+
+
+def test_lifted_colour_gives_luminance():
+    levels = (film(64, 80) * 255).astype("u1")
+    wanted = 0.299 * levels + 0.587 * (levels // 2) + 0.114 * (levels // 3)
+    pixels = read_radiograph(coloured(), accept=["color"]).pixels
+    np.testing.assert_allclose(pixels, wanted / 255, atol=1e-6)
+
+
+def test_rules_hold_for_pictures_too(tmp_path):
+    levels = (film() * 255).astype("u1")
+    Image.fromarray(np.stack([levels, levels, levels // 2], axis=-1)).save(tmp_path / "a", "PNG")
+    Image.fromarray(levels).save(
+        tmp_path / "b", "TIFF", save_all=True, append_images=[Image.fromarray(levels // 2)]
+    )
+    Image.fromarray(levels[:50]).save(tmp_path / "c", "PNG")
+    for name, rule in [("a", "color"), ("b", "multi_frame"), ("c", "dimensions")]:
+        with pytest.raises(DicomError) as caught:
+            read_radiograph(tmp_path / name)
+        assert caught.value.rule == rule
+        read_radiograph(tmp_path / name, accept=[rule])
+    np.testing.assert_array_equal(
+        read_radiograph(tmp_path / "b", accept=["multi_frame"]).to_uint8(70)[:, 3:67], levels
+    )
+
+
+@pytest.mark.parametrize(
+    ("accept", "reason"),
+    [
+        ("view", r"one string; give a list: \['view'\]"),
+        (["lateral"], "has 'lateral'; the rules are modality, "),
+        ([3], "has 3; the rules are"),
+        (None, "a NoneType; give a list"),
+        ([["view"]], "a list; give a list of names"),
+    ],
+)
+def test_unknown_rules(accept, reason):
+    with pytest.raises(InputError, match=reason):
+        check_accept(accept)
+    with pytest.raises(InputError, match=reason):
+        read_radiograph(b"", accept=accept)
