@@ -34,7 +34,7 @@ _CHECK_BYTES, _DIGEST_BYTES = 16, 32
 # A file that changed so recently may change again within one tick of its file system's clock (2 s
 # on FAT), with nothing to show for it: it is not entered by name.
 _SETTLED_NS = 2 * 10**9
-_LARGEST_FILE = 2**30  # bytes; none that is larger is a film, and it is left to the reader
+_LARGEST_FILE = 2**27  # bytes; none that is larger is a film, and it is left to the reader
 _DAY_NS = 24 * 60 * 60 * 10**9
 _OWN = re.compile(
     rf"([0-9a-f]{{2}})/(\1[0-9a-f]{{38}}|{re.escape(UNFINISHED)}[a-z0-9_]{{8}})"

@@ -61,7 +61,7 @@ _SEQUENCES = {
 }
 _ITEM_TAGS = frozenset(TAGS[name] for name in ("LUTDescriptor", "LUTData", "CodeValue"))
 _TOP_TAGS = frozenset(TAGS.values()) - _ITEM_TAGS
-_VIEWS = ("PA", "AP", "LL", "RL", "LLD", "RLD", "LLO", "RLO", "LATERAL")
+_VIEWS = ("PA", "AP", "LL", "RL", "LLD", "RLD", "LLO", "RLO", "LAO", "RAO", "LPO", "RPO", "LATERAL")
 # SNOMED CT and the older SRT codes of PS3.16 CID 4010
 _VIEW_CODES = {
     "272479007": "PA",

@@ -57,7 +57,8 @@ class Radiograph:
         * ``rows``, ``columns``: int
         * ``spacing_mm``: (float, float), distance of rows and of columns: PixelSpacing (0028,0030),
           else ImagerPixelSpacing (0018,1164)
-        * ``view_position``: "PA", "AP", "LL", "RL", "LATERAL", "LLD", "RLD", "LLO", "RLO"
+        * ``view_position``: "PA", "AP", "LL", "RL", "LATERAL", decubitus "LLD", "RLD", or oblique
+          "LLO", "RLO", "LAO", "RAO", "LPO", "RPO"
         * ``laterality``: "L", "R", "B", "U"
         * ``modality``: "CR", "DX", ... (PS3.3 C.7.3.1.1.1), or "other"
         * ``manufacturer``: the maker's common name, or "other"

@@ -31,14 +31,18 @@ _SOP_CLASS = {
 }
 _FOR_PROCESSING = "1.2.840.10008.5.1.4.1.1.1.1.1"
 _FRONTAL = ("PA", "AP")
-_CHEST = re.compile(r"CHEST|THORA|TORAX|LUNG|PULMO|RIB|STERN|HEART|CLAVIC")
+# stems of the terms of PS3.16 annex L and of what people type instead
+_CHEST = re.compile(r"CHEST|THORA(?!CIC ?SPINE)|TORAX|TORACE|LUNG|PULM|RIB|STERN|HEART|CLAVIC")
 _ELSEWHERE = re.compile(
-    r"ABDOM|PELVIS|SPINE|SKULL|HEAD|NECK|HIP|FEMUR|KNEE|LEG|ANKLE|FOOT|TOE|CALCANEUS|TIBIA|FIBULA"
-    r"|HAND|WRIST|FINGER|THUMB|FOREARM|ELBOW|HUMERUS|ARM|RADIUS|ULNA|SHOULDER|SCAPULA|BREAST|JAW"
-    r"|MANDIBLE|MAXILLA|TEETH|ORBIT|SINUS|NOSE|COCCYX|SACRUM|EXTREMITY|BLADDER|KIDNEY"
+    r"ABDO|PELV|SPINE|SKULL|FEMUR|KNEE|ANKLE|FOOT|CALCANE|TIBIA|FIBULA|HAND|WRIST|FINGER|THUMB"
+    r"|ELBOW|HUMER|SHOULDER|SCAPULA|BREAST|MANDIB|MAXILL|TEETH|ORBIT|SINUS|COCCYX|SACRUM|BLADDER"
+    r"|KIDNEY|EXTREMITY|\b(HEAD|NECK|HIP|LEG|TOE|ARM|FOREARM|JAW|NOSE|RADIUS|ULNA)\b"
 )
-_SAYS_FRONTAL = re.compile(r"\b(PA|AP|FRONTAL)\b")
-_SAYS_LATERAL = re.compile(r"\b(LAT|LATERAL|LL|RL)\b")
+# in English, German, French, Spanish and Italian
+_SAYS_LATERAL = re.compile(r"\b(LAT|LATERALE?|LL|SEITLICH|SEITL|PROFIL|PERFIL|PROFILO)\b")
+_SAYS_FRONTAL = re.compile(
+    r"\b(PA|AP|FRONTALE?|FACE|FRENTE|POSTERO-?ANTERIOR|ANTERO-?POSTERIOR|2 ?VIEWS?|2 ?V)\b"
+)
 
 
 def check_accept(accept: Iterable[str]) -> frozenset[str]:
@@ -145,6 +149,7 @@ def _check_view(header: Header, accept: frozenset[str]) -> None:
     if view is None:
         # only where the view itself is not stated, and where the description names one view
         words = f"{header.text('SeriesDescription')} {header.text('ProtocolName')}".upper()
+        words = words.replace(".", "").replace("_", " ")  # "a.p.", "CHEST_LAT"
         if _SAYS_LATERAL.search(words) and not _SAYS_FRONTAL.search(words):
             view = "LATERAL"
     if view not in (None, *_FRONTAL):

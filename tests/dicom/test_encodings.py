@@ -35,7 +35,7 @@ from skosteo.dicom import read_radiograph
 from skosteo.exceptions import DicomError
 from tests.films import bytes_of, dataset, lut
 
-ROWS, COLUMNS, SIZE = 280, 236, 224
+ROWS, SIZE = 280, 224  # and 236 columns
 # a part of the phantom's chest, its contrast raised until both black and white are clipped, in
 # multiples of 1/4095, which 12 bits hold exactly
 FILM = np.clip((draw_film(anatomy=0, random_state=0)[100:380, 98:334] - 0.15) / 0.6, 0, 1)
