@@ -5,9 +5,12 @@ from typing import NamedTuple
 from skosteo.dicom.elements import AGAIN
 from skosteo.exceptions import DicomError
 
-_MAX_TILES = 4096  # JPEG 2000; a film has one, or some hundred
+# JPEG 2000: parts of an image so many or so small that their bookkeeping alone fills the memory.
+# A film has one tile or some hundred, code-blocks of 64 x 64 or 32 x 32, precincts of 128 or more.
+_MAX_TILES, _MIN_BLOCK, _MIN_PRECINCT = 4096, 16, 32
 _SOC_SIZ, _SOI, _END = b"\xff\x4f\xff\x51", b"\xff\xd8", b"\xff\xd9"
 _SOF_LS, _SOF_LOSSLESS = 0xF7, 0xC3
+_COD, _SOT = b"\xff\x52", b"\xff\x90"
 
 
 class Frame(NamedTuple):
@@ -48,12 +51,12 @@ def read_jpeg_header(data: bytes) -> Frame:
 
 
 def read_jpeg_2000_header(data: bytes) -> Frame:
-    """Read the image and tile size of JPEG 2000 (ISO/IEC 15444-1 A.5.1).
+    """Read the image and tile size of JPEG 2000 (ISO/IEC 15444-1 A.5.1), and its coding style.
 
     Raises
     ------
     DicomError
-        There is no such header, or no end marker, or an absurd number of tiles.
+        There is no such header, or no end marker, or the image is cut into absurdly many parts.
     """
     _check_end(data)
     try:
@@ -64,11 +67,30 @@ def read_jpeg_2000_header(data: bytes) -> Frame:
         )
         tiles = -(-right // tile_width) * -(-bottom // tile_height)
         samples, bits = _number(data, start + 32, 2), (data[start + 34] & 0x7F) + 1
+        block, precinct = _coding_style(data, start - 4 + _number(data, start - 4, 2))
     except (IndexError, ValueError, ZeroDivisionError):
         raise _no_header() from None
     if tiles > _MAX_TILES:
         raise DicomError(f"the JPEG 2000 image has {tiles} tiles, over {_MAX_TILES}", AGAIN)
+    if block < _MIN_BLOCK or precinct < _MIN_PRECINCT:
+        raise DicomError(
+            f"the JPEG 2000 image has code-blocks of {block} and precincts of {precinct} pixels, "
+            f"under {_MIN_BLOCK} and {_MIN_PRECINCT}",
+            AGAIN,
+        )
     return Frame(bottom - top, right - left, samples, bits)
+
+
+def _coding_style(data: bytes, position: int) -> tuple[int, int]:
+    """Smallest sides of code-blocks and of precincts (A.6.1), from the segments behind SIZ."""
+    while (marker := data[position : position + 2]) != _COD:
+        if marker in (_SOT, b""):
+            raise ValueError
+        position += 2 + _number(data, position + 2, 2)
+    has_precincts, levels = data[position + 4] & 1, data[position + 9]
+    block = 4 << min(data[position + 10] & 15, data[position + 11] & 15)
+    sizes = data[position + 14 : position + 15 + levels] if has_precincts else b"\xff"
+    return block, 1 << min(min(size & 15, size >> 4) for size in sizes)
 
 
 def _number(data: bytes, start: int, count: int) -> int:

@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from skosteo.dicom.rules import check_dimensions, refuse
+from skosteo.dicom.rules import MAX_SIDE, check_dimensions, refuse
 from skosteo.exceptions import DicomError
 
 SIGNATURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"II*\x00", b"MM\x00*")
 _MAX_BYTES = 2**27  # twice the largest film, without compression
-_BITS, _PHOTOMETRIC, _WHITE_IS_ZERO = 258, 262, 0  # TIFF 6.0
+_BITS, _PHOTOMETRIC, _TILE, _WHITE_IS_ZERO = 258, 262, (322, 323), 0  # TIFF 6.0
 _LOCK = threading.RLock()
 _AGAIN = "export the film again as PNG or TIFF, grey of 8 or 16 bits"
 
@@ -39,9 +39,9 @@ def read_picture(
         try:
             with Image.open(stream, formats=["PNG", "JPEG", "TIFF"]) as image:
                 check_dimensions(image.height, image.width, accept)
-                frames = getattr(image, "n_frames", 1)
-                if frames != 1:
-                    reason = f"the file holds {frames} pictures; allowed is 1"
+                _check_tiles(image)
+                if _has_another_page(image):
+                    reason = "the file holds several pictures; allowed is 1"
                     refuse("multi_frame", accept, reason, "give a file of one")
                 image.load()
                 return _grey(image, accept)
@@ -55,6 +55,22 @@ def read_picture(
             ) from None
 
 
+def _check_tiles(image: Image.Image) -> None:
+    """Refuse a TIFF in tiles that are larger than any film, however small the picture."""
+    tags = getattr(image, "tag_v2", {})
+    if any(tags.get(side, 0) > MAX_SIDE for side in _TILE):
+        raise DicomError(f"the picture lies in tiles of over {MAX_SIDE} pixels", _AGAIN)
+
+
+def _has_another_page(image: Image.Image) -> bool:
+    try:
+        image.seek(1)
+    except EOFError:
+        return False
+    image.seek(0)
+    return True
+
+
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Drop the warnings and log lines of Pillow, which may quote the tags of a file.
@@ -64,13 +80,12 @@ def _quiet() -> Iterator[None]:
     logger = logging.getLogger("PIL")
     with _LOCK, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        disabled, level = logger.disabled, logger.level
+        level = logger.level
         logger.setLevel(logging.CRITICAL + 1)
         try:
             yield
         finally:
             logger.setLevel(level)
-            logger.disabled = disabled
 
 
 def _grey(image: Image.Image, accept: frozenset[str]) -> tuple[NDArray[np.float32], int]:

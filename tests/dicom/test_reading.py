@@ -121,7 +121,7 @@ REFUSED = {
     **{f"colour in channel {c}": (coloured(c), "colour") for c in range(3)},
     "two pages": (
         lambda: png(GREY, "TIFF", save_all=True, append_images=[Image.fromarray(GREY.T)]),
-        "2 pictures",
+        "several pictures",
     ),
     "float TIFF": (lambda: png(GREY.astype("f4"), "TIFF"), "mode F"),
     "32-bit TIFF": (lambda: png(GREY.astype("i4") * 1000, "TIFF"), "beyond 0 to 65535"),
