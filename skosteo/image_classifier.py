@@ -98,7 +98,8 @@ class ImageOsteoClassifier(NetClassifier):
     Notes
     -----
     X may also be an array: of paths, (n,) or (n, 1); of films, (n, h, w) or (n, c, h, w) with one
-    or three channels; or a matrix, whose rows count as films of one row of pixels.
+    or three channels; or a matrix, whose rows count as films of one row of pixels. In an
+    array of films, one that is 0 throughout is refused: it was not read.
 
     Other columns of a DataFrame, and their order, do not matter.
 

@@ -1,0 +1,125 @@
+"""A cache folder whose writers are killed: what they leave is right, or not taken."""
+
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import skosteo
+from skosteo import RadiographReader
+from skosteo.dicom import read_radiograph
+from skosteo.files import UNFINISHED
+from tests.small_models import write_film
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="process groups are POSIX")
+ROOT = Path(skosteo.__file__).parents[1]
+SIZE, N_FILMS = 32, 100
+
+# two processes that fill the folder from both ends
+FILL = """
+import os, pickle, sys
+from skosteo.images import RadiographReader
+folder, paths = pickle.load(sys.stdin.buffer)
+reader = RadiographReader(32, cache_dir=folder)
+os.write(1, b"go\\n")
+if os.fork() == 0:
+    paths = paths[::-1]
+reader.transform(paths)
+os.write(1, b"done\\n")
+"""
+
+
+@pytest.fixture(scope="module")
+def paths(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("films")
+    written = [write_film(folder / f"film_{i}.png", i) for i in range(N_FILMS)]
+    time.sleep(2.1)  # from then on they are entered by name too
+    return written
+
+
+@pytest.fixture(scope="module")
+def truth(paths):
+    return np.stack([read_radiograph(path).to_uint8(SIZE) for path in paths])
+
+
+def content(folder):
+    """Everything in a cache folder that has its final name."""
+    return {
+        path.relative_to(folder): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and not path.name.startswith(UNFINISHED)
+    }
+
+
+@pytest.fixture(scope="module")
+def whole(paths, tmp_path_factory):
+    """What a cache folder holds when nobody is killed, and the seconds that filling it takes."""
+    folder = tmp_path_factory.mktemp("whole")
+    with start(folder, paths) as process:
+        started = time.perf_counter()
+        assert [process.stdout.readline() for _ in range(2)] == 2 * [b"done\n"]
+        seconds = time.perf_counter() - started
+    files = content(folder)
+    assert len(files) == 2 * N_FILMS + 2
+    return files, seconds
+
+
+def start(folder, paths):
+    process = subprocess.Popen(
+        [sys.executable, "-c", FILL],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        cwd=ROOT,
+        start_new_session=True,
+    )
+    process.stdin.write(pickle.dumps((folder, paths)))
+    process.stdin.close()
+    assert process.stdout.readline() == b"go\n"
+    return process
+
+
+def fill_and_kill(folder, paths, seconds):
+    with start(folder, paths) as process:
+        time.sleep(seconds)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.stdout.read()  # ends when both are gone
+    return content(folder)
+
+
+def check_kills(shares, paths, truth, whole, tmp_path):
+    """Kill at these shares of the time; return how many files were found each time."""
+    expected, seconds = whole
+    found, bad = [], 0
+    for number, share in enumerate(shares):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        left = fill_and_kill(folder, paths, share * seconds)
+        found.append(len(left))
+        bad += sum(expected.get(name) != data for name, data in left.items())
+        reader = RadiographReader(SIZE, cache_dir=folder)
+        np.testing.assert_array_equal(reader.transform(paths), truth)
+        np.testing.assert_array_equal(reader.transform(paths[::-1]), truth[::-1])
+        assert content(folder) == expected
+    assert bad == 0
+    return found
+
+
+def test_three_kills(paths, truth, whole, tmp_path):
+    shares = np.random.default_rng(0).uniform(0.1, 0.9, 3)
+    check_kills(shares, paths, truth, whole, tmp_path)
+
+
+@pytest.mark.slow
+def test_fifty_kills(paths, truth, whole, tmp_path):
+    shares = np.random.default_rng(1).permutation([*np.linspace(0, 1.5, 49), 10])
+    found = check_kills(shares, paths, truth, whole, tmp_path)
+    everything = len(whole[0])
+    assert min(found) < everything / 10
+    assert max(found) == everything
+    assert sum(everything / 10 < count < everything for count in found) >= 10
