@@ -2,9 +2,9 @@
 
 Below the folder are files of three kinds, named by hashes only:
 
-* name entries ``ab/<40 hex>``, from the path, size, times and inode of a file to the digest of its
-  content, so that a file that has not changed is not read again;
-* film entries ``ab/<40 hex>``, from that digest, the size and the rules lifted to the pixels;
+* name entries ``ab/<40 hex>.entry``, from the path, size, times and inode of a file to the digest
+  of its content, so that a file that has not changed is not read again;
+* film entries ``ab/<40 hex>.entry``, from that digest, the size and the rules lifted to the pixels;
 * ``stacks/<40 hex>.u8``, the films of one call one after the other, to be mapped into memory.
 
 Each is written in one step and holds a check of its name and content; one that is damaged counts
@@ -37,7 +37,7 @@ _SETTLED_NS = 2 * 10**9
 _LARGEST_FILE = 2**27  # bytes; none that is larger is a film, and it is left to the reader
 _DAY_NS = 24 * 60 * 60 * 10**9
 _OWN = re.compile(
-    rf"([0-9a-f]{{2}})/(\1[0-9a-f]{{38}}|{re.escape(UNFINISHED)}[a-z0-9_]{{8}})"
+    rf"([0-9a-f]{{2}})/(\1[0-9a-f]{{38}}\.entry|{re.escape(UNFINISHED)}[a-z0-9_]{{8}})"
     rf"|stacks/([0-9a-f]{{40}}\.u8|{re.escape(UNFINISHED)}[a-z0-9_]{{8}})"
 )
 
@@ -197,7 +197,7 @@ class FilmCache:
                             yield whole, status.st_mtime_ns, status.st_size, entry.path
 
     def _path(self, key: str) -> Path:
-        return self.folder / key[:2] / key
+        return self.folder / key[:2] / f"{key}.entry"
 
     def _has(self, key: str, size: int) -> bool:
         try:

@@ -109,13 +109,16 @@ def _open(source: Any) -> BinaryIO:
     if isinstance(source, bytes | bytearray | memoryview):
         return BytesIO(source)
     try:
-        return Path(source).open("rb")
+        path = Path(source)
+        if path.exists() and not path.is_file():  # a pipe would block for ever
+            raise DicomError("the path is a folder or a device", "give one file")
+        return path.open("rb")
     except FileNotFoundError:
         raise MissingFileError(
             "the file does not exist", "check the path and the working directory"
         ) from None
-    except IsADirectoryError:
-        raise DicomError("the path is a folder", "give one file") from None
+    except DicomError:
+        raise
     except (OSError, ValueError) as error:
         raise DicomError(
             f"the file cannot be opened ({type(error).__name__})", "check who may read it"

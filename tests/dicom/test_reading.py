@@ -1,5 +1,6 @@
 import io
 import logging
+import os
 import traceback
 import warnings
 
@@ -161,6 +162,21 @@ def test_missing_file(tmp_path):
         read_radiograph(path)
     assert isinstance(caught.value, MissingFileError)
     assert_silent_about(caught.value, "Secret_Name")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes with names are POSIX")
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(DicomError, match="a folder or a device"):
+        read_radiograph(tmp_path / "pipe")
+
+
+def test_bytes_are_read_like_the_file(tmp_path):
+    data = bytes_of(dataset(gradient()))
+    (tmp_path / "film").write_bytes(data)
+    wanted = read_radiograph(tmp_path / "film").pixels
+    for content in (data, bytearray(data), memoryview(data)):
+        np.testing.assert_array_equal(read_radiograph(content).pixels, wanted)
 
 
 def test_folder_and_impossible_path(tmp_path):
