@@ -10,7 +10,8 @@ from skosteo.exceptions import DicomError
 _MAX_TILES, _MIN_BLOCK, _MIN_PRECINCT = 4096, 16, 32
 _SOC_SIZ, _SOI, _END = b"\xff\x4f\xff\x51", b"\xff\xd8", b"\xff\xd9"
 _SOF_LS, _SOF_LOSSLESS = 0xF7, 0xC3
-_COD, _SOT = b"\xff\x52", b"\xff\x90"
+_COD, _COC, _SOT, _SOD = b"\xff\x52", b"\xff\x53", b"\xff\x90", b"\xff\x93"
+_MAX_SEGMENTS = 100_000
 
 
 class Frame(NamedTuple):
@@ -67,7 +68,7 @@ def read_jpeg_2000_header(data: bytes) -> Frame:
         )
         tiles = -(-right // tile_width) * -(-bottom // tile_height)
         samples, bits = _number(data, start + 32, 2), (data[start + 34] & 0x7F) + 1
-        block, precinct = _coding_style(data, start - 4 + _number(data, start - 4, 2))
+        block, precinct = _smallest_parts(data, start - 4 + _number(data, start - 4, 2))
     except (IndexError, ValueError, ZeroDivisionError):
         raise _no_header() from None
     if tiles > _MAX_TILES:
@@ -81,16 +82,32 @@ def read_jpeg_2000_header(data: bytes) -> Frame:
     return Frame(bottom - top, right - left, samples, bits)
 
 
-def _coding_style(data: bytes, position: int) -> tuple[int, int]:
-    """Smallest sides of code-blocks and of precincts (A.6.1), from the segments behind SIZ."""
-    while (marker := data[position : position + 2]) != _COD:
-        if marker in (_SOT, b""):
-            raise ValueError
+def _smallest_parts(data: bytes, position: int) -> tuple[int, int]:
+    """Smallest sides of code-blocks and of precincts, in the main and all tile-part headers.
+
+    They stand in COD and COC segments (A.6.1, A.6.2); the walk begins behind SIZ.
+    """
+    block = precinct = 2**15
+    tile_end = 0
+    for _ in range(_MAX_SEGMENTS):
+        marker = data[position : position + 2]
+        if marker in (_END, b""):
+            return block, precinct
+        if marker == _SOD:  # the packets of a tile-part, which its SOT has measured
+            position = max(tile_end, position + 2)
+            continue
+        if marker == _SOT:
+            tile_end = position + (_number(data, position + 6, 4) or len(data))
+        if marker in (_COD, _COC):
+            style = data[position + 4 + (marker == _COC)]
+            at = position + (9 if marker == _COD else 6)  # number of levels, then the block
+            block = min(block, 4 << (data[at + 1] & 15), 4 << (data[at + 2] & 15))
+            sizes = data[at + 5 : at + 6 + data[at]] if style & 1 else b""
+            precinct = min(
+                [precinct, *(1 << side for size in sizes for side in (size & 15, size >> 4))]
+            )
         position += 2 + _number(data, position + 2, 2)
-    has_precincts, levels = data[position + 4] & 1, data[position + 9]
-    block = 4 << min(data[position + 10] & 15, data[position + 11] & 15)
-    sizes = data[position + 14 : position + 15 + levels] if has_precincts else b"\xff"
-    return block, 1 << min(min(size & 15, size >> 4) for size in sizes)
+    raise ValueError
 
 
 def _number(data: bytes, start: int, count: int) -> int:

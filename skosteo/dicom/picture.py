@@ -11,12 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from skosteo.dicom.rules import MAX_SIDE, check_dimensions, refuse
+from skosteo.dicom.rules import check_dimensions, refuse
 from skosteo.exceptions import DicomError
 
 SIGNATURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"II*\x00", b"MM\x00*")
 _MAX_BYTES = 2**27  # twice the largest film, without compression
 _BITS, _PHOTOMETRIC, _TILE, _WHITE_IS_ZERO = 258, 262, (322, 323), 0  # TIFF 6.0
+_MAX_TILE = 4096  # pixels a side; most are of 256
 _LOCK = threading.RLock()
 _AGAIN = "export the film again as PNG or TIFF, grey of 8 or 16 bits"
 
@@ -58,8 +59,8 @@ def read_picture(
 def _check_tiles(image: Image.Image) -> None:
     """Refuse a TIFF in tiles that are larger than any film, however small the picture."""
     tags = getattr(image, "tag_v2", {})
-    if any(tags.get(side, 0) > MAX_SIDE for side in _TILE):
-        raise DicomError(f"the picture lies in tiles of over {MAX_SIDE} pixels", _AGAIN)
+    if any(tags.get(side, 0) > _MAX_TILE for side in _TILE):
+        raise DicomError(f"the picture lies in tiles of over {_MAX_TILE} pixels", _AGAIN)
 
 
 def _has_another_page(image: Image.Image) -> bool:

@@ -84,25 +84,35 @@ def read_radiograph(
     """
     lifted = check_accept(accept)
     with _open(path_or_bytes) as stream:
-        size = stream.seek(0, os.SEEK_END)
-        stream.seek(0)
-        head = stream.read(132)
-        stream.seek(0)
-        if head[128:] == b"DICM":  # PS3.10 7.1
-            if head.startswith(_PROGRAMS):
-                raise DicomError("the file begins like a program", "do not open it; " + AGAIN)
-            film = _guarded(stream, size, lifted)
-        elif head.startswith(SIGNATURES):
-            pixels, bits = read_picture(stream, size, lifted)
-            film = Radiograph(pixels, {"bits": bits})
-        else:
+        try:
+            film = _read(stream, lifted)
+        except DicomError:
+            raise
+        except Exception as error:
+            # whatever damage leads a decoder or a disk to; its words may quote the file
             raise DicomError(
-                "the content is neither DICOM (with its preamble of 128 bytes) nor PNG, JPEG or "
-                "TIFF",
-                "give one of these, whatever the name of the file",
-            )
+                f"the file cannot be decoded ({type(error).__name__}): it is damaged", AGAIN
+            ) from None
     _check_contrast(film.pixels, lifted)
     return film
+
+
+def _read(stream: BinaryIO, accept: frozenset[str]) -> Radiograph:
+    size = stream.seek(0, os.SEEK_END)
+    stream.seek(0)
+    head = stream.read(132)
+    stream.seek(0)
+    if head[128:] == b"DICM":  # PS3.10 7.1
+        if head.startswith(_PROGRAMS):
+            raise DicomError("the file begins like a program", f"do not open it; {AGAIN}")
+        return _read_dicom(stream, size, accept)
+    if head.startswith(SIGNATURES):
+        pixels, bits = read_picture(stream, size, accept)
+        return Radiograph(pixels, {"bits": bits})
+    raise DicomError(
+        "the content is neither DICOM (with its preamble of 128 bytes) nor PNG, JPEG or TIFF",
+        "give one of these, whatever the name of the file",
+    )
 
 
 def _open(source: Any) -> BinaryIO:
@@ -122,17 +132,6 @@ def _open(source: Any) -> BinaryIO:
     except (OSError, ValueError) as error:
         raise DicomError(
             f"the file cannot be opened ({type(error).__name__})", "check who may read it"
-        ) from None
-
-
-def _guarded(stream: BinaryIO, size: int, accept: frozenset[str]) -> Radiograph:
-    try:
-        return _read_dicom(stream, size, accept)
-    except DicomError:
-        raise
-    except Exception as error:  # whatever damage leads a decoder to; its words may quote the file
-        raise DicomError(
-            f"the DICOM file cannot be decoded ({type(error).__name__}): it is damaged", AGAIN
         ) from None
 
 
