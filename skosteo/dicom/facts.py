@@ -7,7 +7,7 @@ from typing import Any
 from skosteo.dicom.header import Header
 
 # PS3.3 C.7.3.1.1.1, those that hold images
-_MODALITIES = {"CR", "DX", "RG", "CT", "MR", "US", "MG", "PT", "NM", "XA", "RF", "PX", "OT", "SC"}
+MODALITIES = {"CR", "DX", "RG", "CT", "MR", "US", "MG", "PT", "NM", "XA", "RF", "PX", "OT", "SC"}
 _PHOTOMETRIC = {"MONOCHROME1", "MONOCHROME2", "PALETTE COLOR", "RGB", "YBR_FULL", "YBR_FULL_422"}
 _PHOTOMETRIC |= {"YBR_ICT", "YBR_RCT"}
 _MAKERS = {
@@ -35,7 +35,7 @@ def stated_facts(header: Header) -> dict[str, Any]:
         "spacing_mm": _spacing(header),
         "view_position": header.view_position(),
         "laterality": laterality if laterality in ("L", "R", "B", "U") else None,
-        "modality": _of_list(header.text("Modality"), _MODALITIES),
+        "modality": _of_list(header.text("Modality"), MODALITIES),
         "manufacturer": _maker(header.text("Manufacturer").upper()),
         "bits": header.integer("BitsStored"),
         "photometric_interpretation": photometric if photometric in _PHOTOMETRIC else None,

@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageFile, JpegImagePlugin, PngImagePlugin, TiffImagePlugin
 
 from skosteo.dicom.rules import check_dimensions, refuse
 from skosteo.exceptions import DicomError
@@ -18,6 +18,7 @@ SIGNATURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"II*\x00", b"MM\x00*")
 _MAX_BYTES = 2**27  # twice the largest film, without compression
 _BITS, _PHOTOMETRIC, _TILE, _WHITE_IS_ZERO = 258, 262, (322, 323), 0  # TIFF 6.0
 _MAX_TILE = 4096  # pixels a side; most are of 256
+_PLUGINS = (Image, ImageFile, JpegImagePlugin, PngImagePlugin, TiffImagePlugin)
 _LOCK = threading.RLock()
 _AGAIN = "export the film again as PNG or TIFF, grey of 8 or 16 bits"
 
@@ -78,15 +79,17 @@ def _quiet() -> Iterator[None]:
 
     Warning filters belong to the whole process, hence one thread at a time.
     """
-    logger = logging.getLogger("PIL")
+    loggers = [logging.getLogger(module.__name__) for module in _PLUGINS]
     with _LOCK, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        level = logger.level
-        logger.setLevel(logging.CRITICAL + 1)
+        disabled = [logger.disabled for logger in loggers]
+        for logger in loggers:
+            logger.disabled = True
         try:
             yield
         finally:
-            logger.setLevel(level)
+            for logger, before in zip(loggers, disabled, strict=True):
+                logger.disabled = before
 
 
 def _grey(image: Image.Image, accept: frozenset[str]) -> tuple[NDArray[np.float32], int]:

@@ -83,18 +83,19 @@ def read_radiograph(
     (Radiograph(64 rows x 64 columns), (0.3125, 0.3125))
     """
     lifted = check_accept(accept)
-    with _open(path_or_bytes) as stream:
-        try:
+    try:
+        with _open(path_or_bytes) as stream:
             film = _read(stream, lifted)
-        except DicomError:
-            raise
-        except Exception as error:
-            # whatever damage leads a decoder or a disk to; its words may quote the file
-            raise DicomError(
-                f"the file cannot be decoded ({type(error).__name__}): it is damaged", AGAIN
-            ) from None
-    _check_contrast(film.pixels, lifted)
-    return film
+        _check_contrast(film.pixels, lifted)
+        return film
+    except DicomError as error:
+        refusal = error
+    except Exception as error:  # whatever damage leads a decoder or a disk to
+        kind = type(error).__name__
+        refusal = DicomError(f"the file cannot be decoded ({kind}): it is damaged", AGAIN)
+    # what led to it may quote the file or its path, and must not hang on to the refusal
+    refusal.__context__ = None
+    raise refusal
 
 
 def _read(stream: BinaryIO, accept: frozenset[str]) -> Radiograph:

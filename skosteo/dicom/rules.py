@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 from types import MappingProxyType
 
+from skosteo.dicom.facts import MODALITIES
 from skosteo.dicom.header import Header
 from skosteo.exceptions import DicomError, InputError
 
@@ -105,7 +106,7 @@ def check_header(header: Header, accept: frozenset[str]) -> None:
     """Refuse what the header says is no frontal chest film, or names somebody in its pixels."""
     modality = header.text("Modality") or _SOP_CLASS.get(header.text("SOPClassUID"), "")
     if modality not in ("CR", "DX", "RG"):
-        came = f"says {modality}" if re.fullmatch("[A-Z]{2}", modality) else "does not say CR or DX"
+        came = f"says {modality}" if modality in MODALITIES else "does not say CR or DX"
         refuse(
             "modality",
             accept,

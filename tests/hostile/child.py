@@ -14,7 +14,7 @@ import warnings
 from pathlib import Path
 from typing import NamedTuple
 
-HANGS_AFTER = 20  # seconds
+HANGS_AFTER = 10  # seconds
 ADDRESS_SPACE = 2**31  # bytes beyond what the process has after its imports
 
 
@@ -54,7 +54,8 @@ class Child:
         try:
             return Outcome(*pickle.load(self._process.stdout))
         except EOFError:
-            kind = f"died with {self._process.wait()}" if answered else "hangs"
+            status = self._process.wait()
+            kind = f"died with {status}" if answered else "hangs"
             self._close_pipes()
             self._start()
             return Outcome(kind, HANGS_AFTER, 0, 0)
@@ -66,9 +67,12 @@ class Child:
     def __enter__(self):
         return self
 
-    def __exit__(self, *_):
+    def close(self):
         self._close_pipes()
         self._process.wait()
+
+    def __exit__(self, *_):
+        self.close()
 
 
 def serve():
