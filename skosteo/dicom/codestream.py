@@ -8,10 +8,22 @@ from skosteo.exceptions import DicomError
 # JPEG 2000: parts of an image so many or so small that their bookkeeping alone fills the memory.
 # A film has one tile or some hundred, code-blocks of 64 x 64 or 32 x 32, precincts of 128 or more.
 _MAX_TILES, _MIN_BLOCK, _MIN_PRECINCT = 4096, 16, 32
-_SOC_SIZ, _SOI, _END = b"\xff\x4f\xff\x51", b"\xff\xd8", b"\xff\xd9"
+_SOC_SIZ, _SOI, _END, _SOS = b"\xff\x4f\xff\x51", b"\xff\xd8", b"\xff\xd9", b"\xff\xda"
 _SOF_LS, _SOF_LOSSLESS = 0xF7, 0xC3
+# SOF0 to SOF15 without the three of that range that are none, and SOF55
+_SOF = {*range(0xC0, 0xD0), _SOF_LS} - {0xC4, 0xC8, 0xCC}
+# Segments that may stand before them: tables, APPn, comment. A decoder takes anything else for
+# rubbish and looks for the next marker in it, where another frame header might wait.
+_JPEG_SEGMENTS = {0xC4, 0xCC, 0xDB, 0xDD, 0xF8, 0xFE, *range(0xE0, 0xF0)}
 _COD, _COC, _SOT, _SOD = b"\xff\x52", b"\xff\x53", b"\xff\x90", b"\xff\x93"
-_MAX_SEGMENTS = 100_000
+# of parts 1, 2 and 15 (ISO/IEC 15444); likewise
+_JPEG_2000_SEGMENTS = {0x50, 0x52, 0x53, 0x55, 0x57, 0x58, 0x59, *range(0x5C, 0x62), 0x63, 0x64}
+_JPEG_2000_SEGMENTS |= {0x74, 0x75, 0x77, 0x78, 0x90}
+_MAX_SEGMENTS = 1000  # before the frame header of JPEG; a film has some ten
+_MAX_PARTS = 100_000  # segments and tile-parts of JPEG 2000
+_MAX_SCANS = 32  # a progressive JPEG has ten or so, all others one for each colour at most
+_JP2 = b"\0\0\0\x0cjP  "
+_MAX_BOXES = 100
 
 
 class Frame(NamedTuple):
@@ -30,25 +42,49 @@ def read_jpeg_header(data: bytes) -> Frame:
     Raises
     ------
     DicomError
-        There is no such header, or no end marker.
+        There is no such header, or so many scans follow that decoding them never ends.
     """
-    _check_end(data)
     try:
         position = data.index(_SOI, 0, 2) + 2
-        while True:
+        for _ in range(_MAX_SEGMENTS):
             while data[position : position + 2] == b"\xff\xff":  # fill bytes
                 position += 1
-            if data[position] != 0xFF:
-                raise _no_header()
-            marker = data[position + 1]
-            # SOF0 to SOF15, without the three of that range that are none, and SOF55
-            if marker == _SOF_LS or (0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC)):
+            start, marker = data[position], data[position + 1]
+            if start == 0xFF and marker in _SOF:
                 bits, samples = data[position + 4], data[position + 9]
                 rows, columns = _number(data, position + 5, 2), _number(data, position + 7, 2)
-                return Frame(rows, columns, samples, bits, marker == _SOF_LOSSLESS)
+                break
+            if start != 0xFF or marker not in _JPEG_SEGMENTS:
+                raise _no_header()
             position += 2 + _number(data, position + 2, 2)
+        else:
+            raise _no_header()
     except (IndexError, ValueError):
         raise _no_header() from None
+    if (scans := data.count(_SOS, position)) > _MAX_SCANS:
+        raise DicomError(f"the JPEG image has {scans} scans, over {_MAX_SCANS}", AGAIN)
+    return Frame(rows, columns, samples, bits, marker == _SOF_LOSSLESS)
+
+
+def without_boxes(data: bytes) -> bytes:
+    """Return the codestream of a JP2 file (ISO/IEC 15444-1 I.5), or what is one already.
+
+    PS3.5 A.4.4 allows no boxes, but some writers leave them. What they say of palettes and
+    channels does not hold in DICOM.
+    """
+    if not data.startswith(_JP2):
+        return data
+    position = 0
+    for _ in range(_MAX_BOXES):
+        length, kind, head = _number(data, position, 4), data[position + 4 : position + 8], 8
+        if length == 1:
+            length, head = _number(data, position + 8, 8), 16
+        if kind == b"jp2c":
+            return data[position + head : position + length if length else None]
+        if length < head:
+            break
+        position += length
+    raise _no_header()
 
 
 def read_jpeg_2000_header(data: bytes) -> Frame:
@@ -57,12 +93,10 @@ def read_jpeg_2000_header(data: bytes) -> Frame:
     Raises
     ------
     DicomError
-        There is no such header, or no end marker, or the image is cut into absurdly many parts.
+        There is no such header, or the image is cut into absurdly many parts.
     """
-    _check_end(data)
     try:
-        # some writers wrap the codestream in the boxes of a JP2 file
-        start = data.index(_SOC_SIZ, 0, 4096) + 8
+        start = data.index(_SOC_SIZ, 0, 4) + 8
         right, bottom, left, top, tile_width, tile_height = (
             _number(data, start + 4 * i, 4) for i in range(6)
         )
@@ -82,6 +116,13 @@ def read_jpeg_2000_header(data: bytes) -> Frame:
     return Frame(bottom - top, right - left, samples, bits)
 
 
+def check_end(data: bytes) -> None:
+    """Refuse a compressed frame without the marker that ends JPEG and JPEG 2000 alike."""
+    # entropy-coded data cannot hold the marker, and few bytes follow it
+    if _END not in data[-1024:] and not data.rstrip(b"\0").endswith(_END):
+        raise DicomError("the compressed image has no end marker: it is cut off", AGAIN)
+
+
 def _smallest_parts(data: bytes, position: int) -> tuple[int, int]:
     """Smallest sides of code-blocks and of precincts, in the main and all tile-part headers.
 
@@ -89,13 +130,15 @@ def _smallest_parts(data: bytes, position: int) -> tuple[int, int]:
     """
     block = precinct = 2**15
     tile_end = 0
-    for _ in range(_MAX_SEGMENTS):
+    for _ in range(_MAX_PARTS):
         marker = data[position : position + 2]
         if marker in (_END, b""):
             return block, precinct
         if marker == _SOD:  # the packets of a tile-part, which its SOT has measured
             position = max(tile_end, position + 2)
             continue
+        if marker[0] != 0xFF or marker[1] not in _JPEG_2000_SEGMENTS:
+            raise ValueError
         if marker == _SOT:
             tile_end = position + (_number(data, position + 6, 4) or len(data))
         if marker in (_COD, _COC):
@@ -112,12 +155,6 @@ def _smallest_parts(data: bytes, position: int) -> tuple[int, int]:
 
 def _number(data: bytes, start: int, count: int) -> int:
     return int.from_bytes(data[start : start + count], "big")
-
-
-def _check_end(data: bytes) -> None:
-    # entropy-coded data cannot hold the marker, and few bytes follow it
-    if _END not in data[-1024:]:
-        raise DicomError("the compressed image has no end marker: it is cut off", AGAIN)
 
 
 def _no_header() -> DicomError:

@@ -9,15 +9,20 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from skosteo.dicom.codestream import Frame, read_jpeg_2000_header, read_jpeg_header
+from skosteo.dicom.codestream import (
+    Frame,
+    check_end,
+    read_jpeg_2000_header,
+    read_jpeg_header,
+    without_boxes,
+)
 from skosteo.dicom.elements import AGAIN, UNDEFINED
-from skosteo.dicom.header import BIG_ENDIAN, DEFLATED, EXPLICIT, IMPLICIT, DicomImage
+from skosteo.dicom.header import BIG_ENDIAN, DEFLATED, EXPLICIT, IMPLICIT, SLACK, DicomImage
 from skosteo.dicom.rules import refuse
 from skosteo.exceptions import DicomError
 
 NATIVE = (IMPLICIT, EXPLICIT, DEFLATED, BIG_ENDIAN)
 _ADOBE = b"\xff\xee\x00\x0eAdobe"  # APP14, which says how the samples are to be taken
-_SLACK = 2**20  # bytes beyond the pixels that a file may carry
 
 Words = NDArray[np.unsignedinteger]
 
@@ -83,7 +88,10 @@ def _native(image: DicomImage, accept: frozenset[str]) -> Words:
     header, elements, element = image.header, image.elements, image.pixel_data
     frames, expected = _check_frames(image, accept), _raw_bytes(image)
     whole = expected * frames
-    if element.length != whole + whole % 2:  # PS3.5 8.1.1: padded to an even length
+    surplus = element.length - whole
+    # PS3.5 8.1.1 pads to an even length; some writers pad further
+    elements.stream.seek(element.start + whole)
+    if not 0 <= surplus <= SLACK or any(elements.stream.read(surplus)[whole % 2 :]):
         raise DicomError(
             f"the pixel data has {element.length} bytes, but {_described(image)} need {whole}: the "
             "file is cut off or its header is wrong",
@@ -125,7 +133,7 @@ def _compressed_frame(image: DicomImage, accept: frozenset[str]) -> bytes:
             AGAIN,
         )
     fragments = fragments if frames == 1 else fragments[:1]
-    size, most = sum(length for _, length in fragments), 2 * _raw_bytes(image) + _SLACK
+    size, most = sum(length for _, length in fragments), 2 * _raw_bytes(image) + SLACK
     if size > most:
         raise DicomError(
             f"the compressed image has {size} bytes, where {most} are more than enough", AGAIN
@@ -139,7 +147,7 @@ def _compressed_frame(image: DicomImage, accept: frozenset[str]) -> bytes:
 
 def _check_rest(image: DicomImage, end: int) -> None:
     rest = image.elements.size - end
-    if rest > _SLACK:
+    if rest > SLACK:
         raise DicomError(f"{rest} bytes of other content follow the pixels", "cut them off")
 
 
@@ -162,6 +170,7 @@ def _rle(frame: bytes, image: DicomImage) -> Words:
 def _jpeg(frame: bytes, image: DicomImage) -> Words:
     from imagecodecs import jpeg8_decode, ljpeg_decode
 
+    check_end(frame)
     stated = _checked(read_jpeg_header(frame), image)
     if stated.lossless and stated.samples == 1:  # ljpeg notices damage that jpeg8 paints over
         return _as_words(ljpeg_decode(frame), image)
@@ -174,6 +183,7 @@ def _jpeg(frame: bytes, image: DicomImage) -> Words:
 def _jpeg_ls(frame: bytes, image: DicomImage) -> Words:
     from imagecodecs import jpegls_decode
 
+    check_end(frame)
     _checked(read_jpeg_header(frame), image)
     return _as_words(jpegls_decode(frame), image)
 
@@ -181,8 +191,10 @@ def _jpeg_ls(frame: bytes, image: DicomImage) -> Words:
 def _jpeg_2000(frame: bytes, image: DicomImage) -> Words:
     from imagecodecs import jpeg2k_decode
 
-    _checked(read_jpeg_2000_header(frame), image)
-    return _as_words(jpeg2k_decode(frame), image)
+    check_end(frame)
+    codestream = without_boxes(frame)
+    _checked(read_jpeg_2000_header(codestream), image)
+    return _as_words(jpeg2k_decode(codestream), image)
 
 
 def _checked(stated: Frame, image: DicomImage) -> Frame:

@@ -90,8 +90,7 @@ def _stored_values(header: Header) -> NDArray[np.int64]:
 
 def _padding(header: Header, values: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Where a value marks pixels outside the film (PS3.3 C.7.5.1.1.2); they are shown black."""
-    pixel_signed = header.integer("PixelRepresentation", 0) == 1
-    signed = header.is_signed("PixelPaddingValue", implied=pixel_signed)
+    signed = header.integer("PixelRepresentation", 0) == 1
     ends = header.integers("PixelPaddingValue", signed)
     if not ends:
         return np.zeros(len(values), bool)
@@ -121,7 +120,7 @@ def _windowed(header: Header, values: NDArray[Any]) -> NDArray[Any] | None:
         entries, bits = _looked_up(lut, values)
         return entries / (2**bits - 1)
     centers, widths = header.decimals("WindowCenter"), header.decimals("WindowWidth")
-    if not centers or not widths:
+    if not centers or not widths or widths[0] == 0:  # 0 is how some writers leave it open
         return None
     center, width = centers[0], widths[0]
     function = header.text("VOILUTFunction") or "LINEAR"

@@ -92,17 +92,19 @@ class Elements:
         """Read the wanted values of a sequence's first item; none where it has no item."""
         values: Values = {}
         self.stream.seek(element.start)
-        if element.length == 0 or (item := self._head(self.explicit)).tag != ITEM:
+        # PS3.5 6.2.2: an unknown value that is a sequence holds implicit elements
+        explicit = self.explicit and element.vr != b"UN"
+        if element.length == 0 or (item := self._head(explicit)).tag != ITEM:
             return values
         end = self.size if item.length == UNDEFINED else item.start + item.length
         while self.stream.tell() + 8 <= end:
-            inner = self._head(self.explicit)
+            inner = self._head(explicit)
             if inner.tag in (ITEM_END, SEQUENCE_END):
                 break
             if inner.tag in wanted:
                 values[inner.tag] = inner.vr, self.value(inner)
             self.stream.seek(inner.start)
-            self._skip(inner, self.explicit)
+            self._skip(inner, explicit)
         return values
 
     def fragments(self, element: Element) -> tuple[list[tuple[int, int]], int]:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from io import BytesIO
 from struct import unpack
 from typing import BinaryIO, NamedTuple
+from unicodedata import normalize
 
 from skosteo.dicom.elements import AGAIN, Element, Elements, Values
 from skosteo.exceptions import DicomError
@@ -13,7 +14,9 @@ IMPLICIT, EXPLICIT = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1"
 DEFLATED, BIG_ENDIAN = "1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.2"
 _MAX_INFLATED = 60 * 2**20  # bytes, a 16-bit film of 5,600 x 5,600
 PIXEL_DATA = 0x7FE00010
+SLACK = 2**20  # bytes beyond what a film needs that a file may carry
 _BLOCK = 2**20
+_PADDING = " \0\t\r\n"
 
 # everything that is ever read from a DICOM file, beside the pixels
 TAGS = {
@@ -109,16 +112,22 @@ class Header:
     def is_signed(self, name: str, implied: bool) -> bool:
         """Whether an integer that may be US or SS is signed; implicit VR does not say."""
         vr = self._values.get(TAGS[name], (b"", b""))[0]
-        return vr == b"SS" if vr else implied
+        return vr == b"SS" if vr in (b"SS", b"US") else implied
 
     def texts(self, name: str) -> list[str]:
-        """Values of a text, without padding; characters beyond ASCII are dropped."""
-        text = self.raw(name).decode("ascii", "ignore").strip(" \0")
-        return [part.strip(" \0") for part in text.split("\\")] if text else []
+        """Values of a text, in ASCII: accents are dropped, and so is padding."""
+        raw = self.raw(name)
+        try:
+            text = raw.decode()
+        except UnicodeDecodeError:  # written before UTF-8 was: most often Latin 1 (ISO_IR 100)
+            text = raw.decode("latin-1")
+        plain = normalize("NFKD", text).encode("ascii", "ignore").decode()
+        parts = [part.strip(_PADDING) for part in plain.split("\\")]
+        return parts if any(parts) else []
 
     def text(self, name: str) -> str:
-        """First value of a text, or nothing."""
-        return (self.texts(name) or [""])[0]
+        """First value of a text in capitals, as codes (CS) are written; "" where it is absent."""
+        return (self.texts(name) or [""])[0].upper()
 
     def decimals(self, name: str) -> list[float]:
         """Values of a decimal string (DS)."""
@@ -148,11 +157,11 @@ class Header:
         digits = self.text("NumberOfFrames") or "1"
         if not digits.isdecimal() or len(digits) > 12:
             raise DicomError("NumberOfFrames is not a whole number", AGAIN)
-        return int(digits)
+        return int(digits) or 1
 
     def view_position(self) -> str | None:
         """Return the view (PS3.3 C.8.1.1, C.8.11.5), of a closed list; None: not stated."""
-        view = self.text("ViewPosition").upper()
+        view = self.text("ViewPosition")
         if view in _VIEWS:
             return view
         if view == "LAT":
@@ -228,16 +237,22 @@ def _inflated(stream: BinaryIO) -> tuple[BinaryIO, int]:
     try:
         size = sum(map(len, _inflate(stream)))
         stream.seek(position)
-        whole = BytesIO(b"".join(_inflate(stream)))
+        whole, end = bytearray(size), 0
+        for block in _inflate(stream):
+            whole[end : end + len(block)] = block
+            end += len(block)
     except zlib.error:
         raise DicomError("the deflated data set cannot be expanded", AGAIN) from None
-    return whole, size
+    return BytesIO(whole), size
 
 
 def _inflate(stream: BinaryIO) -> Iterator[bytes]:
     expand = zlib.decompressobj(-zlib.MAX_WBITS)
-    total, compressed = 0, stream.read(_BLOCK)
-    while compressed:
+    total = 0
+    while not expand.eof:
+        compressed = expand.unconsumed_tail or stream.read(_BLOCK)
+        if not compressed:
+            raise DicomError("the deflated data set is cut off", AGAIN)
         block = expand.decompress(compressed, _BLOCK)
         total += len(block)
         if total > _MAX_INFLATED:
@@ -246,4 +261,5 @@ def _inflate(stream: BinaryIO) -> Iterator[bytes]:
                 "export the film without compression",
             )
         yield block
-        compressed = expand.unconsumed_tail or stream.read(_BLOCK)
+    if len(expand.unused_data) + len(stream.read(SLACK + 1)) > SLACK:
+        raise DicomError("other content follows the deflated data set", "cut it off")

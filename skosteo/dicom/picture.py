@@ -1,21 +1,27 @@
 """PNG, JPEG and TIFF -> brightness, by Pillow."""
 
 import logging
+import os
 import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile, JpegImagePlugin, PngImagePlugin, TiffImagePlugin
 
+from skosteo.dicom.codestream import read_jpeg_header
 from skosteo.dicom.rules import check_dimensions, refuse
 from skosteo.exceptions import DicomError
 
-SIGNATURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"II*\x00", b"MM\x00*")
+_PNG, _JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
+SIGNATURES = (_PNG, _JPEG, b"II*\x00", b"MM\x00*")
 _MAX_BYTES = 2**27  # twice the largest film, without compression
+_MAX_HEADER = 2**24  # bytes before the frame header of a JPEG picture
+_MAX_CHUNKS = 100_000  # of a PNG; most have one for each 8 kB
 _BITS, _PHOTOMETRIC, _TILE, _WHITE_IS_ZERO = 258, 262, (322, 323), 0  # TIFF 6.0
 _MAX_TILE = 4096  # pixels a side; most are of 256
 _PLUGINS = (Image, ImageFile, JpegImagePlugin, PngImagePlugin, TiffImagePlugin)
@@ -39,6 +45,12 @@ def read_picture(
         raise DicomError(f"the file has {size} bytes; a film has {_MAX_BYTES} at most", _AGAIN)
     with _quiet():
         try:
+            start = stream.read(len(_PNG))
+            stream.seek(0)
+            if start == _PNG:
+                stream = _without_extras(stream, accept)
+            elif start.startswith(_JPEG):
+                _check_jpeg(stream, size, accept)
             with Image.open(stream, formats=["PNG", "JPEG", "TIFF"]) as image:
                 check_dimensions(image.height, image.width, accept)
                 _check_tiles(image)
@@ -55,6 +67,39 @@ def read_picture(
                 "damaged or of an unknown variant",
                 _AGAIN,
             ) from None
+
+
+def _without_extras(stream: BinaryIO, accept: frozenset[str]) -> BinaryIO:
+    """Return a PNG without its ancillary chunks: texts, profiles, times (ISO/IEC 15948 5).
+
+    They say nothing of the pixels, may name a patient, and may expand to any size.
+    """
+    essential = [stream.read(len(_PNG))]
+    for _ in range(_MAX_CHUNKS):
+        head = stream.read(8)
+        length, kind = int.from_bytes(head[:4], "big"), head[4:]
+        if kind == b"acTL":
+            reason = "the file holds several pictures; allowed is 1"
+            refuse("multi_frame", accept, reason, "give a file of one")
+        if kind[:1].isupper():  # which says that a chunk is critical
+            essential += [head, stream.read(length + 4)]
+        else:
+            stream.seek(length + 4, os.SEEK_CUR)
+        if kind in (b"IEND", b""):
+            return BytesIO(b"".join(essential))
+    raise DicomError(f"the PNG has more than {_MAX_CHUNKS} chunks", _AGAIN)
+
+
+def _check_jpeg(stream: BinaryIO, size: int, accept: frozenset[str]) -> None:
+    """Refuse a JPEG that has more to decode than its size asks for, and leave it at its start."""
+    stated = read_jpeg_header(stream.read(_MAX_HEADER))
+    check_dimensions(stated.rows, stated.columns, accept)
+    most = 2 * stated.rows * stated.columns * stated.samples + _MAX_HEADER
+    if size > most:
+        raise DicomError(f"the picture has {size} bytes, where {most} are enough", _AGAIN)
+    stream.seek(0)
+    read_jpeg_header(stream.read())  # which counts the scans in all of it
+    stream.seek(0)
 
 
 def _check_tiles(image: Image.Image) -> None:

@@ -17,7 +17,7 @@ from skosteo.dicom.header import open_dicom
 from skosteo.dicom.picture import SIGNATURES, read_picture
 from skosteo.dicom.radiograph import Radiograph
 from skosteo.dicom.rules import check_accept, check_dimensions, check_header, refuse
-from skosteo.exceptions import DicomError, MissingFileError
+from skosteo.exceptions import DicomError, InputError, MissingFileError
 
 # Windows, Linux, macOS (both byte orders, and for several machines), scripts: PS3.10 7.1 leaves the
 # preamble to applications, and a file that starts like this is run, not shown, by a careless click
@@ -35,6 +35,7 @@ _GREY = ("MONOCHROME1", "MONOCHROME2")
 _COLOUR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
 _LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, as PS3.3 C.7.6.3.1.2
 _MOST = 0.95  # share of the pixels
+_DARK = 64  # of 255 greys
 
 
 def read_radiograph(
@@ -45,8 +46,8 @@ def read_radiograph(
     The kind of file is told from its content, never from its name. A DICOM film passes through
     the grayscale transformations of PS3.4 N.2: stored values, modality LUT or rescale (PS3.3
     C.11.1), VOI LUT or first window (C.11.2), polarity (C.7.6.3.1.2). Where the file asks for no
-    window, the range of values in the film is shown. Padding (C.7.5.1.1.2) is black; borders of a
-    collimator, which are part of the film, are left alone.
+    window, or for one of width 0, the range of values in the film is shown. Padding (C.7.5.1.1.2)
+    is black; borders of a collimator, which are part of the film, are left alone.
 
     Parameters
     ----------
@@ -68,7 +69,7 @@ def read_radiograph(
         The file is of another kind, is damaged or cannot be decoded; or it breaks a rule, whose
         name the error then has as ``rule``.
     InputError
-        `accept` holds anything but names of rules.
+        The film is neither a path nor bytes, or `accept` holds anything but names of rules.
 
     Examples
     --------
@@ -83,6 +84,8 @@ def read_radiograph(
     (Radiograph(64 rows x 64 columns), (0.3125, 0.3125))
     """
     lifted = check_accept(accept)
+    if not isinstance(path_or_bytes, str | os.PathLike | bytes | bytearray | memoryview):
+        raise InputError(f"the film is a {type(path_or_bytes).__name__}; give a path or bytes")
     try:
         with _open(path_or_bytes) as stream:
             film = _read(stream, lifted)
@@ -95,7 +98,10 @@ def read_radiograph(
         refusal = DicomError(f"the file cannot be decoded ({kind}): it is damaged", AGAIN)
     # what led to it may quote the file or its path, and must not hang on to the refusal
     refusal.__context__ = None
-    raise refusal
+    try:
+        raise refusal
+    finally:
+        del refusal  # or it and this frame, and with it the file, keep each other in memory
 
 
 def _read(stream: BinaryIO, accept: frozenset[str]) -> Radiograph:
@@ -183,6 +189,14 @@ def _check_contrast(pixels: NDArray[np.float32], accept: frozenset[str]) -> None
             "blank",
             accept,
             f"the image is blank: {_MOST:.0%} of its pixels or more show the same grey",
+            "check the export and its window",
+        )
+    elif not count[_DARK:].any():
+        refuse(
+            "dark",
+            accept,
+            f"the image is dark: no pixel is brighter than {_DARK} of 255, as when 12 bits are "
+            "saved as 16",
             "check the export and its window",
         )
     elif count[0] + count[255] >= _MOST * sample.size:

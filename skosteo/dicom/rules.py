@@ -19,6 +19,7 @@ RULES = MappingProxyType(
         "color": "the pixels have colour; lifted: their luminance is read",
         "dimensions": "a side under 64 or over 10,000 pixels, or over 32 million pixels",
         "blank": "95 % of the pixels or more show one and the same grey",
+        "dark": "no pixel is brighter than a quarter of white",
         "saturated": "95 % of the pixels or more are pure black or white",
     }
 )
@@ -31,18 +32,23 @@ _SOP_CLASS = {
     "1.2.840.10008.5.1.4.1.1.1.1.1": "DX",
 }
 _FOR_PROCESSING = "1.2.840.10008.5.1.4.1.1.1.1.1"
-_FRONTAL = ("PA", "AP")
-# stems of the terms of PS3.16 annex L and of what people type instead
-_CHEST = re.compile(r"CHEST|THORA(?!CIC ?SPINE)|TORAX|TORACE|LUNG|PULM|RIB|STERN|HEART|CLAVIC")
+# Stems of the terms of PS3.16 annex L and of what people type instead, without accents, in English,
+# German, French, Spanish and Italian. A word that is in none of the lists refuses nothing.
+_SPINE = re.compile(r"SPINE|LUMBAR|CERVIC|\b[BLH]WS\b|COLUMNA|RACHI")
+_CHEST = re.compile(r"CHEST|\bCXR\b|THORA|TORAX|TORAC|LUNG|PULM|RIB|STERN|HEART|CLAVIC")
 _ELSEWHERE = re.compile(
-    r"ABDO|PELV|SPINE|SKULL|FEMUR|KNEE|ANKLE|FOOT|CALCANE|TIBIA|FIBULA|HAND|WRIST|FINGER|THUMB"
-    r"|ELBOW|HUMER|SHOULDER|SCAPULA|BREAST|MANDIB|MAXILL|TEETH|ORBIT|SINUS|COCCYX|SACRUM|BLADDER"
-    r"|KIDNEY|EXTREMITY|\b(HEAD|NECK|HIP|LEG|TOE|ARM|FOREARM|JAW|NOSE|RADIUS|ULNA)\b"
+    r"ABDO|PELV|BASSIN|BECKEN|SKULL|CRAN[IE]|FEMUR|THIGH|KNEE|KNIE|RODILLA|GENOU|GINOCCH|PATELLA|ANKLE"
+    r"|FOOT|FEET|HEEL|CALCANE|TIB|FIBULA|HAND|MANO|WRIST|FINGER|THUMB|ELBOW|HUMER|SHOULDER|SCAPULA"
+    r"|BREAST|MANDIB|MAXILL|TEETH|ORBIT|SINUS|COCCYX|SACRUM|BLADDER|KIDNEY|EXTREMITY"
+    r"|\b(KUB|HEAD|NECK|HIPS?|LEGS?|TOES?|(UPPER|FORE)?ARMS?|JAW|NOSE|RADIUS|ULNA)\b"
 )
-# in English, German, French, Spanish and Italian
-_SAYS_LATERAL = re.compile(r"\b(LAT|LATERALE?|LL|SEITLICH|SEITL|PROFIL|PERFIL|PROFILO)\b")
-_SAYS_FRONTAL = re.compile(
-    r"\b(PA|AP|FRONTALE?|FACE|FRENTE|POSTERO-?ANTERIOR|ANTERO-?POSTERIOR|2 ?VIEWS?|2 ?V)\b"
+_NOT_FRONTAL = re.compile(
+    r"\b(CHEST)?[LR]{0,2}(LAT|LATERAL[EI]?S?)\b|\bLL\b|\bSEITL|\bPROFILO?\b|\bPERFIL\b|\bDWARS\b"
+    r"|\bOBLI|\bDECUB|\b[LR][AP]O\b"
+)
+_FRONTAL = re.compile(
+    r"\b(P ?A|A ?P)\d?\b|\bFRONT|\bFACE\b|\bFRENTE\b|POSTERO ?ANT|ANTERO ?POST"
+    r"|\b(2|TWO|ZWEI|DEUX|DOS|DUE) ?(V|EBEN|PRO|INCID)"
 )
 
 
@@ -71,6 +77,8 @@ def check_accept(accept: Iterable[str]) -> frozenset[str]:
     if isinstance(accept, str):
         raise InputError(f"accept={accept!r} is one string; give a list: [{accept!r}]")
     try:
+        if iter(accept) is accept:  # it would be empty the next time
+            raise TypeError
         names = frozenset(accept)
     except TypeError:
         raise InputError(
@@ -123,7 +131,7 @@ def check_header(header: Header, accept: frozenset[str]) -> None:
             "the image is FOR PROCESSING: raw detector values, not meant to be displayed",
             "give the image FOR PRESENTATION of the same exposure",
         )
-    if header.text("BurnedInAnnotation") == "YES":
+    if header.text("BurnedInAnnotation").startswith("Y"):
         refuse(
             "burned_in",
             accept,
@@ -135,12 +143,13 @@ def check_header(header: Header, accept: frozenset[str]) -> None:
 
 
 def _check_body_part(header: Header, accept: frozenset[str]) -> None:
-    part = header.text("BodyPartExamined").upper()
-    if (named := _ELSEWHERE.search(part)) and not _CHEST.search(part):
+    part = _words(header, "BodyPartExamined")
+    named = _SPINE.search(part) or (not _CHEST.search(part) and _ELSEWHERE.search(part))
+    if named:
         refuse(
             "body_part",
             accept,
-            f"the header names another part of the body than the chest ({named[0]}...)",
+            f"the header names another part of the body than the chest ({named[0]})",
             "give a chest film",
         )
 
@@ -148,15 +157,27 @@ def _check_body_part(header: Header, accept: frozenset[str]) -> None:
 def _check_view(header: Header, accept: frozenset[str]) -> None:
     view = header.view_position()
     if view is None:
-        # only where the view itself is not stated, and where the description names one view
-        words = f"{header.text('SeriesDescription')} {header.text('ProtocolName')}".upper()
-        words = words.replace(".", "").replace("_", " ")  # "a.p.", "CHEST_LAT"
-        if _SAYS_LATERAL.search(words) and not _SAYS_FRONTAL.search(words):
-            view = "LATERAL"
-    if view not in (None, *_FRONTAL):
+        view = _view_in_words(header)
+    if view not in (None, "PA", "AP"):
         refuse(
             "view",
             accept,
             f"the header says that the view is {view}; allowed are PA and AP",
             "give the frontal film of the study",
         )
+
+
+def _view_in_words(header: Header) -> str | None:
+    """View that the texts of the header speak of, the most specific first; None: of none."""
+    for names in (("ViewPosition",), ("SeriesDescription", "ProtocolName")):
+        words = _words(header, *names)
+        if _FRONTAL.search(words):  # a series of both views names both, and none of this one
+            return None
+        if _NOT_FRONTAL.search(words):
+            return "not frontal"
+    return None
+
+
+def _words(header: Header, *names: str) -> str:
+    """Words of texts, in capitals, one blank between two."""
+    return " ".join(re.findall("[A-Z0-9]+", " ".join(map(header.text, names))))

@@ -1,8 +1,17 @@
+import io
+
 import imagecodecs
 import numpy as np
 import pytest
+from PIL import Image
 
-from skosteo.dicom.codestream import Frame, read_jpeg_2000_header, read_jpeg_header
+from skosteo.dicom.codestream import (
+    Frame,
+    check_end,
+    read_jpeg_2000_header,
+    read_jpeg_header,
+    without_boxes,
+)
 from skosteo.exceptions import DicomError
 from tests.films import film
 
@@ -34,15 +43,39 @@ def test_jpeg_2000(codecformat, pixels, bits):
     data = imagecodecs.jpeg2k_encode(
         pixels, codecformat=codecformat, bitspersample=bits, reversible=True, level=0
     )
-    assert read_jpeg_2000_header(data) == Frame(90, 70, 1, bits)
+    assert (data[:2] == b"\xff\x4f") == (codecformat == "j2k")
+    codestream = without_boxes(data)
+    assert read_jpeg_2000_header(codestream) == Frame(90, 70, 1, bits)
+    np.testing.assert_array_equal(imagecodecs.jpeg2k_decode(codestream), pixels)
+
+
+JP2 = b"\0\0\0\x0cjP  \r\n\x87\n"
+
+
+@pytest.mark.parametrize(
+    ("box", "codestream"),
+    [
+        (b"\0\0\0\x0fjp2cabcdefg" + b"\0\0\0\x08free", b"abcdefg"),
+        (b"\0\0\0\x0afreexx" + b"\0\0\0\0jp2cabcdefg", b"abcdefg"),  # 0: to the end
+        (b"\0\0\0\x01jp2c" + b"\0\0\0\0\0\0\0\x17" + b"abcdefghijk", b"abcdefg"),
+    ],
+)
+def test_lengths_of_boxes(box, codestream):
+    assert without_boxes(JP2 + box) == codestream
+
+
+@pytest.mark.parametrize("box", [b"", b"\0\0\0\x07jp2x", b"\0\0\0\x08free" * 1000])
+def test_boxes_without_a_codestream(box):
+    with pytest.raises(DicomError, match="no valid frame header"):
+        without_boxes(JP2 + box)
 
 
 @pytest.mark.parametrize("read", [read_jpeg_header, read_jpeg_2000_header])
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        (b"", "no end marker"),
-        (b"\xff\xd8\xff\xc0", "no end marker"),
+        (b"", "no valid frame header"),
+        (b"\xff\xd8\xff\xc0", "no valid frame header"),
         (b"\xff\xd8\xff\xd9", "no valid frame header"),
         (b"\xff\xd8" + b"a" * 50 + b"\xff\xd9", "no valid frame header"),
         (b"\xff\x4f\xff\x51\xff\xd9", "no valid frame header"),
@@ -52,6 +85,32 @@ def test_jpeg_2000(codecformat, pixels, bits):
 def test_what_is_no_codestream(read, data, reason):
     with pytest.raises(DicomError, match=reason):
         read(data)
+
+
+def test_an_end_marker_is_wanted():
+    data = imagecodecs.jpeg8_encode(FLAT)
+    for end in (b"", b"\0", b"\0" * 5000, b"\0abc"):
+        check_end(data + end)
+    for cut in (b"", data[:-2], data + b"a" * 5000):
+        with pytest.raises(DicomError, match="no end marker"):
+            check_end(cut)
+
+
+@pytest.mark.parametrize("marker", [b"\xff\x00", b"\xff\x01", b"\xff\xd0", b"\xff\xdc\0\4\0\1"])
+def test_what_a_decoder_would_skip_is_no_header(marker):
+    data = imagecodecs.jpeg8_encode(FLAT)
+    with pytest.raises(DicomError, match="no valid frame header"):
+        read_jpeg_header(data[:2] + marker + data[2:])
+
+
+def test_a_film_may_be_progressive_but_not_without_end():
+    data = io.BytesIO()
+    Image.fromarray(FLAT).save(data, "JPEG", progressive=True)
+    whole = data.getvalue()
+    assert read_jpeg_header(whole) == Frame(90, 70, 1, 8)
+    last = whole[whole.rindex(b"\xff\xda") : -2]
+    with pytest.raises(DicomError, match="scans, over 32"):
+        read_jpeg_header(whole[:-2] + last * 40 + whole[-2:])
 
 
 def test_many_tiles_are_refused():

@@ -221,6 +221,31 @@ def test_polarity(photometric, shape, white_is_high, window, tmp_path):
     assert (pixels[0, 0], pixels[-1, -1]) == ((0, 1) if white_is_high else (1, 0))
 
 
+@pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, ImplicitVRLittleEndian])
+@pytest.mark.parametrize("vr", ["US", "SS"])
+def test_padding_has_the_sign_of_the_pixels(vr, syntax, tmp_path):
+    """Whatever VR a writer has given to it."""
+    stored = gradient() - 2048
+    stored[stored == -2000] = -1999
+    stored[:, :9] = -2000
+    ds = dataset(stored, 16, signed=True, WindowCenter=0, WindowWidth=4096)
+    ds.add_new("PixelPaddingValue", vr, -2000 if vr == "SS" else 2**16 - 2000)
+    pixels = read_radiograph(save(ds, tmp_path / "film", syntax)).pixels
+    assert pixels[:, :9].max() == 0 < pixels[1:, 9:].min()
+
+
+@pytest.mark.parametrize("window", [{"WindowWidth": 0}, {"WindowWidth": 4000}])
+def test_a_window_that_is_left_open(window, tmp_path):
+    """One of no width, or of no center, is none."""
+    ds = dataset(gradient(), **window)
+    if window["WindowWidth"] == 0:
+        ds.WindowCenter = 0
+    wanted = gradient() / 4095
+    pixels = read_radiograph(save(ds, tmp_path / "film")).pixels
+    np.testing.assert_allclose(pixels, wanted, atol=1e-6)
+
+
 def test_a_window_is_not_stretched_to_the_image(tmp_path):
     ds = dataset(gradient(top=1000), WindowCenter=2000.5, WindowWidth=4001)
-    assert read_radiograph(save(ds, tmp_path / "film")).pixels.max() == pytest.approx(0.25)
+    film = read_radiograph(save(ds, tmp_path / "film"), accept=["dark"])
+    assert film.pixels.max() == pytest.approx(0.25)

@@ -65,6 +65,22 @@ def test_what_is_not_asked_for_is_passed_over(case):
     np.testing.assert_array_equal(read_radiograph(with_element(WHOLE[case])).pixels, plain)
 
 
+def test_a_table_of_unknown_vr_holds_implicit_elements():
+    """As a relay writes it that does not know the sequence (PS3.5 6.2.2)."""
+    entries = np.arange(4096)[::-1].astype("<u2").tobytes()
+    inside = pack("<HHIHHH", 0x0028, 0x3002, 6, 4096, 0, 12)
+    inside += pack("<HHI", 0x0028, 0x3006, len(entries)) + entries
+    for content, length in (
+        (item(inside), len(item(inside))),
+        (item(inside + ITEM_END, UNDEFINED) + SEQUENCE_END, UNDEFINED),
+    ):
+        voi_luts = pack("<HH2sHI", 0x0028, 0x3010, b"UN", 0, length) + content
+        data = bytes_of(dataset(gradient()))
+        at = data.index(PIXEL_DATA)
+        pixels = read_radiograph(data[:at] + voi_luts + data[at:]).pixels
+        np.testing.assert_allclose(pixels, 1 - gradient() / 4095, atol=1e-6)
+
+
 DAMAGED = {
     "longer than the file": (private(b"OB", 0x7FFFFFFF, b"abcd"), r"\(0099,1001\) ends behind"),
     "no end of the sequence": (private(b"SQ", UNDEFINED, item(b"")), "out of step|cut off|deeply"),

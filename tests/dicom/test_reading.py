@@ -9,10 +9,16 @@ import pytest
 from PIL import Image
 from pydicom.data import get_testdata_file
 from pydicom.encaps import encapsulate
-from pydicom.uid import MPEG2MPML, JPEG2000Lossless, RLELossless
+from pydicom.uid import (
+    MPEG2MPML,
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRLittleEndian,
+    JPEG2000Lossless,
+    RLELossless,
+)
 
 from skosteo.dicom import read_radiograph
-from skosteo.exceptions import DicomError, MissingFileError
+from skosteo.exceptions import DicomError, InputError, MissingFileError
 from tests.films import CANARY, bytes_of, dataset, film, gradient, lut
 
 
@@ -36,6 +42,11 @@ def two_frames():
     return bytes_of(
         dataset(gradient(), NumberOfFrames=2, PixelData=dataset(gradient()).PixelData * 2)
     )
+
+
+def deflated(end):
+    """The film with the end of its deflated data set made another."""
+    return lambda: end(bytes_of(dataset(film() * 4095), DeflatedExplicitVRLittleEndian))
 
 
 def j2k_cut():
@@ -85,6 +96,16 @@ REFUSED = {
     "rubbish in JPEG 2000": (encapsulated_rubbish, "no end marker"),
     "unknown transfer syntax": (unknown_syntax, "transfer syntax is unknown"),
     "too many bytes": (changed(PixelData=bytes(700)), "700 bytes.*need 10240"),
+    "content behind the pixels": (
+        changed(PixelData=dataset(gradient()).PixelData + b"\0\1" * 50),
+        "10340 bytes.*need 10240",
+    ),
+    "cut deflated": (deflated(lambda data: data[:-60]), "is cut off"),
+    "rubbish deflated": (
+        deflated(lambda data: data[:-300] + data[-200:] + data[-300:-200]),
+        "cannot be expanded|is cut off|ends behind|out of step|cut off",
+    ),
+    "much behind deflated": (deflated(lambda data: data + bytes(2**20 + 2)), "other content"),
     "two frames": (two_frames, "2 frames"),
     "frames of rubbish": (
         lambda: bytes_of(dataset(gradient(), NumberOfFrames=2)).replace(
@@ -177,6 +198,21 @@ def test_bytes_are_read_like_the_file(tmp_path):
     wanted = read_radiograph(tmp_path / "film").pixels
     for content in (data, bytearray(data), memoryview(data)):
         np.testing.assert_array_equal(read_radiograph(content).pixels, wanted)
+
+
+@pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, DeflatedExplicitVRLittleEndian])
+@pytest.mark.parametrize("count", [2, 1000])
+def test_zeros_behind_the_pixels_are_padding(syntax, count):
+    ds = dataset(gradient())
+    plain = read_radiograph(bytes_of(ds)).pixels
+    ds.PixelData += bytes(count)
+    np.testing.assert_array_equal(read_radiograph(bytes_of(ds, syntax)).pixels, plain)
+
+
+@pytest.mark.parametrize("film", [None, 3, ["film.dcm"], np.zeros((9, 9))])
+def test_what_is_neither_path_nor_bytes(film):
+    with pytest.raises(InputError, match=f"is a {type(film).__name__}; give a path or bytes"):
+        read_radiograph(film)
 
 
 def test_folder_and_impossible_path(tmp_path):

@@ -269,12 +269,16 @@ BOMBS = {
     "deflated to 1.5 GB behind a film": Bomb(
         "deflated", lambda: deflated(before_image()[0][meta_end(seed("explicit")) :], 1536)
     ),
-    "PNG with a text of 100 MB": Bomb("PNG of 8 bits", lambda: png_with(text(100 * MEGABYTE))),
+    "PNG with a text of 100 MB": Bomb(
+        "PNG of 8 bits", lambda: png_with(text(100 * MEGABYTE)), kind="film"
+    ),
     "PNG with 100 texts of 1 MB": Bomb(
-        "PNG of 8 bits", lambda: png_with(*[text(1_000_000, b"%d" % key) for key in range(100)])
+        "PNG of 8 bits",
+        lambda: png_with(*[text(1_000_000, b"%d" % key) for key in range(100)]),
+        kind="film",
     ),
     "PNG with a colour profile of 100 MB": Bomb(
-        "PNG of 8 bits", lambda: png_with(profile(100 * MEGABYTE))
+        "PNG of 8 bits", lambda: png_with(profile(100 * MEGABYTE)), kind="film"
     ),
     # ---------------------------------------------------------------- claims to be huge
     **{

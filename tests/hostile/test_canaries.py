@@ -274,7 +274,7 @@ DAMAGED = {
     "window in words": said(WindowCenter=("LO", WRONG), WindowWidth=("LO", WRONG)),
     "slope in words": said(RescaleSlope=("LO", WRONG), RescaleIntercept=("LO", WRONG)),
     "window function in words": said(WindowCenter=9, WindowWidth=9, VOILUTFunction=WRONG),
-    "window too narrow": said(WindowCenter=9, WindowWidth=0),
+    "window too narrow": said(WindowCenter=9, WindowWidth=0.5),
     "window not finite": said(WindowCenter=("LO", "nan"), WindowWidth=("LO", "inf")),
     "slope not finite": said(RescaleSlope=("LO", "inf"), RescaleIntercept=("LO", "1")),
     "few entries": said(VOILUTSequence=lut(0, np.arange(100), 12, stated=200)),
@@ -314,7 +314,7 @@ DAMAGED = {
     "cut in the strips of a TIFF": lambda: tiff(compression="tiff_lzw").replace(
         pack("<HHI", 273, 4, 1), pack("<HHI", 273, 4, 9)
     ),
-    "PNG with a bad checksum": lambda: png().replace(CANARIES["PNG"].encode(), WORDS),
+    "PNG with a bad checksum": lambda: png()[:29] + WORDS[:4] + png()[33:],
     "rubbish in a PNG": lambda: png().replace(b"IDAT", b"IDAT" + zlib.compress(WORDS * 9), 1),
     "rubbish in a TIFF": lambda: tiff()[:9] + WORDS * 9 + tiff()[9:],
 }
