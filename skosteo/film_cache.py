@@ -1,10 +1,11 @@
 """What lies in a cache folder, so that no film is decoded twice.
 
-Below the folder are files of three kinds, named by hashes only:
+Below the folder are files of four kinds, named by hashes only:
 
 * name entries ``ab/<40 hex>.entry``, from the path, size, times and inode of a file to the digest
   of its content, so that a file that has not changed is not read again;
 * film entries ``ab/<40 hex>.entry``, from that digest, the size and the rules lifted to the pixels;
+* embeddings ``ab/<40 hex>.entry``, from pixels and a net to what it makes of them;
 * ``stacks/<40 hex>.u8``, the films of one call one after the other, to be mapped into memory.
 
 Each is written in one step and holds a check of its name and content; one that is damaged counts
@@ -88,7 +89,7 @@ class FilmCache:
         """
         try:
             status = os.stat(path)
-            digest = self._get(_name_key(path, status), _DIGEST_BYTES)
+            digest = self.content(_name_key(path, status), _DIGEST_BYTES)
             if digest is not None and self._has(key := _film_key(digest, size, accept), size):
                 return key, None
             if not stat.S_ISREG(status.st_mode) or status.st_size > _LARGEST_FILE:
@@ -101,7 +102,7 @@ class FilmCache:
             return None, None
         digest = blake2b(content, digest_size=_DIGEST_BYTES).digest()
         if _stamp(before) == _stamp(after) and _is_settled(after):
-            self._put(_name_key(path, after), digest)
+            self.enter(_name_key(path, after), digest)
         key = _film_key(digest, size, accept)
         return key, None if self._has(key, size) else content
 
@@ -109,9 +110,9 @@ class FilmCache:
         """Keep a film (size, size) and return its key; without one it is known by its pixels."""
         pixels = film.tobytes()
         if key is None:
-            key = _hash("pixels", len(film), blake2b(pixels).hexdigest())
+            key = hashed_key("pixels", len(film), blake2b(pixels).hexdigest())
         if not self._has(key, len(film)):
-            self._put(key, pixels)
+            self.enter(key, pixels)
         return key
 
     def assembled(
@@ -122,7 +123,7 @@ class FilmCache:
         The array can be written to, and what is written stays in this process. Where an entry
         has vanished since its key was made, ``renew(position)`` is to make it again.
         """
-        key = _hash("stack", size, *keys)
+        key = hashed_key("stack", size, *keys)
         path, shape = self.folder / "stacks" / f"{key}.u8", (len(keys), size, size)
         films = _mapped(path, key, shape)
         if films is None:
@@ -205,21 +206,23 @@ class FilmCache:
         except OSError:
             return False
 
-    def _get(self, key: str, length: int) -> bytes | None:
-        """Content of an entry; one that is damaged is removed."""
+    def content(self, key: str, length: int | None = None) -> bytes | None:
+        """Content of an entry, None where there is none; one that is damaged is removed."""
         path = self._path(key)
         try:
             data = path.read_bytes()
         except OSError:
             return None
         content = data[_CHECK_BYTES:]
-        if len(content) == length and data[:_CHECK_BYTES] == _check(key, content).digest():
+        whole = len(content) == length if length is not None else True
+        if whole and data[:_CHECK_BYTES] == _check(key, content).digest():
             return content
         with suppress(OSError):
             path.unlink()
         return None
 
-    def _put(self, key: str, content: bytes) -> None:
+    def enter(self, key: str, content: bytes) -> None:
+        """Keep an entry under its key."""
         path, data = self._path(key), _check(key, content).digest() + content
         try:
             try:
@@ -234,10 +237,10 @@ class FilmCache:
         self, keys: Sequence[str | None], size: int, renew: Callable[[int], object]
     ) -> Iterator[bytes]:
         for position, key in enumerate(keys):
-            film = bytes(size * size) if key is None else self._get(key, size * size)
+            film = bytes(size * size) if key is None else self.content(key, size * size)
             if key is not None and film is None:
                 renew(position)
-                film = self._get(key, size * size)
+                film = self.content(key, size * size)
             if film is None:
                 raise CacheError(
                     f"row {position + 1} of {len(keys)}: the film changed, or left the cache "
@@ -265,7 +268,8 @@ def _mapped(path: Path, key: str, shape: tuple[int, int, int]) -> NDArray[np.uin
         return None
 
 
-def _hash(kind: str, *parts: object) -> str:
+def hashed_key(kind: str, *parts: object) -> str:
+    """Key of an entry of some kind, from all that decides its content."""
     digest = blake2b(digest_size=20, person=kind.encode())
     for part in parts:
         digest.update(f"{part}\0".encode(errors="surrogatepass"))
@@ -273,11 +277,11 @@ def _hash(kind: str, *parts: object) -> str:
 
 
 def _name_key(path: str | os.PathLike[str], status: os.stat_result) -> str:
-    return _hash("name", os.path.abspath(path), *_stamp(status))
+    return hashed_key("name", os.path.abspath(path), *_stamp(status))
 
 
 def _film_key(digest: bytes, size: int, accept: Set[str]) -> str:
-    return _hash("film", digest.hex(), size, _FORMAT, *sorted(accept))
+    return hashed_key("film", digest.hex(), size, _FORMAT, *sorted(accept))
 
 
 def _stamp(status: os.stat_result) -> tuple[int, int, int, int]:

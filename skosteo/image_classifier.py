@@ -10,20 +10,22 @@ import pandas as pd
 from numpy.random import RandomState
 from numpy.typing import NDArray
 from sklearn.utils import Tags
-from sklearn.utils.validation import validate_data
-from torch import nn
+from sklearn.utils.validation import check_is_fitted, validate_data
+from torch import Tensor, from_numpy, nn
 
+from skosteo.embedding_cache import embeddings
 from skosteo.exceptions import InputError
 from skosteo.images import RadiographReader
 from skosteo.net_classifier import NetClassifier
 from skosteo.nets.image_net import ImageNet
+from skosteo.training import Net, apply_in_passes
 
 # Inception v3 was built for 299 pixels; the paper, like most, gives all others 224
 _DEFAULT_SIZE = {"inception_v3": 299}
 
 
 class ImageOsteoClassifier(NetClassifier):
-    """A convolutional backbone, global max pooling and three hidden layers to one probability.
+    """The paper's image model: a backbone, a wavelet and a soft-attention branch, and a head.
 
     Parameters
     ----------
@@ -39,13 +41,22 @@ class ImageOsteoClassifier(NetClassifier):
     image_size : int or None, default=None
         Side in pixels to which films are padded and resampled; None: 299 for "inception_v3",
         else 224. Numeric arrays keep their own size.
+    wavelet : bool, default=True
+        Whether a branch of the Haar transform follows the backbone.
+    soft_attention : bool, default=True
+        Whether a branch of soft attention follows the backbone. `attention_map` shows it.
+    gradient_fusion : {"running", "batch", "fixed", "reference", "learned"}, default="running"
+        How the two branches are weighed, where both are there; see
+        `skosteo.nets.gradient_fusion.GradientFusion`. "fixed" is the honest control.
     hidden_layer_sizes : sequence of int, default=(1024, 512, 256)
-        Neurons of the hidden layers behind the backbone.
+        Neurons of the hidden layers of the head.
     dropout : float, default=0.25
         Share of hidden neurons silenced in training, in [0, 1).
-    freeze_backbone : bool, default=False
-        Train the layers behind the backbone only. Without augmentation each film then passes
-        the backbone once per fit instead of once per epoch.
+    freeze_backbone : bool or "stem", default=False
+        True: train the layers behind the backbone only. Without augmentation each film then passes
+        the backbone once per fit instead of once per epoch and, with `cache_dir`, once for all
+        folds, candidates and workers. What comes of it is kept in memory: with "resnet50" and a
+        branch .4 MB a film. "stem": keep the stem and the first stage as they are.
     augmentation : {"chest", "paper"} or None, default="chest"
         Random views of each film in training: "paper" is the paper's list, "chest" a gentler one
         that keeps the head up. See `skosteo.nets.augmentation.Augmentation`.
@@ -68,10 +79,13 @@ class ImageOsteoClassifier(NetClassifier):
     device : str, default="auto"
         "auto" (a GPU where there is one), "cpu", "cuda", ...
     cache_dir : path or None, default=None
-        Folder that keeps decoded films between fits; None decodes them each time. Cross-validation
-        reads each film many times: give a folder there.
+        Folder that keeps decoded films between fits, and what a frozen backbone makes of them;
+        None decodes them each time. Cross-validation reads each film many times: give a folder
+        there.
     accept : iterable of str, default=()
         Rules of `skosteo.dicom.RULES` by which no film is refused.
+    warm_start : bool, default=False
+        Let `fit` go on from the weights, the epochs and the learning rate where it last ended.
     random_state : int, RandomState or None, default=None
         Decides split, weights, shuffling, dropout and augmentation.
     verbose : int, default=0
@@ -87,9 +101,13 @@ class ImageOsteoClassifier(NetClassifier):
         Pixel values that the net sees as black and white: (0, 255) for films from files and for
         uint8 arrays, else the extremes of the arrays given to `fit`.
     history_ : DataFrame
-        A row per epoch: epoch, train_loss, valid_loss, lr, seconds.
+        A row per epoch: epoch, train_loss, valid_loss, lr, seconds and, with both branches,
+        g_wavelet and g_attention.
+    gradient_weights_ : ndarray of shape (2,)
+        g_wavelet and g_attention of equation 1, as predictions use them: a branch has the share
+        1 - g. Only with both branches.
     n_iter_ : int
-        Epochs run.
+        Epochs run, with ``warm_start`` those of earlier calls included.
     n_features_in_ : int
         Number of columns seen in `fit`.
     feature_names_in_ : ndarray of str
@@ -102,6 +120,9 @@ class ImageOsteoClassifier(NetClassifier):
     array of films, one that is 0 throughout is refused: it was not read.
 
     Other columns of a DataFrame, and their order, do not matter.
+
+    The rows of the paper's Table 3 are the two booleans, those of its Table 2 are `backbone` with
+    both False. `skosteo.presets` has its recipe whole.
 
     References
     ----------
@@ -127,9 +148,12 @@ class ImageOsteoClassifier(NetClassifier):
         backbone: str = "resnet50",
         pretrained: bool | str | PathLike = True,
         image_size: int | None = None,
+        wavelet: bool = True,
+        soft_attention: bool = True,
+        gradient_fusion: str = "running",
         hidden_layer_sizes: Sequence[int] = (1024, 512, 256),
         dropout: float = 0.25,
-        freeze_backbone: bool = False,
+        freeze_backbone: bool | str = False,
         augmentation: str | None = "chest",
         lr: float = 1e-5,
         batch_size: int = 32,
@@ -141,6 +165,7 @@ class ImageOsteoClassifier(NetClassifier):
         device: str = "auto",
         cache_dir: str | PathLike | None = None,
         accept: Iterable[str] = (),
+        warm_start: bool = False,
         random_state: int | RandomState | None = None,
         verbose: int = 0,
     ) -> None:
@@ -148,6 +173,9 @@ class ImageOsteoClassifier(NetClassifier):
         self.backbone = backbone
         self.pretrained = pretrained
         self.image_size = image_size
+        self.wavelet = wavelet
+        self.soft_attention = soft_attention
+        self.gradient_fusion = gradient_fusion
         self.hidden_layer_sizes = hidden_layer_sizes
         self.dropout = dropout
         self.freeze_backbone = freeze_backbone
@@ -162,8 +190,43 @@ class ImageOsteoClassifier(NetClassifier):
         self.device = device
         self.cache_dir = cache_dir
         self.accept = accept
+        self.warm_start = warm_start
         self.random_state = random_state
         self.verbose = verbose
+
+    @property
+    def gradient_weights_(self) -> NDArray[np.float64]:
+        """g_wavelet and g_attention, as predictions use them."""
+        check_is_fitted(self)
+        facts = self.net_.module_.facts()
+        if not facts:
+            raise AttributeError("gradient_weights_: the model has not both branches")
+        return np.array([facts["g_wavelet"], facts["g_attention"]])
+
+    def attention_map(self, X: Any) -> NDArray[np.float32]:
+        """Return where on each film the soft attention lies.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like
+            Films as in `fit`.
+
+        Returns
+        -------
+        ndarray of float32, shape (n, h, w)
+            Of the size of the backbone's feature map, 7 x 7 for "resnet50". All is positive, and
+            the sum over a film is 16, the number of heads.
+
+        Raises
+        ------
+        InputError
+            The model has no such branch.
+        """
+        check_is_fitted(self)
+        if not self.soft_attention:
+            raise InputError("soft_attention=False: there is no attention to show. Set it to True.")
+        films = from_numpy(self._read(X, reset=False))
+        return apply_in_passes(self.net_, self.net_.module_.attention_map, films).numpy()
 
     def _read(self, X: Any, *, reset: bool) -> NDArray:
         films = self._film_column(X, reset=reset)
@@ -172,7 +235,8 @@ class ImageOsteoClassifier(NetClassifier):
         else:
             reader = RadiographReader(self._size(), cache_dir=self.cache_dir, accept=self.accept)
             pixels = reader.transform(films)[:, None]
-        if reset:
+        goes_on = self.warm_start and hasattr(self, "net_")
+        if reset and not goes_on:
             self.pixel_range_, self._pixel_dtype = _pixel_range(pixels), pixels.dtype
         elif pixels.dtype != self._pixel_dtype:
             raise InputError(
@@ -227,19 +291,39 @@ class ImageOsteoClassifier(NetClassifier):
             backbone=self.backbone,
             pretrained=self.pretrained,
             pixel_range=self.pixel_range_,
+            wavelet=self.wavelet,
+            soft_attention=self.soft_attention,
+            gradient_fusion=self.gradient_fusion,
             hidden_layer_sizes=tuple(self.hidden_layer_sizes),
             dropout=self.dropout,
             augmentation=self.augmentation,
             freeze_backbone=self.freeze_backbone,
         )
 
-    def _precomputes_features(self) -> bool:
-        return self.freeze_backbone and self.augmentation is None
+    def _embedding(self) -> Callable[[Net, Tensor], Tensor] | None:
+        if self.freeze_backbone is not True or self.augmentation is not None:
+            return None
+        if self.cache_dir is None:
+            return _features
+        return partial(_cached_features, folder=self.cache_dir)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         return tags
+
+
+def _features(net: Net, films: Tensor) -> Tensor:
+    return apply_in_passes(net, net.module_.features, films)
+
+
+def _cached_features(net: Net, films: Tensor, folder: str | PathLike) -> Tensor:
+    def compute(absent: NDArray) -> NDArray[np.float32]:
+        return _features(net, from_numpy(absent)).numpy()
+
+    # other devices round otherwise
+    digest = f"{net.module_.features_digest()} {net.device}"
+    return from_numpy(embeddings(films.numpy(), digest, compute, folder))
 
 
 def _is_column_of_films(X: Any) -> bool:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar, Self
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin
@@ -22,7 +23,7 @@ from torch import Tensor, from_numpy, nn
 
 from skosteo.exceptions import InputError
 from skosteo.splits import check_groups, validation_split
-from skosteo.training import Rows, predict_logits, train
+from skosteo.training import Earlier, Net, Rows, predict_logits, train
 
 
 def encode_target(y: ArrayLike) -> tuple[NDArray, NDArray[np.int64]]:
@@ -66,6 +67,8 @@ def check_weights(sample_weight: ArrayLike | None, X: Any, y: NDArray) -> NDArra
 class NetClassifier(ClassifierMixin, BaseEstimator):
     """Base of the binary classifiers that train one net; see its two children."""
 
+    history_: pd.DataFrame
+
     # patients reach the early-stopping split wherever metadata routing is enabled
     __metadata_request__fit: ClassVar = {"groups": True, "sample_weight": True}
 
@@ -77,8 +80,9 @@ class NetClassifier(ClassifierMixin, BaseEstimator):
     def _module_factory(self, inputs: NDArray) -> Callable[[], nn.Module]:
         """Return what makes the module for these inputs."""
 
-    def _precomputes_features(self) -> bool:
-        return False
+    def _embedding(self) -> Callable[[Net, Tensor], Tensor] | None:
+        """Return what replaces the inputs before training and prediction, if anything does."""
+        return None
 
     def fit(
         self,
@@ -131,6 +135,7 @@ class NetClassifier(ClassifierMixin, BaseEstimator):
         target = np.stack([codes, weights], axis=1)
         target = target.astype(np.float64 if inputs.dtype == np.float64 else np.float32)
         rows = Rows(from_numpy(inputs), from_numpy(target))
+        earlier = self._earlier(classes)
         net, history = train(
             self._module_factory(inputs),
             rows[train_on],
@@ -143,8 +148,11 @@ class NetClassifier(ClassifierMixin, BaseEstimator):
             seed=seed,
             verbose=self.verbose,
             name=type(self).__name__,
-            precompute_features=self._precomputes_features(),
+            embed=self._embedding(),
+            earlier=earlier,
         )
+        if earlier is not None:
+            history = pd.concat([self.history_, history], ignore_index=True)
         self.classes_ = classes
         self.net_, self.history_, self.n_iter_ = net, history, len(history)
         return self
@@ -152,13 +160,27 @@ class NetClassifier(ClassifierMixin, BaseEstimator):
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """Probability of each class, in the order of ``classes_``: shape (n, 2)."""
         check_is_fitted(self)
-        positive = expit(predict_logits(self.net_, self._to_tensor(self._read(X, reset=False))))
+        inputs, embed = from_numpy(self._read(X, reset=False)), self._embedding()
+        if embed is not None:
+            inputs = embed(self.net_, inputs)
+        positive = expit(predict_logits(self.net_, inputs))
         return np.stack([1 - positive, positive], axis=1)
 
     def predict(self, X: Any) -> NDArray:
         """Class of each row: the positive one from a probability of .5."""
         positive = self.predict_proba(X)[:, 1] >= 0.5
         return self.classes_[positive.astype(int)]
+
+    def _earlier(self, classes: NDArray) -> Earlier | None:
+        """Return the training that ``warm_start`` goes on from."""
+        if not getattr(self, "warm_start", False) or not hasattr(self, "net_"):
+            return None
+        if not np.array_equal(classes, self.classes_):
+            raise InputError(
+                f"warm_start=True goes on with the classes {self.classes_.tolist()}, and y has "
+                f"{classes.tolist()}. Give the same two, or set warm_start=False."
+            )
+        return Earlier(self.net_.module_.state_dict(), self.n_iter_)
 
     def _class_weights(
         self, classes: NDArray, codes: NDArray, weights: NDArray, train_on: NDArray
@@ -176,10 +198,6 @@ class NetClassifier(ClassifierMixin, BaseEstimator):
                 f"class_weight={self.class_weight!r}: allowed are None, 'balanced', or a dict "
                 f"with a number for each of {classes.tolist()}."
             ) from None
-
-    @staticmethod
-    def _to_tensor(inputs: NDArray) -> Tensor:
-        return from_numpy(inputs)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

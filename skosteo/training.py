@@ -5,9 +5,10 @@ One call of `train` gives a net that has learnt, or an error: a net that saw no 
 """
 
 import math
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from numbers import Integral, Real
 from typing import Any
 
@@ -36,40 +37,98 @@ class Rows:
     def __getitem__(self, index: Any) -> "Rows":
         return Rows(self.x[index], self.target[index])
 
+    def to(self, device: str) -> "Rows":
+        """Move to a device; from pinned memory, while the device goes on working."""
+        return Rows(*(part.to(device, non_blocking=True) for part in (self.x, self.target)))
+
+    def near(self, device: str) -> "Rows":
+        """Keep on the device if half of its free memory holds all, else in pinned memory."""
+        if not device.startswith("cuda"):
+            return self
+        if self.x.nbytes < torch.cuda.mem_get_info(device)[0] / 2:
+            return self.to(device)
+        return Rows(self.x.pin_memory(), self.target.pin_memory())
+
 
 class _Batches:
     """Batches of rows in memory: an index per batch instead of a fetch per row."""
 
-    def __init__(self, rows: Rows, batch_size: int, shuffle: bool) -> None:
+    def __init__(self, rows: Rows, batch_size: int, shuffle: bool, device: str) -> None:
         self.rows, self.batch_size, self.shuffle = rows, batch_size, shuffle
+        self.device = device
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         n = len(self.rows)
         order = torch.randperm(n) if self.shuffle else torch.arange(n)
-        batches = list(order.split(self.batch_size))
+        batches = list(order.to(self.rows.x.device).split(self.batch_size))
         # batch norm cannot take one row alone: it joins the batch before it
         if self.shuffle and len(batches) > 1 and len(batches[-1]) == 1:
             batches[-2:] = [torch.cat(batches[-2:])]
+        ready = None
         for index in batches:
-            batch = self.rows[index]
-            yield batch.x, batch.target
+            following = self.rows[index].to(self.device)
+            if ready is not None:
+                yield ready.x, ready.target
+            ready = following
+        if ready is not None:
+            yield ready.x, ready.target
 
 
-class _Net(NeuralNet):
-    """skorch's net with rows split beforehand and the weight of each row inside the batch."""
+class Net(NeuralNet):
+    """skorch's net, with rows split beforehand and the weight of each row inside the batch.
+
+    A module that ``wants_target`` is given it in training.
+    """
 
     def get_split_datasets(self, X: Any, y: Any = None, **_: Any) -> tuple[Rows, Rows | None]:
+        """Take the two sets as they come."""
         return X
 
     def get_iterator(self, dataset: Rows, training: bool = False) -> _Batches:
-        return _Batches(dataset, self.batch_size, shuffle=training)
+        """Shuffle for training only."""
+        return _Batches(dataset, self.batch_size, training, self.device)
+
+    def run_single_epoch(
+        self, iterator: _Batches | None, training: bool, prefix: str, step_fn: Any, **_: Any
+    ) -> None:
+        """Go through the batches; their losses leave the device once, at the end."""
+        if iterator is None:
+            return
+        losses, sizes = [], []
+        for batch in iterator:
+            losses.append(step_fn(batch)["loss"].detach())
+            sizes.append(len(batch[0]))
+        mean = np.average(torch.stack(losses).double().cpu(), weights=sizes)
+        self.history.record(f"{prefix}_loss", float(mean))
+
+    def train_step_single(self, batch: tuple[Tensor, Tensor], **_: Any) -> dict[str, Any]:
+        """Take a step; the module sees the target too, where it wants to."""
+        wanted = getattr(self.module_, "wants_target", False)
+        return super().train_step_single(batch, **{"target": batch[1]} if wanted else {})
+
+    def infer(self, x: Tensor, **known: Any) -> Any:
+        """Apply the module; on a GPU in bfloat16, but for what autocast leaves in float32."""
+        on_gpu = self.device.startswith("cuda")
+        with torch.autocast("cuda", torch.bfloat16, enabled=on_gpu):
+            return super().infer(x, **known)
 
     def get_loss(
         self, y_pred: Tensor, y_true: Tensor, X: Any = None, training: bool = False
     ) -> Any:
+        """Sum the weighted losses over the batch's size, as Keras does.
+
+        So a batch of the rarer class weighs more.
+        """
         label, weight = y_true.unbind(1)
-        # the sum over the batch's size, as Keras does: a batch of the rarer class weighs more
-        return (self.criterion_(y_pred, label) * weight).mean()
+        return (self.criterion_(y_pred.to(label.dtype), label) * weight).mean()
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """A training to go on from: the state dict at its end, and its number of epochs."""
+
+    weights: Mapping[str, Tensor]
+    epochs: int
 
 
 class _Stop(Exception):
@@ -82,14 +141,16 @@ class _Watch(Callback):
     def __init__(self, patience: int | None, progress: Any) -> None:
         self.patience, self.progress = patience, progress
 
-    def on_train_begin(self, net: NeuralNet, **_: Any) -> None:
+    def on_train_begin(self, net: Net, **_: Any) -> None:
         self.best_loss, self.best_epoch = math.inf, 0
         self.best_weights: dict[str, Tensor] = {}
         frozen = {k for k, p in net.module_.named_parameters() if not p.requires_grad}
         self.kept = [k for k in net.module_.state_dict() if k not in frozen]
 
-    def on_epoch_end(self, net: NeuralNet, **_: Any) -> None:
+    def on_epoch_end(self, net: Net, **_: Any) -> None:
         last = net.history[-1]
+        for name, fact in getattr(net.module_, "facts", dict)().items():
+            net.history.record(name, fact)
         losses = {k: last[k] for k in ("train_loss", "valid_loss") if k in last}
         if not all(map(math.isfinite, losses.values())):
             raise TrainingError(
@@ -107,7 +168,7 @@ class _Watch(Callback):
         elif last["epoch"] - self.best_epoch >= self.patience:
             raise _Stop
 
-    def on_train_end(self, net: NeuralNet, **_: Any) -> None:
+    def on_train_end(self, net: Net, **_: Any) -> None:
         if self.best_weights:
             net.module_.load_state_dict(self.best_weights, strict=False)
         self.best_weights = {}
@@ -122,6 +183,10 @@ def decay(epoch: int) -> float:
     (1.0, 0.368, 0.1)
     """
     return max(math.exp(-0.01 * epoch), 0.1)
+
+
+def _decay_from(start: int, epoch: int) -> float:
+    return decay(start + epoch)
 
 
 def resolve_device(device: str) -> str:
@@ -144,9 +209,10 @@ def train(
     seed: int,
     verbose: int,
     name: str,
-    precompute_features: bool = False,
-) -> tuple[NeuralNet, pd.DataFrame]:
-    """Train a new net on rows, with early stopping on ``valid`` if that is given.
+    embed: Callable[[Net, Tensor], Tensor] | None = None,
+    earlier: Earlier | None = None,
+) -> tuple[Net, pd.DataFrame]:
+    """Train a net on rows, with early stopping on ``valid`` if that is given.
 
     Parameters
     ----------
@@ -160,79 +226,118 @@ def train(
         Decides weights, shuffling, dropout and augmentation. torch's global state is untouched.
     name : str
         What the progress bar says.
-    precompute_features : bool, default=False
-        Replace the inputs once by ``module.features(inputs)``: for a frozen backbone.
+    embed : callable, optional
+        Replaces the inputs, once, by what a frozen part of the net makes of them.
+    earlier : Earlier, optional
+        A training to go on from: its weights, its epochs in the count and in the learning rate.
+        Adam's moments begin anew.
 
     Returns
     -------
-    net : skorch.NeuralNet
+    net : Net
         Trained; ``net.module_`` is the torch module.
     history : DataFrame
-        A row per epoch: epoch, train_loss, valid_loss, lr, seconds.
+        A row per epoch: epoch, train_loss, valid_loss, lr, seconds, and the facts of the module.
 
     Raises
     ------
     InputError
         The batch is larger than the training data, or a number is out of range.
     TrainingError
-        The loss is not finite.
+        The loss is not finite, or memory does not suffice.
     """
     _check_numbers(rows, lr, batch_size, max_epochs, n_iter_no_change)
     batch_size, max_epochs = int(batch_size), int(max_epochs)
     device = resolve_device(device)
     bar = tqdm(total=max_epochs, desc=name, unit="epoch", disable=not verbose, leave=False)
     watch = _Watch(None if valid is None else n_iter_no_change, bar)
-    net = _Net(
+    epochs = 0 if earlier is None else earlier.epochs
+    schedule = LRScheduler(
+        torch.optim.lr_scheduler.LambdaLR, lr_lambda=partial(_decay_from, epochs)
+    )
+    net = Net(
         make_module,
         criterion=nn.BCEWithLogitsLoss,
         criterion__reduction="none",
         optimizer=torch.optim.Adam,
+        optimizer__fused=True,
         lr=lr,
         batch_size=batch_size,
         max_epochs=max_epochs,
         device=device,
         verbose=0,
-        callbacks=[("lr", LRScheduler(torch.optim.lr_scheduler.LambdaLR, lr_lambda=decay))],
+        callbacks=[("lr", schedule)],
         callbacks__print_log=None,
+        callbacks__train_loss=None,
+        callbacks__valid_loss=None,
     )
     net.callbacks.append(("watch", watch))
     with bar, torch.random.fork_rng(["cuda"] if device.startswith("cuda") else []):
         torch.manual_seed(seed)
         net.initialize()
-        if precompute_features:
-            rows = _with_features(net, rows)
-            valid = None if valid is None else _with_features(net, valid)
+        if earlier is not None:
+            net.module_.load_state_dict(earlier.weights)
+        if embed is not None:
+            rows = Rows(embed(net, rows.x), rows.target)
+            valid = None if valid is None else Rows(embed(net, valid.x), valid.target)
         # not net.fit: that swallows Ctrl-C and hands back a net that is half trained
         net.notify("on_train_begin", X=rows)
-        with suppress(_Stop):
-            net.fit_loop((rows, valid))
+        with suppress(_Stop), _out_of_memory_told(batch_size):
+            net.fit_loop((rows.near(device), None if valid is None else valid.near(device)))
         net.notify("on_train_end", X=rows)
-    history = _history(net)
+    history = _history(net, epochs)
     net.trim_for_prediction()
     return net, history
 
 
 @torch.inference_mode()
-def predict_logits(net: NeuralNet, x: Tensor) -> NDArray[np.float64]:
+def predict_logits(net: Net, x: Tensor) -> NDArray[np.float64]:
     """Logits (n,) of inputs, in evaluation mode."""
-    return _in_passes(net, net.module_, x).double().numpy()
+    return apply_in_passes(net, net.module_, x).double().numpy()
 
 
 @torch.no_grad()
-def _with_features(net: NeuralNet, rows: Rows) -> Rows:
-    return Rows(_in_passes(net, net.module_.features, rows.x), rows.target)
-
-
-def _in_passes(net: NeuralNet, function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+def apply_in_passes(net: Net, function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     """Apply a function of the module to so many rows at a time that memory stays small.
 
     Half a million input values, 10 films of 224 pixels, keep what a backbone holds in between at
-    200 MB or so; more are no faster on a CPU. A GPU wants 16 times as many.
+    200 MB or so; more are no faster on a CPU. A GPU wants 16 times as many. Where memory does not
+    suffice, half as many go at a time, down to one.
     """
     values = 2**19 if net.device == "cpu" else 2**23
     net.module_.eval()
-    passes = x.split(max(1, values // max(1, x[0].numel())))
-    return torch.cat([function(part.to(net.device)).cpu() for part in passes])
+    at_a_time = min(len(x), max(1, values // max(1, x[0].numel())))
+    start, results = 0, []
+    while start < len(x):
+        try:
+            results.append(function(x[start : start + at_a_time].to(net.device)).cpu())
+        except (RuntimeError, MemoryError) as error:
+            if at_a_time == 1 or not _is_out_of_memory(error):
+                raise
+            at_a_time //= 2
+        else:
+            start += at_a_time
+    return torch.cat(results)
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    # on a CPU, torch says so in words only
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "not enough memory" in str(
+        error
+    )
+
+
+@contextmanager
+def _out_of_memory_told(batch_size: int) -> Iterator[None]:
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not _is_out_of_memory(error):
+            raise
+        raise TrainingError(
+            f"Memory does not suffice for batches of {batch_size}. Lower batch_size, choose a "
+            "smaller backbone or image_size, or freeze the backbone."
+        ) from error
 
 
 def _check_numbers(
@@ -255,8 +360,17 @@ def _check_numbers(
         )
 
 
-def _history(net: NeuralNet) -> pd.DataFrame:
-    columns = {"epoch": "epoch", "train_loss": "train_loss", "valid_loss": "valid_loss"}
-    columns |= {"event_lr": "lr", "dur": "seconds"}
-    frame = pd.DataFrame([{k: v for k, v in row.items() if k in columns} for row in net.history])
-    return frame.rename(columns=columns)[[v for k, v in columns.items() if k in frame]]
+def _history(net: Net, epochs: int) -> pd.DataFrame:
+    """Rows of skorch's history, the epochs counted on from so many before."""
+    names = {"event_lr": "lr", "dur": "seconds"}
+    left_out = {"batches", "event_best"}
+    rows = [
+        {names.get(name, name): value for name, value in row.items() if name not in left_out}
+        for row in net.history
+    ]
+    frame = pd.DataFrame(rows)
+    frame["epoch"] += epochs
+    first = [
+        name for name in ("epoch", "train_loss", "valid_loss", "lr", "seconds") if name in frame
+    ]
+    return frame[first + [name for name in frame if name not in first]]

@@ -1,10 +1,15 @@
 """ImageOsteoClassifier."""
 
+from functools import partial
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
+import sklearn
 import torch
 from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV, StratifiedGroupKFold
 
 from skosteo import ImageOsteoClassifier, RadiographReader
 from skosteo.exceptions import DicomError, InputError, MissingFileError
@@ -28,13 +33,77 @@ def test_films_have_the_size_that_the_backbone_was_built_for(backbone, size):
     assert ImageOsteoClassifier(backbone=backbone, image_size=128)._size() == 128
 
 
-def test_resnet50_with_the_head_of_the_paper_has_the_published_number_of_parameters(study):
+@pytest.mark.slow
+def test_the_default_is_the_net_of_the_paper(study):
     X, y, _ = study
     model = ImageOsteoClassifier(
         pretrained=False, image_size=32, batch_size=16, max_epochs=1, random_state=0
     ).fit(X, y)
-    count = sum(p.numel() for p in model.net_.module_.parameters())
-    assert count == 23_508_032 + 2_754_561
+    assert sum(p.numel() for p in model.net_.module_.parameters()) == 43_410_513
+
+
+# ---------------------------------------------------------------- the paper's block
+
+
+def test_the_weights_of_equation_1_are_kept_by_epoch(study):
+    X, y, _ = study
+    model = small_image(max_epochs=6, early_stopping=False).fit(X, y)
+    shares = model.history_[["g_wavelet", "g_attention"]].to_numpy()
+    np.testing.assert_allclose(shares.sum(axis=1), 1, atol=1e-6)
+    assert len(np.unique(shares[:, 0])) == 6
+    np.testing.assert_allclose(model.gradient_weights_, shares[-1])
+
+
+def test_without_both_branches_there_are_no_such_weights(study):
+    X, y, _ = study
+    model = small_image(wavelet=False).fit(X, y)
+    assert not hasattr(model, "gradient_weights_")
+    assert "g_wavelet" not in model.history_
+    assert model.attention_map(X).shape == (48, 2, 2)
+    with pytest.raises(InputError, match="soft_attention=False"):
+        small_image(soft_attention=False).fit(X, y).attention_map(X)
+
+
+def test_attention_lies_where_the_classes_differ():
+    """In one quarter of the film, where only films of class 1 have a bright square."""
+    rng = np.random.default_rng(0)
+    y = np.resize([0, 1], 120)
+    films = rng.integers(0, 60, (120, 64, 64)).astype(np.uint8)
+    films[y == 1, 8:24, 40:56] += 150
+    model = small_image(max_epochs=15, wavelet=False, early_stopping=False, lr=3e-3).fit(films, y)
+    alpha = model.attention_map(films)
+    np.testing.assert_allclose(alpha.sum(axis=(1, 2)), 16, rtol=1e-5)
+    quarter = alpha[y == 1, :2, 2:].sum(axis=(1, 2)) / 16
+    assert model.score(films, y) == 1
+    assert quarter.mean() > 2 * 4 / 16
+
+
+# ---------------------------------------------------------------- going on
+
+
+def test_warm_start_goes_on(study):
+    X, y, _ = study
+    whole = small_image(max_epochs=2, warm_start=True, early_stopping=False)
+    first = whole.fit(X, y).history_
+    weights = {k: v.clone() for k, v in whole.net_.module_.state_dict().items()}
+    whole.set_params(max_epochs=3, lr=1e-9).fit(X, y)
+    assert whole.history_["epoch"].tolist() == [1, 2, 3, 4, 5]
+    assert whole.n_iter_ == 5
+    pd.testing.assert_frame_equal(whole.history_[:2], first)
+    for name, parameter in whole.net_.module_.named_parameters():
+        torch.testing.assert_close(parameter, weights[name], atol=1e-6, rtol=0)
+    again = small_image(max_epochs=3).fit(X, y)
+    assert again.fit(X, y).n_iter_ == 3
+
+
+def test_warm_start_needs_the_same_classes(study):
+    X, y, _ = study
+    model = small_image(warm_start=True).fit(X, y)
+    with pytest.raises(InputError, match=r"goes on with the classes \[0, 1\]"):
+        model.fit(X, y + 1)
+
+
+# ---------------------------------------------------------------- a frozen backbone
 
 
 @pytest.mark.parametrize("augmentation", [None, "chest"])
@@ -56,8 +125,58 @@ def test_features_of_a_frozen_backbone_give_the_same_as_whole_passes(study):
     params = {"freeze_backbone": True, "dropout": 0.0}
     quick = small_image(**params).fit(X, y)
     slow = small_image(**params)
-    slow._precomputes_features = lambda: False
+    slow._embedding = lambda: None
     np.testing.assert_allclose(quick.predict_proba(X), slow.fit(X, y).predict_proba(X), atol=1e-5)
+
+
+GRID = {"lr": [1e-3, 1e-4], "dropout": [0.2, 0.35, 0.5]}
+
+
+class Counting(ImageOsteoClassifier):
+    """Notes in a file how many films pass the backbone; in workers of any kind."""
+
+    def _module_factory(self, inputs):
+        return partial(_counting, super()._module_factory(inputs), self.cache_dir)
+
+
+def _counting(make, folder):
+    net = make()
+    net.backbone.register_forward_pre_hook(partial(_note, Path(folder, "passed")))
+    return net
+
+
+def _note(path, module, args):
+    with path.open("a") as stream:
+        stream.write(f"{len(args[0])}\n")
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+@pytest.mark.parametrize("branches", [True, False])
+def test_a_search_embeds_each_film_once(n_jobs, branches, tmp_path):
+    X, y, groups = write_films(tmp_path, n=120)
+    (tmp_path / "cache").mkdir()
+    params = small_image().get_params() | {"freeze_backbone": True, "cache_dir": tmp_path / "cache"}
+    params |= {"wavelet": branches, "soft_attention": branches}
+    search = GridSearchCV(Counting(**params), GRID, cv=StratifiedGroupKFold(3), n_jobs=n_jobs)
+    with sklearn.config_context(enable_metadata_routing=True):
+        search.fit(X, y, groups=groups)
+    assert search.cv_results_["mean_test_score"].shape == (6,)
+    passed = (tmp_path / "cache" / "passed").read_text().split()
+    assert sum(map(int, passed)) == 120
+    direct = ImageOsteoClassifier(**params | search.best_params_ | {"cache_dir": None}).fit(
+        X, y, groups=groups
+    )
+    np.testing.assert_allclose(search.predict_proba(X), direct.predict_proba(X), atol=1e-6)
+
+
+def test_other_weights_have_other_embeddings(study, tmp_path):
+    X, y, _ = study
+    params = {"freeze_backbone": True, "cache_dir": tmp_path, "early_stopping": False}
+    one, other = (small_image(**params, random_state=s).fit(X, y) for s in (0, 1))
+    params["cache_dir"] = None
+    for seed, cached in enumerate((one, other)):
+        model = small_image(**params, random_state=seed).fit(X, y)
+        np.testing.assert_allclose(cached.predict_proba(X), model.predict_proba(X), atol=1e-6)
 
 
 def test_augmentation_is_off_in_prediction(study):

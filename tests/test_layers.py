@@ -11,10 +11,10 @@ PACKAGE = Path(skosteo.__file__).parent
 LEVELS = [
     {"exceptions", "files"},
     {"dicom", "film_cache", "film_column", "nets", "splits"},
-    {"images", "clinical", "training", "datasets", "evaluation.metrics"},
+    {"images", "embedding_cache", "clinical", "training", "datasets", "evaluation.metrics"},
     {"net_classifier"},
     {"clinical_classifier", "image_classifier"},
-    {"fusion"},
+    {"fusion", "presets"},
     {"evaluation.plots", "evaluation.report", "evaluation"},
 ]
 LEVEL = {module: level for level, modules in enumerate(LEVELS) for module in modules}
@@ -22,6 +22,7 @@ HOMES = {
     "pydicom": {"dicom.decode", "datasets.dicom_writer"},
     "imagecodecs": {"dicom.decode"},
     "PIL": {"dicom.picture"},
+    "filelock": {"embedding_cache"},
     "skorch": {"training"},
     "timm": {"nets.backbone"},
     "matplotlib": {"evaluation.plots", "evaluation.report"},

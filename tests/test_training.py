@@ -9,7 +9,15 @@ from torch import nn
 
 from skosteo.exceptions import InputError, TrainingError
 from skosteo.nets.heads import Head
-from skosteo.training import Rows, _Batches, decay, predict_logits, train
+from skosteo.training import (
+    Earlier,
+    Rows,
+    _Batches,
+    apply_in_passes,
+    decay,
+    predict_logits,
+    train,
+)
 
 
 def rows(n=40, weight=1.0, seed=0):
@@ -80,7 +88,7 @@ def test_early_stopping_restores_the_best_epoch_and_stops_after_patience():
 
 def test_no_rows_are_lost_and_no_row_is_alone_in_a_batch():
     for n, sizes in ((33, [8, 8, 8, 9]), (40, [8] * 5), (35, [8, 8, 8, 8, 3]), (1, [1])):
-        batches = list(_Batches(rows(n), 8, shuffle=True))
+        batches = list(_Batches(rows(n), 8, shuffle=True, device="cpu"))
         assert [len(x) for x, _ in batches] == sizes
         seen = torch.cat([x for x, _ in batches])
         assert torch.equal(seen.sort(0).values, rows(n).x.sort(0).values)
@@ -125,23 +133,97 @@ def test_numbers_out_of_range(changes, match):
         fit(**changes)
 
 
-def test_features_of_a_frozen_part_are_computed_once_per_row():
-    class Counting(nn.Module):
-        calls = 0
+def test_inputs_are_embedded_once():
+    seen = []
 
-        def __init__(self):
-            super().__init__()
-            self.head = Head(3, (), 0.0)
+    def embed(net, x):
+        seen.append(len(x))
+        return x[:, :2]
 
-        def features(self, x):
-            Counting.calls += len(x)
-            return x
+    net, _ = fit(rows(40), rows(10, seed=1), make=lambda: Head(2, (), 0.0), embed=embed)
+    assert seen == [40, 10]
+    assert predict_logits(net, rows().x[:, :2]).shape == (40,)
 
+
+def test_a_training_goes_on_where_it_ended():
+    first, history = fit(max_epochs=3)
+    earlier = Earlier({k: v.clone() for k, v in first.module_.state_dict().items()}, len(history))
+    second, more = fit(max_epochs=4, earlier=earlier, lr=1e-6)
+    assert more["epoch"].tolist() == [4, 5, 6, 7]
+    np.testing.assert_allclose(more["lr"], 1e-6 * np.exp(-0.01 * np.arange(3, 7)))
+    for name, value in second.module_.state_dict().items():
+        torch.testing.assert_close(value, earlier.weights[name], atol=1e-3, rtol=0)
+    assert not torch.equal(second.module_.layers[0].weight, earlier.weights["layers.0.weight"])
+
+
+class Noting(Head):
+    """Wants the target in training, and has something to note."""
+
+    wants_target = True
+
+    def forward(self, x, target=None):
+        assert (target is not None) == self.training
+        if target is not None:
+            assert target.shape == (len(x), 2)
+            self.seen = getattr(self, "seen", 0) + len(target)
+        return super().forward(x)
+
+    def facts(self):
+        return {"seen": self.seen}
+
+
+def test_the_target_is_shown_in_training_only_and_facts_are_noted():
+    _, history = fit(rows(40), rows(10, seed=1), make=lambda: Noting(3, (), 0.0))
+    assert list(history) == ["epoch", "train_loss", "valid_loss", "lr", "seconds", "seen"]
+    assert history["seen"].tolist() == [40, 80, 120, 160, 200]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory"),
+        RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 1 bytes"),
+        MemoryError(),
+    ],
+)
+def test_out_of_memory_halves_what_passes_at_a_time(error):
+    net, _ = fit()
+    x = torch.randn(1000, 3, generator=torch.Generator().manual_seed(3))
+    most, sizes = 70, []
+
+    def hungry(part):
+        if len(part) > most:
+            raise error
+        sizes.append(len(part))
+        return net.module_(part)
+
+    whole = apply_in_passes(net, net.module_, x)
+    torch.testing.assert_close(apply_in_passes(net, hungry, x), whole, atol=1e-6, rtol=0)
+    assert max(sizes) == 62  # a sixteenth
+    most = 0
+    with pytest.raises(type(error)):
+        apply_in_passes(net, hungry, x)
+
+
+def test_an_error_that_is_not_of_memory_is_raised_at_once():
+    calls = []
+
+    def broken(part):
+        calls.append(len(part))
+        raise RuntimeError("shapes do not match")
+
+    with pytest.raises(RuntimeError, match="shapes"):
+        apply_in_passes(fit()[0], broken, rows().x)
+    assert calls == [40]
+
+
+def test_out_of_memory_in_training_names_the_batch():
+    class Hungry(Head):
         def forward(self, x):
-            return self.head(x)
+            raise torch.OutOfMemoryError("CUDA out of memory")
 
-    fit(rows(40), rows(10, seed=1), make=Counting, max_epochs=5, precompute_features=True)
-    assert Counting.calls == 50
+    with pytest.raises(TrainingError, match=r"batches of 8.*Lower batch_size"):
+        fit(make=lambda: Hungry(3, (), 0.0))
 
 
 def test_a_score_ignores_its_batch_neighbours():

@@ -44,6 +44,10 @@ class PlainCNN(nn.Module):
             )
         )
 
+    def stem_and_first_stage(self) -> list[nn.Module]:
+        """Return the parts that make the map of half the film's sides."""
+        return [self.blocks[0]]
+
     def forward(self, x: Tensor) -> Tensor:
         """Films (n, 3, h, w) to a feature map (n, 256, ceil(h / 16), ceil(w / 16))."""
         return self.blocks(x)
@@ -71,6 +75,22 @@ class TimmBackbone(nn.Module):
             model.pre_logits = nn.Identity()
         self.model = model
         self.num_features = int(model.num_features)
+
+    def stem_and_first_stage(self) -> list[nn.Module]:
+        """Return the parts that make the map of a quarter of the film's sides.
+
+        In a ResNet they are the stem and conv2_x, in others what timm lists up to that map.
+        """
+        stages = [stage for stage in self.model.feature_info if stage["reduction"] <= 4]
+        last, parts, reached = stages[-1]["module"], [], False
+        for name, part in self.model.named_modules():
+            inside = f"{name}.".startswith(f"{last}.")
+            if reached and not inside:
+                break
+            reached |= inside
+            if next(part.parameters(recurse=False), None) is not None:
+                parts.append(part)
+        return parts
 
     def forward(self, x: Tensor) -> Tensor:
         """Films (n, 3, h, w) to a feature map (n, num_features, h', w')."""

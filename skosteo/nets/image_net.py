@@ -1,26 +1,39 @@
 """The image network: films in, one logit per film out."""
 
 from collections.abc import Sequence
+from hashlib import blake2b
 from os import PathLike
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import max_pool2d
 
+from skosteo.exceptions import InputError
 from skosteo.nets.augmentation import Augmentation
-from skosteo.nets.backbone import input_statistics, make_backbone
+from skosteo.nets.backbone import PlainCNN, TimmBackbone, input_statistics, make_backbone
+from skosteo.nets.gradient_fusion import GradientFusion, relu_max_pool
+from skosteo.nets.haar import WaveletBranch
 from skosteo.nets.heads import Head
+from skosteo.nets.soft_attention import SoftAttention
+
+_FILM_CHANNELS = (1, 3)
 
 
 class ImageNet(nn.Module):
-    """Backbone, global max pooling and a fully connected head.
+    """The paper's image model: backbone, wavelet and soft-attention branch, fusion and head.
 
-    ====================  ==========================================================
-    films                 n x c x h x w, any number type, c = 1 or 3
-    scaled                n x 3 x h x w, `pixel_range` to [0, 1], augmented, normalised
-    backbone              n x F x h' x w'
-    global max pooling    n x F
-    head                  n
-    ====================  ==========================================================
+    ======================  ================================================================
+    films                   n x c x h x w, any number type, c = 1 or 3
+    scaled                  n x 3 x h x w, `pixel_range` to [0, 1], augmented, normalised
+    backbone: F             n x C x h' x w'
+    wavelet branch: F_w     n x C x ceil(h' / 2) x ceil(w' / 2)
+    soft attention: F_sa    F times alpha, max-pooled by 2: the shape of F_w
+    equation 1              (1 - g_w) F_w + (1 - g_sa) F_sa
+    ReLU, global max pool   n x C
+    head                    n
+    ======================  ================================================================
+
+    With one branch, its map is pooled; with none, F is (the rows of the paper's Table 3).
 
     Parameters
     ----------
@@ -28,12 +41,17 @@ class ImageNet(nn.Module):
         See `make_backbone`.
     pixel_range : (float, float)
         Pixel values of black and white.
+    wavelet, soft_attention : bool
+        Whether the net has the branch.
+    gradient_fusion : str
+        Mode of `GradientFusion`, where the net has both.
     hidden_layer_sizes, dropout
         See `Head`.
     augmentation : {"chest", "paper"} or None
         See `Augmentation`.
-    freeze_backbone : bool
-        Keep the backbone's weights and batch-norm statistics as they are.
+    freeze_backbone : bool or "stem"
+        Keep the weights and batch-norm statistics of the backbone, or of its stem and first stage,
+        as they are.
     """
 
     black: Tensor
@@ -47,10 +65,13 @@ class ImageNet(nn.Module):
         backbone: str,
         pretrained: bool | str | PathLike,
         pixel_range: tuple[float, float],
+        wavelet: bool,
+        soft_attention: bool,
+        gradient_fusion: str,
         hidden_layer_sizes: Sequence[int],
         dropout: float,
         augmentation: str | None,
-        freeze_backbone: bool,
+        freeze_backbone: bool | str,
     ) -> None:
         super().__init__()
         low, high = pixel_range
@@ -59,28 +80,87 @@ class ImageNet(nn.Module):
         self.register_buffer("span", torch.tensor(float(high - low)))
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1))
         self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1))
-        self.backbone = make_backbone(backbone, pretrained)
         self.augmentation = nn.Identity() if augmentation is None else Augmentation(augmentation)
-        self.head = Head(self.backbone.num_features, hidden_layer_sizes, dropout)
-        self.freeze_backbone = freeze_backbone
-        if freeze_backbone:
-            self.backbone.requires_grad_(False)
+        self.backbone = make_backbone(backbone, pretrained)
+        n_channels = self.backbone.num_features
+        self.wavelet = WaveletBranch(n_channels) if wavelet else None
+        self.attention = SoftAttention(n_channels) if soft_attention else None
+        self.fusion = GradientFusion(gradient_fusion) if wavelet and soft_attention else None
+        self.head = Head(n_channels, hidden_layer_sizes, dropout)
+        self.frozen = _parts_to_freeze(self.backbone, freeze_backbone)
+        for part in self.frozen:
+            part.requires_grad_(False)
         # channels last: convolutions take about two thirds of the time, on a CPU too
         self.to(memory_format=torch.channels_last)
 
     def train(self, mode: bool = True) -> "ImageNet":
-        """Training mode for all but a frozen backbone, whose batch norms must not move."""
+        """Training mode for all but frozen parts, whose batch norms must not move."""
         super().train(mode)
-        if self.freeze_backbone:
-            self.backbone.eval()
+        for part in self.frozen:
+            part.eval()
         return self
 
     def features(self, x: Tensor) -> Tensor:
-        """Films (n, c, h, w) to pooled features (n, F)."""
+        """Films (n, c, h, w) to F (n, C, h', w'), or pooled to (n, C) where no branch follows."""
         x = self.augmentation((x.to(self.span.dtype) - self.black) / self.span)
         x = (x - self.mean) / self.std  # one grey channel spreads over three here
-        return self.backbone(x.contiguous(memory_format=torch.channels_last)).amax(dim=(2, 3))
+        f = self.backbone(x.contiguous(memory_format=torch.channels_last))
+        return f.amax(dim=(2, 3)) if self.wavelet is None and self.attention is None else f
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Films (n, c, h, w), or their pooled features (n, F), to logits (n,)."""
-        return self.head(x if x.ndim == 2 else self.features(x))
+    def features_digest(self) -> str:
+        """Return what stands for all that decides the `features` of a film without augmentation."""
+        pooled = self.wavelet is None and self.attention is None
+        digest = blake2b(f"{torch.__version__} {pooled} {self.backbone}".encode(), digest_size=20)
+        scaling = dict(self.named_buffers(recurse=False))
+        for value in (*scaling.values(), *self.backbone.state_dict().values()):
+            digest.update(value.cpu().numpy().tobytes())
+        return digest.hexdigest()
+
+    def attention_map(self, x: Tensor) -> Tensor:
+        """Films, or their features, to alpha (n, h', w')."""
+        if self.attention is None:
+            raise InputError("The net has no soft attention.")
+        return self.attention.attention(self._as_features(x)).squeeze(1)
+
+    def forward(self, x: Tensor, target: Tensor | None = None) -> Tensor:
+        """Films (n, c, h, w), or their features, to logits (n,).
+
+        In training, equation 1 looks at the ``target`` (n, 2), label and weight of each film.
+        """
+        return self.head(self._pooled(self._as_features(x), target))
+
+    @property
+    def wants_target(self) -> bool:
+        """Whether `forward` is to be given the target in training."""
+        return self.fusion is not None
+
+    def facts(self) -> dict[str, float]:
+        """Return what the history of a training should note after each epoch."""
+        if self.fusion is None:
+            return {}
+        g_w, g_sa = self.fusion.g.tolist()
+        return {"g_wavelet": g_w, "g_attention": g_sa}
+
+    def _as_features(self, x: Tensor) -> Tensor:
+        return self.features(x) if x.shape[1] in _FILM_CHANNELS else x
+
+    def _pooled(self, f: Tensor, target: Tensor | None) -> Tensor:
+        """Map F (n, C, h', w') to what the head sees (n, C)."""
+        if self.attention is None:
+            return f if self.wavelet is None else relu_max_pool(self.wavelet(f))
+        attended = self.attention(f)
+        if self.wavelet is None or self.fusion is None:
+            return attended.amax(dim=(2, 3))
+        f_w, f_sa = self.wavelet(f), max_pool2d(attended, 2, ceil_mode=True)
+        g = None if target is None else self.fusion.probe(f_w, f_sa, self.head, *target.unbind(1))
+        return relu_max_pool(self.fusion(f_w, f_sa, g))
+
+
+def _parts_to_freeze(backbone: PlainCNN | TimmBackbone, freeze: bool | str) -> list[nn.Module]:
+    if freeze is False:
+        return []
+    if freeze is True:
+        return [backbone]
+    if freeze != "stem":
+        raise InputError(f"freeze_backbone={freeze!r}: allowed are False, True and 'stem'.")
+    return backbone.stem_and_first_stage()
