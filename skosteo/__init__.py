@@ -18,7 +18,7 @@ _HOME = {
     "RadiographReader": "images",
     "read_radiograph": "dicom",
 }
-_MODULES = ("datasets", "evaluation", "exceptions")
+_MODULES = ("datasets", "evaluation", "exceptions", "presets")
 
 __all__ = ["__version__", *sorted(_HOME), *_MODULES]
 

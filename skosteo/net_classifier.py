@@ -21,6 +21,7 @@ from sklearn.utils.validation import (
 )
 from torch import Tensor, from_numpy, nn
 
+from skosteo.distributed import from_first
 from skosteo.exceptions import InputError
 from skosteo.splits import check_groups, validation_split
 from skosteo.training import Earlier, Net, Rows, predict_logits, train
@@ -127,7 +128,7 @@ class NetClassifier(ClassifierMixin, BaseEstimator):
         inputs = self._read(X, reset=True)
 
         # sklearn's convention: None draws the seed from numpy's global generator
-        seed = check_random_state(self.random_state).randint(2**31 - 1)
+        seed = from_first(check_random_state(self.random_state).randint(2**31 - 1))
         train_on, valid_on = np.arange(len(codes)), None
         if self.early_stopping:
             train_on, valid_on = validation_split(codes, patients, self.validation_fraction, seed)

@@ -21,6 +21,14 @@ from skorch.callbacks import Callback, LRScheduler
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
+from skosteo.distributed import (
+    agreed,
+    n_processes,
+    own_gpu,
+    own_seed,
+    own_share,
+    shared,
+)
 from skosteo.exceptions import InputError, TrainingError
 
 
@@ -53,25 +61,38 @@ class Rows:
 class _Batches:
     """Batches of rows in memory: an index per batch instead of a fetch per row."""
 
-    def __init__(self, rows: Rows, batch_size: int, shuffle: bool, device: str) -> None:
-        self.rows, self.batch_size, self.shuffle = rows, batch_size, shuffle
-        self.device = device
+    def __init__(
+        self, rows: Rows, batch_size: int, device: str, shuffled_by: torch.Generator | None = None
+    ) -> None:
+        self.rows, self.batch_size, self.device = rows, batch_size, device
+        self.shuffled_by = shuffled_by
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        n = len(self.rows)
-        order = torch.randperm(n) if self.shuffle else torch.arange(n)
+        n, shuffled_by = len(self.rows), self.shuffled_by
+        order = torch.randperm(n, generator=shuffled_by) if shuffled_by else torch.arange(n)
         batches = list(order.to(self.rows.x.device).split(self.batch_size))
         # batch norm cannot take one row alone: it joins the batch before it
-        if self.shuffle and len(batches) > 1 and len(batches[-1]) == 1:
+        if shuffled_by and len(batches) > 1 and len(batches[-1]) == 1:
             batches[-2:] = [torch.cat(batches[-2:])]
         ready = None
         for index in batches:
-            following = self.rows[index].to(self.device)
+            following = self._taken(index)
             if ready is not None:
                 yield ready.x, ready.target
             ready = following
         if ready is not None:
             yield ready.x, ready.target
+
+    def _taken(self, index: Tensor) -> Rows:
+        """Rows of a batch, on the device; of a shuffled one the share of this process."""
+        share = own_share(index) if self.shuffled_by else index
+        rows = self.rows[share].to(self.device)
+        if len(share) == len(index):
+            return rows
+        # so that the mean over the processes is that over the batch
+        weighed = rows.target.clone()
+        weighed[:, 1] *= n_processes() * len(share) / len(index)
+        return Rows(rows.x, weighed)
 
 
 class Net(NeuralNet):
@@ -86,7 +107,16 @@ class Net(NeuralNet):
 
     def get_iterator(self, dataset: Rows, training: bool = False) -> _Batches:
         """Shuffle for training only."""
-        return _Batches(dataset, self.batch_size, training, self.device)
+        shuffled_by = self.shuffled_by if training else None
+        return _Batches(dataset, self.batch_size, self.device, shuffled_by)
+
+    @contextmanager
+    def sharing(self) -> Iterator[None]:
+        """Train the module together with the other processes, if there are any."""
+        with shared(self.module_) as module:
+            self.applied = (module,)  # in a tuple: skorch keeps modules to itself
+            yield
+        del self.applied
 
     def run_single_epoch(
         self, iterator: _Batches | None, training: bool, prefix: str, step_fn: Any, **_: Any
@@ -99,7 +129,7 @@ class Net(NeuralNet):
             losses.append(step_fn(batch)["loss"].detach())
             sizes.append(len(batch[0]))
         mean = np.average(torch.stack(losses).double().cpu(), weights=sizes)
-        self.history.record(f"{prefix}_loss", float(mean))
+        self.history.record(f"{prefix}_loss", agreed(float(mean)))
 
     def train_step_single(self, batch: tuple[Tensor, Tensor], **_: Any) -> dict[str, Any]:
         """Take a step; the module sees the target too, where it wants to."""
@@ -110,7 +140,7 @@ class Net(NeuralNet):
         """Apply the module; on a GPU in bfloat16, but for what autocast leaves in float32."""
         on_gpu = self.device.startswith("cuda")
         with torch.autocast("cuda", torch.bfloat16, enabled=on_gpu):
-            return super().infer(x, **known)
+            return self.applied[0](x, **known)
 
     def get_loss(
         self, y_pred: Tensor, y_true: Tensor, X: Any = None, training: bool = False
@@ -192,8 +222,8 @@ def _decay_from(start: int, epoch: int) -> float:
 def resolve_device(device: str) -> str:
     """Return the device that "auto" stands for: the GPU where there is one, else the CPU."""
     if device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    return device
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    return own_gpu() if device == "cuda" else device
 
 
 def train(
@@ -274,17 +304,21 @@ def train(
     net.callbacks.append(("watch", watch))
     with bar, torch.random.fork_rng(["cuda"] if device.startswith("cuda") else []):
         torch.manual_seed(seed)
+        net.shuffled_by = torch.Generator().manual_seed(seed)
         net.initialize()
         if earlier is not None:
             net.module_.load_state_dict(earlier.weights)
         if embed is not None:
             rows = Rows(embed(net, rows.x), rows.target)
             valid = None if valid is None else Rows(embed(net, valid.x), valid.target)
-        # not net.fit: that swallows Ctrl-C and hands back a net that is half trained
-        net.notify("on_train_begin", X=rows)
-        with suppress(_Stop), _out_of_memory_told(batch_size):
-            net.fit_loop((rows.near(device), None if valid is None else valid.near(device)))
-        net.notify("on_train_end", X=rows)
+        torch.manual_seed(own_seed(seed))
+        sets = rows.near(device), None if valid is None else valid.near(device)
+        with _out_of_memory_told(batch_size), net.sharing():
+            # not net.fit: that swallows Ctrl-C and hands back a net that is half trained
+            net.notify("on_train_begin", X=rows)
+            with suppress(_Stop):
+                net.fit_loop(sets)
+            net.notify("on_train_end", X=rows)
     history = _history(net, epochs)
     net.trim_for_prediction()
     return net, history
@@ -353,6 +387,11 @@ def _check_numbers(
     for name, value in whole.items():
         if not isinstance(value, Integral) or value < 1:
             raise InputError(f"{name}={value!r}: allowed is a whole number from 1.")
+    if n_processes() > 1 and batch_size < 2 * n_processes():
+        raise InputError(
+            f"batch_size={batch_size} leaves {n_processes()} processes less than 2 rows each. Set "
+            f"it to {2 * n_processes()} or more, or start fewer processes."
+        )
     if batch_size > len(rows):
         raise InputError(
             f"batch_size={batch_size}, but there are {len(rows)} rows to train on (those kept for "

@@ -88,7 +88,7 @@ def test_early_stopping_restores_the_best_epoch_and_stops_after_patience():
 
 def test_no_rows_are_lost_and_no_row_is_alone_in_a_batch():
     for n, sizes in ((33, [8, 8, 8, 9]), (40, [8] * 5), (35, [8, 8, 8, 8, 3]), (1, [1])):
-        batches = list(_Batches(rows(n), 8, shuffle=True, device="cpu"))
+        batches = list(_Batches(rows(n), 8, "cpu", shuffled_by=torch.Generator()))
         assert [len(x) for x, _ in batches] == sizes
         seen = torch.cat([x for x, _ in batches])
         assert torch.equal(seen.sort(0).values, rows(n).x.sort(0).values)

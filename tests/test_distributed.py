@@ -1,0 +1,113 @@
+"""Two processes train one net: the same on both, and the same as one process trains."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import skosteo
+from skosteo import distributed
+from tests.small_models import small_clinical, small_image
+
+ROOT = Path(skosteo.__file__).parents[1]
+
+STUDY = """
+import pickle, sys
+import numpy as np
+import torch.distributed as dist
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV
+from tests.small_models import small_clinical, small_image
+
+from skosteo.distributed import n_processes
+from skosteo.exceptions import InputError
+from tests.test_distributed import CLINICAL, FILMS, Y, TABLE
+
+clinical = small_clinical(**CLINICAL).fit(TABLE, Y)
+unseeded = small_clinical(random_state=None).fit(TABLE, Y)
+image = clone(small_image()).fit(FILMS, Y)
+again = pickle.loads(pickle.dumps(image))
+assert np.array_equal(again.predict_proba(FILMS), image.predict_proba(FILMS))
+try:
+    small_clinical(batch_size=3).fit(TABLE, Y)
+except InputError as error:
+    refused = str(error)
+search = GridSearchCV(small_clinical(), {"lr": [1e-3, 1e-2]}, cv=2, n_jobs=2).fit(TABLE, Y)
+result = {
+    "processes": n_processes(),
+    "clinical": clinical.predict_proba(TABLE),
+    "unseeded": unseeded.predict_proba(TABLE),
+    "image": image.predict_proba(FILMS),
+    "history": image.history_.drop(columns="seconds").to_numpy(),
+    "epochs": clinical.n_iter_,
+    "refused": refused,
+    "searched": search.best_score_,
+}
+with open(f"{sys.argv[1]}/{dist.get_rank()}", "wb") as stream:
+    pickle.dump(result, stream)
+dist.destroy_process_group()
+"""
+
+# 51 rows train, so that the last batch of 8 is an uneven one of 3
+CLINICAL = {"dropout": 0.0, "max_epochs": 8, "early_stopping": True}
+rng = np.random.default_rng(0)
+Y = np.resize([0, 1], 64)
+TABLE = rng.normal(size=(64, 3)) + Y[:, None]
+FILMS = (rng.integers(0, 120, (64, 24, 24)) + 60 * Y[:, None, None]).astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    import pickle
+
+    folder = tmp_path_factory.mktemp("results")
+    (folder / "study.py").write_text(STUDY)
+    subprocess.run(
+        [
+            *(sys.executable, "-m", "torch.distributed.run", "--standalone"),
+            *("--nproc-per-node", "2", str(folder / "study.py"), str(folder)),
+        ],
+        env=os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+        check=True,
+        timeout=300,
+        capture_output=True,
+    )
+    return [pickle.loads((folder / str(rank)).read_bytes()) for rank in (0, 1)]
+
+
+def test_both_have_the_same_net(results):
+    first, second = results
+    assert first["processes"] == second["processes"] == 2
+    for name in ("clinical", "unseeded", "image"):
+        np.testing.assert_array_equal(first[name], second[name])
+    np.testing.assert_array_equal(first["history"][:, :2], second["history"][:, :2])
+
+
+def test_it_is_the_net_of_one_process(results):
+    alone = small_clinical(**CLINICAL).fit(TABLE, Y)
+    assert results[0]["epochs"] == alone.n_iter_
+    np.testing.assert_allclose(results[0]["clinical"], alone.predict_proba(TABLE), atol=1e-9)
+
+
+def test_an_image_model_learns_as_well(results):
+    """Batch norms see half a batch, and dropout is another: not the same, but as good."""
+    alone = small_image().fit(FILMS, Y).predict_proba(FILMS)[:, 1]
+    together = results[0]["image"][:, 1]
+    assert ((together >= 0.5) == Y).mean() >= ((alone >= 0.5) == Y).mean() - 0.1
+
+
+def test_batches_too_small_to_share_are_refused(results):
+    assert "batch_size=3 leaves 2 processes less than 2 rows each" in results[0]["refused"]
+
+
+def test_workers_of_a_search_train_alone(results):
+    assert results[0]["searched"] > 0.6
+
+
+def test_one_process_is_the_usual_case():
+    assert distributed.n_processes() == 1
+    assert distributed.agreed(0.3) == 0.3
+    assert distributed.from_first(7) == distributed.own_seed(7) == 7
