@@ -21,10 +21,11 @@ from sklearn.utils.validation import (
 )
 from torch import Tensor, from_numpy, nn
 
+from skosteo.batches import Rows
 from skosteo.distributed import from_first
 from skosteo.exceptions import InputError
 from skosteo.splits import check_groups, validation_split
-from skosteo.training import Earlier, Net, Rows, predict_logits, train
+from skosteo.training import Earlier, Net, predict_logits, train
 
 
 def encode_target(y: ArrayLike) -> tuple[NDArray, NDArray[np.int64]]:

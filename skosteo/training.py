@@ -21,78 +21,15 @@ from skorch.callbacks import Callback, LRScheduler
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
+from skosteo.batches import Batches, Rows
 from skosteo.distributed import (
     agreed,
     n_processes,
     own_gpu,
     own_seed,
-    own_share,
     shared,
 )
 from skosteo.exceptions import InputError, TrainingError
-
-
-@dataclass(frozen=True)
-class Rows:
-    """Inputs and, per row, label and weight: ``target`` has shape (n, 2)."""
-
-    x: Tensor
-    target: Tensor
-
-    def __len__(self) -> int:
-        return len(self.x)
-
-    def __getitem__(self, index: Any) -> "Rows":
-        return Rows(self.x[index], self.target[index])
-
-    def to(self, device: str) -> "Rows":
-        """Move to a device; from pinned memory, while the device goes on working."""
-        return Rows(*(part.to(device, non_blocking=True) for part in (self.x, self.target)))
-
-    def near(self, device: str) -> "Rows":
-        """Keep on the device if half of its free memory holds all, else in pinned memory."""
-        if not device.startswith("cuda"):
-            return self
-        if self.x.nbytes < torch.cuda.mem_get_info(device)[0] / 2:
-            return self.to(device)
-        return Rows(self.x.pin_memory(), self.target.pin_memory())
-
-
-class _Batches:
-    """Batches of rows in memory: an index per batch instead of a fetch per row."""
-
-    def __init__(
-        self, rows: Rows, batch_size: int, device: str, shuffled_by: torch.Generator | None = None
-    ) -> None:
-        self.rows, self.batch_size, self.device = rows, batch_size, device
-        self.shuffled_by = shuffled_by
-
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        n, shuffled_by = len(self.rows), self.shuffled_by
-        order = torch.randperm(n, generator=shuffled_by) if shuffled_by else torch.arange(n)
-        batches = list(order.to(self.rows.x.device).split(self.batch_size))
-        # batch norm cannot take one row alone: it joins the batch before it
-        if shuffled_by and len(batches) > 1 and len(batches[-1]) == 1:
-            batches[-2:] = [torch.cat(batches[-2:])]
-        ready = None
-        for index in batches:
-            following = self._taken(index)
-            if ready is not None:
-                yield ready.x, ready.target
-            ready = following
-        if ready is not None:
-            yield ready.x, ready.target
-
-    def _taken(self, index: Tensor) -> Rows:
-        """Rows of a batch, on the device; of a shuffled one the share of this process."""
-        share = own_share(index) if self.shuffled_by else index
-        rows = self.rows[share].to(self.device)
-        if len(share) == len(index):
-            return rows
-        # so that the mean over the processes is that over the batch
-        weighed = rows.target.clone()
-        weighed[:, 1] *= n_processes() * len(share) / len(index)
-        return Rows(rows.x, weighed)
 
 
 class Net(NeuralNet):
@@ -105,10 +42,10 @@ class Net(NeuralNet):
         """Take the two sets as they come."""
         return X
 
-    def get_iterator(self, dataset: Rows, training: bool = False) -> _Batches:
+    def get_iterator(self, dataset: Rows, training: bool = False) -> Batches:
         """Shuffle for training only."""
         shuffled_by = self.shuffled_by if training else None
-        return _Batches(dataset, self.batch_size, self.device, shuffled_by)
+        return Batches(dataset, self.batch_size, self.device, shuffled_by)
 
     @contextmanager
     def sharing(self) -> Iterator[None]:
@@ -119,7 +56,7 @@ class Net(NeuralNet):
         del self.applied
 
     def run_single_epoch(
-        self, iterator: _Batches | None, training: bool, prefix: str, step_fn: Any, **_: Any
+        self, iterator: Batches | None, training: bool, prefix: str, step_fn: Any, **_: Any
     ) -> None:
         """Go through the batches; their losses leave the device once, at the end."""
         if iterator is None:
@@ -274,7 +211,7 @@ def train(
     InputError
         The batch is larger than the training data, or a number is out of range.
     TrainingError
-        The loss is not finite, or memory does not suffice.
+        The loss is not finite or absurdly large, or memory does not suffice.
     """
     _check_numbers(rows, lr, batch_size, max_epochs, n_iter_no_change)
     batch_size, max_epochs = int(batch_size), int(max_epochs)
@@ -320,6 +257,10 @@ def train(
                 net.fit_loop(sets)
             net.notify("on_train_end", X=rows)
     history = _history(net, epochs)
+    if valid is None:
+        _check_sane(history["train_loss"].iloc[-1], rows, lr)
+    else:
+        _check_sane(history["valid_loss"].min(), valid, lr)
     net.trim_for_prediction()
     return net, history
 
@@ -396,6 +337,16 @@ def _check_numbers(
         raise InputError(
             f"batch_size={batch_size}, but there are {len(rows)} rows to train on (those kept for "
             f"early stopping and those of weight 0 left out). Set batch_size to 1-{len(rows)}."
+        )
+
+
+def _check_sane(loss: float, rows: Rows, lr: float) -> None:
+    """Refuse a net whose loss is finite but far beyond that of guessing."""
+    guessing = math.log(2) * float(rows.target[:, 1].mean())
+    if loss > 100 * guessing:
+        raise TrainingError(
+            f"The loss is {loss:.3g} in the end, and {guessing:.3g} for guessing: training lost "
+            f"its way. Lower lr (it is {lr}), and look for extreme values in X."
         )
 
 

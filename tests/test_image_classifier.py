@@ -1,5 +1,9 @@
 """ImageOsteoClassifier."""
 
+import os
+import pickle
+import subprocess
+import sys
 from functools import partial
 from pathlib import Path
 
@@ -12,7 +16,7 @@ from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, StratifiedGroupKFold
 
 from skosteo import ImageOsteoClassifier, RadiographReader
-from skosteo.exceptions import DicomError, InputError, MissingFileError
+from skosteo.exceptions import DicomError, InputError, MissingFileError, TrainingError
 from tests.small_models import small_image, write_film, write_films
 
 
@@ -79,6 +83,34 @@ def test_attention_lies_where_the_classes_differ():
 
 
 # ---------------------------------------------------------------- going on
+
+
+def test_the_same_seed_gives_the_same_bits_in_a_fresh_process_too(study):
+    X, y, _ = study
+    params = {"augmentation": "paper", "random_state": 5}
+    here = [small_image(**params).fit(X, y).predict_proba(X).tobytes() for _ in range(2)]
+    code = (
+        "import sys, pickle; from tests.small_models import small_image\n"
+        "X, y, params = pickle.load(sys.stdin.buffer)\n"
+        "sys.stdout.buffer.write(small_image(**params).fit(X, y).predict_proba(X).tobytes())"
+    )
+    # as many threads as here: sums of floats depend on how they are cut up
+    there = subprocess.run(
+        [sys.executable, "-c", code],
+        input=pickle.dumps((X, y, params)),
+        env=os.environ | {"OMP_NUM_THREADS": str(torch.get_num_threads())},
+        cwd=Path(__file__).parents[1],
+        check=True,
+        capture_output=True,
+    ).stdout
+    assert here[0] == here[1] == there
+
+
+@pytest.mark.parametrize("lr", [1e6, 1e30])
+def test_a_learning_rate_far_too_high_ends_in_an_error(study, lr):
+    X, y, _ = study
+    with pytest.raises(TrainingError, match=r"training lost its way\. Lower lr"):
+        small_image(lr=lr).fit(X, y)
 
 
 def test_warm_start_goes_on(study):

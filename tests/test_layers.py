@@ -9,8 +9,8 @@ import skosteo
 
 PACKAGE = Path(skosteo.__file__).parent
 LEVELS = [
-    {"exceptions", "files"},
-    {"dicom", "distributed", "film_cache", "film_column", "nets", "splits"},
+    {"distributed", "exceptions", "files"},
+    {"batches", "dicom", "film_cache", "film_column", "nets", "splits"},
     {"images", "embedding_cache", "clinical", "training", "datasets", "evaluation.metrics"},
     {"net_classifier"},
     {"clinical_classifier", "image_classifier"},

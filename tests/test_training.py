@@ -7,12 +7,11 @@ import pytest
 import torch
 from torch import nn
 
+from skosteo.batches import Rows
 from skosteo.exceptions import InputError, TrainingError
 from skosteo.nets.heads import Head
 from skosteo.training import (
     Earlier,
-    Rows,
-    _Batches,
     apply_in_passes,
     decay,
     predict_logits,
@@ -86,14 +85,6 @@ def test_early_stopping_restores_the_best_epoch_and_stops_after_patience():
     assert net.module_.epoch == 3
 
 
-def test_no_rows_are_lost_and_no_row_is_alone_in_a_batch():
-    for n, sizes in ((33, [8, 8, 8, 9]), (40, [8] * 5), (35, [8, 8, 8, 8, 3]), (1, [1])):
-        batches = list(_Batches(rows(n), 8, "cpu", shuffled_by=torch.Generator()))
-        assert [len(x) for x, _ in batches] == sizes
-        seen = torch.cat([x for x, _ in batches])
-        assert torch.equal(seen.sort(0).values, rows(n).x.sort(0).values)
-
-
 def test_same_seed_same_net_and_the_global_state_is_untouched():
     state = torch.get_rng_state()
     first, second, other = (fit(seed=s)[0].module_.state_dict() for s in (0, 0, 1))
@@ -107,6 +98,14 @@ def test_a_loss_that_is_not_finite_raises_with_the_epoch():
     bad.x[3, 1] = float("nan")
     with pytest.raises(TrainingError, match=r"nan.*epoch 1.*Lower lr"):
         fit(bad)
+
+
+@pytest.mark.parametrize("valid", [None, rows(seed=1)])
+def test_a_loss_far_beyond_guessing_raises(valid):
+    noisy = rows()
+    noisy.target[::3, 0] = 1 - noisy.target[::3, 0]
+    with pytest.raises(TrainingError, match=r"0\.693 for guessing.*Lower lr \(it is 1000000"):
+        fit(noisy, valid, lr=1e6)
 
 
 def test_ctrl_c_is_not_swallowed():
