@@ -1,5 +1,6 @@
 # make demo    a synthetic cohort, three models, a table and a plot   (DATA=hannover | nhanes: real people)
 # make films   a folder of films of mixed quality, read: what was refused and why, a picture
+# make image   the paper's image model on synthetic films: its search, its weights, its attention
 # make test    the tests
 # make check   what CI runs: lint, types, tests and doctests
 
@@ -7,13 +8,16 @@ PYTHON ?= python3
 DATA ?= synthetic
 BIN := .venv/bin
 
-.PHONY: demo films test check lint types clean
+.PHONY: demo films image test check lint types clean
 
 demo: .venv/installed
 	$(BIN)/python examples/plot_01_quickstart.py --data $(DATA)
 
 films: .venv/installed
 	$(BIN)/python examples/plot_02_reading_films.py
+
+image: .venv/installed
+	$(BIN)/python examples/plot_03_image_model.py
 
 test: .venv/installed
 	$(BIN)/python -m pytest

@@ -33,12 +33,12 @@ from xgboost import XGBClassifier
 from skosteo import (
     ClinicalOsteoClassifier,
     ClinicalPreprocessor,
-    ImageOsteoClassifier,
     ProbabilityFusionClassifier,
     RadiographReader,
 )
 from skosteo.datasets import fetch_hannover_cxr, fetch_nhanes, make_cohort
 from skosteo.evaluation import evaluate
+from skosteo.presets import quick_image_classifier
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--data", choices=["synthetic", "hannover", "nhanes"], default="synthetic")
@@ -59,18 +59,8 @@ for old in ("table.csv", "roc.png", "films.png"):  # of an earlier run, perhaps 
 
 
 def image_model(size):
-    return ImageOsteoClassifier(
-        backbone="efficientnet_lite0",
-        freeze_backbone=True,
-        augmentation=None,
-        image_size=size,
-        hidden_layer_sizes=(64,),
-        lr=1e-3,
-        max_epochs=30,
-        n_iter_no_change=10,
-        cache_dir=Path(work.name, "cache"),
-        random_state=0,
-        verbose=1,
+    return quick_image_classifier(
+        image_size=size, cache_dir=Path(work.name, "cache"), random_state=0, verbose=1
     )
 
 

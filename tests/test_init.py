@@ -18,6 +18,7 @@ PUBLIC = [
     "datasets",
     "evaluation",
     "exceptions",
+    "presets",
     "read_radiograph",
 ]
 

@@ -142,7 +142,9 @@ class ImageNet(nn.Module):
         return {"g_wavelet": g_w, "g_attention": g_sa}
 
     def _as_features(self, x: Tensor) -> Tensor:
-        return self.features(x) if x.shape[1] in _FILM_CHANNELS else x
+        if x.shape[1] in _FILM_CHANNELS:
+            return self.features(x)
+        return x if x.ndim == 2 else x.contiguous(memory_format=torch.channels_last)
 
     def _pooled(self, f: Tensor, target: Tensor | None) -> Tensor:
         """Map F (n, C, h', w') to what the head sees (n, C)."""

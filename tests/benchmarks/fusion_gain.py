@@ -17,11 +17,11 @@ from sklearn.pipeline import make_pipeline
 from skosteo import (
     ClinicalOsteoClassifier,
     ClinicalPreprocessor,
-    ImageOsteoClassifier,
     ProbabilityFusionClassifier,
 )
 from skosteo.datasets import make_cohort
 from skosteo.datasets.cohort import best_auc, fused_signal
+from skosteo.presets import quick_image_classifier
 
 
 def one_seed(seed, signal, n_patients, folder):
@@ -29,11 +29,7 @@ def one_seed(seed, signal, n_patients, folder):
         n_patients, image_signal=signal, clinical_signal=signal, directory=f"{folder}/films",
         random_state=seed,
     )  # fmt: skip
-    image = ImageOsteoClassifier(
-        backbone="efficientnet_lite0", freeze_backbone=True, augmentation=None, image_size=160,
-        hidden_layer_sizes=(64,), lr=1e-3, max_epochs=30, n_iter_no_change=10,
-        cache_dir=f"{folder}/cache", random_state=seed,
-    )  # fmt: skip
+    image = quick_image_classifier(image_size=160, cache_dir=f"{folder}/cache", random_state=seed)
     clinical = make_pipeline(ClinicalPreprocessor(), ClinicalOsteoClassifier(random_state=seed))
     model = ProbabilityFusionClassifier(image, clinical, random_state=seed)
     X, y, groups = cohort.data, cohort.target, cohort.groups

@@ -31,8 +31,8 @@ def main():
     from PIL import Image
     from sklearn.model_selection import StratifiedGroupKFold, cross_validate
 
-    from skosteo import ImageOsteoClassifier
     from skosteo.datasets.cohort import draw_patients
+    from skosteo.presets import quick_image_classifier
 
     with tempfile.TemporaryDirectory() as folder:
         frame = draw_patients(1200, random_state=0)
@@ -42,9 +42,9 @@ def main():
             Image.fromarray(rng.integers(0, 255, (256, 224), dtype=np.uint8)).save(path)
         X, y = frame.assign(image=paths), np.resize([0, 1], 1200)
         print(f"X pickles to {len(pickle.dumps(X)) / 1e6:.2f} MB")
-        model = ImageOsteoClassifier(
-            backbone="efficientnet_lite0", freeze_backbone=True, augmentation=None, image_size=224,
-            max_epochs=3, lr=1e-3, cache_dir=os.path.join(folder, "cache"), random_state=0,
+        model = quick_image_classifier(
+            hidden_layer_sizes=(1024, 512, 256), max_epochs=3,
+            cache_dir=os.path.join(folder, "cache"), random_state=0,
         )  # fmt: skip
         start = time.perf_counter()
         groups = np.arange(1200) // 2
