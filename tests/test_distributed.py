@@ -111,3 +111,41 @@ def test_one_process_is_the_usual_case():
     assert distributed.n_processes() == 1
     assert distributed.agreed(0.3) == 0.3
     assert distributed.from_first(7) == distributed.own_seed(7) == 7
+
+
+SEARCH = """
+import joblib
+from distributed import Client, LocalCluster
+from sklearn.model_selection import RandomizedSearchCV
+from tests.small_models import small_image
+from tests.test_distributed import FILMS, Y
+
+if __name__ == "__main__":
+    grid = {"lr": [1e-3, 1e-4], "dropout": [0.2, 0.5]}
+    search = RandomizedSearchCV(small_image(), grid, n_iter=3, cv=2, random_state=0)
+    here = search.fit(FILMS, Y).cv_results_["mean_test_score"]
+    with (
+        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
+        Client(cluster),
+        joblib.parallel_config(backend="dask"),
+    ):
+        there = search.fit(FILMS, Y).cv_results_["mean_test_score"]
+    assert (here == there).all(), (here, there)
+    print("done")
+"""
+
+
+@pytest.mark.slow
+def test_a_search_on_a_cluster_finds_the_same(tmp_path):
+    pytest.importorskip("distributed")
+    (tmp_path / "search.py").write_text(SEARCH)
+    done = subprocess.run(
+        [sys.executable, "search.py"],
+        env=os.environ
+        | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "DASK_TEMPORARY_DIRECTORY": "scratch"},
+        cwd=tmp_path,
+        timeout=300,
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout == "done\n", done.stderr

@@ -129,14 +129,18 @@ def test_rows_of_table_3(size):
 
 @pytest.mark.parametrize(
     ("backbone", "size"),
-    [("resnet18", 33), ("resnet18", 96), ("vgg11", 64), ("mobilenetv3_small_050", 100)],
+    [
+        *[("cnn", 224), ("vgg16", 224), ("inception_v3", 299), ("resnet50", 224)],  # Table 2
+        *[("resnet18", 33), ("resnet18", 96), ("mobilenetv3_small_050", 100)],
+    ],
 )
 def test_any_feature_map(backbone, size):
     net = make(backbone=backbone).eval()
     films = torch.rand(2, 1, size, size) * 255
     assert net(films).shape == (2,)
-    alpha = net.attention_map(films)
-    assert alpha.shape == (2, *net.features(films).shape[2:])
+    features = net.features(films)
+    alpha = net.attention_map(features)
+    assert alpha.shape == (2, *features.shape[2:])
     torch.testing.assert_close(alpha.sum((1, 2)), torch.full((2,), 16.0))
 
 
