@@ -24,16 +24,17 @@ class Rows:
         return Rows(self.x[index], self.target[index])
 
     def to(self, device: str) -> "Rows":
-        """Move to a device; from pinned memory, while the device goes on working."""
-        return Rows(*(part.to(device, non_blocking=True) for part in (self.x, self.target)))
+        """Move to a device; to a GPU by pinned memory, while it goes on working."""
+        if not device.startswith("cuda") or self.x.is_cuda:
+            return Rows(self.x.to(device), self.target.to(device))
+        parts = (part.pin_memory() for part in (self.x, self.target))
+        return Rows(*(part.to(device, non_blocking=True) for part in parts))
 
     def near(self, device: str) -> "Rows":
-        """Keep on the device if half of its free memory holds all, else in pinned memory."""
-        if not device.startswith("cuda"):
-            return self
-        if self.x.nbytes < torch.cuda.mem_get_info(device)[0] / 2:
-            return self.to(device)
-        return Rows(self.x.pin_memory(), self.target.pin_memory())
+        """Keep on the GPU what half of its free memory holds; all else where it is."""
+        if device.startswith("cuda") and self.x.nbytes < torch.cuda.mem_get_info(device)[0] / 2:
+            return Rows(self.x.to(device), self.target.to(device))
+        return self
 
 
 class Batches:
@@ -48,12 +49,8 @@ class Batches:
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         n, shuffled_by = len(self.rows), self.shuffled_by
         order = torch.randperm(n, generator=shuffled_by) if shuffled_by else torch.arange(n)
-        batches = list(order.to(self.rows.x.device).split(self.batch_size))
-        # batch norm cannot take one row alone: it joins the batch before it
-        if shuffled_by and len(batches) > 1 and len(batches[-1]) == 1:
-            batches[-2:] = [torch.cat(batches[-2:])]
         ready = None
-        for index in batches:
+        for index in order.to(self.rows.x.device).split(self.sizes):
             following = self._taken(index)
             if ready is not None:
                 yield ready.x, ready.target
@@ -61,13 +58,24 @@ class Batches:
         if ready is not None:
             yield ready.x, ready.target
 
+    @property
+    def sizes(self) -> list[int]:
+        """Rows of each batch."""
+        whole, rest = divmod(len(self.rows), self.batch_size)
+        sizes = [self.batch_size] * whole + [rest] * (rest > 0)
+        # batch norm cannot take one row alone: it joins the batch before it
+        if self.shuffled_by and whole and rest == 1:
+            sizes[-2:] = [self.batch_size + 1]
+        return sizes
+
     def _taken(self, index: Tensor) -> Rows:
         """Rows of a batch, on the device; of a shuffled one the share of this process."""
         share = own_share(index) if self.shuffled_by else index
-        rows = self.rows[share].to(self.device)
         if len(share) == len(index):
-            return rows
-        # so that the mean over the processes is that over the batch
+            return self.rows[index].to(self.device)
+        # weighed so that the mean over the processes is that over the batch; whoever has no share
+        # takes part with a row that weighs nothing
+        rows = self.rows[share if len(share) else index[:1]].to(self.device)
         weighed = rows.target.clone()
         weighed[:, 1] *= n_processes() * len(share) / len(index)
         return Rows(rows.x, weighed)

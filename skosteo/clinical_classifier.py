@@ -122,7 +122,7 @@ class ClinicalOsteoClassifier(NetClassifier):
         return self.scaler_.transform(matrix)
 
     def _module_factory(self, inputs: NDArray) -> Callable[[], nn.Module]:
-        return partial(_double_head, inputs.shape[1], tuple(self.hidden_layer_sizes), self.dropout)
+        return partial(_double_head, inputs.shape[1], self.hidden_layer_sizes, self.dropout)
 
 
 def _double_head(n_features: int, hidden_layer_sizes: Sequence[int], dropout: float) -> nn.Module:

@@ -15,6 +15,8 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+_LAUNCHED = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+
 
 @cache
 def n_processes() -> int:
@@ -22,25 +24,24 @@ def n_processes() -> int:
 
     The first call joins the group. Workers that such a process starts, as joblib's, are not of it.
     """
-    wanted = int(os.environ.get("WORLD_SIZE", "1"))
-    if wanted == 1 or multiprocessing.parent_process() is not None:
+    if any(not os.environ.get(name) for name in _LAUNCHED):
+        return 1
+    if int(os.environ["WORLD_SIZE"]) == 1 or multiprocessing.parent_process() is not None:
         return 1
     if not dist.is_initialized():
-        dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+        dist.init_process_group()  # gloo, and for tensors on a GPU nccl
     return dist.get_world_size()
 
 
 def own_share(batch: Tensor) -> Tensor:
-    """Rows of a batch that this process takes; a batch of fewer rows goes round."""
-    if n_processes() == 1:
-        return batch
-    rank = dist.get_rank()
-    return batch[rank :: n_processes()] if len(batch) > rank else batch[rank % len(batch)][None]
+    """Rows of a batch that this process takes; none where it has fewer rows than processes."""
+    return batch if n_processes() == 1 else batch[dist.get_rank() :: n_processes()]
 
 
 def own_gpu() -> str:
-    """Name of the GPU of this process."""
-    return f"cuda:{os.environ.get('LOCAL_RANK', '0')}" if n_processes() > 1 else "cuda"
+    """Name of the GPU of this process, and of the workers that it starts."""
+    rank = os.environ.get("LOCAL_RANK")
+    return f"cuda:{rank}" if rank else "cuda"
 
 
 def own_seed(seed: int) -> int:
@@ -58,9 +59,13 @@ def from_first(number: int) -> int:
     return number if n_processes() == 1 else int(_total(number * (dist.get_rank() == 0)))
 
 
+def all_alike(number: int) -> bool:
+    """Whether all processes have the same number, below 2**32."""
+    return agreed(float(agreed(number) != number)) == 0
+
+
 def _total(number: float) -> float:
-    on_gpu = dist.get_backend() == "nccl"
-    total = torch.tensor(number, dtype=torch.float64, device=own_gpu() if on_gpu else "cpu")
+    total = torch.tensor(number, dtype=torch.float64)
     dist.all_reduce(total)
     return float(total)
 

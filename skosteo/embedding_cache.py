@@ -1,16 +1,17 @@
 """What a frozen backbone makes of each film, computed once for all fits that share a folder."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from hashlib import blake2b
 
 import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
-from skosteo.film_cache import FilmCache, hashed_key
+from skosteo.film_cache import FilmCache, hashed_key, unusable
 
 _LOCK = "embeddings.lock"
+_AT_A_TIME = 256  # films, whose embeddings are entered before the next are computed
 
 
 def embeddings(
@@ -58,22 +59,49 @@ def embeddings(
     [6.0, 8.0, 6.0]
     """
     cache = FilmCache.prepared(folder)
-    keys = [hashed_key("embedding", net_digest, _digest(film)) for film in films]
-    found = _found(cache, keys)
-    if len(found) < len(set(keys)):
-        with FileLock(cache.folder / _LOCK):
-            found |= _found(cache, [key for key in keys if key not in found])
-            absent = {key: row for row, key in enumerate(keys) if key not in found}
-            if absent:
-                for key, embedding in zip(absent, compute(films[[*absent.values()]]), strict=True):
-                    cache.enter(key, _packed(embedding))
-                    found[key] = embedding
-    return np.stack([found[key] for key in keys])
+    rows: dict[str, list[int]] = {}
+    for row, film in enumerate(films):
+        rows.setdefault(hashed_key("embedding", net_digest, _digest(film)), []).append(row)
+    gathered = _Gathered(len(films))
+    absent = gathered.take(cache, rows)
+    if absent:
+        try:
+            with FileLock(cache.folder / _LOCK):
+                absent = gathered.take(cache, absent)  # what another has computed meanwhile
+                keys = list(absent)
+                for start in range(0, len(keys), _AT_A_TIME):
+                    some = keys[start : start + _AT_A_TIME]
+                    computed = compute(films[[absent[key][0] for key in some]])
+                    for key, embedding in zip(some, computed, strict=True):
+                        cache.enter(key, _packed(embedding))
+                        gathered.put(absent[key], embedding)
+        except (OSError, NotImplementedError) as error:
+            raise unusable(error) from None
+    return gathered.whole
 
 
-def _found(cache: FilmCache, keys: Sequence[str]) -> dict[str, NDArray[np.float32]]:
-    entries = {key: cache.content(key) for key in set(keys)}
-    return {key: _unpacked(entry) for key, entry in entries.items() if entry is not None}
+class _Gathered:
+    """An array of n embeddings, made as soon as the shape of the first is known."""
+
+    whole: NDArray[np.float32]
+
+    def __init__(self, n: int) -> None:
+        self.n, self.made = n, False
+
+    def put(self, rows: list[int], embedding: NDArray[np.float32]) -> None:
+        if not self.made:
+            self.whole, self.made = np.empty((self.n, *embedding.shape), np.float32), True
+        self.whole[rows] = embedding
+
+    def take(self, cache: FilmCache, rows: dict[str, list[int]]) -> dict[str, list[int]]:
+        """Put what the folder holds, and return the rest."""
+        absent = {}
+        for key, positions in rows.items():
+            if (entry := cache.content(key)) is None:
+                absent[key] = positions
+            else:
+                self.put(positions, _unpacked(entry))
+        return absent
 
 
 def _digest(film: NDArray) -> str:

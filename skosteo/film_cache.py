@@ -76,7 +76,7 @@ class FilmCache:
         try:
             cache.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise _unusable(error) from None
+            raise unusable(error) from None
         return cache
 
     def find(
@@ -138,7 +138,7 @@ class FilmCache:
                     stream.flush()
                     os.fsync(stream.fileno())
             except OSError as error:
-                raise _unusable(error) from None
+                raise unusable(error) from None
             films = _mapped(path, key, shape)
         if films is None:
             raise CacheError(
@@ -171,7 +171,7 @@ class FilmCache:
                     if os.path.basename(folder) != "stacks":
                         os.rmdir(folder)
         except OSError as error:
-            raise _unusable(error) from None
+            raise unusable(error) from None
         return freed
 
     def _folders(self) -> list[str]:
@@ -231,7 +231,7 @@ class FilmCache:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 write_atomic(path, data)
         except OSError as error:
-            raise _unusable(error) from None
+            raise unusable(error) from None
 
     def _films(
         self, keys: Sequence[str | None], size: int, renew: Callable[[int], object]
@@ -296,7 +296,8 @@ def _check(key: str, content: bytes = b"") -> Any:
     return blake2b(content, digest_size=_CHECK_BYTES, key=key.encode())
 
 
-def _unusable(error: OSError) -> CacheError:
+def unusable(error: Exception) -> CacheError:
+    """Return the error to raise where the folder cannot be used."""
     return CacheError(
         f"the cache folder cannot be used ({type(error).__name__}); give cache_dir a folder that "
         "can be written to, or None"

@@ -21,6 +21,7 @@ from sklearn.utils.validation import (
 
 from skosteo.clinical import ClinicalPreprocessor
 from skosteo.clinical_classifier import ClinicalOsteoClassifier
+from skosteo.distributed import from_first
 from skosteo.exceptions import InputError
 from skosteo.image_classifier import ImageOsteoClassifier
 from skosteo.net_classifier import check_weights, encode_target
@@ -174,7 +175,7 @@ class ProbabilityFusionClassifier(ClassifierMixin, BaseEstimator):
         if patients is not None:
             metadata["groups"] = patients[used]
 
-        seed = check_random_state(self.random_state).randint(2**31 - 1)
+        seed = from_first(check_random_state(self.random_state).randint(2**31 - 1))
         if isinstance(self.cv, str):
             self.image_, self.clinical_ = self._prefit_branches(classes)
             fused = self._branch_probabilities(parts)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
 from numpy.random import RandomState
 from numpy.typing import NDArray
 from sklearn.utils import Tags
@@ -142,6 +143,14 @@ class ImageOsteoClassifier(NetClassifier):
     1.0
     """
 
+    _shaping = (
+        "backbone",
+        "wavelet",
+        "soft_attention",
+        "gradient_fusion",
+        "hidden_layer_sizes",
+    )
+
     def __init__(
         self,
         image_column: str | None = "image",
@@ -235,7 +244,7 @@ class ImageOsteoClassifier(NetClassifier):
         else:
             reader = RadiographReader(self._size(), cache_dir=self.cache_dir, accept=self.accept)
             pixels = reader.transform(films)[:, None]
-        goes_on = self.warm_start and hasattr(self, "net_")
+        goes_on = self.warm_start and hasattr(self, "net_")  # on the scale that the net knows
         if reset and not goes_on:
             self.pixel_range_, self._pixel_dtype = _pixel_range(pixels), pixels.dtype
         elif pixels.dtype != self._pixel_dtype:
@@ -291,10 +300,11 @@ class ImageOsteoClassifier(NetClassifier):
             backbone=self.backbone,
             pretrained=self.pretrained,
             pixel_range=self.pixel_range_,
+            film_shape=inputs.shape[2:],
             wavelet=self.wavelet,
             soft_attention=self.soft_attention,
             gradient_fusion=self.gradient_fusion,
-            hidden_layer_sizes=tuple(self.hidden_layer_sizes),
+            hidden_layer_sizes=self.hidden_layer_sizes,
             dropout=self.dropout,
             augmentation=self.augmentation,
             freeze_backbone=self.freeze_backbone,
@@ -321,8 +331,9 @@ def _cached_features(net: Net, films: Tensor, folder: str | PathLike) -> Tensor:
     def compute(absent: NDArray) -> NDArray[np.float32]:
         return _features(net, from_numpy(absent)).numpy()
 
-    # other devices round otherwise
-    digest = f"{net.module_.features_digest()} {net.device}"
+    # another kind of device rounds otherwise
+    kind = "CPU" if net.device == "cpu" else torch.cuda.get_device_name(net.device)
+    digest = f"{net.module_.features_digest()} {kind}"
     return from_numpy(embeddings(films.numpy(), digest, compute, folder))
 
 

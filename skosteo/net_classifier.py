@@ -70,6 +70,8 @@ class NetClassifier(ClassifierMixin, BaseEstimator):
     """Base of the binary classifiers that train one net; see its two children."""
 
     history_: pd.DataFrame
+    # parameters that ``warm_start`` cannot go on from once they have changed
+    _shaping: ClassVar[tuple[str, ...]] = ()
 
     # patients reach the early-stopping split wherever metadata routing is enabled
     __metadata_request__fit: ClassVar = {"groups": True, "sample_weight": True}
@@ -118,7 +120,18 @@ class NetClassifier(ClassifierMixin, BaseEstimator):
         TrainingError
             The loss is not finite.
         """
+        before = dict(self.__dict__)
+        try:
+            return self._fit(X, y, sample_weight, groups)
+        except BaseException:  # leave the model as it was
+            self.__dict__ = before
+            raise
+
+    def _fit(
+        self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None, groups: ArrayLike | None
+    ) -> Self:
         classes, codes = encode_target(y)
+        earlier = self._earlier(classes)
         check_consistent_length(X, codes)
         patients = check_groups(groups, len(codes))
         weights = check_weights(sample_weight, X, codes)
@@ -128,8 +141,11 @@ class NetClassifier(ClassifierMixin, BaseEstimator):
             patients = None if patients is None else patients[used]
         inputs = self._read(X, reset=True)
 
-        # sklearn's convention: None draws the seed from numpy's global generator
-        seed = from_first(check_random_state(self.random_state).randint(2**31 - 1))
+        # sklearn's convention: None draws the seed from numpy's global generator. Who goes on keeps
+        # the first: another split would let the films that it sets aside have been learnt from.
+        if earlier is None:
+            self._seed = from_first(check_random_state(self.random_state).randint(2**31 - 1))
+        seed = self._seed
         train_on, valid_on = np.arange(len(codes)), None
         if self.early_stopping:
             train_on, valid_on = validation_split(codes, patients, self.validation_fraction, seed)
@@ -137,7 +153,6 @@ class NetClassifier(ClassifierMixin, BaseEstimator):
         target = np.stack([codes, weights], axis=1)
         target = target.astype(np.float64 if inputs.dtype == np.float64 else np.float32)
         rows = Rows(from_numpy(inputs), from_numpy(target))
-        earlier = self._earlier(classes)
         net, history = train(
             self._module_factory(inputs),
             rows[train_on],
@@ -156,6 +171,7 @@ class NetClassifier(ClassifierMixin, BaseEstimator):
         if earlier is not None:
             history = pd.concat([self.history_, history], ignore_index=True)
         self.classes_ = classes
+        self._shape = {name: getattr(self, name) for name in self._shaping}
         self.net_, self.history_, self.n_iter_ = net, history, len(history)
         return self
 
@@ -181,6 +197,12 @@ class NetClassifier(ClassifierMixin, BaseEstimator):
             raise InputError(
                 f"warm_start=True goes on with the classes {self.classes_.tolist()}, and y has "
                 f"{classes.tolist()}. Give the same two, or set warm_start=False."
+            )
+        changed = [name for name in self._shaping if getattr(self, name) != self._shape[name]]
+        if changed:
+            raise InputError(
+                f"warm_start=True goes on with the same net, and {', '.join(changed)} changed. Set "
+                "it back, or set warm_start=False."
             )
         return Earlier(self.net_.module_.state_dict(), self.n_iter_)
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from numbers import Integral, Real
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 import pandas as pd
@@ -19,11 +20,13 @@ from numpy.typing import NDArray
 from skorch import NeuralNet
 from skorch.callbacks import Callback, LRScheduler
 from torch import Tensor, nn
+from torch.nn.functional import binary_cross_entropy_with_logits
 from tqdm.auto import tqdm
 
 from skosteo.batches import Batches, Rows
 from skosteo.distributed import (
     agreed,
+    all_alike,
     n_processes,
     own_gpu,
     own_seed,
@@ -61,11 +64,8 @@ class Net(NeuralNet):
         """Go through the batches; their losses leave the device once, at the end."""
         if iterator is None:
             return
-        losses, sizes = [], []
-        for batch in iterator:
-            losses.append(step_fn(batch)["loss"].detach())
-            sizes.append(len(batch[0]))
-        mean = np.average(torch.stack(losses).double().cpu(), weights=sizes)
+        losses = [step_fn(batch)["loss"].detach() for batch in iterator]
+        mean = np.average(torch.stack(losses).double().cpu(), weights=iterator.sizes)
         self.history.record(f"{prefix}_loss", agreed(float(mean)))
 
     def train_step_single(self, batch: tuple[Tensor, Tensor], **_: Any) -> dict[str, Any]:
@@ -107,12 +107,15 @@ class _Watch(Callback):
 
     def __init__(self, patience: int | None, progress: Any) -> None:
         self.patience, self.progress = patience, progress
-
-    def on_train_begin(self, net: Net, **_: Any) -> None:
         self.best_loss, self.best_epoch = math.inf, 0
         self.best_weights: dict[str, Tensor] = {}
+
+    def keep(self, net: Net, loss: float, epoch: int) -> None:
+        """Note the weights that have reached the lowest loss so far."""
         frozen = {k for k, p in net.module_.named_parameters() if not p.requires_grad}
-        self.kept = [k for k in net.module_.state_dict() if k not in frozen]
+        state = net.module_.state_dict()
+        self.best_loss, self.best_epoch = loss, epoch
+        self.best_weights = {k: state[k].clone() for k in state if k not in frozen}
 
     def on_epoch_end(self, net: Net, **_: Any) -> None:
         last = net.history[-1]
@@ -129,9 +132,7 @@ class _Watch(Callback):
         if self.patience is None:
             return
         if losses["valid_loss"] < self.best_loss:
-            self.best_loss, self.best_epoch = losses["valid_loss"], last["epoch"]
-            state = net.module_.state_dict()
-            self.best_weights = {k: state[k].clone() for k in self.kept}
+            self.keep(net, losses["valid_loss"], last["epoch"])
         elif last["epoch"] - self.best_epoch >= self.patience:
             raise _Stop
 
@@ -157,10 +158,26 @@ def _decay_from(start: int, epoch: int) -> float:
 
 
 def resolve_device(device: str) -> str:
-    """Return the device that "auto" stands for: the GPU where there is one, else the CPU."""
+    """Return the device that "auto" stands for: the GPU where there is one, else the CPU.
+
+    Raises
+    ------
+    InputError
+        There is no such device, or no driver for it.
+    """
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
-    return own_gpu() if device == "cuda" else device
+    try:
+        kind = torch.device(device).type
+    except (RuntimeError, TypeError):
+        kind = None
+    if kind not in ("cpu", "cuda"):
+        raise InputError(f"device={device!r}: allowed are 'auto', 'cpu', 'cuda', 'cuda:1', ...")
+    if kind == "cpu":
+        return "cpu"
+    if not torch.cuda.is_available():
+        raise InputError(f"device={device!r}: torch sees no GPU here. Use 'auto' or 'cpu'.")
+    return own_gpu() if str(device) == "cuda" else str(device)
 
 
 def train(
@@ -239,18 +256,22 @@ def train(
         callbacks__valid_loss=None,
     )
     net.callbacks.append(("watch", watch))
-    with bar, torch.random.fork_rng(["cuda"] if device.startswith("cuda") else []):
-        torch.manual_seed(seed)
-        net.shuffled_by = torch.Generator().manual_seed(seed)
+    _check_alike(rows)
+    with bar, torch.random.fork_rng([device] if device.startswith("cuda") else []):
+        _seed(seed, device)
         net.initialize()
         if earlier is not None:
             net.module_.load_state_dict(earlier.weights)
         if embed is not None:
             rows = Rows(embed(net, rows.x), rows.target)
             valid = None if valid is None else Rows(embed(net, valid.x), valid.target)
-        torch.manual_seed(own_seed(seed))
+        # what is random goes on too, and does not begin anew
+        net.shuffled_by = torch.Generator().manual_seed(seed + epochs)
+        _seed(own_seed(seed + epochs), device)
+        if earlier is not None and valid is not None:
+            watch.keep(net, _mean_loss(net, valid), 0)
         sets = rows.near(device), None if valid is None else valid.near(device)
-        with _out_of_memory_told(batch_size), net.sharing():
+        with _told(batch_size), net.sharing():
             # not net.fit: that swallows Ctrl-C and hands back a net that is half trained
             net.notify("on_train_begin", X=rows)
             with suppress(_Stop):
@@ -260,7 +281,7 @@ def train(
     if valid is None:
         _check_sane(history["train_loss"].iloc[-1], rows, lr)
     else:
-        _check_sane(history["valid_loss"].min(), valid, lr)
+        _check_sane(watch.best_loss, valid, lr)
     net.trim_for_prediction()
     return net, history
 
@@ -302,10 +323,35 @@ def _is_out_of_memory(error: BaseException) -> bool:
     )
 
 
+def _seed(seed: int, device: str) -> None:
+    """Seed the generators of the CPU and of this device, and of no other."""
+    torch.default_generator.manual_seed(seed)
+    if device.startswith("cuda"):
+        with torch.cuda.device(device):
+            torch.cuda.manual_seed(seed)
+
+
+def _mean_loss(net: Net, rows: Rows) -> float:
+    """Loss of the net as it is."""
+    label, weight = rows.target.double().unbind(1)
+    logits = apply_in_passes(net, net.module_, rows.x).double()
+    return float(
+        (binary_cross_entropy_with_logits(logits, label, reduction="none") * weight).mean()
+    )
+
+
 @contextmanager
-def _out_of_memory_told(batch_size: int) -> Iterator[None]:
+def _told(batch_size: int) -> Iterator[None]:
+    """Say in the user's words what torch says in its own."""
     try:
         yield
+    except ValueError as error:
+        if "more than 1 value per channel" not in str(error):
+            raise
+        raise InputError(
+            f"batch_size={batch_size}: batch norm cannot train on one row alone. Set it to 2 or "
+            "more."
+        ) from error
     except (RuntimeError, MemoryError) as error:
         if not _is_out_of_memory(error):
             raise
@@ -337,6 +383,19 @@ def _check_numbers(
         raise InputError(
             f"batch_size={batch_size}, but there are {len(rows)} rows to train on (those kept for "
             f"early stopping and those of weight 0 left out). Set batch_size to 1-{len(rows)}."
+        )
+
+
+def _check_alike(rows: Rows) -> None:
+    """Refuse to train together on different rows, as of folds that are drawn without a seed."""
+    if n_processes() == 1:
+        return
+    digest = crc32(rows.target.numpy().tobytes(), crc32(rows.x.numpy().tobytes()))
+    if not all_alike(digest):
+        raise InputError(
+            "The processes were given different rows: a row that one keeps out would train the "
+            "net through another. Give all of them the same X and y, and every splitter and "
+            "sampler a random_state."
         )
 
 

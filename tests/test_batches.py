@@ -1,7 +1,9 @@
 """Batches: every row once an epoch."""
 
+import pytest
 import torch
 
+from skosteo import batches, distributed
 from skosteo.batches import Batches, Rows
 
 
@@ -33,3 +35,24 @@ def test_epochs_are_shuffled_anew_and_alike_for_the_same_seed():
     assert not torch.equal(first, second)
     assert torch.equal(first.sort(0).values, second.sort(0).values)
     assert all(map(torch.equal, epochs(), [first, second]))
+
+
+@pytest.mark.parametrize("n_processes", [2, 3, 4, 8])
+@pytest.mark.parametrize("n", [24, 25, 26, 27, 29])  # a last batch of 8, 9, 2, 3 and 5 rows
+def test_shares_of_processes_make_up_the_batch(n_processes, n, monkeypatch):
+    """The mean over processes, of the mean over each one's rows, weighs every row alike."""
+    for module in (batches, distributed):
+        monkeypatch.setattr(module, "n_processes", lambda: n_processes)
+    taken = []
+    for rank in range(n_processes):
+        monkeypatch.setattr(distributed.dist, "get_rank", lambda rank=rank: rank)
+        data = Rows(torch.arange(n), torch.ones(n, 2))
+        own = Batches(data, 8, "cpu", torch.Generator().manual_seed(0))
+        taken.append(list(own))
+    for batch, size in zip(zip(*taken, strict=True), own.sizes, strict=True):
+        weight = torch.zeros(n)
+        for x, target in batch:
+            weight.index_add_(0, x, target[:, 1] / len(x) / n_processes)
+        wanted = torch.where(weight > 0, 1 / size, 0)
+        assert (weight > 0).sum() == size
+        torch.testing.assert_close(weight, wanted)

@@ -6,6 +6,7 @@ import time
 import numpy as np
 import pytest
 
+from skosteo import embedding_cache
 from skosteo.embedding_cache import embeddings
 from skosteo.exceptions import InputError
 from skosteo.images import RadiographReader
@@ -90,3 +91,24 @@ def test_a_folder_that_cannot_be_used(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="cache folder cannot be used"):
         embeddings(FILMS, "net", Compute(), tmp_path / "file")
+
+
+def test_a_lock_that_cannot_be_used(tmp_path):
+    (tmp_path / "embeddings.lock").mkdir()
+    with pytest.raises(InputError, match="cache folder cannot be used"):
+        embeddings(FILMS, "net", Compute(), tmp_path)
+
+
+def test_many_films_are_computed_in_parts_that_are_kept(tmp_path, monkeypatch):
+    monkeypatch.setattr(embedding_cache, "_AT_A_TIME", 5)
+
+    def interrupted(films):
+        if len(list(tmp_path.rglob("*.entry"))) == 10:
+            raise KeyboardInterrupt
+        return Compute()(films)
+
+    with pytest.raises(KeyboardInterrupt):
+        embeddings(FILMS, "net", interrupted, tmp_path)
+    compute = Compute()
+    np.testing.assert_array_equal(embeddings(FILMS, "net", compute, tmp_path), Compute()(FILMS))
+    assert compute.passed == 2

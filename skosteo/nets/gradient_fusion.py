@@ -119,7 +119,7 @@ class GradientFusion(nn.Module):
     def __init__(self, mode: str = "running") -> None:
         super().__init__()
         if mode not in MODES:
-            raise InputError(f"mode={mode!r}: allowed are {list(MODES)}.")
+            raise InputError(f"gradient_fusion={mode!r}: allowed are {list(MODES)}.")
         self.mode = mode
         if mode == "learned":
             self.logits = nn.Parameter(torch.zeros(2))

@@ -36,7 +36,9 @@ class Head(nn.Module):
         super().__init__()
         if not isinstance(dropout, Real) or not 0 <= dropout < 1:
             raise InputError(f"dropout={dropout!r}: allowed is a number from 0 to below 1.")
-        if not all(isinstance(n, Integral) and n > 0 for n in hidden_layer_sizes):
+        if not isinstance(hidden_layer_sizes, Sequence) or not all(
+            isinstance(n, Integral) and n > 0 for n in hidden_layer_sizes
+        ):
             raise InputError(
                 f"hidden_layer_sizes={hidden_layer_sizes!r}: allowed are whole numbers from 1."
             )

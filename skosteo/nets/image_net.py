@@ -17,6 +17,8 @@ from skosteo.nets.heads import Head
 from skosteo.nets.soft_attention import SoftAttention
 
 _FILM_CHANNELS = (1, 3)
+# Part of the digest of features: raise it when `features` would give others.
+_FORMAT = 1
 
 
 class ImageNet(nn.Module):
@@ -41,6 +43,8 @@ class ImageNet(nn.Module):
         See `make_backbone`.
     pixel_range : (float, float)
         Pixel values of black and white.
+    film_shape : (int, int), default=(224, 224)
+        Height and width of the films.
     wavelet, soft_attention : bool
         Whether the net has the branch.
     gradient_fusion : str
@@ -72,8 +76,13 @@ class ImageNet(nn.Module):
         dropout: float,
         augmentation: str | None,
         freeze_backbone: bool | str,
+        film_shape: tuple[int, int] = (224, 224),
     ) -> None:
         super().__init__()
+        for name, value in (("wavelet", wavelet), ("soft_attention", soft_attention)):
+            if not isinstance(value, bool):
+                raise InputError(f"{name}={value!r}: allowed are True and False.")
+        fusion = GradientFusion(gradient_fusion)
         low, high = pixel_range
         mean, std = input_statistics(backbone, pretrained)
         self.register_buffer("black", torch.tensor(float(low)))
@@ -81,11 +90,11 @@ class ImageNet(nn.Module):
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1))
         self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1))
         self.augmentation = nn.Identity() if augmentation is None else Augmentation(augmentation)
-        self.backbone = make_backbone(backbone, pretrained)
+        self.backbone = make_backbone(backbone, pretrained, film_shape)
         n_channels = self.backbone.num_features
         self.wavelet = WaveletBranch(n_channels) if wavelet else None
         self.attention = SoftAttention(n_channels) if soft_attention else None
-        self.fusion = GradientFusion(gradient_fusion) if wavelet and soft_attention else None
+        self.fusion = fusion if wavelet and soft_attention else None
         self.head = Head(n_channels, hidden_layer_sizes, dropout)
         self.frozen = _parts_to_freeze(self.backbone, freeze_backbone)
         for part in self.frozen:
@@ -110,7 +119,10 @@ class ImageNet(nn.Module):
     def features_digest(self) -> str:
         """Return what stands for all that decides the `features` of a film without augmentation."""
         pooled = self.wavelet is None and self.attention is None
-        digest = blake2b(f"{torch.__version__} {pooled} {self.backbone}".encode(), digest_size=20)
+        versions = _FORMAT, torch.__version__  # and timm's, in the name of the backbone
+        precision = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
+        said = f"{versions} {precision} {pooled} {self.backbone}"
+        digest = blake2b(said.encode(), digest_size=20)
         scaling = dict(self.named_buffers(recurse=False))
         for value in (*scaling.values(), *self.backbone.state_dict().values()):
             digest.update(value.cpu().numpy().tobytes())

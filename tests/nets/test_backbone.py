@@ -130,9 +130,48 @@ def test_unknown_backbone_guesses_the_slip():
 
 
 def test_a_transformer_has_no_feature_map():
-    backbone = make_backbone("vit_tiny_patch16_224", pretrained=False)
     with pytest.raises(InputError, match="convolutional"):
-        backbone(torch.zeros(1, 3, 224, 224))
+        make_backbone("vit_tiny_patch16_224", pretrained=False)
+    with pytest.raises(InputError, match="cannot take films of 96 x 96 pixels"):
+        make_backbone("vit_tiny_patch16_224", pretrained=False, film_shape=(96, 96))
+
+
+def test_films_too_small_for_a_backbone():
+    with pytest.raises(
+        InputError, match=r"'inception_v3' cannot take films of 24 x 24.*image_size"
+    ):
+        make_backbone("inception_v3", pretrained=False, film_shape=(24, 24))
+
+
+@pytest.mark.parametrize(
+    "name", ["mobilenetv3_small_050", "convnext_atto", "efficientnet_lite0", "resnet18", "vgg11"]
+)
+def test_every_parameter_has_its_part_in_the_map(name):
+    """A head that timm puts behind the map would never learn."""
+    backbone = make_backbone(name, pretrained=False, film_shape=(64, 64)).train()
+    backbone(torch.rand(4, 3, 64, 64)).square().sum().backward()
+    assert all(parameter.grad is not None for parameter in backbone.parameters())
+
+
+def test_a_first_pass_leaves_no_trace():
+    torch.manual_seed(0)
+    backbone = make_backbone("resnet18", pretrained=False)
+    assert all(module.training for module in backbone.modules())
+    assert backbone.model.bn1.num_batches_tracked == 0
+    assert not any(module._forward_pre_hooks for module in backbone.modules())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "match"),
+    [
+        (("resnet18", None), "pretrained=None"),
+        ((None, False), "backbone=None is not known"),
+        ((["resnet18"], False), "is not known"),
+    ],
+)
+def test_arguments_of_another_kind(arguments, match):
+    with pytest.raises(InputError, match=match):
+        make_backbone(*arguments)
 
 
 def test_plain_cnn_has_no_pretrained_weights():

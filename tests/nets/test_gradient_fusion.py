@@ -251,5 +251,7 @@ def test_memorised_noise_gains_weight_as_well():
 
 
 def test_unknown_mode_names_the_known():
-    with pytest.raises(InputError, match=r"mode='mean': allowed are \['running', 'batch', 'fixed'"):
+    with pytest.raises(
+        InputError, match=r"gradient_fusion='mean': allowed are \['running', 'batch', 'fixed'"
+    ):
         GradientFusion("mean")

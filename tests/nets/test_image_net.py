@@ -60,9 +60,18 @@ def test_a_frozen_backbone_neither_learns_nor_moves_its_statistics():
     assert all(torch.equal(v, before[k]) for k, v in net.backbone.state_dict().items())
 
 
-@pytest.mark.parametrize("backbone", ["cnn", "resnet18", "efficientnet_lite0"])
-def test_a_frozen_stem_stays_and_the_rest_learns(backbone):
+@pytest.mark.parametrize(
+    ("backbone", "last"),
+    [
+        ("cnn", "backbone.blocks.0.1.bias"),
+        ("resnet18", "backbone.model.layer1.1.bn2.bias"),
+        ("efficientnet_lite0", "backbone.model.blocks.1.1.bn3.bias"),
+    ],
+)
+def test_a_frozen_stem_stays_and_the_rest_learns(backbone, last):
     net = make(backbone=backbone, freeze_backbone="stem").train()
+    frozen_names = [name for name, p in net.named_parameters() if not p.requires_grad]
+    assert frozen_names[-1] == last
     before = {k: v.clone() for k, v in net.state_dict().items()}
     frozen = {id(p) for part in net.frozen for p in part.parameters()}
     optimizer = torch.optim.SGD((p for p in net.parameters() if p.requires_grad), lr=1.0)
