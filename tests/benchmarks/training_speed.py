@@ -56,7 +56,7 @@ def synchronise(device):
 
 
 class BySkosteo:
-    """Each round is a fit that goes on from the last: what comes before the epoch counts."""
+    """Each round is a fit that goes on from the last, of which the epoch is timed."""
 
     def __init__(self, films, y, device, branches):
         self.model = ImageOsteoClassifier(
