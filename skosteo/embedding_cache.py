@@ -1,7 +1,8 @@
 """What a frozen backbone makes of each film, computed once for all fits that share a folder."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from hashlib import blake2b
 
 import numpy as np
@@ -65,19 +66,29 @@ def embeddings(
     gathered = _Gathered(len(films))
     absent = gathered.take(cache, rows)
     if absent:
-        try:
-            with FileLock(cache.folder / _LOCK):
-                absent = gathered.take(cache, absent)  # what another has computed meanwhile
-                keys = list(absent)
-                for start in range(0, len(keys), _AT_A_TIME):
-                    some = keys[start : start + _AT_A_TIME]
-                    computed = compute(films[[absent[key][0] for key in some]])
-                    for key, embedding in zip(some, computed, strict=True):
-                        cache.enter(key, _packed(embedding))
-                        gathered.put(absent[key], embedding)
-        except (OSError, NotImplementedError) as error:
-            raise unusable(error) from None
+        with _locked(cache):
+            absent = gathered.take(cache, absent)  # what another has computed meanwhile
+            keys = list(absent)
+            for start in range(0, len(keys), _AT_A_TIME):
+                some = keys[start : start + _AT_A_TIME]
+                computed = compute(films[[absent[key][0] for key in some]])
+                for key, embedding in zip(some, computed, strict=True):
+                    cache.enter(key, _packed(embedding))
+                    gathered.put(absent[key], embedding)
     return gathered.whole
+
+
+@contextmanager
+def _locked(cache: FilmCache) -> Iterator[None]:
+    lock = FileLock(cache.folder / _LOCK)
+    try:
+        lock.acquire()
+    except (OSError, NotImplementedError) as error:  # the latter of file systems without locks
+        raise unusable(error) from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 class _Gathered:

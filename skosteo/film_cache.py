@@ -214,8 +214,7 @@ class FilmCache:
         except OSError:
             return None
         content = data[_CHECK_BYTES:]
-        whole = len(content) == length if length is not None else True
-        if whole and data[:_CHECK_BYTES] == _check(key, content).digest():
+        if length in (None, len(content)) and data[:_CHECK_BYTES] == _check(key, content).digest():
             return content
         with suppress(OSError):
             path.unlink()

@@ -19,7 +19,8 @@ from skosteo.exceptions import InputError
 from skosteo.images import RadiographReader
 from skosteo.net_classifier import NetClassifier
 from skosteo.nets.image_net import ImageNet
-from skosteo.training import Net, apply_in_passes
+from skosteo.prediction import apply_in_passes
+from skosteo.training import Net
 
 # Inception v3 was built for 299 pixels; the paper, like most, gives all others 224
 _DEFAULT_SIZE = {"inception_v3": 299}
@@ -35,7 +36,8 @@ class ImageOsteoClassifier(NetClassifier):
         2-D arrays with bone bright. None: every column of the DataFrame is a pixel.
     backbone : str, default="resnet50"
         "cnn", a plain net of four convolutions, or a convolutional network of timm, such as
-        "resnet50", "vgg16", "inception_v3", "efficientnet_lite0".
+        "resnet50", "vgg16", "inception_v3", "efficientnet_lite0". A tag picks one of timm's weights
+        by name: "resnet50.tv_in1k".
     pretrained : bool or path, default=True
         ImageNet weights: True fetches them (for "efficientnet_lite0" from an installed package,
         without internet), False starts at random, a path reads a state dict.
@@ -56,8 +58,8 @@ class ImageOsteoClassifier(NetClassifier):
     freeze_backbone : bool or "stem", default=False
         True: train the layers behind the backbone only. Without augmentation each film then passes
         the backbone once per fit instead of once per epoch and, with `cache_dir`, once for all
-        folds, candidates and workers. What comes of it is kept in memory: with "resnet50" and a
-        branch .4 MB a film. "stem": keep the stem and the first stage as they are.
+        folds, candidates and workers. `fit` keeps what comes of it in memory: with "resnet50" and
+        a branch .4 MB a film. "stem": keep the stem and the first stage as they are.
     augmentation : {"chest", "paper"} or None, default="chest"
         Random views of each film in training: "paper" is the paper's list, "chest" a gentler one
         that keeps the head up. See `skosteo.nets.augmentation.Augmentation`.

@@ -24,8 +24,9 @@ from torch import Tensor, from_numpy, nn
 from skosteo.batches import Rows
 from skosteo.distributed import from_first
 from skosteo.exceptions import InputError
+from skosteo.prediction import predict_logits
 from skosteo.splits import check_groups, validation_split
-from skosteo.training import Earlier, Net, predict_logits, train
+from skosteo.training import Earlier, Net, train
 
 
 def encode_target(y: ArrayLike) -> tuple[NDArray, NDArray[np.int64]]:
@@ -64,6 +65,9 @@ def check_weights(sample_weight: ArrayLike | None, X: Any, y: NDArray) -> NDArra
             "sample_weight leaves 1 class with weights above 0: two classes are needed."
         )
     return weights
+
+
+_PART = 1024  # rows
 
 
 class NetClassifier(ClassifierMixin, BaseEstimator):
@@ -179,9 +183,11 @@ class NetClassifier(ClassifierMixin, BaseEstimator):
         """Probability of each class, in the order of ``classes_``: shape (n, 2)."""
         check_is_fitted(self)
         inputs, embed = from_numpy(self._read(X, reset=False)), self._embedding()
-        if embed is not None:
-            inputs = embed(self.net_, inputs)
-        positive = expit(predict_logits(self.net_, inputs))
+        if embed is None:
+            positive = expit(predict_logits(self.net_, inputs))
+        else:  # in parts: an embedding may be larger than its film
+            parts = (embed(self.net_, part) for part in inputs.split(_PART))
+            positive = expit(np.concatenate([predict_logits(self.net_, part) for part in parts]))
         return np.stack([1 - positive, positive], axis=1)
 
     def predict(self, X: Any) -> NDArray:

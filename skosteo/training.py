@@ -1,4 +1,4 @@
-"""Training and prediction of a net: the only module that knows skorch.
+"""Training of a net: the only module that knows skorch.
 
 One call of `train` gives a net that has learnt, or an error: a net that saw no batch, lost its way
 (a loss that is not finite) or was interrupted is never returned.
@@ -16,7 +16,6 @@ from zlib import crc32
 import numpy as np
 import pandas as pd
 import torch
-from numpy.typing import NDArray
 from skorch import NeuralNet
 from skorch.callbacks import Callback, LRScheduler
 from torch import Tensor, nn
@@ -33,6 +32,7 @@ from skosteo.distributed import (
     shared,
 )
 from skosteo.exceptions import InputError, TrainingError
+from skosteo.prediction import apply_in_passes, is_out_of_memory
 
 
 class Net(NeuralNet):
@@ -277,6 +277,7 @@ def train(
             with suppress(_Stop):
                 net.fit_loop(sets)
             net.notify("on_train_end", X=rows)
+        del net.shuffled_by
     history = _history(net, epochs)
     if valid is None:
         _check_sane(history["train_loss"].iloc[-1], rows, lr)
@@ -284,43 +285,6 @@ def train(
         _check_sane(watch.best_loss, valid, lr)
     net.trim_for_prediction()
     return net, history
-
-
-@torch.inference_mode()
-def predict_logits(net: Net, x: Tensor) -> NDArray[np.float64]:
-    """Logits (n,) of inputs, in evaluation mode."""
-    return apply_in_passes(net, net.module_, x).double().numpy()
-
-
-@torch.no_grad()
-def apply_in_passes(net: Net, function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-    """Apply a function of the module to so many rows at a time that memory stays small.
-
-    Half a million input values, 10 films of 224 pixels, keep what a backbone holds in between at
-    200 MB or so; more are no faster on a CPU. A GPU wants 16 times as many. Where memory does not
-    suffice, half as many go at a time, down to one.
-    """
-    values = 2**19 if net.device == "cpu" else 2**23
-    net.module_.eval()
-    at_a_time = min(len(x), max(1, values // max(1, x[0].numel())))
-    start, results = 0, []
-    while start < len(x):
-        try:
-            results.append(function(x[start : start + at_a_time].to(net.device)).cpu())
-        except (RuntimeError, MemoryError) as error:
-            if at_a_time == 1 or not _is_out_of_memory(error):
-                raise
-            at_a_time //= 2
-        else:
-            start += at_a_time
-    return torch.cat(results)
-
-
-def _is_out_of_memory(error: BaseException) -> bool:
-    # on a CPU, torch says so in words only
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "not enough memory" in str(
-        error
-    )
 
 
 def _seed(seed: int, device: str) -> None:
@@ -353,7 +317,7 @@ def _told(batch_size: int) -> Iterator[None]:
             "more."
         ) from error
     except (RuntimeError, MemoryError) as error:
-        if not _is_out_of_memory(error):
+        if not is_out_of_memory(error):
             raise
         raise TrainingError(
             f"Memory does not suffice for batches of {batch_size}. Lower batch_size, choose a "

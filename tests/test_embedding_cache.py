@@ -93,6 +93,15 @@ def test_a_folder_that_cannot_be_used(tmp_path):
         embeddings(FILMS, "net", Compute(), tmp_path / "file")
 
 
+@pytest.mark.parametrize("error", [OSError("of the net"), NotImplementedError("of the net")])
+def test_an_error_of_the_net_is_not_laid_on_the_folder(error, tmp_path):
+    def broken(films):
+        raise error
+
+    with pytest.raises(type(error), match="of the net"):
+        embeddings(FILMS, "net", broken, tmp_path)
+
+
 def test_a_lock_that_cannot_be_used(tmp_path):
     (tmp_path / "embeddings.lock").mkdir()
     with pytest.raises(InputError, match="cache folder cannot be used"):

@@ -51,4 +51,4 @@ def test_the_device_is_waited_for_once_an_epoch():
             small_image(device="cuda", early_stopping=False, **PARAMS).fit(FILMS[:n], Y[:n])
             torch.cuda.set_sync_debug_mode("default")
         counts.append(sum("synchroniz" in str(warning.message) for warning in warned))
-    assert counts[0] == counts[1]
+    assert counts[0] == counts[1] > 0

@@ -15,7 +15,7 @@ import torch
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, StratifiedGroupKFold
 
-from skosteo import ImageOsteoClassifier, RadiographReader
+from skosteo import ImageOsteoClassifier, RadiographReader, net_classifier
 from skosteo.exceptions import DicomError, InputError, MissingFileError, TrainingError
 from tests.small_models import small_image, write_film, write_films
 
@@ -232,6 +232,23 @@ def test_a_search_embeds_each_film_once(n_jobs, branches, tmp_path):
         X, y, groups=groups
     )
     np.testing.assert_allclose(search.predict_proba(X), direct.predict_proba(X), atol=1e-6)
+
+
+@pytest.mark.parametrize("folder", [None, "cache"])
+def test_no_more_than_a_part_is_embedded_at_a_time_in_prediction(
+    folder, study, tmp_path, monkeypatch
+):
+    X, y, _ = study
+    cache = folder and tmp_path / folder
+    model = small_image(freeze_backbone=True, cache_dir=cache).fit(X, y)
+    whole, sizes = model.predict_proba(X), []
+    monkeypatch.setattr(net_classifier, "_PART", 20)
+    logits = net_classifier.predict_logits
+    monkeypatch.setattr(
+        net_classifier, "predict_logits", lambda net, x: sizes.append(len(x)) or logits(net, x)
+    )
+    np.testing.assert_allclose(model.predict_proba(X), whole, atol=1e-6)
+    assert sizes == [20, 20, 8]
 
 
 def test_other_weights_have_other_embeddings(study, tmp_path):

@@ -10,7 +10,7 @@ import skosteo
 PACKAGE = Path(skosteo.__file__).parent
 LEVELS = [
     {"distributed", "exceptions", "files"},
-    {"batches", "dicom", "film_cache", "film_column", "nets", "splits"},
+    {"batches", "dicom", "prediction", "film_cache", "film_column", "nets", "splits"},
     {"images", "embedding_cache", "clinical", "training", "datasets", "evaluation.metrics"},
     {"net_classifier"},
     {"clinical_classifier", "image_classifier"},

@@ -36,7 +36,7 @@ def stated_facts(header: Header) -> dict[str, Any]:
         "view_position": header.view_position(),
         "laterality": laterality if laterality in ("L", "R", "B", "U") else None,
         "modality": _of_list(header.text("Modality"), MODALITIES),
-        "manufacturer": _maker(header.text("Manufacturer").upper()),
+        "manufacturer": _maker(header.text("Manufacturer")),
         "bits": header.integer("BitsStored"),
         "photometric_interpretation": photometric if photometric in _PHOTOMETRIC else None,
     }

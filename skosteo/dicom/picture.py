@@ -55,8 +55,7 @@ def read_picture(
                 check_dimensions(image.height, image.width, accept)
                 _check_tiles(image)
                 if _has_another_page(image):
-                    reason = "the file holds several pictures; allowed is 1"
-                    refuse("multi_frame", accept, reason, "give a file of one")
+                    _refuse_pages(accept)
                 image.load()
                 return _grey(image, accept)
         except DicomError:
@@ -78,9 +77,8 @@ def _without_extras(stream: BinaryIO, accept: frozenset[str]) -> BinaryIO:
     for _ in range(_MAX_CHUNKS):
         head = stream.read(8)
         length, kind = int.from_bytes(head[:4], "big"), head[4:]
-        if kind == b"acTL":
-            reason = "the file holds several pictures; allowed is 1"
-            refuse("multi_frame", accept, reason, "give a file of one")
+        if kind == b"acTL":  # an animation
+            _refuse_pages(accept)
         if kind[:1].isupper():  # which says that a chunk is critical
             essential += [head, stream.read(length + 4)]
         else:
@@ -97,9 +95,15 @@ def _check_jpeg(stream: BinaryIO, size: int, accept: frozenset[str]) -> None:
     most = 2 * stated.rows * stated.columns * stated.samples + _MAX_HEADER
     if size > most:
         raise DicomError(f"the picture has {size} bytes, where {most} are enough", _AGAIN)
+    if size > _MAX_HEADER:
+        stream.seek(0)
+        read_jpeg_header(stream.read())  # which counts the scans in all of it
     stream.seek(0)
-    read_jpeg_header(stream.read())  # which counts the scans in all of it
-    stream.seek(0)
+
+
+def _refuse_pages(accept: frozenset[str]) -> None:
+    reason = "the file holds several pictures; allowed is 1"
+    refuse("multi_frame", accept, reason, "give a file of one")
 
 
 def _check_tiles(image: Image.Image) -> None:

@@ -28,6 +28,7 @@ class PlainCNN(nn.Module):
     """
 
     num_features = 256
+    input_statistics = IMAGENET_MEAN, IMAGENET_STD
 
     def __init__(self) -> None:
         super().__init__()
@@ -77,6 +78,11 @@ class TimmBackbone(nn.Module):
             model.pre_logits = nn.Identity()
         self.model, self.version = model, timm.__version__
         self.num_features = int(model.num_features)
+        if name == OFFLINE_BACKBONE and pretrained is True:
+            # (pixel - 127) / 128 in its training
+            self.input_statistics = (127 / 255,) * 3, (128 / 255,) * 3
+        else:  # not ImageNet's own for all: Inception v3 was trained on mean and deviation of .5
+            self.input_statistics = model.pretrained_cfg["mean"], model.pretrained_cfg["std"]
         self._drop_what_is_not_used(name, film_shape)
 
     def extra_repr(self) -> str:
@@ -159,7 +165,8 @@ def make_backbone(
     Returns
     -------
     torch.nn.Module
-        With the attribute ``num_features``.
+        With the attributes ``num_features`` and ``input_statistics``: mean and standard deviation
+        per channel of the films in [0, 1] that the weights were trained on.
 
     Raises
     ------
@@ -182,14 +189,6 @@ def make_backbone(
     if pretrained is not False:
         _load_state(backbone, _read_weights(pretrained), name)
     return backbone
-
-
-def input_statistics(name: str, pretrained: bool | str | PathLike) -> tuple[Any, Any]:
-    """Mean and standard deviation per channel of the films that the weights were trained on."""
-    if name == OFFLINE_BACKBONE and pretrained is True:
-        # (pixel - 127) / 128 in its training
-        return (127 / 255,) * 3, (128 / 255,) * 3
-    return IMAGENET_MEAN, IMAGENET_STD
 
 
 def _load_timm(timm: Any, name: str, pretrained: bool | str | PathLike) -> Any:

@@ -40,7 +40,8 @@ class Head(nn.Module):
             isinstance(n, Integral) and n > 0 for n in hidden_layer_sizes
         ):
             raise InputError(
-                f"hidden_layer_sizes={hidden_layer_sizes!r}: allowed are whole numbers from 1."
+                f"hidden_layer_sizes={hidden_layer_sizes!r}: allowed is a sequence of whole "
+                "numbers from 1, such as (64,)."
             )
         layers: list[nn.Module] = []
         sizes = (n_features, *hidden_layer_sizes)

@@ -10,7 +10,7 @@ from torch.nn.functional import max_pool2d
 
 from skosteo.exceptions import InputError
 from skosteo.nets.augmentation import Augmentation
-from skosteo.nets.backbone import PlainCNN, TimmBackbone, input_statistics, make_backbone
+from skosteo.nets.backbone import PlainCNN, TimmBackbone, make_backbone
 from skosteo.nets.gradient_fusion import GradientFusion, relu_max_pool
 from skosteo.nets.haar import WaveletBranch
 from skosteo.nets.heads import Head
@@ -84,13 +84,13 @@ class ImageNet(nn.Module):
                 raise InputError(f"{name}={value!r}: allowed are True and False.")
         fusion = GradientFusion(gradient_fusion)
         low, high = pixel_range
-        mean, std = input_statistics(backbone, pretrained)
+        self.backbone = make_backbone(backbone, pretrained, film_shape)
+        mean, std = self.backbone.input_statistics
         self.register_buffer("black", torch.tensor(float(low)))
         self.register_buffer("span", torch.tensor(float(high - low)))
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1))
         self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1))
         self.augmentation = nn.Identity() if augmentation is None else Augmentation(augmentation)
-        self.backbone = make_backbone(backbone, pretrained, film_shape)
         n_channels = self.backbone.num_features
         self.wavelet = WaveletBranch(n_channels) if wavelet else None
         self.attention = SoftAttention(n_channels) if soft_attention else None

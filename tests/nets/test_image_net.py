@@ -40,15 +40,22 @@ def test_black_and_white_are_where_pixel_range_says():
     torch.testing.assert_close(wide(films * 255), narrow(1000 + films * 4000), atol=1e-5, rtol=1e-4)
 
 
-def test_input_is_normalised_as_imagenet_was():
-    net = make()
+@pytest.mark.parametrize(
+    ("backbone", "black_is", "white_is"),
+    [
+        ("cnn", -0.485 / 0.229, (1 - 0.406) / 0.225),  # the published statistics of ImageNet
+        ("resnet18", -0.485 / 0.229, (1 - 0.406) / 0.225),
+        ("inception_v3", -1, 1),  # (pixel - 127.5) / 127.5 in its training
+    ],
+)
+def test_input_is_normalised_as_the_weights_want_it(backbone, black_is, white_is):
+    net = make(backbone=backbone)
     black, white = torch.tensor([0.0, 255.0]).view(2, 1, 1, 1)
     seen = []
     net.backbone.register_forward_pre_hook(lambda module, args: seen.append(args[0]))
-    net.eval()(torch.stack([black, white]).expand(2, 1, 16, 16))
-    # (0 - .485) / .229 and (1 - .406) / .225, the published statistics
-    assert seen[0][0, 0, 0, 0].item() == pytest.approx(-2.1179, abs=1e-4)
-    assert seen[0][1, 2, 0, 0].item() == pytest.approx(2.6400, abs=1e-4)
+    net.eval()(torch.stack([black, white]).expand(2, 1, 96, 96))
+    assert seen[0][0, 0, 0, 0].item() == pytest.approx(black_is, abs=1e-4)
+    assert seen[0][1, 2, 0, 0].item() == pytest.approx(white_is, abs=1e-4)
 
 
 def test_a_frozen_backbone_neither_learns_nor_moves_its_statistics():
