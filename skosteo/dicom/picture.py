@@ -21,6 +21,7 @@ _PNG, _JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
 SIGNATURES = (_PNG, _JPEG, b"II*\x00", b"MM\x00*")
 _MAX_BYTES = 2**27  # twice the largest film, without compression
 _MAX_HEADER = 2**24  # bytes before the frame header of a JPEG picture
+_EXTRA = 2**20  # bytes of a PNG beyond those of its pixels without compression
 _MAX_CHUNKS = 100_000  # of a PNG; most have one for each 8 kB
 _BITS, _PHOTOMETRIC, _TILE, _WHITE_IS_ZERO = 258, 262, (322, 323), 0  # TIFF 6.0
 _MAX_TILE = 4096  # pixels a side; most are of 256
@@ -73,14 +74,21 @@ def _without_extras(stream: BinaryIO, accept: frozenset[str]) -> BinaryIO:
 
     They say nothing of the pixels, may name a patient, and may expand to any size.
     """
-    essential = [stream.read(len(_PNG))]
+    essential, left = [stream.read(len(_PNG))], _EXTRA
     for _ in range(_MAX_CHUNKS):
         head = stream.read(8)
         length, kind = int.from_bytes(head[:4], "big"), head[4:]
         if kind == b"acTL":  # an animation
             _refuse_pages(accept)
         if kind[:1].isupper():  # which says that a chunk is critical
-            essential += [head, stream.read(length + 4)]
+            left -= length
+            if left < 0:
+                raise DicomError("the PNG has more data than its pixels ask for", _AGAIN)
+            content = stream.read(length + 4)
+            essential += [head, content]
+            if kind == b"IHDR":  # 4 channels of 16 bits at most
+                width, height = (int.from_bytes(content[i : i + 4], "big") for i in (0, 4))
+                left += 8 * width * height
         else:
             stream.seek(length + 4, os.SEEK_CUR)
         if kind in (b"IEND", b""):

@@ -131,6 +131,13 @@ def png_with(*chunks):
     return [with_checksums(png[:33] + b"".join(chunks) + png[33:])]
 
 
+def png_of_much(kind, length):
+    """The PNG with a critical chunk of so many zeros where its own pixels begin."""
+    png = seed("PNG of 8 bits")
+    at = 8 if kind == b"IHDR" else 33
+    return [png[:at], pack(">I", length) + kind, length, bytes(4) + png[at:]]
+
+
 def text(length, key=b"Comment"):
     return chunk(b"zTXt", key + b"\0\0" + zlib.compress(bytes(length)))
 
@@ -280,6 +287,12 @@ BOMBS = {
     "PNG with a colour profile of 100 MB": Bomb(
         "PNG of 8 bits", lambda: png_with(profile(100 * MEGABYTE)), kind="film"
     ),
+    **{
+        f"PNG with 100 MB of {kind} for a few pixels": Bomb(
+            "PNG of 8 bits", lambda kind=kind: png_of_much(kind.encode(), 100 * MEGABYTE)
+        )
+        for kind in ("IDAT", "PLTE", "IHDR")
+    },
     # ---------------------------------------------------------------- claims to be huge
     **{
         f"{name}: the header says {HUGE} x {HUGE}{', lifted' * bool(accept)}": Bomb(
