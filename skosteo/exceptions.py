@@ -54,3 +54,15 @@ class WeightsError(SkosteoError, ValueError):
 
 class DatasetError(SkosteoError, OSError):
     """A data set that is neither on disk nor to be had, or that fails its checksum."""
+
+
+class ValuesWarning(UserWarning):
+    """Clinical values that look as if they were in another unit, or are no person's at all."""
+
+
+class MissingModalityWarning(UserWarning):
+    """Rows that lack what a branch of a fusion looks at, and are answered by the others."""
+
+
+class InSampleWarning(UserWarning):
+    """A fusion that learns from what its branches say of their own training rows."""

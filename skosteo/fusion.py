@@ -1,40 +1,52 @@
-"""Probability fusion: an image branch and a clinical branch, joined by their probabilities."""
+"""Probability fusion: an image branch, a clinical branch and more, joined by what they say."""
 
+import warnings
+from collections.abc import Sequence
+from itertools import combinations
+from os import PathLike
 from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
+from joblib import Memory
 from numpy.random import RandomState
 from numpy.typing import ArrayLike, NDArray
-from sklearn import config_context
-from sklearn.base import BaseEstimator, ClassifierMixin, clone, is_classifier
+from sklearn.base import ClassifierMixin, clone, is_classifier
 from sklearn.model_selection import BaseCrossValidator
-from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.pipeline import make_pipeline
 from sklearn.utils import Tags, _safe_indexing, check_random_state, get_tags
-from sklearn.utils.metadata_routing import MetadataRequest, get_routing_for_object
+from sklearn.utils.metaestimators import _BaseComposition
 from sklearn.utils.validation import (
     check_consistent_length,
     check_is_fitted,
-    has_fit_parameter,
+    check_memory,
     validate_data,
 )
 
+from skosteo.branch_columns import (
+    check_present,
+    present_rows,
+    resolve_columns,
+    split_columns,
+)
+from skosteo.branches import check_splits, fit_with_metadata, judge, learn
 from skosteo.clinical import ClinicalPreprocessor
 from skosteo.clinical_classifier import ClinicalOsteoClassifier
 from skosteo.distributed import from_first
-from skosteo.exceptions import InputError
+from skosteo.exceptions import InputError, InSampleWarning
+from skosteo.final_estimators import make_final_estimator
 from skosteo.image_classifier import ImageOsteoClassifier
 from skosteo.net_classifier import check_weights, encode_target
-from skosteo.splits import check_folds, check_groups, fold_splitter
+from skosteo.splits import check_groups, fold_splitter
 
 
-class ProbabilityFusionClassifier(ClassifierMixin, BaseEstimator):
-    r"""Fuse the probabilities of an image and a clinical classifier by a small net.
+class ProbabilityFusionClassifier(ClassifierMixin, _BaseComposition):
+    r"""Fuse the probabilities of an image and a clinical classifier, and of others, by a small net.
 
-    .. math:: P(y = 1) = f\bigl(P_\text{image}(y = 1),\; P_\text{clinical}(y = 1)\bigr)
+    .. math:: P(y = 1) = f\bigl(P_\text{image}(y = 1),\; P_\text{clinical}(y = 1), \dots\bigr)
 
     In `fit`, each branch is cloned and gives every training row a probability from a fold that did
-    not hold the row's patient; :math:`f` learns from these. Then both branches are fitted again on
+    not hold the row's patient; :math:`f` learns from these. Then all branches are fitted again on
     all rows.
 
     Parameters
@@ -45,30 +57,45 @@ class ProbabilityFusionClassifier(ClassifierMixin, BaseEstimator):
         Branch that sees the clinical columns; None: a pipeline of `ClinicalPreprocessor` and
         `ClinicalOsteoClassifier`. Any classifier with ``predict_proba`` serves in either place, a
         pipeline that ends in XGBoost for instance.
+    other_branches : list of (str, classifier, columns), default=()
+        Further branches, each with a name and the columns that it sees: a lateral film, the report
+        of a CT, a risk index. Parameters of theirs are ``name__parameter``.
     image_column : str or None, default="image"
-        Column of the image branch. None: both branches see every column.
+        Column of the image branch. None: the image and the clinical branch see every column.
     clinical_columns : list of str or None, default=None
-        Columns of the clinical branch; None: all but the image column.
-    final_estimator : classifier or None, default=None
-        :math:`f`, on a matrix (n, 2) of probabilities, image first. None: 2 -> 32 -> 1 neurons.
-    cv : int, cross-validator or "prefit", default=5
+        Columns of the clinical branch; None: all but the image column. With `other_branches` they
+        must be named.
+    final_estimator : classifier, "logistic", "mean" or None, default=None
+        :math:`f`, on a matrix (n, k) of probabilities, image first. None: k -> 32 -> 1 neurons.
+        "logistic": logistic regression on the log odds. "mean": the plain mean of the log odds,
+        which learns nothing.
+    cv : int, cross-validator, "prefit" or None, default=5
         Folds of the out-of-fold probabilities; a number is stratified, shuffled, and grouped by
-        patient if `fit` is given ``groups``. "prefit": both branches are fitted already and stay
+        patient if `fit` is given ``groups``. "prefit": the branches are fitted already and stay
         as they are. That is the paper's literal mode; give `fit` rows that the branches have not
         seen, or :math:`f` learns from probabilities that are better than they will ever be again.
+        None does just that, with a warning, to show what it costs.
+    memory : path, joblib.Memory or None, default=None
+        Where fitted branches are kept. A search over the parameters of one branch then does not
+        fit the others again. A branch needs an int as its ``random_state`` to be found again, and
+        so does the fusion.
     random_state : int, RandomState or None, default=None
         Decides the folds, and seeds the branches and the final estimator that are None here.
 
     Attributes
     ----------
     image_, clinical_ : classifier
-        The branches, fitted on all rows.
+        The branches, fitted on all rows that are not empty to them.
+    branches_ : dict of str to classifier
+        All branches by name, in the order of the columns of `branch_probabilities`.
     final_estimator_ : classifier
-        The fusion, fitted on out-of-fold probabilities.
+        The fusion of all branches.
+    final_estimators_ : dict of tuple of str to classifier
+        The fusion of each set of branches, by their names.
     classes_ : ndarray of shape (2,)
         Labels; the second is the positive class.
-    clinical_columns_ : list of str or None
-        Columns that the clinical branch sees; None: every column.
+    columns_ : dict of str to list of str
+        Columns that each branch sees; empty where X was an array, which all see whole.
     n_features_in_ : int
         Number of columns seen in `fit`.
     feature_names_in_ : ndarray of str
@@ -79,6 +106,16 @@ class ProbabilityFusionClassifier(ClassifierMixin, BaseEstimator):
     The paper trains the fusion on the probabilities that its branches give their own training
     patients. With an image branch that fits those by heart the fusion learns to trust it alone, and
     can be worse than the clinical branch on its own. Hence ``cv=5``.
+
+    A row may lack all that a branch looks at: a patient without a film, or without blood values. It
+    is answered by the fusion of the branches that are left, which `fit` has learnt from all rows
+    that have them, with a `MissingModalityWarning`; `branches_used` says who answered. A single
+    branch goes through a fusion too, so that all answers are on one scale. k branches take
+    :math:`2^k - 1` fusions.
+
+    The default net weighs the classes alike (``class_weight="balanced"``), as the paper's nets do:
+    it says .5 where a patient is as likely ill as the average patient is. "logistic" gives the
+    probability in a population like that of `fit`.
 
     References
     ----------
@@ -114,19 +151,41 @@ class ProbabilityFusionClassifier(ClassifierMixin, BaseEstimator):
         image: Any = None,
         clinical: Any = None,
         *,
+        other_branches: Sequence[tuple[str, Any, list[str]]] = (),
         image_column: str | None = "image",
         clinical_columns: list[str] | None = None,
         final_estimator: Any = None,
-        cv: int | BaseCrossValidator | str = 5,
+        cv: int | BaseCrossValidator | str | None = 5,
+        memory: str | PathLike | Memory | None = None,
         random_state: int | RandomState | None = None,
     ) -> None:
         self.image = image
         self.clinical = clinical
+        self.other_branches = other_branches
         self.image_column = image_column
         self.clinical_columns = clinical_columns
         self.final_estimator = final_estimator
         self.cv = cv
+        self.memory = memory
         self.random_state = random_state
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Parameters, and with ``deep`` those of all branches: see scikit-learn."""
+        return self._get_params("_other_pairs", deep=deep)
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters, of branches as ``branch__parameter``: see scikit-learn."""
+        self._set_params("_other_pairs", **params)
+        return self
+
+    @property
+    def _other_pairs(self) -> list[tuple[str, Any]]:
+        return [(name, branch) for name, branch, _ in self.other_branches]
+
+    @_other_pairs.setter
+    def _other_pairs(self, pairs: list[tuple[str, Any]]) -> None:
+        columns = (columns for *_, columns in self.other_branches)
+        self.other_branches = [(*pair, c) for pair, c in zip(pairs, columns, strict=True)]
 
     def fit(
         self,
@@ -135,7 +194,7 @@ class ProbabilityFusionClassifier(ClassifierMixin, BaseEstimator):
         sample_weight: ArrayLike | None = None,
         groups: ArrayLike | None = None,
     ) -> Self:
-        """Fit both branches and their fusion.
+        """Fit the branches and their fusion.
 
         Parameters
         ----------
@@ -158,50 +217,47 @@ class ProbabilityFusionClassifier(ClassifierMixin, BaseEstimator):
         Raises
         ------
         InputError
-            A column is missing, y is not binary, or a branch cannot take the sample weights.
+            A column is missing, y is not binary, no row has all that the branches look at, or a
+            branch cannot take the sample weights.
         """
         classes, codes = encode_target(y)
         check_consistent_length(X, codes)
         patients = check_groups(groups, len(codes))
         weights = check_weights(sample_weight, X, codes)
-        self.clinical_columns_ = self._resolve_columns(X)
+        others = {name: columns for name, _, columns in self.other_branches}
+        self.columns_ = resolve_columns(X, self.image_column, self.clinical_columns, others)
         X = self._check(X, reset=True)
 
         used = np.flatnonzero(weights > 0)
-        codes, parts = codes[used], self._parts(_safe_indexing(X, used))
+        codes, parts = codes[used], split_columns(_safe_indexing(X, used), self.columns_)
         metadata: dict[str, NDArray] = {}
         if sample_weight is not None:
             metadata["sample_weight"] = weights[used]
         if patients is not None:
             metadata["groups"] = patients[used]
+        check_present(parts, "It learns from the others.")
 
         seed = from_first(check_random_state(self.random_state).randint(2**31 - 1))
         if isinstance(self.cv, str):
-            self.image_, self.clinical_ = self._prefit_branches(classes)
-            fused = self._branch_probabilities(parts)
+            self.branches_ = self._prefit_branches(classes)
+            fused = self._judged(parts)
         else:
-            branches = self._default_or_clone(seed)
-            folds = fold_splitter(self.cv, metadata.get("groups"), seed)
-            splits = list(folds.split(codes, codes, metadata.get("groups")))
-            check_folds(splits, codes, metadata.get("groups"))
-            fused = np.column_stack(
-                [
-                    _out_of_fold(branch, part, codes, splits, metadata)
-                    for branch, part in zip(branches, parts, strict=True)
-                ]
-            )
-            self.image_, self.clinical_ = (
-                _fit(branch, part, codes, metadata)
-                for branch, part in zip(branches, parts, strict=True)
-            )
-        self.final_estimator_ = _fit(self._final_estimator(seed), fused, codes, metadata)
+            fused = self._learn(parts, codes, metadata, seed)
+        self.image_, self.clinical_ = self.branches_["image"], self.branches_["clinical"]
+        self.final_estimators_ = self._fit_fusions(fused, codes, metadata, seed)
+        self.final_estimator_ = self.final_estimators_[tuple(self.branches_)]
         self.classes_ = classes
         return self
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """Probability of each class, in the order of ``classes_``: shape (n, 2)."""
-        check_is_fitted(self)
-        return self.final_estimator_.predict_proba(self.branch_probabilities(X))
+        fused = self.branch_probabilities(X)
+        names, answers = np.array(list(self.branches_)), np.empty((len(fused), 2))
+        for known in np.unique(~np.isnan(fused), axis=0):
+            rows = np.flatnonzero((~np.isnan(fused) == known).all(axis=1))
+            final = self.final_estimators_[tuple(names[known].tolist())]
+            answers[rows] = final.predict_proba(fused[np.ix_(rows, known)])
+        return answers
 
     def predict(self, X: Any) -> NDArray:
         """Class of each row: the positive one from a probability of .5."""
@@ -209,11 +265,76 @@ class ProbabilityFusionClassifier(ClassifierMixin, BaseEstimator):
         return self.classes_[positive.astype(int)]
 
     def branch_probabilities(self, X: Any) -> NDArray[np.float64]:
-        """Probability of the positive class by branch: shape (n, 2), image first."""
+        """Probability of the positive class by branch: shape (n, k), image and clinical first.
+
+        NaN where a row lacks what the branch looks at.
+        """
+        parts = split_columns(self._read(X), self.columns_)
+        check_present(parts, "The other branches answer.")
+        return self._judged(parts)
+
+    def branches_used(self, X: Any) -> pd.DataFrame:
+        """Say for each row which branches answer, those that find anything to look at.
+
+        Returns
+        -------
+        DataFrame of bool, shape (n, k)
+            A column per branch.
+        """
+        parts = split_columns(self._read(X), self.columns_)
+        index = X.index if isinstance(X, pd.DataFrame) else None
+        return pd.DataFrame({name: present_rows(p) for name, p in parts.items()}, index=index)
+
+    def _learn(
+        self, parts: dict[str, Any], codes: NDArray, metadata: dict[str, NDArray], seed: int
+    ) -> NDArray[np.float64]:
+        """Fit all branches, and return the probabilities (n, k) that the fusion learns from."""
+        splits = None
+        if self.cv is None:
+            warnings.warn(
+                "cv=None: the fusion learns from what the branches say of the very rows that they "
+                "were trained on, and will trust most the one that knows them by heart. Use cv=5.",
+                InSampleWarning,
+                stacklevel=3,
+            )
+        else:
+            folds = fold_splitter(self.cv, metadata.get("groups"), seed)
+            splits = list(folds.split(codes, codes, metadata.get("groups")))
+            check_splits(splits, codes, metadata.get("groups"))
+        memory = check_memory(self.memory)
+        learnt = {
+            name: learn(branch, parts[name], codes, splits, metadata, memory)
+            for name, branch in self._default_or_clone(seed).items()
+        }
+        self.branches_ = {name: fitted for name, (fitted, _) in learnt.items()}
+        return np.column_stack([probability for _, probability in learnt.values()])
+
+    def _fit_fusions(
+        self, fused: NDArray, codes: NDArray, metadata: dict[str, NDArray], seed: int
+    ) -> dict[tuple[str, ...], Any]:
+        """Fit a fusion for every set of branches, on the rows that have them."""
+        names, fusions = list(self.branches_), {}
+        for size in range(1, len(names) + 1):
+            for chosen in map(list, combinations(range(len(names)), size)):
+                rows = np.flatnonzero(~np.isnan(fused[:, chosen]).any(axis=1))
+                if len(np.unique(codes[rows])) < 2:
+                    raise InputError(
+                        f"{len(rows)} rows hold something for each of the branches "
+                        f"{[names[j] for j in chosen]}, and they are not of both classes. The "
+                        "fusion learns from such rows: give more, or leave a branch out."
+                    )
+                known = {name: values[rows] for name, values in metadata.items()}
+                final = make_final_estimator(self.final_estimator, seed)
+                fusions[tuple(names[j] for j in chosen)] = fit_with_metadata(
+                    final, fused[rows][:, chosen], codes[rows], known
+                )
+        return fusions
+
+    def _read(self, X: Any) -> Any:
         check_is_fitted(self)
         if self.image_column is None or not isinstance(X, pd.DataFrame):
-            X = self._check(X, reset=False)
-        return self._branch_probabilities(self._parts(X))
+            return self._check(X, reset=False)
+        return X
 
     def _check(self, X: Any, *, reset: bool) -> Any:
         # what the values are is for the branches to judge
@@ -223,67 +344,46 @@ class ProbabilityFusionClassifier(ClassifierMixin, BaseEstimator):
             self, X, reset=reset, dtype=None, allow_nd=True, ensure_all_finite=False
         )
 
-    def _branch_probabilities(self, parts: tuple[Any, Any]) -> NDArray[np.float64]:
-        branches = (self.image_, self.clinical_)
+    def _judged(self, parts: dict[str, Any]) -> NDArray[np.float64]:
         return np.column_stack(
-            [b.predict_proba(part)[:, 1] for b, part in zip(branches, parts, strict=True)]
+            [judge(branch, parts[name]) for name, branch in self.branches_.items()]
         )
 
-    def _resolve_columns(self, X: Any) -> list[str] | None:
-        if not isinstance(X, pd.DataFrame):
-            return None
-        if self.image_column is not None and self.image_column not in X.columns:
+    def _branches(self) -> dict[str, Any]:
+        names = [name for name, _ in self._other_pairs]
+        taken = self.get_params(deep=False)
+        wrong = [n for n in names if n in taken or "__" in n or names.count(n) > 1]
+        if wrong:
             raise InputError(
-                f"X has no column {self.image_column!r} (image_column); its columns are "
-                f"{X.columns.tolist()}. Name the column that holds the films."
+                f"other_branches has the names {wrong}: each must be used once, be no parameter of "
+                "the fusion, and hold no '__'."
             )
-        if self.clinical_columns is None and self.image_column is None:
-            return None
-        columns = self.clinical_columns
-        if columns is None:
-            columns = [column for column in X.columns if column != self.image_column]
-        if isinstance(columns, str) or len(columns) == 0:
-            raise InputError(
-                f"The clinical branch has the columns {columns!r}: give a list of at least one, "
-                "such as clinical_columns=['age', 'sex']."
-            )
-        return list(columns)
+        return {"image": self.image, "clinical": self.clinical, **dict(self._other_pairs)}
 
-    def _parts(self, X: Any) -> tuple[Any, Any]:
-        """Return what the image and the clinical branch see of X."""
-        if not isinstance(X, pd.DataFrame):
-            return X, X
-        columns = list(X.columns) if self.clinical_columns_ is None else self.clinical_columns_
-        wanted = columns if self.image_column is None else [self.image_column, *columns]
-        missing = [column for column in wanted if column not in X.columns]
-        if missing:
-            raise InputError(
-                f"X misses the columns {missing}; it has {X.columns.tolist()}. Give the columns "
-                "that the model was, or is to be, fitted on."
+    def _default_or_clone(self, seed: int) -> dict[str, Any]:
+        branches = self._branches()
+        if self.image is None:
+            branches["image"] = ImageOsteoClassifier(
+                image_column=self.image_column, random_state=seed
             )
-        return X if self.image_column is None else X[[self.image_column]], X[columns]
-
-    def _default_or_clone(self, seed: int) -> tuple[Any, Any]:
-        image, clinical = self.image, self.clinical
-        if image is None:
-            image = ImageOsteoClassifier(image_column=self.image_column, random_state=seed)
-        if clinical is None:
+        if self.clinical is None:
             net = ClinicalOsteoClassifier(random_state=seed)
-            clinical = make_pipeline(ClinicalPreprocessor(), net)
-        for name, branch in (("image", image), ("clinical", clinical)):
+            branches["clinical"] = make_pipeline(ClinicalPreprocessor(), net)
+        for name, branch in branches.items():
             if not is_classifier(branch) or not hasattr(branch, "predict_proba"):
                 raise InputError(
                     f"{name}={type(branch).__name__} is not a classifier with predict_proba. "
                     "For a support vector machine, wrap it in CalibratedClassifierCV."
                 )
-        return clone(image), clone(clinical)
+        return {name: clone(branch) for name, branch in branches.items()}
 
-    def _prefit_branches(self, classes: NDArray) -> tuple[Any, Any]:
+    def _prefit_branches(self, classes: NDArray) -> dict[str, Any]:
         if self.cv != "prefit":
             raise InputError(
-                f"cv={self.cv!r}: allowed are a number of folds, a cross-validator, or 'prefit'."
+                f"cv={self.cv!r}: allowed are a number of folds, a cross-validator, None, or "
+                "'prefit'."
             )
-        for name, branch in (("image", self.image), ("clinical", self.clinical)):
+        for name, branch in self._branches().items():
             if branch is None:
                 raise InputError(f"cv='prefit' needs a fitted classifier for {name}=, not None.")
             check_is_fitted(branch)
@@ -292,12 +392,7 @@ class ProbabilityFusionClassifier(ClassifierMixin, BaseEstimator):
                     f"The {name} branch was fitted on the classes {branch.classes_.tolist()}, "
                     f"y has {classes.tolist()}. Fit all on the same labels."
                 )
-        return self.image, self.clinical
-
-    def _final_estimator(self, seed: int) -> Any:
-        if self.final_estimator is not None:
-            return clone(self.final_estimator)
-        return ClinicalOsteoClassifier(hidden_layer_sizes=(32,), dropout=0.0, random_state=seed)
+        return self._branches()
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -307,56 +402,3 @@ class ProbabilityFusionClassifier(ClassifierMixin, BaseEstimator):
             get_tags(branch).input_tags.allow_nan for branch in branches
         )
         return tags
-
-
-def _out_of_fold(
-    branch: Any,
-    X: Any,
-    y: NDArray,
-    splits: list[tuple[NDArray, NDArray]],
-    metadata: dict[str, NDArray],
-) -> NDArray[np.float64]:
-    """Probability of each row from a clone of the branch that has not seen the row's fold."""
-    probability = np.full(len(y), np.nan)
-    for train, test in splits:
-        fold_metadata = {name: values[train] for name, values in metadata.items()}
-        model = _fit(clone(branch), _safe_indexing(X, train), y[train], fold_metadata)
-        probability[test] = model.predict_proba(_safe_indexing(X, test))[:, 1]
-    if np.isnan(probability).any():
-        raise InputError(
-            f"cv leaves {np.isnan(probability).sum()} of {len(y)} rows in no test fold. "
-            "Use a cross-validator that tests each row once, such as StratifiedGroupKFold."
-        )
-    return probability
-
-
-def _fit(branch: Any, X: Any, y: NDArray, metadata: dict[str, NDArray]) -> Any:
-    """Fit a branch with the sample weights and, wherever it splits, the patients.
-
-    scikit-learn's metadata routing takes both to the steps that ask for them; skosteo's nets and
-    every group cross-validator do. The last step of a pipeline need not ask: it gets what its
-    ``fit`` can take, as a user of ``fit`` expects, unless a request says otherwise.
-    """
-    last, earlier = branch, []
-    while isinstance(last, Pipeline):
-        earlier += [step for _, step in last.steps[:-1]]
-        last = last.steps[-1][1]
-    with config_context(enable_metadata_routing=True):
-        for step in (*earlier, last):
-            _settle_requests(step, metadata, wanted=step is last)
-        taken = get_routing_for_object(branch).consumes("fit", metadata)
-        if "sample_weight" in metadata and "sample_weight" not in taken:
-            raise InputError(
-                f"{type(last).__name__} takes no sample_weight, or does not pass it on. Leave the "
-                "weights out, use another classifier, or ask for them with set_fit_request."
-            )
-        return branch.fit(X, y, **{name: metadata[name] for name in taken})
-
-
-def _settle_requests(step: Any, metadata: dict[str, NDArray], *, wanted: bool) -> None:
-    """Say for a step whether it wants what its ``fit`` can take, where nobody has said so."""
-    request = get_routing_for_object(step)
-    if isinstance(request, MetadataRequest):
-        for name in metadata:
-            if request.fit.requests.get(name) is None and has_fit_parameter(step, name):
-                step.set_fit_request(**{name: wanted})

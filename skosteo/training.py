@@ -64,19 +64,30 @@ class Net(NeuralNet):
         """Go through the batches; their losses leave the device once, at the end."""
         if iterator is None:
             return
+        self.module_.train(training)
         losses = [step_fn(batch)["loss"].detach() for batch in iterator]
         mean = np.average(torch.stack(losses).double().cpu(), weights=iterator.sizes)
         self.history.record(f"{prefix}_loss", agreed(float(mean)))
 
-    def train_step_single(self, batch: tuple[Tensor, Tensor], **_: Any) -> dict[str, Any]:
-        """Take a step; the module sees the target too, where it wants to."""
+    def train_step(self, batch: tuple[Tensor, Tensor], **_: Any) -> dict[str, Tensor]:
+        """Take a step of the optimiser; the module sees the target too, where it wants to.
+
+        skorch's own goes over the module's parts and through a closure for every batch. In so
+        small a net as the clinical one that takes a third of the time.
+        """
+        x, target = batch
         wanted = getattr(self.module_, "wants_target", False)
-        return super().train_step_single(batch, **{"target": batch[1]} if wanted else {})
+        self.optimizer_.zero_grad()
+        loss = self.get_loss(self.infer(x, **{"target": target} if wanted else {}), target)
+        loss.backward()
+        self.optimizer_.step()
+        return {"loss": loss}
 
     def infer(self, x: Tensor, **known: Any) -> Any:
         """Apply the module; on a GPU in bfloat16, but for what autocast leaves in float32."""
-        on_gpu = self.device.startswith("cuda")
-        with torch.autocast("cuda", torch.bfloat16, enabled=on_gpu):
+        if not self.device.startswith("cuda"):
+            return self.applied[0](x, **known)
+        with torch.autocast("cuda", torch.bfloat16):
             return self.applied[0](x, **known)
 
     def get_loss(
@@ -87,7 +98,7 @@ class Net(NeuralNet):
         So a batch of the rarer class weighs more.
         """
         label, weight = y_true.unbind(1)
-        return (self.criterion_(y_pred.to(label.dtype), label) * weight).mean()
+        return binary_cross_entropy_with_logits(y_pred.to(label.dtype), label, weight)
 
 
 @dataclass(frozen=True)
@@ -242,7 +253,6 @@ def train(
     net = Net(
         make_module,
         criterion=nn.BCEWithLogitsLoss,
-        criterion__reduction="none",
         optimizer=torch.optim.Adam,
         optimizer__fused=True,
         lr=lr,

@@ -155,7 +155,7 @@ def test_the_default_fusion_is_the_net_of_the_paper():
 
 def test_default_branches(tmp_path, monkeypatch):
     model = ProbabilityFusionClassifier(image_column="film", random_state=3)
-    image, clinical = model._default_or_clone(seed=5)
+    image, clinical = model._default_or_clone(seed=5).values()
     assert (image.backbone, image.image_column, image.random_state) == ("resnet50", "film", 5)
     assert [type(step).__name__ for _, step in clinical.steps] == [
         "ClinicalPreprocessor", "ClinicalOsteoClassifier"

@@ -10,11 +10,19 @@ import skosteo
 PACKAGE = Path(skosteo.__file__).parent
 LEVELS = [
     {"distributed", "exceptions", "files"},
-    {"batches", "dicom", "prediction", "film_cache", "film_column", "nets", "splits"},
-    {"images", "embedding_cache", "clinical", "training", "datasets", "evaluation.metrics"},
-    {"net_classifier"},
+    {"batches", "clinical", "dicom", "film_cache", "film_column", "nets", "prediction", "splits"},
+    {
+        "branch_columns",
+        "datasets",
+        "embedding_cache",
+        "evaluation.metrics",
+        "images",
+        "training",
+    },
+    {"branches", "net_classifier"},
     {"clinical_classifier", "image_classifier"},
-    {"fusion", "presets"},
+    {"final_estimators", "presets"},
+    {"fusion"},
     {"evaluation.plots", "evaluation.report", "evaluation"},
 ]
 LEVEL = {module: level for level, modules in enumerate(LEVELS) for module in modules}

@@ -171,8 +171,9 @@ def test_groups_are_routed_down_to_the_early_stopping_split(study, monkeypatch, 
     data = X[["age", "bmi"]] if kind == "clinical" else X
     with config_context(enable_metadata_routing=True):
         cross_validate(model, data, y, cv=CV, params={"groups": groups})
-    # two outer folds; in the fusion each with 2 branches x (2 folds + refit) and the final net
-    assert len(seen) == 2 * (7 if kind == "fusion" else 1)
+    # two outer folds; in the fusion each with 2 branches x (2 folds + refit) and the final nets:
+    # of both, and of each alone
+    assert len(seen) == 2 * (9 if kind == "fusion" else 1)
     assert all(ids is not None and len(np.unique(ids)) < len(ids) for ids in seen)
 
 

@@ -1,0 +1,75 @@
+"""What makes one probability of those of several branches."""
+
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import expit, logit
+from sklearn.base import BaseEstimator, ClassifierMixin, clone, is_classifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+
+from skosteo.clinical_classifier import ClinicalOsteoClassifier
+from skosteo.exceptions import InputError
+
+# A probability of 0 or 1 exactly, as trees give, has no logit
+_EDGE = 1e-6
+
+
+def logits(probability: ArrayLike) -> NDArray[np.float64]:
+    """Log odds of probabilities of any shape, which are kept 1e-6 away from 0 and 1."""
+    return logit(np.clip(np.asarray(probability, dtype=np.float64), _EDGE, 1 - _EDGE))
+
+
+class MeanOfLogits(ClassifierMixin, BaseEstimator):
+    r"""Average the log odds of the branches; it learns nothing.
+
+    .. math:: P = \sigma\Bigl(\frac{1}{k} \sum_{i=1}^{k} \operatorname{logit} P_i\Bigr)
+
+    Examples
+    --------
+    >>> mean = MeanOfLogits().fit([[0.2, 0.4], [0.5, 0.9]], [0, 1])
+    >>> mean.predict_proba([[0.5, 0.9]]).round(2)
+    array([[0.25, 0.75]])
+    """
+
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+        """Note the classes."""
+        self.classes_ = np.unique(y)
+        return self
+
+    def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Probability of each class: shape (n, 2), from one of each branch: shape (n, k)."""
+        positive = expit(logits(X).mean(axis=1))
+        return np.stack([1 - positive, positive], axis=1)
+
+    def predict(self, X: ArrayLike) -> NDArray:
+        """Class of each row: the positive one from a probability of .5."""
+        positive = self.predict_proba(X)[:, 1] >= 0.5
+        return self.classes_[positive.astype(int)]
+
+
+def make_final_estimator(final_estimator: Any, seed: int) -> Any:
+    """Return what is to be fitted on the probabilities (n, k) of the branches.
+
+    Parameters
+    ----------
+    final_estimator : classifier, "logistic", "mean" or None
+        None: the paper's net of 32 neurons.
+    seed : int
+        Seed of that net.
+    """
+    if final_estimator is None:
+        return ClinicalOsteoClassifier(hidden_layer_sizes=(32,), dropout=0.0, random_state=seed)
+    if isinstance(final_estimator, str) and final_estimator == "logistic":
+        # hardly penalised, so that it is calibrated; but separable classes give no infinite slope
+        return make_pipeline(FunctionTransformer(logits), LogisticRegression(C=100))
+    if isinstance(final_estimator, str) and final_estimator == "mean":
+        return MeanOfLogits()
+    if not is_classifier(final_estimator) or not hasattr(final_estimator, "predict_proba"):
+        raise InputError(
+            f"final_estimator={final_estimator!r}: allowed are None (a net), 'logistic' (logistic "
+            "regression on the log odds), 'mean' (their mean), or a classifier with predict_proba."
+        )
+    return clone(final_estimator)
