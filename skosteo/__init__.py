@@ -12,6 +12,7 @@ __version__ = "0.1.0"
 _HOME = {
     "ClinicalOsteoClassifier": "clinical_classifier",
     "ClinicalPreprocessor": "clinical",
+    "FeatureFusionClassifier": "feature_fusion",
     "ImageOsteoClassifier": "image_classifier",
     "ProbabilityFusionClassifier": "fusion",
     "Radiograph": "dicom",

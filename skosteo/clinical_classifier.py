@@ -6,10 +6,9 @@ from typing import Any
 
 import numpy as np
 from numpy.random import RandomState
-from numpy.typing import NDArray
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import validate_data
-from torch import nn
+from torch import Tensor, from_numpy, nn
 
 from skosteo.net_classifier import NetClassifier
 from skosteo.nets.heads import Head
@@ -115,13 +114,13 @@ class ClinicalOsteoClassifier(NetClassifier):
         self.random_state = random_state
         self.verbose = verbose
 
-    def _read(self, X: Any, *, reset: bool) -> NDArray:
+    def _read(self, X: Any, *, reset: bool) -> Tensor:
         matrix = validate_data(self, X, reset=reset, dtype=np.float64)
         if reset:
             self.scaler_ = StandardScaler().fit(matrix)
-        return self.scaler_.transform(matrix)
+        return from_numpy(self.scaler_.transform(matrix))
 
-    def _module_factory(self, inputs: NDArray) -> Callable[[], nn.Module]:
+    def _module_factory(self, inputs: Tensor) -> Callable[[], nn.Module]:
         return partial(_double_head, inputs.shape[1], self.hidden_layer_sizes, self.dropout)
 
 

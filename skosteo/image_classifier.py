@@ -236,10 +236,10 @@ class ImageOsteoClassifier(NetClassifier):
         check_is_fitted(self)
         if not self.soft_attention:
             raise InputError("soft_attention=False: there is no attention to show. Set it to True.")
-        films = from_numpy(self._read(X, reset=False))
+        films = self._read(X, reset=False)
         return apply_in_passes(self.net_, self.net_.module_.attention_map, films).numpy()
 
-    def _read(self, X: Any, *, reset: bool) -> NDArray:
+    def _read(self, X: Any, *, reset: bool) -> Tensor:
         films = self._film_column(X, reset=reset)
         if films is None:
             pixels = self._read_arrays(X, reset=reset)
@@ -255,7 +255,7 @@ class ImageOsteoClassifier(NetClassifier):
                 "their scales differ. Films from files and uint8 arrays are of one kind, all other "
                 "arrays of another; give films as in fit."
             )
-        return pixels
+        return from_numpy(pixels)
 
     def _film_column(self, X: Any, *, reset: bool) -> Any:
         """Return the films that X refers to, or None when X itself holds pixels."""
@@ -296,28 +296,32 @@ class ImageOsteoClassifier(NetClassifier):
             return self.image_size
         return _DEFAULT_SIZE.get(self.backbone, 224)
 
-    def _module_factory(self, inputs: NDArray) -> Callable[[], nn.Module]:
+    def _module_factory(self, inputs: Tensor) -> Callable[[], nn.Module]:
         return partial(
             ImageNet,
-            backbone=self.backbone,
-            pretrained=self.pretrained,
-            pixel_range=self.pixel_range_,
-            film_shape=inputs.shape[2:],
-            wavelet=self.wavelet,
-            soft_attention=self.soft_attention,
-            gradient_fusion=self.gradient_fusion,
             hidden_layer_sizes=self.hidden_layer_sizes,
             dropout=self.dropout,
-            augmentation=self.augmentation,
-            freeze_backbone=self.freeze_backbone,
+            **self._trunk(inputs),
         )
+
+    def _trunk(self, films: Tensor) -> dict[str, Any]:
+        """Return the parameters of the net but for its head."""
+        return {
+            "backbone": self.backbone,
+            "pretrained": self.pretrained,
+            "pixel_range": self.pixel_range_,
+            "film_shape": tuple(films.shape[2:]),
+            "wavelet": self.wavelet,
+            "soft_attention": self.soft_attention,
+            "gradient_fusion": self.gradient_fusion,
+            "augmentation": self.augmentation,
+            "freeze_backbone": self.freeze_backbone,
+        }
 
     def _embedding(self) -> Callable[[Net, Tensor], Tensor] | None:
         if self.freeze_backbone is not True or self.augmentation is not None:
             return None
-        if self.cache_dir is None:
-            return _features
-        return partial(_cached_features, folder=self.cache_dir)
+        return partial(features, cache_dir=self.cache_dir)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -325,18 +329,21 @@ class ImageOsteoClassifier(NetClassifier):
         return tags
 
 
-def _features(net: Net, films: Tensor) -> Tensor:
-    return apply_in_passes(net, net.module_.features, films)
+def features(net: Net, films: Tensor, cache_dir: str | PathLike | None) -> Tensor:
+    """Return what the frozen backbone of a net makes of films, from a cache folder if there is one.
 
+    The module has ``features``, and ``features_digest`` for all that decides them.
+    """
 
-def _cached_features(net: Net, films: Tensor, folder: str | PathLike) -> Tensor:
     def compute(absent: NDArray) -> NDArray[np.float32]:
-        return _features(net, from_numpy(absent)).numpy()
+        return apply_in_passes(net, net.module_.features, from_numpy(absent)).numpy()
 
+    if cache_dir is None:
+        return from_numpy(compute(films.numpy()))
     # another kind of device rounds otherwise
     kind = "CPU" if net.device == "cpu" else torch.cuda.get_device_name(net.device)
     digest = f"{net.module_.features_digest()} {kind}"
-    return from_numpy(embeddings(films.numpy(), digest, compute, folder))
+    return from_numpy(embeddings(films.numpy(), digest, compute, cache_dir))
 
 
 def _is_column_of_films(X: Any) -> bool:

@@ -19,9 +19,9 @@ from sklearn.utils.validation import (
     check_is_fitted,
     column_or_1d,
 )
-from torch import Tensor, from_numpy, nn
+from torch import float32, float64, nn, tensor
 
-from skosteo.batches import Rows
+from skosteo.batches import Inputs, Rows
 from skosteo.distributed import from_first
 from skosteo.exceptions import InputError
 from skosteo.prediction import predict_logits
@@ -81,14 +81,17 @@ class NetClassifier(ClassifierMixin, BaseEstimator):
     __metadata_request__fit: ClassVar = {"groups": True, "sample_weight": True}
 
     @abstractmethod
-    def _read(self, X: Any, *, reset: bool) -> NDArray:
+    def _read(self, X: Any, *, reset: bool) -> Inputs:
         """Check X and return the inputs of the net; with ``reset`` learn what X looks like."""
 
     @abstractmethod
-    def _module_factory(self, inputs: NDArray) -> Callable[[], nn.Module]:
+    def _module_factory(self, inputs: Any) -> Callable[[], nn.Module]:
         """Return what makes the module for these inputs."""
 
-    def _embedding(self) -> Callable[[Net, Tensor], Tensor] | None:
+    def _prepare(self, X: Any, y: NDArray, weights: NDArray, groups: NDArray | None) -> None:
+        """Do what must come before the rows that are trained on are read for the first time."""
+
+    def _embedding(self) -> Callable[[Net, Any], Inputs] | None:
         """Return what replaces the inputs before training and prediction, if anything does."""
         return None
 
@@ -143,6 +146,7 @@ class NetClassifier(ClassifierMixin, BaseEstimator):
         if len(used) < len(codes):
             X, codes, weights = _safe_indexing(X, used), codes[used], weights[used]
             patients = None if patients is None else patients[used]
+        self._prepare(X, codes, weights, patients)
         inputs = self._read(X, reset=True)
 
         # sklearn's convention: None draws the seed from numpy's global generator. Who goes on keeps
@@ -154,9 +158,8 @@ class NetClassifier(ClassifierMixin, BaseEstimator):
         if self.early_stopping:
             train_on, valid_on = validation_split(codes, patients, self.validation_fraction, seed)
         weights = weights * self._class_weights(classes, codes, weights, train_on)[codes]
-        target = np.stack([codes, weights], axis=1)
-        target = target.astype(np.float64 if inputs.dtype == np.float64 else np.float32)
-        rows = Rows(from_numpy(inputs), from_numpy(target))
+        precision = float64 if inputs.dtype == float64 else float32
+        rows = Rows(inputs, tensor(np.stack([codes, weights], axis=1), dtype=precision))
         net, history = train(
             self._module_factory(inputs),
             rows[train_on],
@@ -182,7 +185,7 @@ class NetClassifier(ClassifierMixin, BaseEstimator):
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """Probability of each class, in the order of ``classes_``: shape (n, 2)."""
         check_is_fitted(self)
-        inputs, embed = from_numpy(self._read(X, reset=False)), self._embedding()
+        inputs, embed = self._read(X, reset=False), self._embedding()
         if embed is None:
             positive = expit(predict_logits(self.net_, inputs))
         else:  # in parts: an embedding may be larger than its film

@@ -8,15 +8,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from skosteo.batches import Inputs
+
 
 @torch.inference_mode()
-def predict_logits(net: Any, x: Tensor) -> NDArray[np.float64]:
+def predict_logits(net: Any, x: Inputs) -> NDArray[np.float64]:
     """Logits (n,) of inputs, in evaluation mode."""
     return apply_in_passes(net, net.module_, x).double().numpy()
 
 
 @torch.no_grad()
-def apply_in_passes(net: Any, function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+def apply_in_passes(net: Any, function: Callable[[Any], Tensor], x: Inputs) -> Tensor:
     """Apply a function of the module to so many rows at a time that memory stays small.
 
     Half a million input values, 10 films of 224 pixels, keep what a backbone holds in between at

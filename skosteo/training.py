@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 from tqdm.auto import tqdm
 
-from skosteo.batches import Batches, Rows
+from skosteo.batches import Batches, Inputs, Rows, as_bytes
 from skosteo.distributed import (
     agreed,
     all_alike,
@@ -204,7 +204,7 @@ def train(
     seed: int,
     verbose: int,
     name: str,
-    embed: Callable[[Net, Tensor], Tensor] | None = None,
+    embed: Callable[[Net, Inputs], Inputs] | None = None,
     earlier: Earlier | None = None,
 ) -> tuple[Net, pd.DataFrame]:
     """Train a net on rows, with early stopping on ``valid`` if that is given.
@@ -364,7 +364,7 @@ def _check_alike(rows: Rows) -> None:
     """Refuse to train together on different rows, as of folds that are drawn without a seed."""
     if n_processes() == 1:
         return
-    digest = crc32(rows.target.numpy().tobytes(), crc32(rows.x.numpy().tobytes()))
+    digest = crc32(rows.target.numpy().tobytes(), crc32(as_bytes(rows.x)))
     if not all_alike(digest):
         raise InputError(
             "The processes were given different rows: a row that one keeps out would train the "

@@ -10,7 +10,8 @@ import skosteo
 PACKAGE = Path(skosteo.__file__).parent
 LEVELS = [
     {"distributed", "exceptions", "files"},
-    {"batches", "clinical", "dicom", "film_cache", "film_column", "nets", "prediction", "splits"},
+    {"batches", "clinical", "dicom", "film_cache", "film_column", "splits"},
+    {"nets", "prediction"},
     {
         "branch_columns",
         "datasets",
@@ -19,9 +20,9 @@ LEVELS = [
         "images",
         "training",
     },
-    {"branches", "net_classifier"},
+    {"branches", "indices", "net_classifier"},
     {"clinical_classifier", "image_classifier"},
-    {"final_estimators", "presets"},
+    {"feature_fusion", "final_estimators", "presets"},
     {"fusion"},
     {"evaluation.plots", "evaluation.report", "evaluation"},
 ]
@@ -33,7 +34,7 @@ HOMES = {
     "filelock": {"embedding_cache"},
     "skorch": {"training"},
     "timm": {"nets.backbone"},
-    "matplotlib": {"evaluation.plots", "evaluation.report"},
+    "matplotlib": {"clinical.flow", "clinical.plots", "evaluation.plots", "evaluation.report"},
     "pooch": {"datasets._home"},
 }
 # heavy or optional: never at the top of a module

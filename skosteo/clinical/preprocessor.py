@@ -1,44 +1,24 @@
 """From a hospital's table to a matrix of numbers."""
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
-from unicodedata import normalize
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.compose import ColumnTransformer
-from sklearn.decomposition import TruncatedSVD
-from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.impute import SimpleImputer
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder
 from sklearn.utils import Tags
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
 
-from skosteo.exceptions import InputError
-
-# The paper fills the roughly normal values by their mean, the skewed ones by their median
-PAPER_IMPUTATION = {"wbc_10e9_l": "mean", "calcium_mmol_l": "mean"}
-
-# A report that names the diagnosis would give the answer away: English, Spanish, Chinese
-GIVEAWAY_TERMS = (
-    r"osteo[\s-]?p(?:or[oó]|a?eni|éni)\w*",
-    r"(?:bone|mineral)[\s-]+(?:mineral[\s-]+)?(?:densit\w*|mass|loss)",
-    r"(?:compression|insufficiency|fragility|wedge)[\s-]+(?:fracture|deformit)\w*",
-    r"vertebral\s+collapse|demineraliz\w*|demineralis\w*",
-    r"\b[tz][\s-]?scores?\b",
-    r"\bdxa\b|\bdexa\b|\bbmd\b",
-    r"fracturas?\b.{0,20}(?:compresión|aplastamiento)|densidad\s+(?:mineral\s+)?ósea",
-    r"骨[质質]疏[松鬆]|骨量[减減]少|骨密度|[压壓][缩縮]性?骨折|骨[质質]稀疏",
+from skosteo.clinical.columns import Category, Numbers, check_category, fills
+from skosteo.clinical.reading import TableReader
+from skosteo.clinical.report_text import (
+    GIVEAWAY_TERMS,
+    ReportText,
+    compile_terms,
 )
-_GIVEAWAY = re.compile("|".join(GIVEAWAY_TERMS), re.IGNORECASE)
-
-# More different values than this make a column of words free text, not a category
-_MAX_CATEGORIES = 20
-_TEXT_COMPONENTS = 8
+from skosteo.exceptions import InputError
 
 
 class ClinicalPreprocessor(TransformerMixin, BaseEstimator):
@@ -46,26 +26,55 @@ class ClinicalPreprocessor(TransformerMixin, BaseEstimator):
 
     All that is learnt, is learnt from the rows of `fit`:
 
-    * Numbers: gaps filled by mean or median.
-    * Categories (text with at most 20 different values): one column each, 0 or 1. A value that
-      `fit` has not seen gets zeros.
+    * Numbers, written as text too: gaps filled by mean or median. A missing body mass index is
+      first computed from height and weight, where both are known and plausible.
+    * Categories (sex, and text with at most 20 different values): one column each, 0 or 1. A value
+      that `fit` has not seen gets zeros.
     * Report text: terms that name the diagnosis are removed; then weighted character n-grams
       (which work without a word list, in Chinese too), reduced to 8 components.
 
+    Values that look as if they were in another unit than their column's give a `ValuesWarning`, in
+    `fit` and in `transform` (see `skosteo.clinical.check_values`); they are never converted
+    unasked. After `fit`, columns are found by name: their order and further columns do not matter.
+
     Parameters
     ----------
-    imputation : dict of str to {"mean", "median"}, default=None
-        How to fill gaps, by column of numbers; columns that are not named get the median. None
-        follows the paper: the mean for ``wbc_10e9_l`` and ``calcium_mmol_l``.
+    imputation : dict of str to {"mean", "median"}, "keep" or None, default=None
+        How to fill gaps, by column or variable of numbers; those not named get the median. None
+        follows the paper: the mean for white cells and calcium, the median for all else. "keep"
+        leaves gaps as NaN, in all columns that come of the value: for models that take NaN, such
+        as XGBoost.
     text_columns : sequence of str, default=("xray_diagnosis", "xray_description")
-        Columns of report text. Those that X does not have are no error.
+        Columns or variables that are report text. Those that X does not have are no error.
+    columns : sequence of str, default=None
+        Columns to use, in this order, by their name or that of the variable ("bmi", "Body mass
+        index"); others are ignored. None uses all.
+    units : dict of str to str, default=None
+        Units that values come in, by column or variable, such as ``{"calcium": "mg/dL"}``. Such a
+        column is converted, and comes out under its canonical name, ``calcium_mmol_l``.
+    infinities : {"error", "clip"}, default="error"
+        What to do with inf and -inf, values beyond a detection limit: refuse them, or put the
+        largest or smallest finite value of the rows of `fit` there.
+    missing_flags : bool, default=False
+        Add a column of 0 and 1, ``<column>_missing``, for each column with gaps in `fit`. (A
+        category has one already, unless gaps are kept.)
+    masked_terms : sequence of str, default=GIVEAWAY_TERMS
+        Regular expressions, case ignored, removed from report text, and not allowed in
+        categories. () removes nothing.
 
     Attributes
     ----------
-    columns_ : ColumnTransformer
-        The fitted steps, by kind of column.
+    columns_ : dict of str to fitted step
+        What turns each column into numbers, by its name, the canonical one if units were declared.
     categories_ : list of str
         Columns read as categories.
+    bmi_from_ : list of str
+        Columns of height and weight that fill gaps in the body mass index; empty without them.
+    masked_ : DataFrame
+        ``column``, ``term`` (the regular expression) and ``n_rows`` (rows of `fit`) of all that was
+        removed from report text.
+    source_columns_ : ndarray of str, shape (n_features_out,)
+        Column of X that each output column comes from; "bmi" for one that X did not have.
     n_features_in_ : int
         Number of columns seen in `fit`.
     feature_names_in_ : ndarray of str
@@ -74,8 +83,16 @@ class ClinicalPreprocessor(TransformerMixin, BaseEstimator):
     Notes
     -----
     The paper does not say how it encodes its two report texts, nor whether they name the diagnosis;
-    they rank second and fourth among its variables. Leave their columns out of X to see what the
+    they rank second and fourth among its variables. Leave them out of ``columns`` to see what the
     model is worth without them.
+
+    A body mass index that X lacks is added with ``columns=None``, and where ``columns`` names it:
+    ``["age", "sex", "bmi"]`` needs a height and a weight in X, and does not put them out. Where
+    they only fill gaps of a body mass index that X has, a table may come without them later. Two
+    heights or two weights compute nothing, as either could be meant.
+
+    Repeated measurements of one variable in two columns are two columns of numbers, but a name
+    that could mean either is refused.
 
     References
     ----------
@@ -84,8 +101,9 @@ class ClinicalPreprocessor(TransformerMixin, BaseEstimator):
     Examples
     --------
     >>> import pandas as pd
-    >>> X = pd.DataFrame({"age": [61, 75, None], "sex": ["F", "M", "F"]})
-    >>> ClinicalPreprocessor().set_output(transform="pandas").fit_transform(X)
+    >>> X = pd.DataFrame({"age": [61, 75, None], "sex": ["F", "M", "F"], "ward": [3, 4, 4]})
+    >>> preprocessor = ClinicalPreprocessor(columns=["age", "sex"])
+    >>> preprocessor.set_output(transform="pandas").fit_transform(X)
         age  sex_F  sex_M
     0  61.0    1.0    0.0
     1  75.0    0.0    1.0
@@ -94,11 +112,22 @@ class ClinicalPreprocessor(TransformerMixin, BaseEstimator):
 
     def __init__(
         self,
-        imputation: Mapping[str, str] | None = None,
+        imputation: Mapping[str, str] | str | None = None,
         text_columns: Sequence[str] = ("xray_diagnosis", "xray_description"),
+        *,
+        columns: Sequence[str] | None = None,
+        units: Mapping[str, str] | None = None,
+        infinities: str = "error",
+        missing_flags: bool = False,
+        masked_terms: Sequence[str] = GIVEAWAY_TERMS,
     ) -> None:
         self.imputation = imputation
         self.text_columns = text_columns
+        self.columns = columns
+        self.units = units
+        self.infinities = infinities
+        self.missing_flags = missing_flags
+        self.masked_terms = masked_terms
 
     def fit(self, X: Any, y: ArrayLike | None = None) -> Self:
         """Learn means, medians, categories and text components from a table.
@@ -106,7 +135,7 @@ class ClinicalPreprocessor(TransformerMixin, BaseEstimator):
         Parameters
         ----------
         X : DataFrame or array-like of shape (n, n_columns)
-            Numbers, categories and report text; NaN and None are gaps.
+            Numbers, categories and report text; NaN and None are gaps. Dense.
         y : ignored
 
         Returns
@@ -117,102 +146,104 @@ class ClinicalPreprocessor(TransformerMixin, BaseEstimator):
         Raises
         ------
         InputError
-            A column without a value, free text that `text_columns` does not name, or an
-            `imputation` that does not fit.
+            A column without a value, free text that `text_columns` does not name, numbers that
+            cannot be read, a sparse matrix, or a parameter that does not fit.
         """
-        table = self._read(X, reset=True)
-        empty = [column for column in table if table[column].isna().all()]
-        if empty:
+        self._reader = TableReader(self.columns, self.text_columns, self.units, self.infinities)
+        read = self._reader.fit(self._table(X, reset=True))
+        self.categories_ = [self._reader.sources[name] for name in self._reader.categories]
+        self.bmi_from_ = self._reader.bmi_from
+        self.columns_ = {name: step.fit(read[name]) for name, step in self._steps(read).items()}
+        self._flagged = [name for name in read if self._wants_flag(name, read[name])]
+        names, sources = [], []
+        for name, step in self.columns_.items():
+            new = step.names_ + ([f"{name}_missing"] if name in self._flagged else [])
+            names += new
+            sources += [self._reader.sources[name]] * len(new)
+        twice = [name for i, name in enumerate(names) if name in names[:i]]
+        if twice:
             raise InputError(
-                f"The columns {empty} hold no value in the {len(table)} rows to learn from. "
-                "Leave them out."
+                f"Two columns would come out as {twice[0]!r}. Rename the column of X that has this "
+                "name, or leave it out."
             )
-        numbers, categories, texts = self._kinds(table)
-        self.categories_ = categories
-        table = self._with_plain_categories(table)
-        by_mean = [c for c in numbers if self._fill(c) == "mean"]
-        by_median = [c for c in numbers if self._fill(c) == "median"]
-        self._check_imputation(numbers)
-        encoder = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
-        steps: list[tuple[str, Any, Any]] = [
-            ("mean", SimpleImputer(strategy="mean"), by_mean),
-            ("median", SimpleImputer(strategy="median"), by_median),
-            ("category", encoder, categories),
-        ]
-        steps += [(f"text_{column}", _TextComponents(), [column]) for column in texts]
-        self.columns_ = ColumnTransformer(steps, verbose_feature_names_out=False)
-        self.columns_.set_output(transform="default").fit(table)
+        self._names_out = np.array(names, dtype=object)
+        self.source_columns_ = np.array(sources, dtype=object)
+        self.masked_ = _masked(self.columns_)
         return self
 
     def transform(self, X: Any) -> NDArray[np.float64]:
-        """Table (n, n_columns) to numbers (n, n_features_out) without gaps."""
+        """Table (n, n_columns) to numbers (n, n_features_out), without gaps unless they are kept.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like
+            With the columns of `fit`, found by name; an array by position.
+
+        Returns
+        -------
+        ndarray of shape (n, n_features_out)
+            In the order of `get_feature_names_out`.
+
+        Raises
+        ------
+        InputError
+            A column of `fit` is missing, or its numbers cannot be read.
+        """
         check_is_fitted(self)
-        table = self._with_plain_categories(self._read(X, reset=False))
-        return np.asarray(self.columns_.transform(table), dtype=np.float64)
+        read = self._reader.read(self._table(X, reset=False))
+        parts = []
+        for column, step in self.columns_.items():
+            parts.append(step.transform(read[column]))
+            if column in self._flagged:
+                parts.append(read[column].isna().to_numpy(np.float64)[:, None])
+        return np.hstack(parts)
 
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> NDArray:
         """Names of the columns that `transform` makes."""
         check_is_fitted(self)
-        return self.columns_.get_feature_names_out()
+        _check_feature_names_in(self, input_features)
+        return self._names_out.copy()
 
-    def _read(self, X: Any, *, reset: bool) -> pd.DataFrame:
-        if not isinstance(X, pd.DataFrame):
-            X = validate_data(self, X, reset=reset, dtype=None, ensure_all_finite="allow-nan")
-            return pd.DataFrame(X, columns=[f"x{i}" for i in range(X.shape[1])]).infer_objects()
-        validate_data(self, X, reset=reset, skip_check_array=True)
-        if X.shape[0] == 0:
-            raise InputError("X has no rows.")
-        numbers = X.select_dtypes("number")
-        infinite = [c for c in numbers if np.isinf(numbers[c].to_numpy(float, na_value=0)).any()]
-        if infinite:
-            raise InputError(
-                f"The columns {infinite} hold infinity. Where it marks a detection limit, put the "
-                "limit itself there."
+    def _table(self, X: Any, *, reset: bool) -> pd.DataFrame:
+        """X with names: its own, or those of `fit` by position."""
+        if issparse(X) or (
+            isinstance(X, pd.DataFrame)
+            and any(isinstance(dtype, pd.SparseDtype) for dtype in X.dtypes)
+        ):
+            raise InputError("X is sparse; give a dense table, such as X.toarray() would be.")
+        if isinstance(X, pd.DataFrame):
+            twice = X.columns[X.columns.duplicated()].unique().tolist()
+            if twice:
+                raise InputError(f"X has two columns or more named {twice}. Rename or drop one.")
+            if 0 in X.shape:
+                raise InputError(f"X has {X.shape[0]} rows and {X.shape[1]} columns.")
+            by_name = hasattr(self, "feature_names_in_") and all(
+                isinstance(column, str) for column in X.columns
             )
-        return X.rename(columns=str)
+            if not reset and by_name:
+                return X
+            validate_data(self, X, reset=reset, skip_check_array=True)
+        else:
+            X = validate_data(self, X, reset=reset, dtype=None, ensure_all_finite=False)
+            X = pd.DataFrame(X).infer_objects()
+        positions = [f"x{i}" for i in range(X.shape[1])]
+        return X.set_axis(getattr(self, "feature_names_in_", positions), axis=1)
 
-    def _with_plain_categories(self, table: pd.DataFrame) -> pd.DataFrame:
-        # one kind of text and one kind of gap, whatever the file or the rows at hand led pandas to
-        plain = {c: table[c].astype(object).map(str, na_action="ignore") for c in self.categories_}
-        return table.assign(
-            **{c: v.where(v.notna(), np.nan).astype(object) for c, v in plain.items()}
-        )
+    def _steps(self, read: dict[str, pd.Series]) -> dict[str, Any]:
+        """Choose a step for each column that was read, not yet fitted."""
+        reader, keep = self._reader, self.imputation == "keep"
+        terms = compile_terms(self.masked_terms)
+        for name in reader.categories:
+            check_category(read[name], name, terms)
+        fill = fills(self.imputation, {name: reader.sources[name] for name in reader.numbers})
+        steps: dict[str, Any] = {name: Numbers(name, how) for name, how in fill.items()}
+        steps |= {name: Category(name, keep=keep) for name in reader.categories}
+        steps |= {name: ReportText(name, terms, keep=keep) for name in reader.texts}
+        return {name: steps[name] for name in read}
 
-    def _kinds(self, table: pd.DataFrame) -> tuple[list[str], list[str], list[str]]:
-        columns = [str(c) for c in table.columns]
-        texts = [c for c in columns if c in self.text_columns]
-        numeric = table.select_dtypes(["number", "bool"]).columns
-        numbers = [c for c in columns if c in numeric and c not in texts]
-        categories = [c for c in columns if c not in numbers and c not in texts]
-        for column in categories:
-            n_values = table[column].nunique()
-            if n_values > _MAX_CATEGORIES:
-                raise InputError(
-                    f"Column {column!r} holds {n_values} different texts in {len(table)} rows: "
-                    f"more than {_MAX_CATEGORIES} are no category. Name it in text_columns if it "
-                    "is report text, make it a number if it is one, or leave it out."
-                )
-            if table[column].dropna().map(str).str.contains(_GIVEAWAY).any():
-                raise InputError(
-                    f"Column {column!r} holds terms that name the diagnosis. Leave it out, or name "
-                    "it in text_columns, where they are removed."
-                )
-        return numbers, categories, texts
-
-    def _fill(self, column: str) -> str:
-        imputation = PAPER_IMPUTATION if self.imputation is None else self.imputation
-        return imputation.get(column, "median")
-
-    def _check_imputation(self, numbers: list[str]) -> None:
-        for column, how in (self.imputation or {}).items():
-            if how not in ("mean", "median"):
-                raise InputError(
-                    f"imputation[{column!r}]={how!r}: allowed are 'mean' and 'median'."
-                )
-            if column not in numbers:
-                raise InputError(
-                    f"imputation names {column!r}, which is no column of numbers in X: {numbers}."
-                )
+    def _wants_flag(self, name: str, values: pd.Series) -> bool:
+        has_own = name in self._reader.categories and self.imputation != "keep"
+        return self.missing_flags and not has_own and bool(values.isna().any())
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -222,32 +253,12 @@ class ClinicalPreprocessor(TransformerMixin, BaseEstimator):
         return tags
 
 
-class _TextComponents(TransformerMixin, BaseEstimator):
-    """One column of report text to the leading components of its character n-grams."""
-
-    def fit(self, X: pd.DataFrame, y: ArrayLike | None = None) -> Self:
-        self.column_ = X.columns[0]
-        if not any(text.strip() for text in self._masked(X)):
-            raise InputError(
-                f"Column {self.column_!r} holds no text in the {len(X)} rows to learn from, once "
-                "terms that name the diagnosis are removed. Leave it out."
-            )
-        vectorizer = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4), sublinear_tf=True)
-        n_grams = vectorizer.fit_transform(self._masked(X))
-        n_components = min(_TEXT_COMPONENTS, *n_grams.shape)
-        svd = TruncatedSVD(n_components, random_state=0)
-        svd.fit(n_grams)
-        self.n_components_ = n_components
-        self.components_ = make_pipeline(vectorizer, svd)
-        return self
-
-    def transform(self, X: pd.DataFrame) -> NDArray[np.float64]:
-        return self.components_.transform(self._masked(X))
-
-    def get_feature_names_out(self, input_features: ArrayLike | None = None) -> NDArray:
-        return np.array([f"{self.column_}_{i}" for i in range(self.n_components_)], dtype=object)
-
-    @staticmethod
-    def _masked(X: pd.DataFrame) -> list[str]:
-        texts = X.iloc[:, 0].astype(object).fillna("").astype(str)
-        return [_GIVEAWAY.sub(" ", normalize("NFC", text)) for text in texts]
+def _masked(steps: Mapping[str, Any]) -> pd.DataFrame:
+    rows = [
+        (name, term, n_rows)
+        for name, step in steps.items()
+        if isinstance(step, ReportText)
+        for term, n_rows in step.n_rows_.items()
+        if n_rows
+    ]
+    return pd.DataFrame(rows, columns=["column", "term", "n_rows"])

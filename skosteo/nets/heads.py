@@ -43,12 +43,17 @@ class Head(nn.Module):
                 f"hidden_layer_sizes={hidden_layer_sizes!r}: allowed is a sequence of whole "
                 "numbers from 1, such as (64,)."
             )
-        layers: list[nn.Module] = []
         sizes = (n_features, *hidden_layer_sizes)
-        for n_in, n_out in pairwise(sizes):
-            layers += [nn.Linear(n_in, n_out), nn.ReLU(), nn.Dropout(dropout)]
-        self.layers = nn.Sequential(*layers, nn.Linear(sizes[-1], 1))
+        self.layers = nn.Sequential(*hidden_layers(sizes, dropout), nn.Linear(sizes[-1], 1))
 
     def forward(self, x: Tensor) -> Tensor:
         """Map features (n, n_features) to logits (n,)."""
         return self.layers(x).squeeze(1)
+
+
+def hidden_layers(sizes: Sequence[int], dropout: float) -> list[nn.Module]:
+    """Linear layers from each size to the next, with ReLU and dropout after each."""
+    layers: list[nn.Module] = []
+    for n_in, n_out in pairwise(sizes):
+        layers += [nn.Linear(n_in, n_out), nn.ReLU(), nn.Dropout(dropout)]
+    return layers

@@ -1,8 +1,9 @@
-"""The image network: films in, one logit per film out."""
+"""The image network: films in, features or one logit per film out."""
 
 from collections.abc import Sequence
 from hashlib import blake2b
 from os import PathLike
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -21,8 +22,8 @@ _FILM_CHANNELS = (1, 3)
 _FORMAT = 1
 
 
-class ImageNet(nn.Module):
-    """The paper's image model: backbone, wavelet and soft-attention branch, fusion and head.
+class ImageTrunk(nn.Module):
+    """The paper's image model but for its head: from films to the features that the head sees.
 
     ======================  ================================================================
     films                   n x c x h x w, any number type, c = 1 or 3
@@ -32,7 +33,6 @@ class ImageNet(nn.Module):
     soft attention: F_sa    F times alpha, max-pooled by 2: the shape of F_w
     equation 1              (1 - g_w) F_w + (1 - g_sa) F_sa
     ReLU, global max pool   n x C
-    head                    n
     ======================  ================================================================
 
     With one branch, its map is pooled; with none, F is (the rows of the paper's Table 3).
@@ -49,13 +49,13 @@ class ImageNet(nn.Module):
         Whether the net has the branch.
     gradient_fusion : str
         Mode of `GradientFusion`, where the net has both.
-    hidden_layer_sizes, dropout
-        See `Head`.
     augmentation : {"chest", "paper"} or None
         See `Augmentation`.
     freeze_backbone : bool or "stem"
         Keep the weights and batch-norm statistics of the backbone, or of its stem and first stage,
         as they are.
+    keep_map : bool, default=False
+        Let `features` give the map F even where no branch follows.
     """
 
     black: Tensor
@@ -72,11 +72,10 @@ class ImageNet(nn.Module):
         wavelet: bool,
         soft_attention: bool,
         gradient_fusion: str,
-        hidden_layer_sizes: Sequence[int],
-        dropout: float,
         augmentation: str | None,
         freeze_backbone: bool | str,
         film_shape: tuple[int, int] = (224, 224),
+        keep_map: bool = False,
     ) -> None:
         super().__init__()
         for name, value in (("wavelet", wavelet), ("soft_attention", soft_attention)):
@@ -91,18 +90,18 @@ class ImageNet(nn.Module):
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1))
         self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1))
         self.augmentation = nn.Identity() if augmentation is None else Augmentation(augmentation)
-        n_channels = self.backbone.num_features
-        self.wavelet = WaveletBranch(n_channels) if wavelet else None
-        self.attention = SoftAttention(n_channels) if soft_attention else None
+        self.n_channels = self.backbone.num_features
+        self.wavelet = WaveletBranch(self.n_channels) if wavelet else None
+        self.attention = SoftAttention(self.n_channels) if soft_attention else None
         self.fusion = fusion if wavelet and soft_attention else None
-        self.head = Head(n_channels, hidden_layer_sizes, dropout)
+        self.pools = self.wavelet is None and self.attention is None and not keep_map
         self.frozen = _parts_to_freeze(self.backbone, freeze_backbone)
         for part in self.frozen:
             part.requires_grad_(False)
         # channels last: convolutions take about two thirds of the time, on a CPU too
         self.to(memory_format=torch.channels_last)
 
-    def train(self, mode: bool = True) -> "ImageNet":
+    def train(self, mode: bool = True) -> Self:
         """Training mode for all but frozen parts, whose batch norms must not move."""
         super().train(mode)
         for part in self.frozen:
@@ -110,36 +109,22 @@ class ImageNet(nn.Module):
         return self
 
     def features(self, x: Tensor) -> Tensor:
-        """Films (n, c, h, w) to F (n, C, h', w'), or pooled to (n, C) where no branch follows."""
+        """Films (n, c, h, w) to F (n, C, h', w'), or pooled to (n, C) if none needs the map."""
         x = self.augmentation((x.to(self.span.dtype) - self.black) / self.span)
         x = (x - self.mean) / self.std  # one grey channel spreads over three here
         f = self.backbone(x.contiguous(memory_format=torch.channels_last))
-        return f.amax(dim=(2, 3)) if self.wavelet is None and self.attention is None else f
+        return f.amax(dim=(2, 3)) if self.pools else f
 
     def features_digest(self) -> str:
         """Return what stands for all that decides the `features` of a film without augmentation."""
-        pooled = self.wavelet is None and self.attention is None
         versions = _FORMAT, torch.__version__  # and timm's, in the name of the backbone
         precision = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
-        said = f"{versions} {precision} {pooled} {self.backbone}"
+        said = f"{versions} {precision} {self.pools} {self.backbone}"
         digest = blake2b(said.encode(), digest_size=20)
         scaling = dict(self.named_buffers(recurse=False))
         for value in (*scaling.values(), *self.backbone.state_dict().values()):
             digest.update(value.cpu().numpy().tobytes())
         return digest.hexdigest()
-
-    def attention_map(self, x: Tensor) -> Tensor:
-        """Films, or their features, to alpha (n, h', w')."""
-        if self.attention is None:
-            raise InputError("The net has no soft attention.")
-        return self.attention.attention(self._as_features(x)).squeeze(1)
-
-    def forward(self, x: Tensor, target: Tensor | None = None) -> Tensor:
-        """Films (n, c, h, w), or their features, to logits (n,).
-
-        In training, equation 1 looks at the ``target`` (n, 2), label and weight of each film.
-        """
-        return self.head(self._pooled(self._as_features(x), target))
 
     @property
     def wants_target(self) -> bool:
@@ -153,21 +138,56 @@ class ImageNet(nn.Module):
         g_w, g_sa = self.fusion.g.tolist()
         return {"g_wavelet": g_w, "g_attention": g_sa}
 
-    def _as_features(self, x: Tensor) -> Tensor:
+    def as_features(self, x: Tensor) -> Tensor:
+        """Films to features; features as they are."""
         if x.shape[1] in _FILM_CHANNELS:
             return self.features(x)
         return x if x.ndim == 2 else x.contiguous(memory_format=torch.channels_last)
 
-    def _pooled(self, f: Tensor, target: Tensor | None) -> Tensor:
-        """Map F (n, C, h', w') to what the head sees (n, C)."""
+    def pooled(self, f: Tensor, target: Tensor | None, head: nn.Module) -> Tensor:
+        """Map F (n, C, h', w') to what the head sees (n, C).
+
+        Equation 1 looks, in training, at the loss behind ``head``.
+        """
         if self.attention is None:
-            return f if self.wavelet is None else relu_max_pool(self.wavelet(f))
+            if self.wavelet is not None:
+                return relu_max_pool(self.wavelet(f))
+            return f if f.ndim == 2 else f.amax(dim=(2, 3))
         attended = self.attention(f)
         if self.wavelet is None or self.fusion is None:
             return attended.amax(dim=(2, 3))
         f_w, f_sa = self.wavelet(f), max_pool2d(attended, 2, ceil_mode=True)
-        g = None if target is None else self.fusion.probe(f_w, f_sa, self.head, *target.unbind(1))
+        g = None if target is None else self.fusion.probe(f_w, f_sa, head, *target.unbind(1))
         return relu_max_pool(self.fusion(f_w, f_sa, g))
+
+
+class ImageNet(ImageTrunk):
+    """The paper's image model: films to one logit each.
+
+    Parameters
+    ----------
+    hidden_layer_sizes, dropout
+        See `Head`.
+    **trunk
+        Parameters of `ImageTrunk`.
+    """
+
+    def __init__(self, *, hidden_layer_sizes: Sequence[int], dropout: float, **trunk: Any) -> None:
+        super().__init__(**trunk)
+        self.head = Head(self.n_channels, hidden_layer_sizes, dropout)
+
+    def attention_map(self, x: Tensor) -> Tensor:
+        """Films, or their features, to alpha (n, h', w')."""
+        if self.attention is None:
+            raise InputError("The net has no soft attention.")
+        return self.attention.attention(self.as_features(x)).squeeze(1)
+
+    def forward(self, x: Tensor, target: Tensor | None = None) -> Tensor:
+        """Films (n, c, h, w), or their features, to logits (n,).
+
+        In training, equation 1 looks at the ``target`` (n, 2), label and weight of each film.
+        """
+        return self.head(self.pooled(self.as_features(x), target, self.head))
 
 
 def _parts_to_freeze(backbone: PlainCNN | TimmBackbone, freeze: bool | str) -> list[nn.Module]:

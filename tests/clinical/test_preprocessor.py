@@ -1,13 +1,24 @@
 """ClinicalPreprocessor: what is learnt is learnt from the rows of fit."""
 
+import os
+import pickle
+
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from skosteo import ClinicalOsteoClassifier, ClinicalPreprocessor
-from skosteo.datasets import make_cohort
+from skosteo.clinical import GIVEAWAY_TERMS
+from skosteo.datasets import fetch_nhanes
+from skosteo.datasets.cohort import CLINICAL, draw_patients
 from skosteo.exceptions import InputError
+
+real_data = pytest.mark.skipif("SKOSTEO_DATA" not in os.environ, reason="needs SKOSTEO_DATA")
 
 
 def table():
@@ -107,8 +118,7 @@ def test_chinese_reports_need_no_word_list():
 
 
 def test_names_of_all_columns_come_out():
-    cohort = make_cohort(40, random_state=0)
-    data = cohort.data.drop(columns="image")
+    data = draw_patients(40, random_state=0)[CLINICAL]
     preprocessor = ClinicalPreprocessor().fit(data)
     names = preprocessor.get_feature_names_out()
     assert preprocessor.transform(data).shape == (40, len(names))
@@ -117,12 +127,12 @@ def test_names_of_all_columns_come_out():
 
 
 def test_default_pipeline_takes_a_cohort_with_gaps_and_text():
-    cohort = make_cohort(80, missing_rate=0.3, random_state=0)
-    data = cohort.data.drop(columns="image")
+    cohort = draw_patients(80, missing_rate=0.3, random_state=0)
+    data = cohort[CLINICAL]
     model = make_pipeline(
         ClinicalPreprocessor(), ClinicalOsteoClassifier(max_epochs=5, random_state=0)
     )
-    assert np.isfinite(model.fit(data, cohort.target).predict_proba(data)).all()
+    assert np.isfinite(model.fit(data, cohort["osteoporosis"]).predict_proba(data)).all()
 
 
 @pytest.mark.parametrize(
@@ -143,7 +153,12 @@ def test_columns_that_cannot_be_used_are_named(change, match):
 
 @pytest.mark.parametrize(
     ("imputation", "match"),
-    [({"bmi": "mode"}, "'mode'.*'mean' and 'median'"), ({"BMI": "mean"}, "'BMI'.*bmi")],
+    [
+        ({"bmi": "mode"}, "'mode'.*'mean' and 'median'"),
+        ({"bme": "mean"}, "'bme'.*bmi"),
+        ({"sex": "mean"}, "'sex'.*no column of numbers"),
+        ("mean", "imputation='mean': allowed"),
+    ],
 )
 def test_imputation_that_does_not_fit(imputation, match):
     with pytest.raises(InputError, match=match):
@@ -154,3 +169,100 @@ def test_a_missing_column_at_prediction_is_named():
     fitted = ClinicalPreprocessor().fit(table())
     with pytest.raises(ValueError, match="glucose_mmol_l"):
         fitted.transform(table().drop(columns="glucose_mmol_l"))
+
+
+def test_statistics_of_half_of_the_rows_are_of_those_rows_only():
+    cohort = draw_patients(200, missing_rate=0.3, random_state=0)[CLINICAL]
+    half = cohort.iloc[:100]
+    alone = ClinicalPreprocessor().fit(half)
+    ruined = cohort.copy()
+    ruined.iloc[100:, ruined.columns.get_loc("calcium_mmol_l")] = 4.0
+    again = ClinicalPreprocessor().fit(ruined.iloc[:100])
+    np.testing.assert_allclose(alone.transform(half), again.transform(half), atol=1e-12)
+    for name, how in (("wbc_10e9_l", "mean"), ("glucose_mmol_l", "median")):
+        assert alone.columns_[name].value_ == pytest.approx(half[name].agg(how), abs=1e-12)
+
+
+def test_a_patients_numbers_do_not_depend_on_the_others():
+    cohort = draw_patients(60, random_state=1)[CLINICAL]
+    fitted = ClinicalPreprocessor(units={"weight_kg": "kg"}, infinities="clip").fit(cohort)
+    alone = np.vstack([fitted.transform(cohort.iloc[[i]]) for i in range(60)])
+    np.testing.assert_allclose(alone, fitted.transform(cohort), atol=1e-12)
+
+
+class TestMaskedTerms:
+    X = pd.DataFrame(
+        {
+            "xray_diagnosis": ["osteoporosis, clear lungs", "aorta", "T-score -2.9, aorta", None],
+            "finding": ["low bone mass", "none", "none", "none"],
+        }
+    )
+
+    def test_what_was_masked_is_listed(self):
+        masked = ClinicalPreprocessor(columns=["xray_diagnosis"]).fit(self.X).masked_
+        assert masked["column"].tolist() == ["xray_diagnosis"] * 2
+        assert masked["n_rows"].tolist() == [1, 1]
+        assert set(masked["term"]) <= set(GIVEAWAY_TERMS)
+
+    def test_nothing_masked_is_an_empty_list(self):
+        assert ClinicalPreprocessor().fit(table()).masked_.empty
+
+    def test_none_are_masked_for_the_ablation(self):
+        X = pd.concat([self.X] * 3, ignore_index=True)
+        with pytest.raises(InputError, match=r"'finding'.*name the diagnosis"):
+            ClinicalPreprocessor().fit(X)
+        fitted = ClinicalPreprocessor(masked_terms=()).fit(X)
+        assert fitted.masked_.empty
+        assert "finding_low bone mass" in fitted.get_feature_names_out()
+
+    def test_terms_of_ones_own(self):
+        X = self.X[["xray_diagnosis"]]
+        masked = ClinicalPreprocessor(masked_terms=["aorta", *GIVEAWAY_TERMS]).fit(X).masked_
+        assert masked.set_index("term")["n_rows"]["aorta"] == 2
+
+    def test_report_text_under_an_alias(self):
+        X = self.X[["xray_diagnosis"]].set_axis(["Chest X-ray diagnosis"], axis=1)
+        out = transform(X)
+        assert all(c.startswith("Chest X-ray diagnosis_") for c in out)
+
+
+def test_the_source_of_every_column():
+    X = draw_patients(60, random_state=0)[CLINICAL].drop(columns="bmi")
+    X = X.rename(columns={"calcium_mmol_l": "Ca"})
+    X["Ca"] *= 4.0078
+    fitted = ClinicalPreprocessor(units={"Ca": "mg/dL"}, missing_flags=True).fit(X)
+    sources = pd.Series(fitted.source_columns_, fitted.get_feature_names_out())
+    assert sources.shape == (fitted.transform(X).shape[1],)
+    assert sources["calcium_mmol_l"] == sources["calcium_mmol_l_missing"] == "Ca"
+    assert sources["sex_F"] == sources["sex_M"] == "sex"
+    assert sources["xray_diagnosis_0"] == sources["xray_diagnosis_missing"] == "xray_diagnosis"
+    assert sources["bmi"] == "bmi"
+    assert set(sources) == {*X.columns, "bmi"}
+
+
+def test_clone_pickle_and_grid_search():
+    cohort = draw_patients(80, random_state=0)
+    X, y = cohort[CLINICAL], cohort["osteoporosis"]
+    fitted = ClinicalPreprocessor(columns=["age", "sex", "bmi"]).fit(X)
+    again = pickle.loads(pickle.dumps(fitted))
+    np.testing.assert_array_equal(again.transform(X), fitted.transform(X))
+    assert clone(fitted).columns == ["age", "sex", "bmi"]
+    pipeline = make_pipeline(ClinicalPreprocessor(), StandardScaler(), LogisticRegression())
+    grid = {
+        "clinicalpreprocessor__columns": [None, ["age", "sex", "bmi"]],
+        "clinicalpreprocessor__masked_terms": [GIVEAWAY_TERMS, ()],
+    }
+    assert GridSearchCV(pipeline, grid, cv=2, error_score="raise").fit(X, y).best_score_ > 0.5
+
+
+@real_data
+def test_nhanes_comes_out_whole_and_without_a_warning():
+    data = fetch_nhanes(["2017-2018"]).data
+    out = transform(data, columns=["age", "sex", "bmi"])
+    assert out.shape == (2286, 4)
+    assert out.notna().all(axis=None)
+    codes = data.rename(columns={"calcium_mmol_l": "LBXSCA"}).drop(columns="bmi")
+    codes["LBXSCA"] /= 0.2495
+    again = transform(codes, units={"LBXSCA": "mg/dL"})
+    np.testing.assert_allclose(again["calcium_mmol_l"], transform(data)["calcium_mmol_l"])
+    np.testing.assert_allclose(again["bmi"], transform(data)["bmi"], rtol=0.01)

@@ -1,0 +1,183 @@
+"""One column of a table to numbers: which kind it is of, and how its gaps are filled."""
+
+import re
+from collections.abc import Mapping, Sequence
+from numbers import Number
+from typing import Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pandas.api.types import is_bool_dtype, is_complex_dtype, is_numeric_dtype
+
+from skosteo.clinical.report_text import names_diagnosis
+from skosteo.clinical.variables import recognise, resolve_column
+from skosteo.exceptions import InputError
+
+# More different values than this make a column of words free text, not a category
+MAX_CATEGORIES = 20
+_CELLS = (str, Number, np.bool_)
+
+
+def check_cells(values: pd.Series, column: str) -> None:
+    """Raise an InputError for cells that are neither numbers nor words, such as dates or films."""
+    if is_complex_dtype(values):
+        kinds = {"complex"}
+    elif is_numeric_dtype(values) or isinstance(values.dtype, pd.StringDtype | pd.CategoricalDtype):
+        return
+    else:
+        cells = values.dropna().astype(object)
+        kinds = {type(cell).__name__ for cell in cells if not isinstance(cell, _CELLS)}
+    if kinds:
+        raise InputError(
+            f"Column {column!r} holds {', '.join(sorted(kinds))}: neither numbers nor words. Make "
+            "numbers of it, such as an age of two dates, or name the columns to use in columns=."
+        )
+
+
+def is_numbers(values: pd.Series, column: str) -> bool:
+    """Whether a column holds numbers: by its variable if it is a known one, else by its values."""
+    known = recognise(column)
+    if known is not None:
+        return known.variable.plausible is not None
+    if is_numeric_dtype(values) or is_bool_dtype(values):
+        return True
+    # a column that the user made a category stays one, whatever its values
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        return False
+    numbers, texts = _parse(values)
+    limits = texts.str.match(r"\s*[<>≤≥]")
+    return bool(numbers.notna().any()) and bool(limits.all())
+
+
+def read_numbers(values: pd.Series, column: str) -> NDArray[np.float64]:
+    """Numbers (n,) of a column, NaN where missing; InputError for texts that are no numbers."""
+    if is_numeric_dtype(values) or is_bool_dtype(values):
+        return values.to_numpy(np.float64, na_value=np.nan)
+    numbers, texts = _parse(values)
+    limits = int(texts.str.match(r"\s*[<>≤≥]").sum())
+    if limits:
+        raise InputError(
+            f"Column {column!r} holds {limits} texts with '<' or '>' in {len(values)} rows: values "
+            "beyond a detection limit? Put the limit itself there; or inf and -inf, with "
+            "infinities='clip'."
+        )
+    if len(texts):
+        raise InputError(
+            f"Column {column!r} holds {len(texts)} texts in {len(values)} rows that are no "
+            "numbers. Write numbers with a decimal point and without a unit; leave what is "
+            "missing empty."
+        )
+    return numbers.to_numpy(np.float64)
+
+
+def _parse(values: pd.Series) -> tuple[pd.Series, pd.Series]:
+    """Numbers, NaN where there is none, and the texts that are no numbers."""
+    plain = values.astype(object).where(values.notna(), np.nan)
+    plain = plain.map(lambda value: np.nan if str(value).strip() == "" else value)
+    numbers = pd.to_numeric(plain, errors="coerce").astype(np.float64)
+    return numbers, plain[plain.notna() & numbers.isna()].astype(str)
+
+
+def check_category(values: pd.Series, column: str, terms: Sequence[re.Pattern[str]]) -> None:
+    """Raise an InputError for free text, and for a category that names the diagnosis."""
+    n_values = values.nunique()
+    if n_values > MAX_CATEGORIES:
+        raise InputError(
+            f"Column {column!r} holds {n_values} different texts in {len(values)} rows: "
+            f"more than {MAX_CATEGORIES} are no category. Name it in text_columns if it "
+            "is report text, make it a number if it is one, or leave it out."
+        )
+    if names_diagnosis(values, terms):
+        raise InputError(
+            f"Column {column!r} holds terms that name the diagnosis. Leave it out, or name "
+            "it in text_columns, where they are removed."
+        )
+
+
+def fills(
+    imputation: Mapping[str, str] | str | None, sources: Mapping[str, str]
+) -> dict[str, str | None]:
+    """How to fill the gaps of each column of numbers; None where they are kept.
+
+    ``sources`` has the column of X by the name that it comes out under.
+    """
+    if isinstance(imputation, str) and imputation == "keep":
+        return dict.fromkeys(sources)
+    if imputation is None:
+        hits = {name: recognise(name) for name in sources}
+        return {name: hit.variable.imputation if hit else "median" for name, hit in hits.items()}
+    if not isinstance(imputation, Mapping):
+        raise InputError(
+            f"imputation={imputation!r}: allowed are None, 'keep', or a dict of column to 'mean' "
+            "or 'median'."
+        )
+    names = {source: name for name, source in sources.items()}
+    fill: dict[str, str | None] = dict.fromkeys(sources, "median")
+    for column, how in imputation.items():
+        if how not in ("mean", "median"):
+            raise InputError(f"imputation[{column!r}]={how!r}: allowed are 'mean' and 'median'.")
+        source = resolve_column(pd.DataFrame(columns=list(names)), column)
+        if source is None:
+            raise InputError(
+                f"imputation names {column!r}, which is no column of numbers in X: {list(names)}."
+            )
+        fill[names[source]] = how
+    return fill
+
+
+class Numbers:
+    """A column of numbers, its gaps filled by the mean or median of `fit`; None leaves them."""
+
+    def __init__(self, column: str, fill: str | None) -> None:
+        self.column, self.fill = column, fill
+
+    def fit(self, values: pd.Series) -> Self:
+        """Learn the value that fills gaps."""
+        known = values.dropna().to_numpy(np.float64)
+        self.value_ = np.nan
+        if self.fill is not None:
+            self.value_ = float(known.mean() if self.fill == "mean" else np.median(known))
+        self.names_ = [self.column]
+        return self
+
+    def transform(self, values: pd.Series) -> NDArray[np.float64]:
+        """Numbers (n,) to (n, 1)."""
+        return values.fillna(self.value_).to_numpy(np.float64)[:, None]
+
+
+class Category:
+    """A column of words to one column per word of `fit`, 0 or 1.
+
+    A gap is a category of its own where `fit` saw one; with ``keep`` it is NaN in all columns.
+    """
+
+    def __init__(self, column: str, *, keep: bool) -> None:
+        self.column, self.keep = column, keep
+
+    def fit(self, values: pd.Series) -> Self:
+        """Learn the words."""
+        words = _words(values)
+        self.words_ = sorted(word for word in words.unique() if word != _GAP)
+        if not self.keep and (words == _GAP).any():
+            self.words_.append(_GAP)
+        self.names_ = [f"{self.column}_{word}" for word in self.words_]
+        return self
+
+    def transform(self, values: pd.Series) -> NDArray[np.float64]:
+        """Words (n,) to (n, n_words); a word that `fit` has not seen gets zeros."""
+        words = _words(values).to_numpy(object)
+        encoded = (words[:, None] == np.array(self.words_, dtype=object)).astype(np.float64)
+        if self.keep:
+            encoded[words == _GAP] = np.nan
+        return encoded
+
+
+_GAP = "nan"
+
+
+def _words(values: pd.Series) -> pd.Series:
+    # one spelling and one kind of gap, whatever the file or the rows at hand led pandas to: codes
+    # are floats where a value is missing, integers where none is
+    plain = values.astype(object).where(values.notna(), _GAP)
+    return plain.map(lambda word: f"{word:g}" if isinstance(word, float) else str(word))

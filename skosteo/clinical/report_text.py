@@ -1,0 +1,147 @@
+"""Report text: without the terms that give the answer away, as numbers."""
+
+import re
+from collections.abc import Sequence
+from typing import Self
+from unicodedata import normalize
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.decomposition import TruncatedSVD
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.pipeline import make_pipeline
+
+from skosteo.exceptions import InputError
+
+# The rest of a Latin word. Not \w, which would run on into Chinese text and take it away too.
+_W = r"[a-záéíóúüñ]*"
+# A measured value, as it follows "T-score" or "BMD"; minus may be a dash
+_NUMBER = r"(?:(?:\s|[:=<>≤≥~≈为為是约約]|is|was|of|de)*[-\u2212\u2013+]?\s?\d+(?:[.,]\d+)?)?"
+
+
+def _word(pattern: str) -> str:
+    # Word ends by Latin letters: Chinese ones touch "DXA" and "T值" without a blank
+    return rf"(?<![a-z])(?:{pattern})(?![a-z])"
+
+
+# A report that names the diagnosis, the test for it, its fracture or its drug would give the answer
+# away: English, Spanish, Chinese (simplified and traditional)
+GIVEAWAY_TERMS = (
+    # the diagnosis
+    rf"osteo[\s-]?p(?:or[oó]|a?eni|éni){_W}",
+    r"骨[质質]?疏[松鬆]|骨[质質]稀疏|骨小[梁樑]稀[疏少]|骨鬆|骨[质質]?[减減]少",
+    r"骨量(?:[减減]少|[减減]低|下降|低下|偏低|[丢丟]失|流失)|低骨量",
+    # the loss of bone
+    rf"(?:bone|bony|skeletal|mineral)[\s-]+(?:mineral[\s-]+)?(?:densit{_W}|mass|loss|thinning)",
+    rf"(?:loss|densit{_W}|rarefaction|thinning)\s+of\s+(?:the\s+)?bones?",
+    rf"(?:de|under|hypo)[\s-]?minerali[sz]{_W}|(?:des|hipo)mineraliz{_W}",
+    r"densidad\s+(?:mineral\s+)?[oó]sea|masa\s+[oó]sea",
+    r"p[eé]rdida\s+(?:de\s+)?(?:masa\s+)?(?:[oó]sea|hueso)",
+    r"骨密度?|骨[矿礦]物?[质質]?(?:密度|含量)|骨[质質](?:密度|[丢丟]失|流失|[脱脫][钙鈣])",
+    # its test, with the value
+    rf"(?<![a-z])[tz][\s_-]*(?:scores?(?![a-z])|values?(?![a-z])|值|[评評]分|分[数數值]){_NUMBER}",
+    r"(?<![a-z])[tz]\s*[=:<≤]\s*[-\u2212\u2013]\s?\d+(?:[.,]\d+)?",
+    rf"(?:puntuaci[oó]n|puntaje|[ií]ndice|valor)\s+[tz](?![a-z]){_NUMBER}",
+    _word("a?bmd|dxa|dexa|qct|qus|frax") + rf"值?{_NUMBER}",
+    r"\d+(?:[.,]\d+)?\s*g\s*/\s*cm\s*\^?[2²]",
+    rf"densitom[eé]tr{_W}|absorptiometr{_W}|absorciometr{_W}|[双雙]能\s*x",
+    # its fracture, and the repair
+    rf"(?:compression|insufficiency|fragility|wedge)[\s-]+(?:fracture|deformit){_W}",
+    rf"(?:vertebral|spinal|spine)\s+(?:body\s+)?(?:collaps|compress|wedg|fractur|deformit){_W}",
+    rf"vertebra{_W}\s+(?:body\s+)?height\s+loss|loss\s+of\s+vertebral\s+(?:body\s+)?height",
+    rf"(?:wedging|compression|collapse|height)\s+of\s+(?:the\s+)?(?:\w+\s+){{0,2}}vertebra{_W}",
+    rf"(?:compressed|collapsed|wedged|biconcave|codfish)\s+vertebra{_W}",
+    r"fracturas?(?![a-z]).{0,20}?(?:compresi[oó]n|aplastamiento|fragilidad|acuñamiento)",
+    rf"(?:aplastamiento|acuñamiento|colapso|compresi[oó]n|fractura){_W}\s+"
+    rf"(?:de\s+(?:los\s+)?)?(?:cuerpos?\s+)?v[eé]rtebra{_W}",
+    rf"(?:vertebr|k[yi]ph)o[\s-]?plast{_W}|cifoplast{_W}",
+    r"[压壓][缩縮]性?(?:骨折|改[变變]|[变變]形)|楔形(?:改[变變]|[变變]形?)|脆性骨折",
+    r"椎[体體](?:[压壓][缩縮]|楔形|塌陷|[变變]扁|成形)",
+    # its drugs: class, substance, brand
+    rf"bis?(?:phosph|fosf)onat{_W}|(?:alen|rise|iban|zole|pami|eti|clo)dr[oó]n{_W}",
+    rf"(?<![a-z])(?:denosumab|romosozumab|(?:teri|abalo)paratid|(?:ral|bazed)oxifen){_W}",
+    # not procalcitonin, which is measured in pneumonia
+    rf"(?<![a-z])calciton{_W}|降[钙鈣]素(?!原)",
+    r"strontium\s+ranelate|ranelato\s+de\s+estroncio|雷[奈尼]酸[锶鍶]",
+    _word(
+        "prolia|xgeva|fosamax|fosavance|actonel|boniva|bonviva|aclasta|reclast|zometa|binosto"
+        "|atelvia|evista|forteo|forsteo|evenity|tymlos|miacalcin|protelos|conbriza"
+    ),
+    r"[双雙二][膦磷]酸[盐鹽]?|(?:阿[仑侖]|唑[来來]|利塞|伊班|帕米|依替|氯屈)[膦磷]酸[钠鈉]?",
+    r"地[舒诺諾][单單]抗|狄[诺諾]塞[麦麥]|[罗羅]莫[佐索]?[单單]抗|特立帕[肽胜]|雷洛昔芬",
+    r"福善美|普[罗羅]力|保骼[丽麗]|密固[达達]|[复復]泰[奥奧]|骨[稳穩](?!定)|益[稳穩]挺",
+)
+
+_TEXT_COMPONENTS = 8
+
+
+def compile_terms(terms: Sequence[str]) -> list[re.Pattern[str]]:
+    """Compile the terms to mask; InputError for one that is no regular expression."""
+    if isinstance(terms, str):
+        raise InputError(
+            "masked_terms is one text; give a sequence of regular expressions, or () for none."
+        )
+    patterns = []
+    for number, term in enumerate(terms, 1):
+        try:
+            patterns.append(re.compile(term, re.IGNORECASE))
+        except (re.error, TypeError) as error:
+            raise InputError(
+                f"masked_terms, number {number} of {len(terms)}: not a regular expression "
+                f"({error}). Escape what is meant literally with re.escape."
+            ) from error
+    return patterns
+
+
+def names_diagnosis(texts: pd.Series, patterns: Sequence[re.Pattern[str]]) -> bool:
+    """Whether one of the texts holds one of the terms."""
+    different = [normalize("NFKC", str(text)) for text in texts.dropna().unique()]
+    return any(pattern.search(text) for pattern in patterns for text in different)
+
+
+class ReportText:
+    """One column of report text to the leading components of its character n-grams."""
+
+    def __init__(self, column: str, patterns: Sequence[re.Pattern[str]], *, keep: bool) -> None:
+        self.column, self.patterns, self.keep = column, patterns, keep
+
+    def fit(self, texts: pd.Series) -> Self:
+        """Learn the weighted n-grams and count what is masked."""
+        self.n_rows_: dict[str, int] = {}
+        masked = _plain(texts)
+        for pattern in self.patterns:
+            pairs = [pattern.subn(" ", text) for text in masked]
+            self.n_rows_[pattern.pattern] = sum(n > 0 for _, n in pairs)
+            masked = [text.strip() for text, _ in pairs]
+        if not any(masked):
+            raise InputError(
+                f"Column {self.column!r} holds no text in the {len(texts)} rows to learn from, "
+                "once terms that name the diagnosis are removed. Leave it out."
+            )
+        vectorizer = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4), sublinear_tf=True)
+        n_grams = vectorizer.fit_transform(masked)
+        # the n-grams stay sparse: thousands of columns for eight numbers
+        svd = TruncatedSVD(min(_TEXT_COMPONENTS, *n_grams.shape), random_state=0).fit(n_grams)
+        self.components_ = make_pipeline(vectorizer, svd)
+        self.names_ = [f"{self.column}_{i}" for i in range(svd.n_components)]
+        return self
+
+    def transform(self, texts: pd.Series) -> NDArray[np.float64]:
+        """Texts (n,) to components (n, 8 at most); NaN without a text if gaps are kept."""
+        plain = _plain(texts)
+        components = self.components_.transform(self._mask(plain))
+        if self.keep:
+            components[[not text for text in plain]] = np.nan
+        return components
+
+    def _mask(self, plain: list[str]) -> list[str]:
+        for pattern in self.patterns:
+            plain = [pattern.sub(" ", text) for text in plain]
+        return [text.strip() for text in plain]
+
+
+# Full-width letters and digits of Chinese keyboards are the plain ones
+def _plain(texts: pd.Series) -> list[str]:
+    filled = texts.astype(object).where(texts.notna(), "")
+    return [normalize("NFKC", str(text)).strip() for text in filled]

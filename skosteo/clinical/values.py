@@ -1,0 +1,259 @@
+"""Values in another unit than their column states, and values that no living adult has.
+
+Plausible ranges are wide on purpose: a severe illness must not alarm. Each leaves room above and
+below what NHANES measured in 4,516 people of 50 and over (third column), and lets a unit be told
+from the other one.
+
+=================  ====================  ============  ===========================================
+variable           plausible             NHANES        why
+=================  ====================  ============  ===========================================
+age                0-122 years           50-80         the oldest age on record is 122
+height             100-250 cm            135-198       adults of short and of giant stature
+weight             20-400 kg             32-184        wide on purpose
+body mass index    8-120 kg/m2           14-63         wide on purpose
+white cells        .02-1000 x 10^9/L     1.9-400       from aplasia to leukaemia; 400 is the
+                                                       survey's code for 400 or more
+platelets          1-5000 x 10^9/L       8-633         from immune thrombocytopenia to essential
+                                                       thrombocythaemia
+calcium            .9-6 mmol/L           1.6-3.0       4-24 mg/dL; a crisis begins at 14 mg/dL
+glucose            1-55 mmol/L           2.6-34.7      18-990 mg/dL; the hyperosmolar state begins
+                                                       at 33 mmol/L (Kitabchi 2009)
+=================  ====================  ============  ===========================================
+
+Kitabchi AE et al. Diabetes Care 2009;32:1335-1343. doi:10.2337/dc09-9032
+"""
+
+import warnings
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pandas.api.types import is_numeric_dtype
+
+from skosteo.clinical.variables import (
+    VARIABLES,
+    Recognised,
+    Variable,
+    recognise,
+    resolve_column,
+)
+from skosteo.exceptions import InputError, ValuesWarning
+
+FINDINGS = [
+    "column", "variable", "stated_unit", "finding", "looks_like", "n_rows", "n_values", "remedy",
+]  # fmt: skip
+
+# Weights are told by the body mass index that they give: within 10 % of the one in the table or,
+# where the table has none, by its median over at least 20 people. No group of patients has a median
+# outside of 14-48 kg/m2: pounds taken for kilograms turn 22 into 48, the reverse 30 into 14.
+_BMI_TOLERANCE = 0.10
+_MEDIAN_BMI = (14, 48)
+_MIN_PEOPLE = 20
+
+
+def check_values(table: pd.DataFrame, units: Mapping[str, str] | None = None) -> pd.DataFrame:
+    """Report values that look as if they were in another unit, or are no person's at all.
+
+    A value looks like another unit when it lies outside the plausible range of its column's unit
+    and inside that of the other. Body weight in pounds is told by height and body mass index.
+    Nothing is changed.
+
+    Parameters
+    ----------
+    table : DataFrame
+        One row per patient. Columns are known by name (`skosteo.clinical.variables.recognise`),
+        which states their unit; others are left alone.
+    units : Mapping of str to str, default=None
+        Units that the values come in, by column or variable, where the name does not say so.
+
+    Returns
+    -------
+    DataFrame
+        One row per finding; none if all is well. Columns: ``column``, ``variable``,
+        ``stated_unit``, ``finding`` ("unit", or "range" for values outside the plausible range of
+        every unit), ``looks_like`` (the other unit, "" for a range), ``n_rows`` (rows concerned),
+        ``n_values`` (values in the column) and ``remedy``.
+
+    Raises
+    ------
+    InputError
+        `units` names a column that the table lacks, or a unit that is not known.
+
+    Notes
+    -----
+    What the ranges do not exclude cannot be told: 800 white cells per microlitre where 10^9/L is
+    meant, glucose of 54 mg/dL where mmol/L is meant. Such a column is found by its other values.
+    Weight in pounds without a height, or in a part of the rows without a body mass index, is not
+    found. Infinities, beyond a detection limit, are left out.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"age": [61, 75, 68], "calcium": [9.2, 8.8, 9.9]})
+    >>> check_values(table)[["column", "stated_unit", "looks_like", "n_rows"]]
+        column stated_unit looks_like  n_rows
+    0  calcium      mmol/L      mg/dL       3
+    >>> len(check_values(table, units={"calcium": "mg/dL"}))
+    0
+    """
+    columns = stated_columns(table, units)
+    values = {c: _numbers(table[c]) for c in columns}
+    labels = {c: _label(values[c], *columns[c]) for c in columns}
+    certain = {c: _fits_only(values[c], *columns[c]) for c in columns}
+    _label_weights(columns, values, labels, certain)
+    findings = []
+    for column, (variable, unit) in columns.items():
+        for label in (*variable.other_units, variable.unit, "range"):
+            n_rows = int((labels[column] == label).sum())
+            if n_rows:
+                n_values = int(np.isfinite(values[column]).sum())
+                finding, looks_like = ("range", "") if label == "range" else ("unit", label)
+                remedy = _remedy(column, variable, unit, looks_like, bool(certain[column].any()))
+                findings.append(
+                    [column, variable.name, unit, finding, looks_like, n_rows, n_values, remedy]
+                )
+    return pd.DataFrame(findings, columns=FINDINGS)
+
+
+def warn_of_values(
+    table: pd.DataFrame, units: Mapping[str, str] | None = None, *, stacklevel: int
+) -> None:
+    """Give a `ValuesWarning` for each finding of `check_values`."""
+    for found in check_values(table, units).to_dict("records"):
+        looks = (
+            f"look like {found['looks_like']}, not {found['stated_unit']}"
+            if found["looks_like"]
+            else f"lie outside the plausible range in {found['stated_unit']}"
+        )
+        warnings.warn(
+            f"Column {found['column']!r}: {found['n_rows']} of {found['n_values']} values {looks}. "
+            f"{found['remedy']}",
+            ValuesWarning,
+            stacklevel=stacklevel,
+        )
+
+
+def stated_columns(
+    table: pd.DataFrame, units: Mapping[str, str] | None = None
+) -> dict[str, Recognised]:
+    """Columns of numbers that are known variables, with the unit that name or user states."""
+    if not isinstance(table, pd.DataFrame) or table.columns.has_duplicates:
+        raise InputError("table must be a DataFrame without two columns of one name.")
+    declared = declared_units(table, units)
+    known = {c: declared.get(c) or recognise(c) for c in table.columns}
+    return {c: hit for c, hit in known.items() if hit and hit.variable.plausible}
+
+
+def declared_units(table: pd.DataFrame, units: Mapping[str, str] | None) -> dict[str, Recognised]:
+    """Read the units that a user declares, by column of the table."""
+    declared = {}
+    for name, unit in (units or {}).items():
+        column = resolve_column(table, name)
+        if column is None:
+            raise InputError(
+                f"units names {name!r}, which X does not have: its columns are "
+                f"{table.columns.tolist()}. Name one of them."
+            )
+        hit = recognise(column)
+        if hit is None:
+            raise InputError(
+                f"units names {column!r}, which is no known variable. Known are "
+                f"{', '.join(VARIABLES)}; rename the column, or convert its values first."
+            )
+        declared[column] = Recognised(hit.variable, hit.variable.read_unit(unit))
+    return declared
+
+
+def body_mass_index(height_cm: NDArray, weight_kg: NDArray) -> NDArray[np.float64]:
+    """Weight / height^2 in kg/m2, NaN where height, weight or the result is not plausible."""
+    height = np.where(_within(height_cm, VARIABLES["height_cm"], "cm"), height_cm, np.nan)
+    weight = np.where(_within(weight_kg, VARIABLES["weight_kg"], "kg"), weight_kg, np.nan)
+    bmi = weight / (height / 100) ** 2
+    return np.where(_within(bmi, VARIABLES["bmi"], "kg/m2"), bmi, np.nan)
+
+
+def _numbers(column: pd.Series) -> NDArray[np.float64]:
+    if not is_numeric_dtype(column):
+        column = pd.to_numeric(column.astype(object), errors="coerce")
+    return column.to_numpy(float, na_value=np.nan)
+
+
+def _within(values: NDArray, variable: Variable, unit: str) -> NDArray[np.bool_]:
+    low, high = variable.range_in(unit)
+    return (values >= low) & (values <= high)
+
+
+def _others(variable: Variable, unit: str) -> list[str]:
+    return [other for other in (variable.unit, *variable.other_units) if other != unit]
+
+
+def _label(values: NDArray, variable: Variable, unit: str) -> NDArray[np.object_]:
+    """Label each value "" (plausible or missing), with the unit that it looks like, or "range"."""
+    labels = np.full(len(values), "", dtype=object)
+    labels[np.isfinite(values) & ~_within(values, variable, unit)] = "range"
+    for other in _others(variable, unit):
+        labels[(labels == "range") & _within(values, variable, other)] = other
+    return labels
+
+
+def _fits_only(values: NDArray, variable: Variable, unit: str) -> NDArray[np.bool_]:
+    """Values that can only be in the stated unit: beside others, they show a mixture."""
+    fits = _within(values, variable, unit)
+    for other in _others(variable, unit):
+        fits &= ~_within(values, variable, other)
+    return fits
+
+
+def _label_weights(
+    columns: dict[str, Recognised],
+    values: dict[str, NDArray],
+    labels: dict[str, NDArray],
+    certain: dict[str, NDArray],
+) -> None:
+    """Tell pounds from kilograms by height and body mass index, in place."""
+    by_variable: dict[str, list[str]] = {}
+    for column, hit in columns.items():
+        by_variable.setdefault(hit.variable.name, []).append(column)
+    heights, weights, bmis = (by_variable.get(n, []) for n in ("height_cm", "weight_kg", "bmi"))
+    if len(heights) != 1 or len(weights) != 1 or len(bmis) > 1:
+        return
+    (height,), (weight,) = heights, weights
+    variable, unit = columns[weight]
+    (other,) = _others(variable, unit)
+    height_cm = _canonical(values[height], labels[height], *columns[height])
+    weight_kg = values[weight] * variable.factor(unit)
+    given = weight_kg / (height_cm / 100) ** 2
+    if_other = given * variable.factor(other) / variable.factor(unit)
+    stated = np.full(len(given), np.nan)
+    if bmis:
+        stated = np.where(labels[bmis[0]] == "", values[bmis[0]], np.nan)
+    labels[weight][np.abs(if_other / stated - 1) < _BMI_TOLERANCE] = other
+    certain[weight] |= np.abs(given / stated - 1) < _BMI_TOLERANCE
+    low, high = _MEDIAN_BMI
+    if np.isnan(stated).all() and np.isfinite(given).sum() >= _MIN_PEOPLE:
+        median, other_median = np.nanmedian(given), np.nanmedian(if_other)
+        if not low <= median <= high and low <= other_median <= high:
+            labels[weight][_within(values[weight], variable, other)] = other
+            certain[weight][:] = False
+
+
+def _canonical(
+    values: NDArray, labels: NDArray, variable: Variable, unit: str
+) -> NDArray[np.float64]:
+    """Values in the canonical unit, each from the unit that it looks like."""
+    canonical = np.where(labels == "", values * variable.factor(unit), np.nan)
+    for other in _others(variable, unit):
+        canonical = np.where(labels == other, values * variable.factor(other), canonical)
+    return canonical
+
+
+def _remedy(column: str, variable: Variable, unit: str, looks_like: str, mixed: bool) -> str:
+    if not looks_like:
+        return "Correct these values or leave them empty."
+    if mixed:
+        factor = variable.factor(looks_like) / variable.factor(unit)
+        return (
+            "Other rows are not: the column mixes two units. Find the rows, by site or date, and "
+            f"multiply them by {factor:.6g}."
+        )
+    return f"If so, declare units={{{column!r}: {looks_like!r}}}."

@@ -1,0 +1,325 @@
+"""The clinical variables: their names, their units and what a person can have of them."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from itertools import product
+from typing import NamedTuple
+from unicodedata import normalize
+
+import pandas as pd
+
+from skosteo.exceptions import InputError
+
+# mg/dL -> mmol/L: molar masses 40.078 (calcium) and 180.16 (glucose) g/mol
+CALCIUM_MMOL_L = 0.2495
+GLUCOSE_MMOL_L = 1 / 18.016
+
+# How units are written at the end of a column's name, without blanks and punctuation. "giga/L" and
+# "thousands per microlitre" are the same number as 10^9/L.
+_SPELLINGS = {
+    "years": ("year", "years", "yr", "yrs", "y"),
+    "cm": ("cm", "centimeter", "centimeters", "centimetre", "centimetres"),
+    "m": ("m", "meter", "meters", "metre", "metres"),
+    "in": ("in", "inch", "inches"),
+    "kg": ("kg", "kgs", "kilogram", "kilograms"),
+    "lb": ("lb", "lbs", "pound", "pounds"),
+    "kg/m2": ("kgm2", "kgperm2"),
+    "10^9/L": (
+        "10e9l", "x10e9l", "109l", "x109l", "109perl", "gl", "gigal", "kul", "103ul", "x103ul",
+        "10e3ul", "x10e3ul", "1000ul", "1000cellsul", "thousandul", "kmm3", "103mm3", "x103mm3",
+    ),
+    "/uL": ("ul", "perul", "cellsul", "cellsperul", "mm3", "permm3", "cellsmm3", "mcl", "cmm"),
+    "mmol/L": ("mmoll", "mmolperl", "mm"),
+    "mg/dL": ("mgdl", "mgperdl", "mg100ml"),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Variable:
+    """A clinical variable of the paper.
+
+    Parameters
+    ----------
+    name : str
+        Canonical column name, such as "calcium_mmol_l".
+    unit : str
+        Canonical unit; "" for words.
+    plausible : (float, float) or None
+        Lowest and highest value, in the canonical unit, that a living adult can have; None for
+        words. See `skosteo.clinical.values` for their sources.
+    aliases : Mapping of str to str
+        Other names, and the unit that each of them states.
+    other_units : Mapping of str to float
+        Other units in use, and the factor from each to the canonical unit.
+    imputation : {"mean", "median"} or None
+        How the paper fills gaps; the median where it does not say; None for words.
+    """
+
+    name: str
+    unit: str = ""
+    plausible: tuple[float, float] | None = None
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    other_units: Mapping[str, float] = field(default_factory=dict)
+    imputation: str | None = None
+
+    def factor(self, unit: str) -> float:
+        """Factor from a unit, as `read_unit` returns it, to the canonical unit."""
+        return 1.0 if unit == self.unit else self.other_units[unit]
+
+    def range_in(self, unit: str) -> tuple[float, float]:
+        """Lowest and highest plausible value in a unit; all numbers for words."""
+        low, high = self.plausible or (float("-inf"), float("inf"))
+        return low / self.factor(unit), high / self.factor(unit)
+
+    def read_unit(self, text: str) -> str:
+        """Return the unit that a user's spelling means ("mg/dl" -> "mg/dL")."""
+        for unit in (self.unit, *self.other_units):
+            if _plain(text) in _SPELLINGS.get(unit, ()):
+                return unit
+        allowed = ", ".join(map(repr, filter(None, (self.unit, *self.other_units))))
+        raise InputError(
+            f"{text!r} is no known unit of {self.name!r}. Give one of {allowed}, or convert the "
+            "values first."
+            if allowed
+            else f"{self.name!r} has no unit, {text!r} was given. Leave it out of the units."
+        )
+
+
+class Recognised(NamedTuple):
+    """What a column's name says: the variable, and the unit of its values."""
+
+    variable: Variable
+    unit: str
+
+
+def _named(unit: str, *names: str) -> dict[str, str]:
+    return dict.fromkeys(names, unit)
+
+
+_BLOOD = "{} [{}] in Serum or Plasma"
+
+# Plausible ranges: sources and reasons are in `skosteo.clinical.values`
+VARIABLES: dict[str, Variable] = {
+    variable.name: variable
+    for variable in (
+        Variable(
+            "age",
+            "years",
+            (0, 122),
+            _named("years", "age", "patient age", "age at examination", "age at imaging",
+                   "age in years", "RIDAGEYR"),
+            {},
+            "median",
+        ),
+        Variable(
+            "sex",
+            aliases=_named("", "sex", "gender", "patient sex", "sex assigned at birth",
+                           "administrative sex", "administrative gender", "RIAGENDR"),
+        ),
+        Variable(
+            "height_cm",
+            "cm",
+            (100, 250),
+            _named("cm", "height", "body height", "body height measured", "standing height",
+                   "stature", "patient height", "Ht", "BMXHT"),
+            {"m": 100.0, "in": 2.54},
+            "median",
+        ),
+        Variable(
+            "weight_kg",
+            "kg",
+            (20, 400),
+            _named("kg", "weight", "body weight", "body weight measured", "patient weight", "Wt",
+                   "BMXWT"),
+            {"lb": 0.45359237},
+            "median",
+        ),
+        Variable(
+            "bmi",
+            "kg/m2",
+            (8, 120),
+            _named("kg/m2", "BMI", "body mass index", "body mass index (BMI)",
+                   "body mass index (BMI) [Ratio]", "BMXBMI"),
+            {},
+            "median",
+        ),
+        Variable(
+            "wbc_10e9_l",
+            "10^9/L",
+            (0.02, 1000),
+            _named("10^9/L", "WBC", "WBC count", "WBCs", "white blood cell count",
+                   "white blood cells", "white blood cell", "white cell count", "white cells",
+                   "leukocytes", "leucocytes", "leukocyte count", "leucocyte count",
+                   "Leukocytes [#/volume] in Blood",
+                   "Leukocytes [#/volume] in Blood by Automated count",
+                   "Leukocytes [#/volume] in Blood by Manual count", "LBXWBCSI"),
+            {"/uL": 0.001},
+            "mean",
+        ),
+        Variable(
+            "platelets_10e9_l",
+            "10^9/L",
+            (1, 5000),
+            _named("10^9/L", "PLT", "PLT count", "platelets", "platelet", "platelet count",
+                   "blood platelet count", "blood platelets", "thrombocytes", "thrombocyte count",
+                   "Platelets [#/volume] in Blood",
+                   "Platelets [#/volume] in Blood by Automated count",
+                   "Platelets [#/volume] in Blood by Manual count", "LBXPLTSI"),
+            {"/uL": 0.001},
+            "median",
+        ),
+        Variable(
+            "calcium_mmol_l",
+            "mmol/L",
+            (0.9, 6),
+            _named("mmol/L", "calcium", "serum calcium", "serum calcium level", "calcium level",
+                   "total calcium", "serum total calcium", "total serum calcium", "blood calcium",
+                   "plasma calcium", "Ca", "serum Ca", "LBDSCASI",
+                   _BLOOD.format("Calcium", "Moles/volume"))
+            | _named("mg/dL", "LBXSCA", _BLOOD.format("Calcium", "Mass/volume")),
+            {"mg/dL": CALCIUM_MMOL_L},
+            "mean",
+        ),
+        Variable(
+            "glucose_mmol_l",
+            "mmol/L",
+            (1, 55),
+            _named("mmol/L", "glucose", "serum glucose", "plasma glucose", "blood glucose",
+                   "glucose level", "blood glucose level", "fasting glucose",
+                   "fasting blood glucose", "fasting blood glucose level",
+                   "fasting plasma glucose", "fasting serum glucose", "blood sugar",
+                   "fasting blood sugar", "FBG", "FPG", "FBS", "GLU", "LBDSGLSI", "LBDGLUSI",
+                   _BLOOD.format("Glucose", "Moles/volume"),
+                   _BLOOD.format("Fasting glucose", "Moles/volume"),
+                   "Glucose [Moles/volume] in Blood", "Fasting glucose [Moles/volume] in Blood")
+            | _named("mg/dL", "LBXSGL", "LBXGLU", _BLOOD.format("Glucose", "Mass/volume"),
+                     _BLOOD.format("Fasting glucose", "Mass/volume"),
+                     "Glucose [Mass/volume] in Blood", "Fasting glucose [Mass/volume] in Blood"),
+            {"mg/dL": GLUCOSE_MMOL_L},
+            "median",
+        ),
+        Variable(
+            "xray_diagnosis",
+            aliases=_named("", *(
+                " ".join(words)
+                for words in product(("", "chest"), ("x-ray", "radiograph", "film", "radiography"),
+                                     ("diagnosis", "impression"))
+            ), "CXR diagnosis", "CXR impression"),
+        ),
+        Variable(
+            "xray_description",
+            aliases=_named("", *(
+                " ".join(words)
+                for words in product(("", "chest"), ("x-ray", "radiograph", "film", "radiography"),
+                                     ("description", "findings", "report"))
+            ), "CXR description", "CXR findings", "CXR report"),
+        ),
+    )
+}  # fmt: skip
+
+
+def _plain(name: object) -> str:
+    """Return a name without case, blanks and punctuation; micro is u."""
+    text = normalize("NFKC", str(name)).casefold().replace("μ", "u")
+    return re.sub(r"[\W_]+", "", text)
+
+
+def _index() -> dict[str, Recognised]:
+    """Every known name, bare and with each unit of its variable at the end."""
+    known = {}
+    for variable in VARIABLES.values():
+        known[_plain(variable.name)] = Recognised(variable, variable.unit)
+        for name, stated in variable.aliases.items():
+            known[_plain(name)] = Recognised(variable, stated)
+            for unit in (variable.unit, *variable.other_units):
+                for spelling in _SPELLINGS.get(unit, ()):
+                    known[_plain(name) + spelling] = Recognised(variable, unit)
+    return known
+
+
+_KNOWN = _index()
+
+
+def recognise(column: object) -> Recognised | None:
+    """Say which variable a column is, and in which unit, by its name alone.
+
+    Case, blanks, brackets and punctuation do not matter; a unit at the end of the name counts. The
+    whole name must be known: "urine glucose" is not glucose.
+
+    Parameters
+    ----------
+    column : str
+        Name of a column. Other types are no known name.
+
+    Returns
+    -------
+    Recognised or None
+        ``variable`` and ``unit``: the unit that the name states, else the canonical one. None for
+        an unknown name.
+
+    Examples
+    --------
+    >>> found = recognise("Serum calcium (mg/dL)")
+    >>> found.variable.name, found.unit
+    ('calcium_mmol_l', 'mg/dL')
+    >>> recognise("WBC").unit
+    '10^9/L'
+    >>> recognise("calcium supplement") is None
+    True
+    """
+    return _KNOWN.get(_plain(column)) if isinstance(column, str) else None
+
+
+def find_column(table: pd.DataFrame, name: str) -> str | None:
+    """Return the column of a table that is a variable.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Of any columns.
+    name : str
+        Canonical name of the variable, one of `VARIABLES`.
+
+    Returns
+    -------
+    str or None
+        The column's name in the table; None where no column is the variable.
+
+    Raises
+    ------
+    InputError
+        Two columns are the variable, or no variable has this name.
+
+    Examples
+    --------
+    >>> find_column(pd.DataFrame(columns=["Age", "Body height"]), "height_cm")
+    'Body height'
+    """
+    if name not in VARIABLES:
+        raise InputError(
+            f"{name!r} is no clinical variable{guess(name, VARIABLES)} They are "
+            f"{', '.join(map(repr, VARIABLES))}."
+        )
+    found = [c for c in table.columns if (hit := recognise(c)) and hit.variable.name == name]
+    if len(found) > 1:
+        raise InputError(
+            f"The columns {found} are all {name!r}. Keep one of them, or rename the others."
+        )
+    return found[0] if found else None
+
+
+def resolve_column(table: pd.DataFrame, name: str) -> str | None:
+    """Return the column that a user means by a column's name, a canonical name or an alias."""
+    if name in table.columns:
+        return name
+    hit = recognise(name)
+    return find_column(table, hit.variable.name) if hit else None
+
+
+def guess(name: object, names: Iterable[object]) -> str:
+    """Guess the slip, to end a sentence of an error: "; did you mean 'age'?" or a full stop."""
+    by_plain = {_plain(other): str(other) for other in names}
+    near = get_close_matches(_plain(name), by_plain, n=1)
+    return f"; did you mean {by_plain[near[0]]!r}?" if near else "."

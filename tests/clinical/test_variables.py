@@ -1,0 +1,145 @@
+"""Columns are known by their whole name, in the words that papers, laboratories and surveys use."""
+
+import pandas as pd
+import pytest
+
+from skosteo.clinical.variables import VARIABLES, find_column, recognise, resolve_column
+from skosteo.datasets.cohort import CLINICAL
+from skosteo.exceptions import InputError
+
+KNOWN = {
+    ("age", "years"): ["age", "Age", "AGE (years)", "age_yr", "Patient age", "RIDAGEYR"],
+    ("sex", ""): ["sex", "Gender", "Patient's sex".replace("'s", ""), "RIAGENDR"],
+    ("height_cm", "cm"): [
+        "height_cm", "Height", "Body height", "body-height [cm]", "Ht", "BMXHT", "HEIGHT (CM)",
+    ],
+    ("height_cm", "m"): ["height_m", "Height (m)", "Body height / m", "ht (metres)"],
+    ("height_cm", "in"): ["height_in", "Height (inches)"],
+    ("weight_kg", "kg"): ["weight_kg", "Weight", "Body weight", "Wt", "BMXWT", "weight, kg"],
+    ("weight_kg", "lb"): ["weight_lb", "Weight (lbs)", "wt_pounds"],
+    ("bmi", "kg/m2"): [
+        "bmi", "BMI", "Body mass index", "body_mass_index", "BMI (kg/m²)", "bmi_kg_m2", "BMXBMI",
+        "Body mass index (BMI) [Ratio]", "BMI (kg/m^2)",
+    ],
+    ("wbc_10e9_l", "10^9/L"): [
+        "wbc_10e9_l", "WBC", "White blood cell count", "white-blood-cell-count", "LBXWBCSI",
+        "Leukocytes [#/volume] in Blood", "Leukocytes [#/volume] in Blood by Automated count",
+        "WBC (10^9/L)", "WBC (\u00d710⁹/L)", "WBC [10*3/uL]", "WBC (K/µL)", "WBC (G/L)",
+        "Leucocyte count",
+    ],
+    ("wbc_10e9_l", "/uL"): ["WBC /uL", "WBC (/μL)", "wbc_per_ul", "White cell count (cells/mm³)"],
+    ("platelets_10e9_l", "10^9/L"): [
+        "platelets_10e9_l", "PLT", "Platelets", "Platelet count", "LBXPLTSI",
+        "Platelets [#/volume] in Blood", "PLT (10^3/uL)",
+    ],
+    ("platelets_10e9_l", "/uL"): ["platelets_ul", "PLT (/µL)"],
+    ("calcium_mmol_l", "mmol/L"): [
+        "calcium_mmol_l", "Ca", "Calcium", "Serum calcium", "serum calcium level",
+        "Total calcium (mmol/L)", "Calcium [Moles/volume] in Serum or Plasma",
+    ],
+    ("calcium_mmol_l", "mg/dL"): [
+        "calcium_mg_dl", "Ca (mg/dL)", "Calcium [Mass/volume] in Serum or Plasma", "LBXSCA",
+        "serum calcium, mg/dl",
+    ],
+    ("glucose_mmol_l", "mmol/L"): [
+        "glucose_mmol_l", "FBG", "FPG", "GLU", "Fasting blood glucose", "Fasting plasma glucose",
+        "Glucose [Moles/volume] in Serum or Plasma", "fasting_glucose_mmol_l", "Glucose (mM)",
+    ],
+    ("glucose_mmol_l", "mg/dL"): [
+        "Glucose (mg/dL)", "Glucose [Mass/volume] in Serum or Plasma", "LBXSGL", "LBXGLU",
+        "Fasting glucose [Mass/volume] in Serum or Plasma",
+    ],
+    ("xray_diagnosis", ""): ["xray_diagnosis", "Chest X-ray diagnosis", "chest_xray_diagnosis"],
+    ("xray_description", ""): [
+        "xray_description", "Chest X-ray description", "chest radiograph findings", "CXR report",
+    ],
+}  # fmt: skip
+
+# what a search for a part of the name would take for the variable
+FALSE_FRIENDS = [
+    "ionised calcium", "Calcium.ionized [Moles/volume] in Blood", "urine calcium",
+    "calcium supplement", "calcium intake (mg)", "coronary calcium score", "corrected calcium",
+    "Calcium channel blocker", "urine glucose", "Glucose [Mass/volume] in Urine",
+    "glucose 2h (OGTT)", "Glucose-6-phosphate dehydrogenase", "glucosamine", "CSF glucose",
+    "age at menopause", "age group", "age_months", "stage", "dosage", "image", "marriage", "age2",
+    "platelet volume", "Platelet mean volume [Entitic volume] in Blood", "platelet transfusion",
+    "antiplatelet", "plateletcrit", "height loss (cm)", "vertebral height", "sitting height (cm)",
+    "birth weight", "body weight change", "weight loss", "survey_weight", "WTMEC2YR",
+    "bmi category", "BMI z-score", "parental BMI", "sexual history", "sex hormone", "WBC in urine",
+    "Leukocytes [#/volume] in Urine", "CRP", "hematocrit", "height_ft", "weight_st", "Cancer",
+    "diagnosis", "description", "knee X-ray description", "calcium (g)", "", "x0", "mg/dL", "cm",
+    "glucose_flag", "calcium 1", "bmi_missing",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("column", "expected"), [(c, key) for key, columns in KNOWN.items() for c in columns]
+)
+def test_names_in_use_are_known_with_their_unit(column, expected):
+    found = recognise(column)
+    assert (found.variable.name, found.unit) == expected
+
+
+@pytest.mark.parametrize("column", [*FALSE_FRIENDS, 3, None, ("age",)])
+def test_false_friends_are_not_the_variable(column):
+    assert recognise(column) is None
+
+
+def test_the_variables_are_the_columns_of_a_cohort():
+    assert list(VARIABLES) == CLINICAL
+    for name, variable in VARIABLES.items():
+        assert recognise(name) == (variable, variable.unit)
+
+
+def test_the_papers_imputation():
+    # Tang 2025: mean for white cells and calcium, median for BMI, platelets and glucose
+    assert {n: VARIABLES[n].imputation for n in CLINICAL[4:9]} == {
+        "bmi": "median", "wbc_10e9_l": "mean", "platelets_10e9_l": "median",
+        "calcium_mmol_l": "mean", "glucose_mmol_l": "median",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "unit", "value", "canonical"),
+    [
+        # worked conversions of the usual tables: 10 mg/dL calcium = 2.5 mmol/L, 126 mg/dL glucose
+        # = 7.0 mmol/L (the limit of diabetes), 5 ft 6 in = 167.6 cm, 150 lb = 68.0 kg
+        ("calcium_mmol_l", "mg/dL", 10, 2.5),
+        ("glucose_mmol_l", "MG/DL", 126, 7.0),
+        ("height_cm", "inches", 66, 167.6),
+        ("height_cm", "m", 1.65, 165),
+        ("weight_kg", "lbs", 150, 68.0),
+        ("wbc_10e9_l", "cells/uL", 6500, 6.5),
+        ("platelets_10e9_l", "10^3/µL", 220, 220),
+    ],
+)
+def test_units_convert_as_in_the_tables(name, unit, value, canonical):
+    variable = VARIABLES[name]
+    assert value * variable.factor(variable.read_unit(unit)) == pytest.approx(canonical, rel=2e-3)
+
+
+def test_a_unit_that_is_not_known_is_refused_with_those_that_are():
+    with pytest.raises(InputError, match=r"'mg/L' is no known unit of 'calcium_mmol_l'.*'mg/dL'"):
+        VARIABLES["calcium_mmol_l"].read_unit("mg/L")
+    with pytest.raises(InputError, match="'sex' has no unit"):
+        VARIABLES["sex"].read_unit("cm")
+
+
+def test_find_column():
+    table = pd.DataFrame(columns=["id", "Age", "Glucose (mg/dL)", 7])
+    assert find_column(table, "age") == "Age"
+    assert find_column(table, "glucose_mmol_l") == "Glucose (mg/dL)"
+    assert find_column(table, "bmi") is None
+    with pytest.raises(InputError, match=r"'Ca', 'calcium_mg_dl'.*Keep one"):
+        find_column(pd.DataFrame(columns=["Ca", "calcium_mg_dl"]), "calcium_mmol_l")
+    with pytest.raises(InputError, match="'calcium' is no clinical variable"):
+        find_column(table, "calcium")
+
+
+def test_a_columns_own_name_goes_before_an_alias():
+    table = pd.DataFrame(columns=["fasting glucose", "glucose"])
+    assert resolve_column(table, "glucose") == "glucose"
+    assert resolve_column(table[["fasting glucose"]], "glucose") == "fasting glucose"
+    assert resolve_column(table, "ward") is None
+    with pytest.raises(InputError, match="are all 'glucose_mmol_l'"):
+        resolve_column(table, "FBG")
