@@ -17,9 +17,10 @@ _HOME = {
     "ProbabilityFusionClassifier": "fusion",
     "Radiograph": "dicom",
     "RadiographReader": "images",
+    "RiskIndexClassifier": "indices",
     "read_radiograph": "dicom",
 }
-_MODULES = ("datasets", "evaluation", "exceptions", "presets")
+_MODULES = ("clinical", "datasets", "evaluation", "exceptions", "presets")
 
 __all__ = ["__version__", *sorted(_HOME), *_MODULES]
 

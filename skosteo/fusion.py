@@ -36,7 +36,7 @@ from skosteo.distributed import from_first
 from skosteo.exceptions import InputError, InSampleWarning
 from skosteo.final_estimators import make_final_estimator
 from skosteo.image_classifier import ImageOsteoClassifier
-from skosteo.net_classifier import check_weights, encode_target
+from skosteo.net_classifier import check_weights, encode_target, unchanged_on_error
 from skosteo.splits import check_groups, fold_splitter
 
 
@@ -180,7 +180,10 @@ class ProbabilityFusionClassifier(ClassifierMixin, _BaseComposition):
 
     @property
     def _other_pairs(self) -> list[tuple[str, Any]]:
-        return [(name, branch) for name, branch, _ in self.other_branches]
+        try:
+            return [(name, branch) for name, branch, _ in self.other_branches]
+        except (TypeError, ValueError):  # `fit` says what is wrong, get_params must not
+            return []
 
     @_other_pairs.setter
     def _other_pairs(self, pairs: list[tuple[str, Any]]) -> None:
@@ -220,6 +223,13 @@ class ProbabilityFusionClassifier(ClassifierMixin, _BaseComposition):
             A column is missing, y is not binary, no row has all that the branches look at, or a
             branch cannot take the sample weights.
         """
+        with unchanged_on_error(self):
+            return self._fit(X, y, sample_weight, groups)
+
+    def _fit(
+        self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None, groups: ArrayLike | None
+    ) -> Self:
+        self._check_names()
         classes, codes = encode_target(y)
         check_consistent_length(X, codes)
         patients = check_groups(groups, len(codes))
@@ -349,7 +359,12 @@ class ProbabilityFusionClassifier(ClassifierMixin, _BaseComposition):
             [judge(branch, parts[name]) for name, branch in self.branches_.items()]
         )
 
-    def _branches(self) -> dict[str, Any]:
+    def _check_names(self) -> None:
+        if len(self._other_pairs) != len(self.other_branches):
+            raise InputError(
+                f"other_branches={self.other_branches!r}: allowed is a list of (name, classifier, "
+                "columns), such as [('lateral', model, ['lateral_film'])]."
+            )
         names = [name for name, _ in self._other_pairs]
         taken = self.get_params(deep=False)
         wrong = [n for n in names if n in taken or "__" in n or names.count(n) > 1]
@@ -358,6 +373,8 @@ class ProbabilityFusionClassifier(ClassifierMixin, _BaseComposition):
                 f"other_branches has the names {wrong}: each must be used once, be no parameter of "
                 "the fusion, and hold no '__'."
             )
+
+    def _branches(self) -> dict[str, Any]:
         return {"image": self.image, "clinical": self.clinical, **dict(self._other_pairs)}
 
     def _default_or_clone(self, seed: int) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """What the image and the clinical classifier share: from labels and weights to a trained net."""
 
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -27,6 +28,17 @@ from skosteo.exceptions import InputError
 from skosteo.prediction import predict_logits
 from skosteo.splits import check_groups, validation_split
 from skosteo.training import Earlier, Net, train
+
+
+@contextmanager
+def unchanged_on_error(estimator: BaseEstimator) -> Iterator[None]:
+    """Leave a fitted model as it was when another fit fails or is interrupted."""
+    before = dict(estimator.__dict__)
+    try:
+        yield
+    except BaseException:
+        estimator.__dict__ = before
+        raise
 
 
 def encode_target(y: ArrayLike) -> tuple[NDArray, NDArray[np.int64]]:
@@ -127,12 +139,8 @@ class NetClassifier(ClassifierMixin, BaseEstimator):
         TrainingError
             The loss is not finite.
         """
-        before = dict(self.__dict__)
-        try:
+        with unchanged_on_error(self):
             return self._fit(X, y, sample_weight, groups)
-        except BaseException:  # leave the model as it was
-            self.__dict__ = before
-            raise
 
     def _fit(
         self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None, groups: ArrayLike | None

@@ -24,5 +24,10 @@ def test_each_error_is_ours_and_a_standard_one(error, standard):
 
 
 def test_every_error_is_in_the_table_above():
-    classes = inspect.getmembers(exceptions, inspect.isclass)
-    assert len(classes) == 7
+    classes = [c for _, c in inspect.getmembers(exceptions, inspect.isclass)]
+    assert sum(not issubclass(c, Warning) for c in classes) == 7
+
+
+def test_what_can_be_worked_with_is_a_warning():
+    for name in ("InSampleWarning", "MissingModalityWarning", "ValuesWarning"):
+        assert issubclass(getattr(exceptions, name), UserWarning)

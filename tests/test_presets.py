@@ -1,12 +1,61 @@
 """Recipes: configured estimators, and nothing else."""
 
+import os
+import sys
+
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.base import clone
+from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import cross_val_predict
+from sklearn.pipeline import Pipeline
 
-from skosteo import ImageOsteoClassifier
-from skosteo.presets import paper_image_classifier, quick_image_classifier
-from tests.small_models import write_films
+from skosteo import ClinicalOsteoClassifier, ImageOsteoClassifier
+from skosteo.presets import (
+    age_sex_bmi_classifier,
+    hist_gradient_boosting_classifier,
+    logistic_classifier,
+    paper_clinical_classifier,
+    paper_image_classifier,
+    quick_image_classifier,
+    random_forest_classifier,
+    xgboost_classifier,
+)
+from tests.small_models import small_fusion, small_image, write_films
+
+LINEAR = (age_sex_bmi_classifier, logistic_classifier)
+TREES = (random_forest_classifier, hist_gradient_boosting_classifier, xgboost_classifier)
+CLINICAL = (paper_clinical_classifier, *LINEAR, *TREES)
+needs_data = pytest.mark.skipif(
+    not os.environ.get("SKOSTEO_DATA"), reason="SKOSTEO_DATA names no folder with the real data"
+)
+
+
+FEWER = {  # for tests of seconds
+    paper_clinical_classifier: {"max_epochs": 30, "n_iter_no_change": 10, "batch_size": 16},
+    random_forest_classifier: {"n_estimators": 60},
+}
+
+
+def quick(preset):
+    return preset(random_state=0, **FEWER.get(preset, {}))
+
+
+def patients(n=400, seed=0):
+    """Age, sex, body mass index and calcium, a fifth of it missing; osteoporosis in a fifth."""
+    rng = np.random.default_rng(seed)
+    X = pd.DataFrame(
+        {
+            "age": rng.normal(68, 9, n),
+            "sex": rng.choice(["F", "M"], n),
+            "bmi": rng.normal(26, 4, n),
+            "calcium_mmol_l": rng.normal(2.35, 0.1, n),
+        }
+    )
+    risk = (X["age"] - 68) / 9 - (X["bmi"] - 26) / 4 + (X["sex"] == "F")
+    y = (rng.random(n) < 1 / (1 + np.exp(2.2 - 1.3 * risk))).astype(int)
+    return X.mask(pd.DataFrame(rng.random(X.shape) < [0, 0, 0.1, 0.2], columns=X.columns)), y
 
 
 @pytest.mark.parametrize("preset", [paper_image_classifier, quick_image_classifier])
@@ -32,3 +81,87 @@ def test_the_quick_one_learns_without_internet(tmp_path):
     model = quick_image_classifier(image_size=64, max_epochs=8, random_state=0)
     model.set_params(batch_size=16, cache_dir=tmp_path / "cache").fit(X, y, groups=groups)
     assert np.mean(model.predict(X) == y) > 0.9
+
+
+@pytest.mark.parametrize("preset", CLINICAL)
+def test_a_clinical_preset_is_a_pipeline_whose_last_step_takes_the_changes(preset):
+    model = preset(random_state=3)
+    assert type(model) is Pipeline
+    assert model[-1].random_state == 3
+    assert str(clone(model)) == str(model)
+    before = preset()[-1].get_params()
+    assert model[-1].get_params() == before | {"random_state": 3}
+    if preset is not xgboost_classifier:  # which takes any name
+        with pytest.raises(TypeError, match="no_such"):
+            preset(no_such=1)
+
+
+@pytest.mark.parametrize("preset", CLINICAL)
+def test_a_clinical_preset_learns_from_a_table_with_gaps_and_text(preset):
+    (X, y), (X_new, y_new) = patients(), patients(seed=1)
+    model = quick(preset)
+    probability = model.fit(X, y).predict_proba(X_new)[:, 1]
+    assert roc_auc_score(y_new, probability) > 0.75
+    again = clone(model).fit(X, y).predict_proba(X_new[X.columns[::-1]])[:, 1]
+    assert np.array_equal(again, probability)
+
+
+def test_the_clinical_recipe_of_the_paper():
+    net = paper_clinical_classifier()[-1]
+    assert type(net) is ClinicalOsteoClassifier
+    assert (net.hidden_layer_sizes, net.dropout, net.lr, net.batch_size) == ((50,), 0.25, 1e-3, 32)
+    assert (net.class_weight, net.early_stopping, net.n_iter_no_change) == ("balanced", True, 100)
+
+
+@pytest.mark.parametrize("preset", [*LINEAR, *TREES])
+def test_a_baseline_says_as_many_are_ill_as_are(preset):
+    X, y = patients(1000)
+    probability = cross_val_predict(quick(preset), X, y, cv=3, method="predict_proba")
+    assert probability[:, 1].mean() == pytest.approx(y.mean(), abs=0.015)
+    assert probability.min() > 0  # nobody's risk is exactly 0
+
+
+def test_the_bar_to_clear_looks_at_age_sex_and_bmi_only():
+    X, y = patients()
+    model = age_sex_bmi_classifier().fit(X, y)
+    other = X.assign(calcium_mmol_l=X["calcium_mmol_l"].sample(frac=1, random_state=0).to_numpy())
+    assert np.array_equal(model.predict_proba(other), model.predict_proba(X))
+    alone = age_sex_bmi_classifier().fit(X[["bmi", "sex", "age"]], y)
+    np.testing.assert_allclose(alone.predict_proba(X), model.predict_proba(X), atol=1e-6)
+
+
+@pytest.mark.parametrize("preset", TREES[1:])
+def test_boosted_trees_see_that_a_value_is_missing(preset):
+    """The planted sign is the gap itself, which imputation would hide."""
+    X, _ = patients(1000)
+    y = X["calcium_mmol_l"].isna().astype(int)
+    assert preset(random_state=0).fit(X, y).score(X, y) == 1
+
+
+@pytest.mark.parametrize("preset", CLINICAL)
+def test_a_clinical_preset_fits_the_clinical_place_of_the_fusion(preset, tmp_path):
+    X, y, groups = write_films(tmp_path)
+    model = small_fusion(image=small_image(max_epochs=1), clinical=quick(preset))
+    X = X.assign(sex=np.where(np.arange(len(X)) % 3, "F", "M"))
+    model.fit(X, y, groups=groups, sample_weight=np.ones(len(y)))
+    assert model.predict_proba(X).shape == (len(X), 2)
+
+
+def test_without_xgboost_the_error_says_how_to_get_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "xgboost", None)
+    with pytest.raises(ImportError, match=r"pip install 'skosteo\[xgboost\]'"):
+        xgboost_classifier()
+
+
+@needs_data
+@pytest.mark.parametrize(
+    ("train", "test", "auc"), [("2013-2014", "2017-2018", 0.830), ("2017-2018", "2013-2014", 0.803)]
+)
+def test_age_sex_and_bmi_on_measured_bone_density(train, test, auc):
+    """Another's logistic regression with median imputation, in the README of the data."""
+    from skosteo.datasets import fetch_nhanes
+
+    learn, judge = fetch_nhanes([train]), fetch_nhanes([test])
+    model = age_sex_bmi_classifier().fit(learn.data, learn.target)
+    probability = model.predict_proba(judge.data)[:, 1]
+    assert roc_auc_score(judge.target, probability) == pytest.approx(auc, abs=0.0015)

@@ -7,14 +7,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from skosteo.evaluation.metrics import (
-    as_patient,
-    as_positive,
-    as_score,
-    auc_interval,
-    effective_rows,
-    rate_interval,
-)
+from skosteo.evaluation.inputs import as_patient, as_positive, as_probability
+from skosteo.evaluation.metrics import auc_interval, effective_rows, rate_interval
 from skosteo.exceptions import InputError
 
 if TYPE_CHECKING:
@@ -85,21 +79,9 @@ def evaluate(
 
 def _as_probability(name: object, y_prob: ArrayLike, n: int) -> NDArray[np.float64]:
     try:
-        probability = as_score(y_prob, n)
+        return as_probability(y_prob, n)
     except InputError as error:
         raise InputError(f"Model {name!r}: {error}") from None
-    low, high = probability.min(), probability.max()
-    if low < 0 or high > 1:
-        remedy = (
-            "If they are in per cent, divide by 100."
-            if low >= 0 and high <= 100
-            else "If they come from decision_function, use predict_proba or calibrate the model."
-        )
-        raise InputError(
-            f"Model {name!r}: y_prob runs from {low:.3g} to {high:.3g}; probabilities lie within "
-            f"0 and 1. {remedy}"
-        )
-    return probability
 
 
 class _Figure(NamedTuple):

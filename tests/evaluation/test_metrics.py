@@ -10,17 +10,28 @@ from skosteo.evaluation.metrics import auc_variance, effective_rows, rate_interv
 from skosteo.exceptions import InputError
 
 # Subarachnoid haemorrhage data (aSAH) of the R package pROC, Robin et al. 2011,
-# doi:10.1186/1471-2105-12-77: patients with (good, poor) outcome at each distinct value of the
-# marker in rising order, which is all that enters an AUC.
-ASAH = {
-    "s100b": "01 50 30 20 63 61 62 72 41 01 32 41 40 31 20 10 20 01 01 10 01 01 01 10 01 11 11 10 "
-    "01 10 01 10 02 10 10 20 11 01 20 01 01 01 01 02 01 01 01 01 01 01",
-    "ndka": "10 01 10 10 01 01 01 10 10 10 10 10 10 10 10 10 01 10 10 10 10 10 10 01 01 10 10 01 "
-    "10 20 10 01 11 10 10 10 10 01 10 10 01 10 10 10 10 10 10 01 01 01 10 01 10 10 01 10 10 10 10 "
-    "10 01 10 11 10 10 01 10 10 01 01 10 01 01 10 10 11 01 01 10 10 10 01 10 10 10 10 01 01 01 01 "
-    "10 10 01 10 10 10 01 01 01 01 10 10 01 10 01 10 01 10 01",
-}
-WFNS = [(37, 2), (20, 12), (3, 1), (8, 8), (4, 18)]
+# doi:10.1186/1471-2105-12-77: outcome (good, poor) and the markers wfns, s100b and ndka of each of
+# the 113 patients.
+ASAH = """
+G 1 .13 3.01, G 1 .14 8.54, G 1 .1 8.09, G 1 .04 10.42, P 3 .13 17.4, P 2 .1 12.75, G 5 .47 6,
+P 4 .16 13.2, G 1 .18 15.54, G 2 .1 6.01, P 5 .12 15.96, G 2 .1 17.86, P 5 .44 5.18, P 5 .71 8.9,
+G 1 .04 13.41, G 2 .08 20.75, P 5 .49 11.6, G 2 .04 16.11, P 2 .07 32.37, P 5 .33 54.82,
+P 2 .09 32.41, G 1 .09 49.94, P 1 .07 40.34, G 1 .11 9.47, G 1 .07 6.29, G 2 .17 12.53,
+G 1 .07 6.54, G 2 .11 6.3, G 1 .13 80.3, G 1 .19 12.8, G 3 .05 9.8, G 4 .16 9.81, P 2 .41 9.85,
+G 1 .14 18.21, G 4 .34 5.03, P 5 .35 14.04, P 4 .48 21.93, G 1 .09 8.02, P 4 .96 7.42, P 2 .25 8.38,
+G 5 .5 6.59, G 5 .46 9.63, G 1 .16 13.12, G 1 .07 7.96, G 2 .43 14.34, G 4 .45 41.43, G 1 .11 7.63,
+G 1 .08 7.06, G 2 .09 12.59, P 5 .86 13.56, P 5 .52 3.87, G 2 .08 9.44, G 1 .06 7.66, G 2 .13 12.98,
+P 5 2.07 419.19, G 1 .1 27.19, G 2 .14 22.27, G 2 .15 9.95, P 2 .07 21.22, G 1 .06 11.73,
+P 5 .77 10.4, G 1 .05 58.83, G 1 .09 6.39, P 2 .3 11.09, P 5 .03 12.22, P 2 .09 13.67,
+G 1 .04 17.21, P 4 .23 22.63, P 5 .7 12.9, G 2 .09 9.7, P 4 .27 21.57, P 4 .71 8.23, P 1 .08 72.57,
+P 4 .26 15.54,
+G 1 .08 10.51, G 2 .16 10.6, G 1 .09 14.57, P 4 .13 5.19, P 2 .1 9.63, G 1 .08 4.61, P 2 .11 21.48,
+G 3 .33 17.3, G 2 .11 12.71, G 4 .28 9.44, G 2 .07 11.07, G 1 .1 19.46, G 4 .32 10.83, P 5 .22 5.37,
+G 1 .07 11.97, G 1 .05 7.75, G 5 .24 9.83, G 4 .38 10.55, G 2 .1 28.49, G 2 .15 8.53, G 1 .08 12.57,
+G 1 .14 12.9, G 1 .1 46.83, G 3 .07 11.68, G 1 .04 12.67, G 2 .19 9.01, P 5 .56 9.57, P 2 .14 34.06,
+P 2 .58 11.72, P 5 .32 14.26, P 5 .82 47.61, P 5 .74 11.67, G 2 .15 24.58, G 4 .47 10.33,
+G 4 .17 13.87, P 5 .44 15.89, G 1 .15 22.43, G 1 .5 6.79, G 1 .48 13.45
+"""
 # What pROC 1.19 prints to 17 digits with method="delong".
 PROC = {
     "s100b": (0.73136856368563685, 0.0026686824571724378),
@@ -30,11 +41,11 @@ PROC = {
 
 
 def asah(marker):
-    """Poor outcome and rank of the marker for each of the 113 patients."""
-    cells = WFNS if marker == "wfns" else [(int(a), int(b)) for a, b in ASAH[marker].split()]
-    y = np.concatenate([np.repeat([False, True], cell) for cell in cells])
-    value = np.repeat(np.arange(len(cells)), [sum(cell) for cell in cells])
-    return y, value.astype(float)
+    """Poor outcome and marker of each of the 113 patients."""
+    rows = [row.split() for row in ASAH.split(",")]
+    y = np.array([row[0] == "P" for row in rows])
+    column = ("wfns", "s100b", "ndka").index(marker) + 1
+    return y, np.array([float(row[column]) for row in rows])
 
 
 def pairwise(y, score, group=None):
@@ -121,6 +132,75 @@ def test_interval_of_the_complement_is_its_mirror():
     assert auc_interval(~y, score, groups=group) == mirror
 
 
+def survey(rng, units=40, people=12):
+    """People in units that share a part, some healthy and some ill in each, with uneven weights."""
+    group = np.repeat(np.arange(units), people)
+    y = rng.random(len(group)) < 0.3
+    score = y + rng.normal(size=len(group)) + rng.normal(size=units)[group]
+    weight = rng.lognormal(0, 0.4, units)[group] * rng.uniform(1, 3, len(group))
+    return y, score.round(1), group, weight
+
+
+@pytest.mark.parametrize("weight", [1, 0.1, 7, 31415.9])
+def test_equal_weights_are_exactly_none(weight):
+    y, score, group, _ = survey(np.random.default_rng(0))
+    for groups in (None, group):
+        weighted = auc_interval(y, score, groups=groups, sample_weight=np.full(len(y), weight))
+        assert weighted == auc_interval(y, score, groups=groups)
+
+
+def test_whole_weights_are_repeated_rows():
+    y, score, group, _ = survey(np.random.default_rng(1))
+    times = np.random.default_rng(2).integers(0, 4, len(y))
+    rows = np.repeat(np.arange(len(y)), times)
+    weighted = auc_interval(y, score, groups=group, sample_weight=times)
+    assert weighted == pytest.approx(auc_interval(y[rows], score[rows], groups=group[rows]))
+    # one person of weight 3 is still one person
+    alone = auc_interval(y, score, sample_weight=times)
+    assert alone == pytest.approx(auc_interval(y[rows], score[rows], groups=rows))
+
+
+def test_weighted_area_equals_scikit_learn():
+    for seed in range(5):
+        y, score, group, weight = survey(np.random.default_rng(seed))
+        expected = roc_auc_score(y, score, sample_weight=weight)
+        assert auc_interval(y, score, groups=group, sample_weight=weight)[0] == pytest.approx(
+            expected
+        )
+
+
+def test_weighted_variance_equals_the_bootstrap_over_units():
+    rng = np.random.default_rng(3)
+    y, score, group, weight = survey(rng, units=60)
+    rows = [np.flatnonzero(group == g) for g in range(60)]
+    areas = []
+    for _ in range(2000):
+        drawn = np.concatenate([rows[g] for g in rng.integers(0, 60, 60)])
+        areas.append(auc_variance(y[drawn], score[drawn], np.arange(len(drawn)), weight[drawn])[0])
+    _, variance = auc_variance(y, score, group, weight)
+    assert variance == pytest.approx(np.var(areas), rel=0.12)
+
+
+def test_rows_of_weight_0_are_left_out_patients_and_all():
+    y, score, group, weight = survey(np.random.default_rng(4))
+    out = group < 10
+    assert auc_interval(
+        y, score, groups=group, sample_weight=np.where(out, 0, weight)
+    ) == pytest.approx(
+        auc_interval(y[~out], score[~out], groups=group[~out], sample_weight=weight[~out])
+    )
+
+
+def test_perfect_and_useless_scores_are_honest_with_weights_too():
+    y, _, _, weight = survey(np.random.default_rng(5))
+    auc, low, high = auc_interval(y, y, sample_weight=weight)
+    assert (auc, high) == (1, 1)
+    assert low < auc_interval(y, y)[1] < 1  # uneven weights are worth fewer people
+    auc, low, high = auc_interval(y, np.full(len(y), 0.3), sample_weight=weight)
+    assert auc == 0.5
+    assert low < 0.5 < high
+
+
 @pytest.mark.parametrize("n", [1, 5, 50])
 def test_perfect_and_useless_scores_have_honest_intervals(n):
     y = np.repeat([0, 1], n)
@@ -183,6 +263,11 @@ def auc_of_patients(rng, patients):
     return auc_interval(y, score, groups=group)
 
 
+def auc_of_survey(rng):
+    y, score, group, weight = survey(rng, units=200)
+    return auc_interval(y, score, groups=group, sample_weight=weight)
+
+
 def rate_of_patients(rng, patients, rate):
     """Films agree within patients: each has its own chance, of mean ``rate``."""
     films = 1 + rng.poisson(2.4, patients)
@@ -192,11 +277,13 @@ def rate_of_patients(rng, patients, rate):
 
 
 SHARED_AREA = norm.cdf(1.5 / np.sqrt(2))  # of ``cohort``
+SURVEY_AREA = norm.cdf(1 / 2)  # of ``survey``: people of two units differ by 1 +- 2
 CASES = {
     "AUC .75": (lambda rng: auc_of_normals(rng, 30, 150, 0.75), 0.75),
     "AUC .9": (lambda rng: auc_of_normals(rng, 40, 160, 0.9), 0.9),
     "AUC .97, small": (lambda rng: auc_of_normals(rng, 15, 30, 0.97), 0.97),
     "AUC, patients": (lambda rng: auc_of_patients(rng, 100), SHARED_AREA),
+    "AUC, weights and units": (auc_of_survey, SURVEY_AREA),
     "rate, patients": (lambda rng: rate_of_patients(rng, 120, 0.8), 0.8),
 }
 
@@ -237,6 +324,12 @@ def test_ignoring_patients_would_not_cover():
         ([0, 1], [0.1, 0.2], {"groups": ["a"]}, r"groups has shape \(1,\), but there are 2 rows"),
         ([0, 1], [0.1, 0.2], {"groups": ["a", None]}, "patient id of 1 of 2 rows.*row 2"),
         ([0, 1], [0.1, 0.2], {"level": 95}, "level is 95"),
+        ([0, 1], [0.1, 0.2], {"sample_weight": [1, -1]}, "negative in 1 of 2 rows.*in row 2"),
+        ([0, 1], [0.1, 0.2], {"sample_weight": [np.nan, 1]}, "missing.* 1 of 2 rows.*in row 1"),
+        ([0, 1], [0.1, 0.2], {"sample_weight": [0, 0]}, "0 in all 2 rows"),
+        ([0, 1], [0.1, 0.2], {"sample_weight": [0, 1]}, "leaves 1 class"),
+        ([0, 1], [0.1, 0.2], {"sample_weight": [1]}, r"shape \(1,\) for 2 rows"),
+        ([0, 1], [0.1, 0.2], {"sample_weight": ["a", "b"]}, "not numeric"),
     ],
 )
 def test_wrong_input_is_named(y_true, y_prob, more, message):

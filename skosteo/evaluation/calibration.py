@@ -1,0 +1,179 @@
+"""Do probabilities mean what they say? Calibration slope and intercept; pure functions."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import expit, log_expit, logit
+
+from skosteo.evaluation.inputs import as_probability, used_rows
+from skosteo.evaluation.metrics import Interval, normal_quantile
+from skosteo.exceptions import InputError
+
+
+class CalibrationLine(NamedTuple):
+    """What `calibration_line` returns.
+
+    Attributes
+    ----------
+    slope, slope_low, slope_high : float
+        1 is right; below 1 the probabilities are too extreme, above 1 too timid.
+    intercept, intercept_low, intercept_high : float
+        Calibration in the large, in logits: 0 is right, below 0 the probabilities are too high.
+    """
+
+    slope: float
+    slope_low: float
+    slope_high: float
+    intercept: float
+    intercept_low: float
+    intercept_high: float
+
+
+def calibration_line(
+    y_true: ArrayLike,
+    y_prob: ArrayLike,
+    *,
+    groups: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
+    level: float = 0.95,
+) -> CalibrationLine:
+    r"""Calibration slope and intercept (calibration in the large) with their intervals.
+
+    .. math::
+        \operatorname{logit} P(y = 1) = a + b \operatorname{logit}(p), \qquad
+        \operatorname{logit} P(y = 1) = c + \operatorname{logit}(p)
+
+    The slope is :math:`b` of the first logistic regression, the intercept :math:`c` of the second,
+    whose slope is fixed at 1 [1]_.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n,)
+        Labels of two classes; the greater one is positive.
+    y_prob : array-like of shape (n,) or (n, 2)
+        Probability of the positive class, above 0 and below 1; or both columns of
+        ``predict_proba``.
+    groups : array-like of shape (n,), default=None
+        Patient of each row. None takes every row as a patient of its own.
+    sample_weight : array-like of shape (n,), default=None
+        Not negative: what each row counts, as in `auc_interval`. None counts all alike.
+    level : float, default=0.95
+        Confidence level.
+
+    Returns
+    -------
+    CalibrationLine
+        ``slope``, ``slope_low``, ``slope_high``, ``intercept``, ``intercept_low`` and
+        ``intercept_high``. The slope and its ends are NaN where no finite slope fits best: one
+        probability for all rows, or positive and negative rows that do not overlap.
+
+    Raises
+    ------
+    InputError
+        A probability of exactly 0 or 1, or anything about the other arguments that cannot be
+        worked with.
+
+    Notes
+    -----
+    Standard errors are robust (the sandwich [2]_) and summed by patient, so they hold for rows of
+    one patient, for weights, and where the line is not straight.
+
+    A probability of exactly 0 or 1 has no logit. Moving it by a hair would let that hair decide
+    the slope, so it is an error here: whoever clips says so beside the result.
+
+    References
+    ----------
+    .. [1] Van Calster et al. 2016, doi:10.1016/j.jclinepi.2015.12.005
+    .. [2] White 1982, doi:10.2307/1912526
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skosteo.evaluation import calibration_line
+    >>> rng = np.random.default_rng(0)
+    >>> p = rng.uniform(0.05, 0.95, 1000)
+    >>> y = rng.random(1000) < p
+    >>> line = calibration_line(y, p)
+    >>> print(f"{line.slope:.2f} [{line.slope_low:.2f}, {line.slope_high:.2f}]")
+    1.02 [0.88, 1.16]
+    """
+    z = normal_quantile(level)
+    positive, patient, weight, probability = used_rows(y_true, groups, sample_weight, y_prob)
+    as_probability(probability, len(probability))
+    certain = (probability < np.finfo(float).tiny) | (probability == 1)
+    if certain.any():
+        raise InputError(
+            f"y_prob is exactly 0 or 1 in {certain.sum()} of {len(certain)} rows, which has no "
+            "logit. Use a model that is never certain (in a forest, a greater min_samples_leaf), "
+            "or clip, for instance np.clip(y_prob, 1e-3, 1 - 1e-3), and say so beside the result: "
+            "the slope depends on it."
+        )
+    log_odds = logit(probability)
+    design = np.column_stack([log_odds, np.ones_like(log_odds)])
+    slope: Interval = (np.nan, np.nan, np.nan)
+    if _overlap(log_odds[positive], log_odds[~positive]):
+        slope = _first_coefficient(design, np.zeros_like(log_odds), positive, weight, patient, z)
+    intercept = _first_coefficient(design[:, 1:], log_odds, positive, weight, patient, z)
+    return CalibrationLine(*slope, *intercept)
+
+
+def _overlap(one: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
+    """Whether no threshold separates the two, so that a logistic regression has a best slope."""
+    return bool(one.min() < other.max() and other.min() < one.max())
+
+
+def _first_coefficient(
+    design: NDArray[np.float64],
+    offset: NDArray[np.float64],
+    positive: NDArray[np.bool_],
+    weight: NDArray[np.float64],
+    patient: NDArray[np.intp],
+    z: float,
+) -> Interval:
+    """First coefficient of a logistic regression with its robust interval."""
+    coefficients = _fit(design, offset, positive, weight)
+    log_odds = offset + design @ coefficients
+    pull = design * (weight * (positive - expit(log_odds)))[:, None]
+    by_patient = np.stack([np.bincount(patient, column) for column in pull.T])
+    k = by_patient.shape[1]
+    bread = np.linalg.inv(_curvature(design, log_odds, weight))
+    estimate = float(coefficients[0])
+    if k < 2:  # what one patient would vary by is not known
+        return estimate, np.nan, np.nan
+    variance = k / (k - 1) * (bread @ by_patient @ by_patient.T @ bread)[0, 0]
+    half = float(z * np.sqrt(variance))
+    return estimate, estimate - half, estimate + half
+
+
+def _fit(
+    design: NDArray[np.float64],
+    offset: NDArray[np.float64],
+    positive: NDArray[np.bool_],
+    weight: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Maximise the likelihood by Newton's steps, halved where one would lower it."""
+    sign = np.where(positive, 1.0, -1.0)
+
+    def likelihood(coefficients: NDArray[np.float64]) -> float:
+        return float(weight @ log_expit(sign * (offset + design @ coefficients)))
+
+    coefficients = np.zeros(design.shape[1])
+    for _ in range(100):
+        log_odds = offset + design @ coefficients
+        gradient = design.T @ (weight * (positive - expit(log_odds)))
+        step = np.linalg.solve(_curvature(design, log_odds, weight), gradient)
+        floor = likelihood(coefficients) * (1 + 1e-12)  # below 0; less of a fall is rounding
+        while likelihood(coefficients + step) < floor:
+            step /= 2
+        coefficients += step
+        if np.abs(step).max() <= 1e-10:
+            break
+    return coefficients
+
+
+def _curvature(
+    design: NDArray[np.float64], log_odds: NDArray[np.float64], weight: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    spread = expit(log_odds) * expit(-log_odds)
+    return (design * (weight * spread)[:, None]).T @ design

@@ -1,0 +1,147 @@
+"""Checks of what every score takes: labels, probabilities, patients and weights by row."""
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from skosteo.exceptions import InputError
+from skosteo.splits import check_groups
+
+
+def used_rows(
+    y_true: ArrayLike,
+    groups: ArrayLike | None,
+    sample_weight: ArrayLike | None,
+    *y_prob: ArrayLike,
+) -> tuple[NDArray, ...]:
+    """Check labels, patients, weights and scores, and keep the rows of weight above 0.
+
+    Returns
+    -------
+    positive, patient, weight, *score : ndarray of shape (n_used,)
+        ``patient`` in codes 0, 1, ..., and ``weight`` with 1 for the heaviest row.
+    """
+    positive = as_positive(y_true)
+    n = len(positive)
+    patient, weight = as_patient(groups, n), as_weight(sample_weight, n)
+    scores = [as_score(score, n) for score in y_prob]
+    used = weight > 0
+    if used.all():
+        return positive, patient, weight, *scores
+    positive = positive[used]
+    if positive.all() or not positive.any():
+        raise InputError(
+            "sample_weight leaves 1 class with weights above 0; AUC and calibration need both."
+        )
+    patient = np.unique(patient[used], return_inverse=True)[1]
+    return positive, patient, weight[used], *(score[used] for score in scores)
+
+
+def as_positive(y_true: ArrayLike) -> NDArray[np.bool_]:
+    """Mark each row of the greater of two labels; InputError for anything not binary."""
+    label = np.asarray(y_true)
+    if label.ndim == 2 and label.shape[1] == 1:
+        label = label[:, 0]
+    if label.ndim != 1 or len(label) == 0:
+        raise InputError(
+            f"y_true has shape {label.shape}; it is one label per row, shape (n,) with n > 0."
+        )
+    missing = pd.isna(label)
+    if missing.any():
+        raise InputError(
+            f"y_true has no label in {missing.sum()} of {len(label)} rows, the first in row "
+            f"{missing.argmax() + 1}. Leave out rows whose outcome is not known."
+        )
+    try:
+        classes = np.unique(label)
+    except TypeError:
+        raise InputError("y_true mixes numbers and strings; use one kind of label.") from None
+    if len(classes) == 1:
+        raise InputError(
+            f"y_true has one class in all {len(label)} rows; AUC, sensitivity and specificity need "
+            "both. Was a fold drawn without stratification?"
+        )
+    if len(classes) > 2:
+        raise InputError(
+            f"y_true has {len(classes)} distinct values in {len(label)} rows; it takes two. If it "
+            "holds T-scores, give y_true=(t_score <= -2.5); for a class against the rest, "
+            "y_true=(label == name)."
+        )
+    return label == classes[1]
+
+
+def as_score(y_prob: ArrayLike, n: int) -> NDArray[np.float64]:
+    """Take one finite score per row; of the two columns of ``predict_proba`` the second."""
+    try:
+        score = np.asarray(y_prob, dtype=float)
+    except (TypeError, ValueError):
+        raise InputError(
+            "y_prob is not numeric; it is the probability of the positive class, as from "
+            "predict_proba(X)[:, 1], not the predicted label."
+        ) from None
+    if score.ndim == 2 and score.shape[1] == 1:
+        score = score[:, 0]
+    if len(score.shape) not in (1, 2) or len(score) != n or score.shape[1:] not in ((), (2,)):
+        raise InputError(
+            f"y_prob has shape {score.shape} for {n} labels; it is ({n},), or ({n}, 2) as "
+            "predict_proba gives it, or a mapping of model name to such an array."
+        )
+    bad = ~np.isfinite(score).reshape(n, -1).all(axis=1)
+    if bad.any():
+        raise InputError(
+            f"y_prob is not finite in {bad.sum()} of {n} rows, the first in row {bad.argmax() + 1}."
+        )
+    if score.ndim == 2:
+        if not np.allclose(score.sum(axis=1), 1, atol=1e-3):
+            raise InputError(
+                "The two columns of y_prob do not sum to 1, so they are not predict_proba's. For "
+                "two models, give a mapping of model name to probabilities."
+            )
+        score = score[:, 1]
+    return score
+
+
+def as_probability(y_prob: ArrayLike, n: int) -> NDArray[np.float64]:
+    """Take one probability per row, as `as_score` does; InputError outside 0 to 1."""
+    probability = as_score(y_prob, n)
+    low, high = probability.min(), probability.max()
+    if low < 0 or high > 1:
+        remedy = (
+            "If they are in per cent, divide by 100."
+            if low >= 0 and high <= 100
+            else "If they come from decision_function, use predict_proba or calibrate the model."
+        )
+        raise InputError(
+            f"y_prob runs from {low:.3g} to {high:.3g}; probabilities lie within 0 and 1. {remedy}"
+        )
+    return probability
+
+
+def as_patient(groups: ArrayLike | None, n: int) -> NDArray[np.intp]:
+    """Codes 0, 1, ... of the patients; every row its own where ``groups`` is None."""
+    codes = check_groups(groups, n)
+    return np.arange(n) if codes is None else codes
+
+
+def as_weight(sample_weight: ArrayLike | None, n: int) -> NDArray[np.float64]:
+    """Weights as a share of the greatest, so that equal ones are exactly 1, as none are."""
+    if sample_weight is None:
+        return np.ones(n)
+    try:
+        weight = np.asarray(sample_weight, dtype=float)
+    except (TypeError, ValueError):
+        raise InputError("sample_weight is not numeric; it is one number per row.") from None
+    if weight.shape != (n,):
+        raise InputError(
+            f"sample_weight has shape {weight.shape} for {n} rows; it is one number per row."
+        )
+    bad = ~(np.isfinite(weight) & (weight >= 0))
+    if bad.any() or not weight.any():
+        what = (
+            f"missing, infinite or negative in {bad.sum()} of {n} rows, the first in row "
+            f"{bad.argmax() + 1}"
+            if bad.any()
+            else f"0 in all {n} rows"
+        )
+        raise InputError(f"sample_weight is {what}. Give 0 to rows that do not count.")
+    return weight / weight.max()
