@@ -13,7 +13,7 @@ from joblib import Memory
 from joblib import hash as content_hash
 from numpy.typing import NDArray
 from sklearn import config_context
-from sklearn.base import clone
+from sklearn.base import clone, is_classifier
 from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing
 from sklearn.utils.metadata_routing import MetadataRequest, get_routing_for_object
@@ -24,6 +24,11 @@ from skosteo.exceptions import InputError
 from skosteo.splits import check_folds
 
 Splits = Sequence[tuple[NDArray, NDArray]]
+
+
+def gives_probabilities(model: Any) -> bool:
+    """Whether a model is a classifier with ``predict_proba``."""
+    return hasattr(model, "predict_proba") and not isinstance(model, type) and is_classifier(model)
 
 
 def learn(

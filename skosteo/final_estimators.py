@@ -5,11 +5,12 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, logit
-from sklearn.base import BaseEstimator, ClassifierMixin, clone, is_classifier
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
+from skosteo.branches import gives_probabilities
 from skosteo.clinical_classifier import ClinicalOsteoClassifier
 from skosteo.exceptions import InputError
 
@@ -67,7 +68,7 @@ def make_final_estimator(final_estimator: Any, seed: int) -> Any:
         return make_pipeline(FunctionTransformer(logits), LogisticRegression(C=100))
     if isinstance(final_estimator, str) and final_estimator == "mean":
         return MeanOfLogits()
-    if not is_classifier(final_estimator) or not hasattr(final_estimator, "predict_proba"):
+    if not gives_probabilities(final_estimator):
         raise InputError(
             f"final_estimator={final_estimator!r}: allowed are None (a net), 'logistic' (logistic "
             "regression on the log odds), 'mean' (their mean), or a classifier with predict_proba."

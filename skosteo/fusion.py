@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Sequence
 from itertools import combinations
-from os import PathLike
+from os import PathLike, fspath
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -11,7 +11,7 @@ import pandas as pd
 from joblib import Memory
 from numpy.random import RandomState
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import ClassifierMixin, clone, is_classifier
+from sklearn.base import ClassifierMixin, clone
 from sklearn.model_selection import BaseCrossValidator
 from sklearn.pipeline import make_pipeline
 from sklearn.utils import Tags, _safe_indexing, check_random_state, get_tags
@@ -29,7 +29,7 @@ from skosteo.branch_columns import (
     resolve_columns,
     split_columns,
 )
-from skosteo.branches import check_splits, fit_with_metadata, judge, learn
+from skosteo.branches import check_splits, fit_with_metadata, gives_probabilities, judge, learn
 from skosteo.clinical import ClinicalPreprocessor
 from skosteo.clinical_classifier import ClinicalOsteoClassifier
 from skosteo.distributed import from_first
@@ -311,7 +311,8 @@ class ProbabilityFusionClassifier(ClassifierMixin, _BaseComposition):
             folds = fold_splitter(self.cv, metadata.get("groups"), seed)
             splits = list(folds.split(codes, codes, metadata.get("groups")))
             check_splits(splits, codes, metadata.get("groups"))
-        memory = check_memory(self.memory)
+        kept = self.memory
+        memory = check_memory(fspath(kept) if isinstance(kept, PathLike) else kept)
         learnt = {
             name: learn(branch, parts[name], codes, splits, metadata, memory)
             for name, branch in self._default_or_clone(seed).items()
@@ -387,7 +388,7 @@ class ProbabilityFusionClassifier(ClassifierMixin, _BaseComposition):
             net = ClinicalOsteoClassifier(random_state=seed)
             branches["clinical"] = make_pipeline(ClinicalPreprocessor(), net)
         for name, branch in branches.items():
-            if not is_classifier(branch) or not hasattr(branch, "predict_proba"):
+            if not gives_probabilities(branch):
                 raise InputError(
                     f"{name}={type(branch).__name__} is not a classifier with predict_proba. "
                     "For a support vector machine, wrap it in CalibratedClassifierCV."

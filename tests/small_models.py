@@ -3,7 +3,12 @@
 import numpy as np
 import pandas as pd
 
-from skosteo import ClinicalOsteoClassifier, ImageOsteoClassifier, ProbabilityFusionClassifier
+from skosteo import (
+    ClinicalOsteoClassifier,
+    FeatureFusionClassifier,
+    ImageOsteoClassifier,
+    ProbabilityFusionClassifier,
+)
 
 
 def small_image(**changes):
@@ -35,6 +40,17 @@ def small_fusion(**changes):
         "random_state": 0,
     }
     return ProbabilityFusionClassifier(**params | changes)
+
+
+def small_feature_fusion(**changes):
+    params = {
+        "image": small_image(),
+        "batch_size": 8,
+        "max_epochs": 3,
+        "lr": 1e-3,
+        "random_state": 0,
+    }
+    return FeatureFusionClassifier(**params | changes)
 
 
 def write_film(path, seed, shape=(80, 64), form="PNG"):
