@@ -1,14 +1,16 @@
-# make demo    a synthetic cohort, three models, a table and a plot   (DATA=hannover | nhanes: real people)
-# make films   a folder of films of mixed quality, read: what was refused and why, a picture
-# make image   the paper's image model on synthetic films: its search, its weights, its attention
-# make test    the tests
-# make check   what CI runs: lint, types, tests and doctests
+# make demo      a synthetic cohort, three models, a table and a plot   (DATA=hannover | nhanes: real people)
+# make films     a folder of films of mixed quality, read: what was refused and why, a picture
+# make image     the paper's image model on synthetic films: its search, its weights, its attention
+# make clinical  a hospital's table to a cohort, a Table 1 and models compared (DATA=nhanes: real people)
+# make fusions   probability and feature fusions beside their branches, modalities missing
+# make test      the tests
+# make check     what CI runs: lint, types, tests and doctests
 
 PYTHON ?= python3
 DATA ?= synthetic
 BIN := .venv/bin
 
-.PHONY: demo films image test check lint types clean
+.PHONY: demo films image clinical fusions test check lint types clean
 
 demo: .venv/installed
 	$(BIN)/python examples/plot_01_quickstart.py --data $(DATA)
@@ -18,6 +20,12 @@ films: .venv/installed
 
 image: .venv/installed
 	$(BIN)/python examples/plot_03_image_model.py
+
+clinical: .venv/installed
+	$(BIN)/python examples/plot_04_clinical_side.py --data $(DATA)
+
+fusions: .venv/installed
+	$(BIN)/python examples/plot_05_fusions.py
 
 test: .venv/installed
 	$(BIN)/python -m pytest

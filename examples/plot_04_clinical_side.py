@@ -29,13 +29,11 @@ from sklearn.impute import SimpleImputer
 from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.pipeline import make_pipeline
 
-from skosteo import ClinicalOsteoClassifier, ClinicalPreprocessor
-from skosteo.clinical import check_values
-from skosteo.clinical.cohort import select_cohort
+from skosteo import ClinicalOsteoClassifier, ClinicalPreprocessor, RiskIndexClassifier
+from skosteo.clinical import check_values, select_cohort
 from skosteo.datasets import fetch_nhanes
 from skosteo.datasets.cohort import draw_patients
 from skosteo.evaluation import calibration_line, delong_test, evaluate
-from skosteo.indices import RiskIndexClassifier
 from skosteo.presets import age_sex_bmi_classifier, logistic_classifier, xgboost_classifier
 
 parser = argparse.ArgumentParser()

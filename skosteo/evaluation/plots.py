@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 # Dark to light, told apart in grey print and by readers with a colour-vision deficiency.
 PALETTE = ("#1b3a5c", "#c8553d", "#5b8e7d", "#e0a33e", "#7d6b91", "#8c8c8c")
+_STYLES = ("-", "--", ":")  # for a second and a third round of the palette
 
 
 def plot_roc(report: "Report", ax: "Axes | None" = None) -> "Axes":
@@ -36,10 +37,11 @@ def plot_roc(report: "Report", ax: "Axes | None" = None) -> "Axes":
     table = report.table()
     ax.plot([0, 1], [0, 1], color="0.75", linewidth=0.8, zorder=1)
     for i, (name, probability) in enumerate(report.probability.items()):
-        colour = PALETTE[i % len(PALETTE)]
+        again, colour = i // len(PALETTE), PALETTE[i % len(PALETTE)]
         false_alarms, found, _ = roc_curve(report.positive, probability)
         label = f"{name}  {table['AUC'][name]!s}"
-        ax.plot(false_alarms, found, color=colour, linewidth=1.6, label=label)
+        style = _STYLES[again % len(_STYLES)]
+        ax.plot(false_alarms, found, style, color=colour, linewidth=1.6, label=label)
         tp, fp, tn, fn = report.counts.loc[name].to_numpy()
         point = (fp / (fp + tn), tp / (tp + fn))
         ax.plot(*point, "o", color=colour, markersize=7, markeredgecolor="white", zorder=4)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from skosteo.batches import Studies
 from skosteo.nets.cross_attention import CrossAttention
-from skosteo.nets.heads import Head, hidden_layers
+from skosteo.nets.heads import Head, check_dropout, hidden_layers
 from skosteo.nets.image_net import ImageTrunk
 
 # neurons of Schilcher et al.
@@ -97,6 +97,7 @@ class FeatureFusionNet(nn.Module):
         dropout: float,
     ) -> None:
         super().__init__()
+        check_dropout(dropout)
         attends = strategy == "attention"
         self.trunk = ImageTrunk(**trunk, keep_map=attends)
         self.trunk_is_frozen = trunk_weights is not None

@@ -34,8 +34,7 @@ class Head(nn.Module):
 
     def __init__(self, n_features: int, hidden_layer_sizes: Sequence[int], dropout: float) -> None:
         super().__init__()
-        if not isinstance(dropout, Real) or not 0 <= dropout < 1:
-            raise InputError(f"dropout={dropout!r}: allowed is a number from 0 to below 1.")
+        check_dropout(dropout)
         if not isinstance(hidden_layer_sizes, Sequence) or not all(
             isinstance(n, Integral) and n > 0 for n in hidden_layer_sizes
         ):
@@ -49,6 +48,12 @@ class Head(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map features (n, n_features) to logits (n,)."""
         return self.layers(x).squeeze(1)
+
+
+def check_dropout(dropout: float) -> None:
+    """Refuse what is no share of neurons to silence."""
+    if not isinstance(dropout, Real) or not 0 <= dropout < 1:
+        raise InputError(f"dropout={dropout!r}: allowed is a number from 0 to below 1.")
 
 
 def hidden_layers(sizes: Sequence[int], dropout: float) -> list[nn.Module]:

@@ -37,6 +37,15 @@ def test_figure_shows_what_the_table_says(report):
         assert point == pytest.approx((1 - frame[name, "specificity"], frame[name, "sensitivity"]))
 
 
+def test_ten_models_are_told_apart():
+    y = np.repeat([0, 1], 20)
+    rng = np.random.default_rng(0)
+    ax = evaluate(y, {f"model {i}": rng.random(40) for i in range(10)}).plot()
+    curves = [line for line in ax.lines if line.get_label().startswith("model")]
+    assert len({(line.get_color(), line.get_linestyle()) for line in curves}) == 10
+    plt.close("all")
+
+
 def test_draws_on_given_axes_and_saves(report, tmp_path):
     figure, ax = plt.subplots()
     assert report.plot(ax) is ax

@@ -162,7 +162,10 @@ def test_columns_may_come_in_any_order():
     table[0, 1] = nan
     other = make(variables=tuple(VARIABLES[i] for i in order))
     state = net.state_dict()
-    state["variables"], state["from_column"] = state["variables"][order], state["from_column"][order]
+    state["variables"], state["from_column"] = (
+        state["variables"][order],
+        state["from_column"][order],
+    )
     other.load_state_dict(state)
     wanted, found = net(film, table, has_film), other(film, table[:, order], has_film)
     torch.testing.assert_close(found, wanted, atol=1e-6, rtol=0)

@@ -164,8 +164,6 @@ def test_a_trunk_to_be_tuned_moves_in_all_parts(strategy):
     for _ in range(3):
         step(net, studies())
     fixed = {"black", "span", "mean", "std"}
-    if strategy != "attention":  # no softmax over the positions hears of a shift
-        fixed |= {"attention.scores.bias"}
     trunk = {name for name in net.state_dict() if name.startswith("trunk.")}
     stay = {name.removeprefix("trunk.") for name in trunk - moved(net, before)}
     assert stay <= fixed, stay
