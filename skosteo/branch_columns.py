@@ -87,6 +87,11 @@ def split_columns(X: Any, columns: Mapping[str, list[str]]) -> dict[str, Any]:
         X lacks a column.
     """
     if not isinstance(X, pd.DataFrame):
+        if columns:
+            raise InputError(
+                "The model was fitted on a DataFrame, and X has no columns with names. Give a "
+                "DataFrame with the columns of fit."
+            )
         return {"image": X, "clinical": X}
     if not columns:
         raise InputError(
@@ -124,7 +129,9 @@ def present_rows(part: Any) -> NDArray[np.bool_]:
         return np.ones(len(part), dtype=bool)
     missing = [
         part[column].map(is_missing).to_numpy(bool)
-        if part[column].dtype == object or pd.api.types.is_string_dtype(part[column].dtype)
+        if part[column].dtype == object
+        or isinstance(part[column].dtype, pd.CategoricalDtype)
+        or pd.api.types.is_string_dtype(part[column].dtype)
         else part[column].isna().to_numpy()
         for column in part
     ]

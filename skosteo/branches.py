@@ -4,6 +4,8 @@ A row that holds nothing for a branch teaches it nothing, and it says nothing of
 """
 
 from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from numbers import Integral
 from os import PathLike, fspath, stat
 from typing import Any
 
@@ -21,7 +23,7 @@ from sklearn.utils.validation import has_fit_parameter
 
 from skosteo.branch_columns import present_rows
 from skosteo.exceptions import InputError
-from skosteo.splits import check_folds
+from skosteo.splits import check_folds, fold_splitter
 
 Splits = Sequence[tuple[NDArray, NDArray]]
 
@@ -66,7 +68,8 @@ def learn(
     if memory.location is None:
         return _learn(branch, part, y, splits, metadata)
     cached = memory.cache(_learn_known, ignore=["part"])
-    return cached(branch, part, _digest(part), y, splits, dict(metadata))
+    versions = ", ".join(f"{name} {version(name)}" for name in ("skosteo", "scikit-learn", "torch"))
+    return cached(branch, part, _digest(part), y, splits, dict(metadata), versions)
 
 
 def _learn_known(
@@ -76,6 +79,7 @@ def _learn_known(
     y: NDArray,
     splits: Splits | None,
     metadata: dict[str, NDArray],
+    versions: str,  # of what else decides the outcome
 ) -> tuple[Any, NDArray[np.float64]]:
     return _learn(branch, part, y, splits, metadata)
 
@@ -89,10 +93,10 @@ def _learn(
         seen, unseen = np.intersect1d(train, rows), np.intersect1d(test, rows)
         if len(unseen):
             model = _fit_rows(branch, part, y, seen, metadata)
-            probability[unseen] = model.predict_proba(_safe_indexing(part, unseen))[:, 1]
+            probability[unseen] = _said(model, _safe_indexing(part, unseen))
     fitted = _fit_rows(branch, part, y, rows, metadata)
     if splits is None:
-        probability[rows] = fitted.predict_proba(_safe_indexing(part, rows))[:, 1]
+        probability[rows] = _said(fitted, _safe_indexing(part, rows))
     return fitted, probability
 
 
@@ -101,15 +105,51 @@ def judge(fitted: Any, part: Any) -> NDArray[np.float64]:
     present = present_rows(part)
     probability = np.full(len(present), np.nan)
     if present.all():
-        return np.asarray(fitted.predict_proba(part)[:, 1], dtype=np.float64)
+        return _said(fitted, part)
     if present.any():
         rows = np.flatnonzero(present)
-        probability[rows] = fitted.predict_proba(_safe_indexing(part, rows))[:, 1]
+        probability[rows] = _said(fitted, _safe_indexing(part, rows))
     return probability
 
 
-def check_splits(splits: Splits, y: NDArray, groups: NDArray | None) -> None:
-    """Refuse folds that let a patient through, lack a class, or do not test each row once."""
+def _said(fitted: Any, part: Any) -> NDArray[np.float64]:
+    """Probabilities of the second class; NaN is for rows that nobody asked the branch about."""
+    probability = np.asarray(fitted.predict_proba(part)[:, 1], dtype=np.float64)
+    absent = ~np.isfinite(probability)
+    if absent.any():
+        raise InputError(
+            f"{type(fitted).__name__} gives no probability for {absent.sum()} of {len(absent)} "
+            "rows, though they hold something for it. A branch must judge all such rows: put an "
+            "imputer before it."
+        )
+    return probability
+
+
+def splits_of_used_rows(
+    cv: Any, y: NDArray, groups: NDArray | None, used: NDArray, seed: int
+) -> Splits:
+    """Folds of the rows that are used, by their positions among these.
+
+    A number of folds is drawn from the rows used; a cross-validator may have folds of all rows.
+
+    Raises
+    ------
+    InputError
+        Folds let a patient through, lack a class, or do not test each row once.
+    """
+    rows = used if isinstance(cv, Integral) else np.arange(len(y))
+    position = np.full(len(y), -1)
+    position[used] = np.arange(len(used))
+    patients = None if groups is None else groups[rows]
+    splits = []
+    for train, test in fold_splitter(cv, patients, seed).split(rows, y[rows], patients):
+        train, test = position[rows[train]], position[rows[test]]
+        splits.append((train[train >= 0], test[test >= 0]))
+    _check_splits(splits, y[used], None if groups is None else groups[used])
+    return splits
+
+
+def _check_splits(splits: Splits, y: NDArray, groups: NDArray | None) -> None:
     check_folds(list(splits), y, groups)
     tested = np.bincount(np.concatenate([test for _, test in splits]), minlength=len(y))
     if (tested != 1).any():
@@ -134,7 +174,7 @@ def _fit_rows(
 
 
 def fit_with_metadata(model: Any, X: Any, y: NDArray, metadata: Mapping[str, NDArray]) -> Any:
-    """Fit a model with the sample weights and, wherever it splits, the patients.
+    """Fit a model with the sample weights and the patients, as far as it takes them.
 
     scikit-learn's metadata routing takes both to the steps that ask for them; skosteo's nets and
     every group cross-validator do. The last step of a pipeline need not ask: it gets what its
@@ -175,7 +215,12 @@ def _digest(part: Any) -> str:
         else [_stamped(item) for item in part[column]]
         for column in part
     ]
-    return content_hash([[str(column) for column in part], columns])
+    # a category has its order, and numbers as text are no numbers
+    kinds = [
+        (str(column), str(part[column].dtype), list(getattr(part[column].dtype, "categories", ())))
+        for column in part
+    ]
+    return content_hash([kinds, columns])
 
 
 def _stamped(item: Any) -> Any:

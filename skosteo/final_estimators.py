@@ -1,5 +1,7 @@
 """What makes one probability of those of several branches."""
 
+from collections.abc import Mapping, Sequence
+from itertools import combinations
 from typing import Any, Self
 
 import numpy as np
@@ -10,7 +12,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from skosteo.branches import gives_probabilities
+from skosteo.branches import fit_with_metadata, gives_probabilities
 from skosteo.clinical_classifier import ClinicalOsteoClassifier
 from skosteo.exceptions import InputError
 
@@ -51,18 +53,29 @@ class MeanOfLogits(ClassifierMixin, BaseEstimator):
         return self.classes_[positive.astype(int)]
 
 
-def make_final_estimator(final_estimator: Any, seed: int) -> Any:
+def make_final_estimator(final_estimator: Any, n_rows: int, seed: int) -> Any:
     """Return what is to be fitted on the probabilities (n, k) of the branches.
 
     Parameters
     ----------
     final_estimator : classifier, "logistic", "mean" or None
         None: the paper's net of 32 neurons.
+    n_rows : int
+        Rows to learn from: a batch of that net is no more than half of them.
     seed : int
         Seed of that net.
     """
     if final_estimator is None:
-        return ClinicalOsteoClassifier(hidden_layer_sizes=(32,), dropout=0.0, random_state=seed)
+        return ClinicalOsteoClassifier(
+            hidden_layer_sizes=(32,),
+            dropout=0.0,
+            batch_size=min(32, max(1, n_rows // 2)),
+            # so few weights do not overfit, and where the branches know little the rows set aside
+            # for early stopping would choose an epoch by chance
+            early_stopping=False,
+            max_epochs=100,
+            random_state=seed,
+        )
     if isinstance(final_estimator, str) and final_estimator == "logistic":
         # hardly penalised, so that it is calibrated; but separable classes give no infinite slope
         return make_pipeline(FunctionTransformer(logits), LogisticRegression(C=100))
@@ -74,3 +87,55 @@ def make_final_estimator(final_estimator: Any, seed: int) -> Any:
             "regression on the log odds), 'mean' (their mean), or a classifier with predict_proba."
         )
     return clone(final_estimator)
+
+
+def fit_final_estimators(
+    final_estimator: Any,
+    names: Sequence[str],
+    fused: NDArray[np.float64],
+    y: NDArray,
+    metadata: Mapping[str, NDArray],
+    seed: int,
+) -> dict[tuple[str, ...], Any]:
+    """Fit a fusion for every set of branches, on the rows that have them.
+
+    Parameters
+    ----------
+    final_estimator, seed
+        As in `make_final_estimator`.
+    names : sequence of str
+        Branches, in the order of the columns.
+    fused : ndarray of shape (n, k)
+        Probabilities by branch; NaN where it says nothing.
+    y : ndarray of shape (n,)
+        0 and 1.
+    metadata : mapping
+        sample_weight and groups, as far as they are given: each of shape (n,).
+
+    Returns
+    -------
+    dict of tuple of str to classifier
+        Without the sets that no rows of both classes have: it is for a prediction to say so.
+
+    Raises
+    ------
+    InputError
+        No rows of both classes have all branches.
+    """
+    fusions = {}
+    for size in range(len(names), 0, -1):
+        for chosen in map(list, combinations(range(len(names)), size)):
+            rows = np.flatnonzero(~np.isnan(fused[:, chosen]).any(axis=1))
+            if len(np.unique(y[rows])) == 2:
+                known = {name: values[rows] for name, values in metadata.items()}
+                final = make_final_estimator(final_estimator, len(rows), seed)
+                fusions[tuple(names[j] for j in chosen)] = fit_with_metadata(
+                    final, fused[rows][:, chosen], y[rows], known
+                )
+            elif size == len(names):
+                raise InputError(
+                    f"{len(rows)} rows hold something for each of the branches {list(names)}, and "
+                    "they are not of both classes. The fusion learns from such rows: give more, or "
+                    "leave a branch out."
+                )
+    return fusions

@@ -2,7 +2,6 @@
 
 import warnings
 from collections.abc import Sequence
-from itertools import combinations
 from os import PathLike, fspath
 from typing import Any, ClassVar, Self
 
@@ -29,15 +28,21 @@ from skosteo.branch_columns import (
     resolve_columns,
     split_columns,
 )
-from skosteo.branches import check_splits, fit_with_metadata, gives_probabilities, judge, learn
+from skosteo.branches import (
+    Splits,
+    gives_probabilities,
+    judge,
+    learn,
+    splits_of_used_rows,
+)
 from skosteo.clinical import ClinicalPreprocessor
 from skosteo.clinical_classifier import ClinicalOsteoClassifier
 from skosteo.distributed import from_first
 from skosteo.exceptions import InputError, InSampleWarning
-from skosteo.final_estimators import make_final_estimator
+from skosteo.final_estimators import fit_final_estimators
 from skosteo.image_classifier import ImageOsteoClassifier
 from skosteo.net_classifier import check_weights, encode_target, unchanged_on_error
-from skosteo.splits import check_groups, fold_splitter
+from skosteo.splits import check_groups
 
 
 class ProbabilityFusionClassifier(ClassifierMixin, _BaseComposition):
@@ -57,9 +62,10 @@ class ProbabilityFusionClassifier(ClassifierMixin, _BaseComposition):
         Branch that sees the clinical columns; None: a pipeline of `ClinicalPreprocessor` and
         `ClinicalOsteoClassifier`. Any classifier with ``predict_proba`` serves in either place, a
         pipeline that ends in XGBoost for instance.
-    other_branches : list of (str, classifier, columns), default=()
+    other_branches : list of (str, classifier, columns) or None, default=None
         Further branches, each with a name and the columns that it sees: a lateral film, the report
-        of a CT, a risk index. Parameters of theirs are ``name__parameter``.
+        of a CT, a risk index. Parameters of theirs are ``name__parameter``. A branch must take the
+        gaps of its columns: put an imputer before a risk index.
     image_column : str or None, default="image"
         Column of the image branch. None: the image and the clinical branch see every column.
     clinical_columns : list of str or None, default=None
@@ -77,8 +83,9 @@ class ProbabilityFusionClassifier(ClassifierMixin, _BaseComposition):
         None does just that, with a warning, to show what it costs.
     memory : path, joblib.Memory or None, default=None
         Where fitted branches are kept. A search over the parameters of one branch then does not
-        fit the others again. A branch needs an int as its ``random_state`` to be found again, and
-        so does the fusion.
+        fit the others again, if ``random_state`` is an int. A branch is known by its parameters and
+        by what it sees; a film by path, size and time of change. The folder holds what branches
+        have learnt of patients, and pickles: protect it, and use no one else's.
     random_state : int, RandomState or None, default=None
         Decides the folds, and seeds the branches and the final estimator that are None here.
 
@@ -91,7 +98,7 @@ class ProbabilityFusionClassifier(ClassifierMixin, _BaseComposition):
     final_estimator_ : classifier
         The fusion of all branches.
     final_estimators_ : dict of tuple of str to classifier
-        The fusion of each set of branches, by their names.
+        The fusion of each set of branches that enough rows have, by their names.
     classes_ : ndarray of shape (2,)
         Labels; the second is the positive class.
     columns_ : dict of str to list of str
@@ -110,8 +117,13 @@ class ProbabilityFusionClassifier(ClassifierMixin, _BaseComposition):
     A row may lack all that a branch looks at: a patient without a film, or without blood values. It
     is answered by the fusion of the branches that are left, which `fit` has learnt from all rows
     that have them, with a `MissingModalityWarning`; `branches_used` says who answered. A single
-    branch goes through a fusion too, so that all answers are on one scale. k branches take
-    :math:`2^k - 1` fusions.
+    branch goes through a fusion too. Such answers are calibrated where modalities are missing at
+    random, and not where the ill are filmed more often than the well. k branches take
+    :math:`2^k - 1` fusions, less those of sets that too few rows of `fit` have: with more than
+    four, "logistic" saves time.
+
+    With ``groups``, a branch that splits by itself must know them too: a `GridSearchCV` with a
+    group cross-validator does, a `CalibratedClassifierCV` with a number of folds does not.
 
     The default net weighs the classes alike (``class_weight="balanced"``), as the paper's nets do:
     it says .5 where a patient is as likely ill as the average patient is. "logistic" gives the
@@ -151,7 +163,7 @@ class ProbabilityFusionClassifier(ClassifierMixin, _BaseComposition):
         image: Any = None,
         clinical: Any = None,
         *,
-        other_branches: Sequence[tuple[str, Any, list[str]]] = (),
+        other_branches: Sequence[tuple[str, Any, list[str]]] | None = None,
         image_column: str | None = "image",
         clinical_columns: list[str] | None = None,
         final_estimator: Any = None,
@@ -175,19 +187,21 @@ class ProbabilityFusionClassifier(ClassifierMixin, _BaseComposition):
 
     def set_params(self, **params: Any) -> Self:
         """Set parameters, of branches as ``branch__parameter``: see scikit-learn."""
+        if "other_branches" in params:  # before parameters of what it names
+            self.other_branches = params.pop("other_branches")
         self._set_params("_other_pairs", **params)
         return self
 
     @property
     def _other_pairs(self) -> list[tuple[str, Any]]:
         try:
-            return [(name, branch) for name, branch, _ in self.other_branches]
+            return [(name, branch) for name, branch, _ in self.other_branches or ()]
         except (TypeError, ValueError):  # `fit` says what is wrong, get_params must not
             return []
 
     @_other_pairs.setter
     def _other_pairs(self, pairs: list[tuple[str, Any]]) -> None:
-        columns = (columns for *_, columns in self.other_branches)
+        columns = (columns for *_, columns in self.other_branches or ())
         self.other_branches = [(*pair, c) for pair, c in zip(pairs, columns, strict=True)]
 
     def fit(
@@ -230,16 +244,16 @@ class ProbabilityFusionClassifier(ClassifierMixin, _BaseComposition):
         self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None, groups: ArrayLike | None
     ) -> Self:
         self._check_names()
-        classes, codes = encode_target(y)
-        check_consistent_length(X, codes)
-        patients = check_groups(groups, len(codes))
-        weights = check_weights(sample_weight, X, codes)
-        others = {name: columns for name, _, columns in self.other_branches}
+        classes, labels = encode_target(y)
+        check_consistent_length(X, labels)
+        patients = check_groups(groups, len(labels))
+        weights = check_weights(sample_weight, X, labels)
+        others = {name: columns for name, _, columns in self.other_branches or ()}
         self.columns_ = resolve_columns(X, self.image_column, self.clinical_columns, others)
         X = self._check(X, reset=True)
 
         used = np.flatnonzero(weights > 0)
-        codes, parts = codes[used], split_columns(_safe_indexing(X, used), self.columns_)
+        codes, parts = labels[used], split_columns(_safe_indexing(X, used), self.columns_)
         metadata: dict[str, NDArray] = {}
         if sample_weight is not None:
             metadata["sample_weight"] = weights[used]
@@ -252,9 +266,12 @@ class ProbabilityFusionClassifier(ClassifierMixin, _BaseComposition):
             self.branches_ = self._prefit_branches(classes)
             fused = self._judged(parts)
         else:
-            fused = self._learn(parts, codes, metadata, seed)
+            splits = self._splits(labels, patients, used, seed)
+            fused = self._learn(parts, codes, metadata, splits, seed)
         self.image_, self.clinical_ = self.branches_["image"], self.branches_["clinical"]
-        self.final_estimators_ = self._fit_fusions(fused, codes, metadata, seed)
+        self.final_estimators_ = fit_final_estimators(
+            self.final_estimator, list(self.branches_), fused, codes, metadata, seed
+        )
         self.final_estimator_ = self.final_estimators_[tuple(self.branches_)]
         self.classes_ = classes
         return self
@@ -265,7 +282,13 @@ class ProbabilityFusionClassifier(ClassifierMixin, _BaseComposition):
         names, answers = np.array(list(self.branches_)), np.empty((len(fused), 2))
         for known in np.unique(~np.isnan(fused), axis=0):
             rows = np.flatnonzero((~np.isnan(fused) == known).all(axis=1))
-            final = self.final_estimators_[tuple(names[known].tolist())]
+            final = self.final_estimators_.get(tuple(names[known].tolist()))
+            if final is None:
+                raise InputError(
+                    f"{len(rows)} of {len(fused)} rows hold something for {names[known].tolist()} "
+                    "alone, and fit had too few such rows of both classes to learn what to make of "
+                    "them. Leave them out, or fit on more."
+                )
             answers[rows] = final.predict_proba(fused[np.ix_(rows, known)])
         return answers
 
@@ -295,22 +318,28 @@ class ProbabilityFusionClassifier(ClassifierMixin, _BaseComposition):
         index = X.index if isinstance(X, pd.DataFrame) else None
         return pd.DataFrame({name: present_rows(p) for name, p in parts.items()}, index=index)
 
-    def _learn(
-        self, parts: dict[str, Any], codes: NDArray, metadata: dict[str, NDArray], seed: int
-    ) -> NDArray[np.float64]:
-        """Fit all branches, and return the probabilities (n, k) that the fusion learns from."""
-        splits = None
+    def _splits(
+        self, y: NDArray, groups: NDArray | None, used: NDArray, seed: int
+    ) -> Splits | None:
         if self.cv is None:
             warnings.warn(
                 "cv=None: the fusion learns from what the branches say of the very rows that they "
                 "were trained on, and will trust most the one that knows them by heart. Use cv=5.",
                 InSampleWarning,
-                stacklevel=3,
+                stacklevel=4,
             )
-        else:
-            folds = fold_splitter(self.cv, metadata.get("groups"), seed)
-            splits = list(folds.split(codes, codes, metadata.get("groups")))
-            check_splits(splits, codes, metadata.get("groups"))
+            return None
+        return splits_of_used_rows(self.cv, y, groups, used, seed)
+
+    def _learn(
+        self,
+        parts: dict[str, Any],
+        codes: NDArray,
+        metadata: dict[str, NDArray],
+        splits: Splits | None,
+        seed: int,
+    ) -> NDArray[np.float64]:
+        """Fit all branches, and return the probabilities (n, k) that the fusion learns from."""
         kept = self.memory
         memory = check_memory(fspath(kept) if isinstance(kept, PathLike) else kept)
         learnt = {
@@ -319,27 +348,6 @@ class ProbabilityFusionClassifier(ClassifierMixin, _BaseComposition):
         }
         self.branches_ = {name: fitted for name, (fitted, _) in learnt.items()}
         return np.column_stack([probability for _, probability in learnt.values()])
-
-    def _fit_fusions(
-        self, fused: NDArray, codes: NDArray, metadata: dict[str, NDArray], seed: int
-    ) -> dict[tuple[str, ...], Any]:
-        """Fit a fusion for every set of branches, on the rows that have them."""
-        names, fusions = list(self.branches_), {}
-        for size in range(1, len(names) + 1):
-            for chosen in map(list, combinations(range(len(names)), size)):
-                rows = np.flatnonzero(~np.isnan(fused[:, chosen]).any(axis=1))
-                if len(np.unique(codes[rows])) < 2:
-                    raise InputError(
-                        f"{len(rows)} rows hold something for each of the branches "
-                        f"{[names[j] for j in chosen]}, and they are not of both classes. The "
-                        "fusion learns from such rows: give more, or leave a branch out."
-                    )
-                known = {name: values[rows] for name, values in metadata.items()}
-                final = make_final_estimator(self.final_estimator, seed)
-                fusions[tuple(names[j] for j in chosen)] = fit_with_metadata(
-                    final, fused[rows][:, chosen], codes[rows], known
-                )
-        return fusions
 
     def _read(self, X: Any) -> Any:
         check_is_fitted(self)
@@ -361,10 +369,13 @@ class ProbabilityFusionClassifier(ClassifierMixin, _BaseComposition):
         )
 
     def _check_names(self) -> None:
-        if len(self._other_pairs) != len(self.other_branches):
+        others = self.other_branches
+        if others is not None and (
+            not isinstance(others, list | tuple) or len(self._other_pairs) != len(others)
+        ):
             raise InputError(
-                f"other_branches={self.other_branches!r}: allowed is a list of (name, classifier, "
-                "columns), such as [('lateral', model, ['lateral_film'])]."
+                f"other_branches is a {type(others).__name__} that is no list of (name, "
+                "classifier, columns), such as [('lateral', model, ['lateral_film'])]."
             )
         names = [name for name, _ in self._other_pairs]
         taken = self.get_params(deep=False)

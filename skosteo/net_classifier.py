@@ -100,8 +100,10 @@ class NetClassifier(ClassifierMixin, BaseEstimator):
     def _module_factory(self, inputs: Any) -> Callable[[], nn.Module]:
         """Return what makes the module for these inputs."""
 
-    def _prepare(self, X: Any, y: NDArray, weights: NDArray, groups: NDArray | None) -> None:
-        """Do what must come before the rows that are trained on are read for the first time."""
+    def _prepare(
+        self, X: Any, y: NDArray, weights: NDArray, groups: NDArray | None, train_on: NDArray
+    ) -> None:
+        """Do what must come before the rows are read; learn from those of ``train_on`` only."""
 
     def _embedding(self) -> Callable[[Net, Any], Inputs] | None:
         """Return what replaces the inputs before training and prediction, if anything does."""
@@ -154,9 +156,6 @@ class NetClassifier(ClassifierMixin, BaseEstimator):
         if len(used) < len(codes):
             X, codes, weights = _safe_indexing(X, used), codes[used], weights[used]
             patients = None if patients is None else patients[used]
-        self._prepare(X, codes, weights, patients)
-        inputs = self._read(X, reset=True)
-
         # sklearn's convention: None draws the seed from numpy's global generator. Who goes on keeps
         # the first: another split would let the films that it sets aside have been learnt from.
         if earlier is None:
@@ -165,6 +164,8 @@ class NetClassifier(ClassifierMixin, BaseEstimator):
         train_on, valid_on = np.arange(len(codes)), None
         if self.early_stopping:
             train_on, valid_on = validation_split(codes, patients, self.validation_fraction, seed)
+        self._prepare(X, classes[codes], weights, patients, train_on)
+        inputs = self._read(X, reset=True)
         weights = weights * self._class_weights(classes, codes, weights, train_on)[codes]
         precision = float64 if inputs.dtype == float64 else float32
         rows = Rows(inputs, tensor(np.stack([codes, weights], axis=1), dtype=precision))

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from skosteo import batches, distributed
-from skosteo.batches import Batches, Rows
+from skosteo.batches import Batches, Rows, Studies
 
 
 def rows(n):
@@ -56,3 +56,63 @@ def test_shares_of_processes_make_up_the_batch(n_processes, n, monkeypatch):
         wanted = torch.where(weight > 0, 1 / size, 0)
         assert (weight > 0).sum() == size
         torch.testing.assert_close(weight, wanted)
+
+
+def studies(n):
+    films = torch.arange(n, dtype=torch.uint8).view(n, 1, 1, 1).expand(n, 1, 2, 2).contiguous()
+    table = torch.arange(n * 2.0).view(n, 2)
+    table[0, 1] = torch.nan
+    return Studies(films, table, torch.arange(n) % 3 > 0)
+
+
+def equal(one, other):
+    return all(torch.equal(a.nan_to_num(), b.nan_to_num()) for a, b in zip(one, other, strict=True))
+
+
+@pytest.mark.parametrize("index", [slice(2, 5), torch.tensor([4, 0, 0]), [1, 3], 2], ids=str)
+def test_studies_are_indexed_as_each_part_is(index):
+    whole = studies(7)
+    assert equal(whole[index].tensors, [part[index] for part in whole.tensors])
+
+
+def test_studies_are_split_like_a_tensor():
+    whole = studies(7)
+    parts, wanted = list(whole.split(3)), whole.table.split(3)
+    assert [len(part) for part in parts] == [3, 3, 1]
+    assert equal([part.table for part in parts], wanted)
+    assert equal(
+        [torch.cat(tensors) for tensors in zip(*(p.tensors for p in parts), strict=True)],
+        whole.tensors,
+    )
+
+
+def test_studies_count_all_their_parts():
+    whole = studies(7)
+    assert len(whole) == 7
+    assert whole.numel() == 7 * (4 + 2 + 1)
+    assert whole.nbytes == 7 * (4 * 1 + 2 * 4 + 1)
+    assert (whole.dtype, whole.device.type, whole.is_cuda) == (torch.float32, "cpu", False)
+    assert equal(whole.to("cpu").tensors, whole.tensors)
+
+
+def test_bytes_of_studies_tell_any_difference():
+    whole = studies(7)
+    assert batches.as_bytes(whole) == batches.as_bytes(studies(7))
+    assert len(batches.as_bytes(whole)) == whole.nbytes
+    for part in range(3):
+        changed = [t.clone() for t in whole.tensors]
+        changed[part][3] = ~changed[part][3] if part == 2 else changed[part][3] + 1
+        assert batches.as_bytes(Studies(*changed)) != batches.as_bytes(whole)
+
+
+def test_film_table_and_label_of_a_patient_stay_together_in_batches():
+    whole = studies(33)
+    target = torch.arange(66.0).view(33, 2)
+    seen = []
+    for x, labels in Batches(Rows(whole, target), 8, "cpu", torch.Generator().manual_seed(0)):
+        rows = x.films[:, 0, 0, 0].long()
+        assert equal(x.tensors, whole[rows].tensors)
+        assert torch.equal(labels, target[rows])
+        seen += rows.tolist()
+    assert sorted(seen) == list(range(33))
+    assert seen != sorted(seen)

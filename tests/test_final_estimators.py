@@ -8,7 +8,12 @@ from sklearn.svm import LinearSVC
 from torch import nn
 
 from skosteo.exceptions import InputError
-from skosteo.final_estimators import MeanOfLogits, logits, make_final_estimator
+from skosteo.final_estimators import (
+    MeanOfLogits,
+    fit_final_estimators,
+    logits,
+    make_final_estimator,
+)
 
 P = np.array([[0.2, 0.8, 0.5], [0.9, 0.6, 0.99], [0.1, 0.1, 0.1], [0.7, 0.5, 0.3]])
 Y = np.array([0, 1, 0, 1])
@@ -42,7 +47,7 @@ def test_logistic_is_nearly_the_unpenalised_regression_on_log_odds():
     rng = np.random.default_rng(0)
     z = rng.normal(size=(2000, 2))
     y = (rng.random(2000) < expit(0.3 + 1.5 * z[:, 0] - 0.5 * z[:, 1])).astype(int)
-    ours = make_final_estimator("logistic", seed=0).fit(expit(z), y)
+    ours = make_final_estimator("logistic", 2000, seed=0).fit(expit(z), y)
     free = LogisticRegression(C=np.inf).fit(z, y)
     np.testing.assert_allclose(ours.predict_proba(expit(z)), free.predict_proba(z), atol=1e-3)
 
@@ -50,7 +55,7 @@ def test_logistic_is_nearly_the_unpenalised_regression_on_log_odds():
 def test_default_is_the_net_of_the_paper_for_any_number_of_branches():
     rng = np.random.default_rng(0)
     probability = rng.random((60, 3))
-    net = make_final_estimator(None, seed=0).fit(probability, probability[:, 0] > 0.5)
+    net = make_final_estimator(None, 60, seed=0).fit(probability, probability[:, 0] > 0.5)
     layers = [m for m in net.net_.module_.layers if isinstance(m, nn.Linear)]
     assert [(m.in_features, m.out_features) for m in layers] == [(3, 32), (32, 1)]
 
@@ -58,4 +63,16 @@ def test_default_is_the_net_of_the_paper_for_any_number_of_branches():
 @pytest.mark.parametrize("wrong", ["median", LinearSVC(), LogisticRegression, 3])
 def test_what_is_no_fusion(wrong):
     with pytest.raises(InputError, match=r"final_estimator=.*'logistic'.*'mean'"):
-        make_final_estimator(wrong, seed=0)
+        make_final_estimator(wrong, 60, seed=0)
+
+
+def test_every_set_of_branches_that_has_rows_of_both_classes_gets_a_fusion():
+    fused = np.full((8, 3), 0.5)
+    fused[4:, 2] = np.nan
+    fused[6:, 1] = np.nan
+    y = np.array([0, 1, 0, 1, 0, 1, 0, 1])
+    fitted = fit_final_estimators("mean", ["a", "b", "c"], fused, y, {}, seed=0)
+    sets = {("a",), ("b",), ("c",), ("a", "b"), ("a", "c"), ("b", "c"), ("a", "b", "c")}
+    assert set(fitted) == sets
+    with pytest.raises(InputError, match=r"0 rows hold something for each of .*'a', 'b', 'c'"):
+        fit_final_estimators("mean", ["a", "b", "c"], fused[4:], y[4:], {}, seed=0)

@@ -17,6 +17,7 @@ from sklearn.model_selection import (
     GridSearchCV,
     GroupKFold,
     KFold,
+    PredefinedSplit,
     ShuffleSplit,
     StratifiedGroupKFold,
 )
@@ -341,6 +342,7 @@ def test_net_trees_pipeline_and_index_mix_freely(tmp_path):
         ([("a__b", Spy(), ["age"])], r"names \['a__b'\]"),
         ([("a", Spy(), ["age"]), ("a", Spy(), ["age"])], r"names \['a', 'a'\]"),
         ([("a", Spy())], "list of .name, classifier, columns"),
+        ("lateral", "str that is no list of .name"),
         ([("a", LinearSVC(), ["age"])], "a=LinearSVC is not"),
         ([("a", Spy(), ["ege"])], r"misses the columns \['ege'\]"),
     ],
@@ -407,7 +409,9 @@ def test_search_fits_again_only_the_branch_that_changes(tmp_path):
     np.testing.assert_allclose(plain.predict_proba(X), known, atol=1e-12)
 
 
-@pytest.mark.parametrize("change", ["rows", "labels", "weights", "groups", "file", "values"])
+@pytest.mark.parametrize(
+    "change", ["rows", "labels", "weights", "groups", "file", "values", "dtype"]
+)
 def test_what_is_kept_is_not_taken_for_something_else(tmp_path, change):
     film = tmp_path / "film.png"
     film.write_bytes(b"1")
@@ -430,6 +434,8 @@ def test_what_is_kept_is_not_taken_for_something_else(tmp_path, change):
         fit["sample_weight"] = weights * 2
     elif change == "groups":
         fit["groups"] = groups[::-1] // 2
+    elif change == "dtype":
+        X = X.astype({"file": "category"})
     elif change == "values":
         X = X.assign(file=str(tmp_path / "other.png"))
     else:
@@ -451,6 +457,54 @@ class FileSpy(ClassifierMixin, BaseEstimator):
 
     def predict_proba(self, X):
         return np.full((len(X), 2), 0.5)
+
+
+def test_sets_of_branches_without_rows_are_named_only_when_asked_for():
+    X, y, _ = table()
+    model = spied(clinical_columns=["age"], other_branches=[("side", Spy(), ["bmi"])]).fit(X, y)
+    model.final_estimators_.pop(("image", "side"))  # as if no rows of fit had had these two
+    asked = X.loc[[0]].assign(age=np.nan)
+    with (
+        pytest.warns(MissingModalityWarning),
+        pytest.raises(InputError, match=r"1 of 1 rows hold something for \['image', 'side'\]"),
+    ):
+        model.predict(asked)
+
+
+def test_few_rows_need_no_parameter_that_nobody_set():
+    X, y, _ = table(30)
+    assert spied(final_estimator=None).fit(X, y).predict_proba(X).shape == (30, 2)
+
+
+def test_a_branch_that_says_nan_is_told():
+    X, y, _ = table()
+    model = spied().fit(X, y)
+    with pytest.raises(InputError, match="Spy gives no probability for 3 of 12 rows"):
+        model.predict(X[:12].assign(age=X["age"].mask(X.index < 3)))
+
+
+def test_parameters_of_branches_that_are_set_together_with_them():
+    model = spied().set_params(other_branches=[("side", Spy(), ["age"])], side__name="s")
+    assert model.other_branches[0][1].name == "s"
+
+
+def test_an_array_for_a_model_of_tables():
+    X, y, _ = table()
+    model = spied().fit(X, y)
+    with (
+        pytest.warns(UserWarning, match="does not have valid feature names"),  # scikit-learn's own
+        pytest.raises(InputError, match="fitted on a DataFrame"),
+    ):
+        model.predict(X.to_numpy())
+
+
+def test_folds_of_all_rows_serve_where_some_weigh_nothing():
+    X, y, groups = table()
+    weights = np.where(np.arange(60) % 12 == 0, 0.0, 1.0)
+    folds = PredefinedSplit(groups % 5)
+    spied(cv=folds).fit(X, y, sample_weight=weights)
+    for _, _, asked, fitted_on, _ in (entry for entry in Spy.log if entry[0] == "predict"):
+        assert not set(groups[asked.index] % 5) & set(groups[fitted_on.index] % 5)
 
 
 def test_a_failed_fit_leaves_the_fusion_as_it_was():

@@ -27,8 +27,8 @@ def stacked(column):
 def cohort(seed, n):
     """Patients whose film is a vector: the planted view among noise, for a branch that overfits."""
     rng = np.random.default_rng(seed)
-    # of films and table from useless to good, each by itself
-    signals = rng.choice([0.0, 0.3, 0.5, 0.7], 2)
+    # what films and table know at best: an AUC of .63, .73 or .83, each by itself
+    signals = rng.choice([0.3, 0.5, 0.7], 2)
     patients = draw_patients(
         n, image_signal=signals[0], clinical_signal=signals[1], random_state=seed
     )

@@ -1,6 +1,5 @@
 """From the table that a hospital exports to the rows that a study may use."""
 
-import re
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -12,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from skosteo.clinical import labels
+from skosteo.clinical.answers import names_answer
 from skosteo.clinical.days import calendar_days
 from skosteo.clinical.flow import Flow, Rows, in_words
 from skosteo.clinical.summary import table_one
@@ -20,13 +20,6 @@ from skosteo.exceptions import InputError
 
 _YES = {"true", "yes", "y", "1", "1.0", "sí", "si", "是", "有"}
 _NO = {"false", "no", "n", "0", "0.0", "否", "无", "無"}
-
-# Names that promise the answer itself: density, T-score, the diagnosis
-_ANSWER = re.compile(
-    r"osteop[oe]|bmd|(?<![a-z])de?xa(?![a-z])|bone.?(?:mineral|mass|densit)"
-    r"|(?<![a-z])[tz].?(?:score|value|spine|hip|neck|femur|total|l\d)|骨密度|骨[质質量]|[TZ]值",
-    re.IGNORECASE,
-)
 
 
 def select_cohort(
@@ -141,7 +134,8 @@ def select_cohort(
         rows.leave_out(*_gaps(table, values, max_missing))
     rows.leave_out("no DXA result", np.isnan(scores))
 
-    answers = _answers(table, {*used, *_names(age), *values})
+    named = {*used, *_names(age), *values}
+    answers = [c for c in table.columns if c not in named and names_answer(c)]
     target = _target(pd.Series(scores, index=table.index)[rows.kept], label, rows)
     return Cohort(
         data=table.loc[rows.kept].drop(columns=[*used, *answers]),
@@ -338,15 +332,6 @@ def _gaps(table: pd.DataFrame, columns: list[str], limit: float) -> tuple[str, N
     missing = len(known) - np.sum(list(known.values()), axis=0)
     step = f"{100 * limit:.3g} % or more of {len(known)} clinical values missing"
     return step, missing / len(known) >= limit
-
-
-def _answers(table: pd.DataFrame, named: set[str]) -> list[str]:
-    """Columns not named by the user whose names promise the answer."""
-    return [
-        c
-        for c in table.columns
-        if c not in named and isinstance(c, str) and _ANSWER.search(c) and not recognise(c)
-    ]
 
 
 def _target(scores: pd.Series, kind: labels.Kind, rows: Rows) -> pd.Series:

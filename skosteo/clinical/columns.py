@@ -1,6 +1,7 @@
 """One column of a table to numbers: which kind it is of, and how its gaps are filled."""
 
 import re
+import warnings
 from collections.abc import Mapping, Sequence
 from numbers import Number
 from typing import Self
@@ -12,11 +13,19 @@ from pandas.api.types import is_bool_dtype, is_complex_dtype, is_numeric_dtype
 
 from skosteo.clinical.report_text import names_diagnosis
 from skosteo.clinical.variables import recognise, resolve_column
-from skosteo.exceptions import InputError
+from skosteo.exceptions import InputError, ValuesWarning
 
 # More different values than this make a column of words free text, not a category
 MAX_CATEGORIES = 20
 _CELLS = (str, Number, np.bool_)
+
+# What a report says of sex, in the languages of `GIVEAWAY_TERMS` and a few more. "h" of "hombre"
+# and "homme" is left out on purpose: beside it, "m" is a woman ("mujer").
+_SEX = {
+    "F": "f female fem w woman women girl 女 女性 mujer femenino femenina weiblich frau femme",
+    "M": "m male masc man men boy 男 男性 hombre varón varon masculino männlich mann homme",
+}
+_SEXES = {word: sex for sex, words in _SEX.items() for word in words.split()}
 
 
 def check_cells(values: pd.Series, column: str) -> None:
@@ -69,6 +78,19 @@ def read_numbers(values: pd.Series, column: str) -> NDArray[np.float64]:
             "missing empty."
         )
     return numbers.to_numpy(np.float64)
+
+
+def read_words(values: pd.Series) -> pd.Series:
+    """Words and texts of a column; empty and blank ones are missing."""
+    blank = values.astype(object).map(lambda word: isinstance(word, str) and not word.strip())
+    return values.mask(blank.to_numpy(dtype=bool))
+
+
+def as_word(value: object) -> str:
+    """One spelling of a category, whether a gap in the table made its codes floats or not."""
+    if isinstance(value, float | np.floating):
+        return str(int(value)) if float(value).is_integer() else repr(float(value))
+    return str(value)
 
 
 def _parse(values: pd.Series) -> tuple[pd.Series, pd.Series]:
@@ -150,6 +172,7 @@ class Category:
     """A column of words to one column per word of `fit`, 0 or 1.
 
     A gap is a category of its own where `fit` saw one; with ``keep`` it is NaN in all columns.
+    Spellings of sex ("female", "男") are F and M where `fit` saw nothing else.
     """
 
     def __init__(self, column: str, *, keep: bool) -> None:
@@ -157,7 +180,11 @@ class Category:
 
     def fit(self, values: pd.Series) -> Self:
         """Learn the words."""
+        hit = recognise(self.column)
+        is_sex = hit is not None and hit.variable.name == "sex"
         words = _words(values)
+        self.is_sex_ = is_sex and set(map(_sex, words[words != _GAP])) <= {"F", "M"}
+        words = words.map(_sex) if self.is_sex_ else words
         self.words_ = sorted(word for word in words.unique() if word != _GAP)
         if not self.keep and (words == _GAP).any():
             self.words_.append(_GAP)
@@ -165,8 +192,17 @@ class Category:
         return self
 
     def transform(self, values: pd.Series) -> NDArray[np.float64]:
-        """Words (n,) to (n, n_words); a word that `fit` has not seen gets zeros."""
-        words = _words(values).to_numpy(object)
+        """Words (n,) to (n, n_words); one that `fit` has not seen gets zeros and a warning."""
+        plain = _words(values)
+        words = (plain.map(_sex) if self.is_sex_ else plain).to_numpy(object)
+        unseen = int((~np.isin(words, [*self.words_, _GAP])).sum())
+        if unseen:
+            warnings.warn(
+                f"Column {self.column!r}: {unseen} of {len(words)} rows hold a value that fit has "
+                "not seen, and get zeros. Is it another spelling? Then write it as in fit.",
+                ValuesWarning,
+                stacklevel=4,
+            )
         encoded = (words[:, None] == np.array(self.words_, dtype=object)).astype(np.float64)
         if self.keep:
             encoded[words == _GAP] = np.nan
@@ -177,7 +213,9 @@ _GAP = "nan"
 
 
 def _words(values: pd.Series) -> pd.Series:
-    # one spelling and one kind of gap, whatever the file or the rows at hand led pandas to: codes
-    # are floats where a value is missing, integers where none is
-    plain = values.astype(object).where(values.notna(), _GAP)
-    return plain.map(lambda word: f"{word:g}" if isinstance(word, float) else str(word))
+    # one kind of gap, whatever the file or the rows at hand led pandas to
+    return values.astype(object).where(values.notna(), _GAP).map(as_word)
+
+
+def _sex(word: str) -> str:
+    return _SEXES.get(word.strip().casefold(), word)

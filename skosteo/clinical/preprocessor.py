@@ -29,7 +29,8 @@ class ClinicalPreprocessor(TransformerMixin, BaseEstimator):
     * Numbers, written as text too: gaps filled by mean or median. A missing body mass index is
       first computed from height and weight, where both are known and plausible.
     * Categories (sex, and text with at most 20 different values): one column each, 0 or 1. A value
-      that `fit` has not seen gets zeros.
+      that `fit` has not seen gets zeros, and a `ValuesWarning`. Words for the sexes ("female",
+      "男") are F and M.
     * Report text: terms that name the diagnosis are removed; then weighted character n-grams
       (which work without a word list, in Chinese too), reduced to 8 components.
 
@@ -48,7 +49,8 @@ class ClinicalPreprocessor(TransformerMixin, BaseEstimator):
         Columns or variables that are report text. Those that X does not have are no error.
     columns : sequence of str, default=None
         Columns to use, in this order, by their name or that of the variable ("bmi", "Body mass
-        index"); others are ignored. None uses all.
+        index"); others are ignored. None uses all, and refuses names that promise the
+        answer, such as "T-score hip" or "alendronate".
     units : dict of str to str, default=None
         Units that values come in, by column or variable, such as ``{"calcium": "mg/dL"}``. Such a
         column is converted, and comes out under its canonical name, ``calcium_mmol_l``.
@@ -146,8 +148,9 @@ class ClinicalPreprocessor(TransformerMixin, BaseEstimator):
         Raises
         ------
         InputError
-            A column without a value, free text that `text_columns` does not name, numbers that
-            cannot be read, a sparse matrix, or a parameter that does not fit.
+            A column without a value, or whose name promises the answer, free text that
+            `text_columns` does not name, numbers that cannot be read, a sparse matrix, or a
+            parameter that does not fit.
         """
         self._reader = TableReader(self.columns, self.text_columns, self.units, self.infinities)
         read = self._reader.fit(self._table(X, reset=True))

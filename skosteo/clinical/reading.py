@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from skosteo.clinical.columns import check_cells, is_numbers, read_numbers
+from skosteo.clinical.answers import names_answer
+from skosteo.clinical.columns import check_cells, is_numbers, read_numbers, read_words
 from skosteo.clinical.values import body_mass_index, declared_units, warn_of_values
 from skosteo.clinical.variables import guess, recognise, resolve_column
 from skosteo.exceptions import InputError
@@ -99,6 +100,13 @@ class TableReader:
             if isinstance(value, str):
                 raise InputError(f"{name}={value!r}: give a list of names, such as [{value!r}].")
         wanted = list(table.columns) if self.columns is None else []
+        answers = [c for c in wanted if names_answer(c)]
+        if answers:
+            raise InputError(
+                f"The columns {answers} look by their names as if they gave the answer away: bone "
+                "density, T-score, the diagnosis or its treatment. Leave them out; if they are "
+                "meant, name all columns to use in columns=."
+            )
         for name in self.columns or []:
             column = resolve_column(table, name)
             if column is None and _is(name, "bmi"):
@@ -158,7 +166,7 @@ class TableReader:
         read = {}
         for name, source in self.sources.items():
             if name not in self.numbers:
-                read[name] = table[source]
+                read[name] = read_words(table[source])
                 continue
             values = numbers.get(source, np.full(len(table), np.nan))
             if source in self._declared:

@@ -18,6 +18,8 @@ from skosteo.exceptions import InputError
 _W = r"[a-záéíóúüñ]*"
 # A measured value, as it follows "T-score" or "BMD"; minus may be a dash
 _NUMBER = r"(?:(?:\s|[:=<>≤≥~≈为為是约約]|is|was|of|de)*[-\u2212\u2013+]?\s?\d+(?:[.,]\d+)?)?"
+# A vertebra, thoracic (T8, Th8, Spanish D8) or lumbar
+_LEVEL = r"(?<![a-z\d])(?:th?|d|l)\d{1,2}(?![a-z\d])"
 
 
 def _word(pattern: str) -> str:
@@ -29,7 +31,8 @@ def _word(pattern: str) -> str:
 # away: English, Spanish, Chinese (simplified and traditional)
 GIVEAWAY_TERMS = (
     # the diagnosis
-    rf"osteo[\s-]?p(?:or[oó]|a?eni|éni){_W}",
+    # with the usual slips of the keyboard; osteopetrosis and osteoprotegerin are something else
+    rf"osteo[\s-]?p(?:or[oós]|eros|ros[ie]|a?eni|éni){_W}",
     r"骨[质質]?疏[松鬆]|骨[质質]稀疏|骨小[梁樑]稀[疏少]|骨鬆|骨[质質]?[减減]少",
     r"骨量(?:[减減]少|[减減]低|下降|低下|偏低|[丢丟]失|流失)|低骨量",
     # the loss of bone
@@ -38,7 +41,8 @@ GIVEAWAY_TERMS = (
     rf"(?:de|under|hypo)[\s-]?minerali[sz]{_W}|(?:des|hipo)mineraliz{_W}",
     r"densidad\s+(?:mineral\s+)?[oó]sea|masa\s+[oó]sea",
     r"p[eé]rdida\s+(?:de\s+)?(?:masa\s+)?(?:[oó]sea|hueso)",
-    r"骨密度?|骨[矿礦]物?[质質]?(?:密度|含量)|骨[质質](?:密度|[丢丟]失|流失|[脱脫][钙鈣])",
+    r"骨密度?|骨[矿礦]物?[质質]?(?:密度|含量)|骨[质質](?:密度|[丢丟]失|流失|[脱脫][钙鈣])"
+    r"|骨皮[质質][变變]薄",
     # its test, with the value
     rf"(?<![a-z])[tz][\s_-]*(?:scores?(?![a-z])|values?(?![a-z])|值|[评評]分|分[数數值]){_NUMBER}",
     r"(?<![a-z])[tz]\s*[=:<≤]\s*[-\u2212\u2013]\s?\d+(?:[.,]\d+)?",
@@ -50,11 +54,17 @@ GIVEAWAY_TERMS = (
     rf"(?:compression|insufficiency|fragility|wedge)[\s-]+(?:fracture|deformit){_W}",
     rf"(?:vertebral|spinal|spine)\s+(?:body\s+)?(?:collaps|compress|wedg|fractur|deformit){_W}",
     rf"vertebra{_W}\s+(?:body\s+)?height\s+loss|loss\s+of\s+vertebral\s+(?:body\s+)?height",
-    rf"(?:wedging|compression|collapse|height)\s+of\s+(?:the\s+)?(?:\w+\s+){{0,2}}vertebra{_W}",
-    rf"(?:compressed|collapsed|wedged|biconcave|codfish)\s+vertebra{_W}",
+    rf"(?:wedging|compression|collapse|height|fractures?)\s+of\s+(?:the\s+)?(?:\w+\s+){{0,2}}"
+    rf"vertebra{_W}",
+    rf"(?:wedging|compression|collapse|loss\s+of\s+height|fractures?)\s+(?:of|at|in)\s+(?:the\s+)?"
+    rf"{_LEVEL}(?!\s+(?:ribs?|transverse|spinous|nerve))",
+    rf"{_LEVEL}\s+(?:(?:vertebra{_W}|body|burst|compression|wedge|endplate)\s+){{0,3}}"
+    rf"(?:fractur{_W}|compression|wedging|collapse)",
+    rf"(?:compressed|collapsed|wedged|biconcave|codfish)\s+vertebra{_W}|v[eé]rtebra\s+plana",
+    rf"(?:low|minimal|minor)[\s-]+(?:trauma|energy|impact)[\s-]+fractur{_W}",
     r"fracturas?(?![a-z]).{0,20}?(?:compresi[oó]n|aplastamiento|fragilidad|acuñamiento)",
-    rf"(?:aplastamiento|acuñamiento|colapso|compresi[oó]n|fractura){_W}\s+"
-    rf"(?:de\s+(?:los\s+)?)?(?:cuerpos?\s+)?v[eé]rtebra{_W}",
+    rf"(?:aplastamiento|acuñamiento|hundimiento|colapso|compresi[oó]n|fractura){_W}\s+"
+    rf"(?:del?\s+(?:l[ao]s?\s+)?)?(?:(?:cuerpos?\s+)?v[eé]rtebra{_W}|{_LEVEL})",
     rf"(?:vertebr|k[yi]ph)o[\s-]?plast{_W}|cifoplast{_W}",
     r"[压壓][缩縮]性?(?:骨折|改[变變]|[变變]形)|楔形(?:改[变變]|[变變]形?)|脆性骨折",
     r"椎[体體](?:[压壓][缩縮]|楔形|塌陷|[变變]扁|成形)",
@@ -74,6 +84,8 @@ GIVEAWAY_TERMS = (
 )
 
 _TEXT_COMPONENTS = 8
+# The most frequent ones: thousands of numbers and names in long reports help nobody
+_MAX_N_GRAMS = 20_000
 
 
 def compile_terms(terms: Sequence[str]) -> list[re.Pattern[str]]:
@@ -109,18 +121,21 @@ class ReportText:
     def fit(self, texts: pd.Series) -> Self:
         """Learn the weighted n-grams and count what is masked."""
         self.n_rows_: dict[str, int] = {}
-        masked = _plain(texts)
+        codes, different = pd.factorize(_plain(texts))
+        n_rows, masked = np.bincount(codes), list(different)
         for pattern in self.patterns:
             pairs = [pattern.subn(" ", text) for text in masked]
-            self.n_rows_[pattern.pattern] = sum(n > 0 for _, n in pairs)
+            self.n_rows_[pattern.pattern] = int(n_rows[[n > 0 for _, n in pairs]].sum())
             masked = [text.strip() for text, _ in pairs]
         if not any(masked):
             raise InputError(
                 f"Column {self.column!r} holds no text in the {len(texts)} rows to learn from, "
                 "once terms that name the diagnosis are removed. Leave it out."
             )
-        vectorizer = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4), sublinear_tf=True)
-        n_grams = vectorizer.fit_transform(masked)
+        vectorizer = TfidfVectorizer(
+            analyzer="char_wb", ngram_range=(2, 4), sublinear_tf=True, max_features=_MAX_N_GRAMS
+        )
+        n_grams = vectorizer.fit_transform(np.array(masked, dtype=object)[codes])
         # the n-grams stay sparse: thousands of columns for eight numbers
         svd = TruncatedSVD(min(_TEXT_COMPONENTS, *n_grams.shape), random_state=0).fit(n_grams)
         self.components_ = make_pipeline(vectorizer, svd)
@@ -129,11 +144,11 @@ class ReportText:
 
     def transform(self, texts: pd.Series) -> NDArray[np.float64]:
         """Texts (n,) to components (n, 8 at most); NaN without a text if gaps are kept."""
-        plain = _plain(texts)
-        components = self.components_.transform(self._mask(plain))
+        codes, different = pd.factorize(_plain(texts))
+        components = self.components_.transform(self._mask(list(different)))
         if self.keep:
-            components[[not text for text in plain]] = np.nan
-        return components
+            components[different == ""] = np.nan
+        return components[codes]
 
     def _mask(self, plain: list[str]) -> list[str]:
         for pattern in self.patterns:
@@ -142,6 +157,6 @@ class ReportText:
 
 
 # Full-width letters and digits of Chinese keyboards are the plain ones
-def _plain(texts: pd.Series) -> list[str]:
+def _plain(texts: pd.Series) -> NDArray[np.object_]:
     filled = texts.astype(object).where(texts.notna(), "")
-    return [normalize("NFKC", str(text)).strip() for text in filled]
+    return np.array([normalize("NFKC", str(text)).strip() for text in filled], dtype=object)

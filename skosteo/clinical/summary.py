@@ -6,11 +6,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from skosteo.clinical.columns import (
+    MAX_CATEGORIES,
+    as_word,
+    check_cells,
+    is_numbers,
+    read_numbers,
+    read_words,
+)
 from skosteo.clinical.variables import recognise
 from skosteo.exceptions import InputError
 
-# As in ClinicalPreprocessor: more different values than this make free text, not a category
-_MAX_CATEGORIES = 20
 _SPLITS = ("train", "validation", "test")
 
 
@@ -20,8 +26,8 @@ def table_one(data: pd.DataFrame, by: Any = None, *, median: Sequence[str] = ())
     Parameters
     ----------
     data : DataFrame of shape (n, n_columns)
-        Numbers, categories (text with at most 20 different values, booleans, 0 and 1). Report
-        texts, dates and images are left out.
+        Numbers, written as text too; categories (text with at most 20 different values, booleans,
+        0 and 1). Report texts, dates, images and columns without a value are left out.
     by : Series or array-like of shape (n,), or str, default=None
         Split or group of each row, or the column that says it. None makes one column, "all".
     median : sequence of str, default=()
@@ -33,12 +39,13 @@ def table_one(data: pd.DataFrame, by: Any = None, *, median: Sequence[str] = ())
         Text ready for print; a column per group ("train", "validation", "test" in this order,
         categories in theirs, others sorted). The index says "characteristic" and "level": first
         "n"; then "age, mean (SD)" with level ""; "sex, n (%)" with a row per level; and for each
-        of them a row "missing".
+        of them a row "missing". ``attrs["left_out"]`` lists the columns that were left out.
 
     Raises
     ------
     InputError
-        `by` does not fit the rows, or a column cannot be described as asked.
+        `by` does not fit the rows, numbers cannot be read, or a column cannot be described as
+        asked.
 
     Notes
     -----
@@ -64,16 +71,21 @@ def table_one(data: pd.DataFrame, by: Any = None, *, median: Sequence[str] = ())
     groups = _groups(data, by)
     grouping = by if isinstance(by, str) else getattr(by, "name", None)
     rows: dict[tuple[str, str], list[str]] = {("n", ""): [str(len(g)) for g in groups.values()]}
+    left_out = []
     for column in data:
-        values = data[column]
         if column == grouping:
             continue
+        values = read_words(data[column])
         if column in median or _is_number(values):
             rows |= _of_numbers(values, groups, column in median)
         elif _is_category(values):
             rows |= _of_categories(values, groups)
+        else:
+            left_out.append(column)
     index = pd.MultiIndex.from_tuples(rows, names=["characteristic", "level"])
-    return pd.DataFrame(list(rows.values()), index=index, columns=list(groups))
+    table = pd.DataFrame(list(rows.values()), index=index, columns=list(groups))
+    table.attrs["left_out"] = left_out
+    return table
 
 
 def _check(data: pd.DataFrame, median: Sequence[str]) -> None:
@@ -131,27 +143,36 @@ def _levels(values: pd.Series) -> list[Any]:
 
 
 def _is_number(values: pd.Series) -> bool:
-    if not pd.api.types.is_numeric_dtype(values) or pd.api.types.is_bool_dtype(values):
+    if pd.api.types.is_bool_dtype(values) or isinstance(values.dtype, pd.CategoricalDtype):
         return False
-    known = values.dropna()
-    return bool(known.empty or not known.isin([0, 1]).all())
+    if not _is_plain(values) or not is_numbers(values, str(values.name)):
+        return False
+    known = read_numbers(values, str(values.name))
+    known = known[~np.isnan(known)]
+    return bool(len(known) == 0 or not np.isin(known, [0, 1]).all())
+
+
+def _is_plain(values: pd.Series) -> bool:
+    """Whether all cells are numbers or words, none of them dates or images."""
+    try:
+        check_cells(values, str(values.name))
+    except InputError:
+        return False
+    return True
 
 
 def _is_category(values: pd.Series) -> bool:
     found = recognise(values.name)
     if found and found.variable.name == "xray_description":
         return False
-    if pd.api.types.is_datetime64_any_dtype(values) or values.isna().all():
-        return False
     known = values.dropna()
-    plain = known.map(lambda v: isinstance(v, str | bool | int | float | np.generic)).all()
-    return bool(plain) and known.nunique() <= _MAX_CATEGORIES
+    return _is_plain(values) and 0 < known.nunique() <= MAX_CATEGORIES
 
 
 def _of_numbers(
     values: pd.Series, groups: dict[str, np.ndarray], as_median: bool
 ) -> dict[tuple[str, str], list[str]]:
-    numbers = values.to_numpy(dtype=np.float64, na_value=np.nan)
+    numbers = read_numbers(values, str(values.name))
     if np.isinf(numbers).any():
         raise InputError(
             f"Column {values.name!r} holds infinity. Where it marks a detection limit, put the "
@@ -187,8 +208,7 @@ def _of_categories(
     table = {}
     for level in _levels(values):
         counts = [int((part == level).sum()) for part in parts]
-        shown = f"{level:g}" if isinstance(level, float) else str(level)
-        table[title, shown] = [
+        table[title, as_word(level)] = [
             f"{n} ({100 * n / total:.1f})" if total else "0 (-)"
             for n, total in zip(counts, known, strict=True)
         ]

@@ -51,6 +51,8 @@ class Variable:
         words. See `skosteo.clinical.values` for their sources.
     aliases : Mapping of str to str
         Other names, and the unit that each of them states.
+    short : tuple of str
+        Other names that need a unit behind them: alone, "Ht" is haematocrit too, and "Ca" cancer.
     other_units : Mapping of str to float
         Other units in use, and the factor from each to the canonical unit.
     imputation : {"mean", "median"} or None
@@ -63,6 +65,7 @@ class Variable:
     aliases: Mapping[str, str] = field(default_factory=dict)
     other_units: Mapping[str, float] = field(default_factory=dict)
     imputation: str | None = None
+    short: tuple[str, ...] = ()
 
     def factor(self, unit: str) -> float:
         """Factor from a unit, as `read_unit` returns it, to the canonical unit."""
@@ -123,18 +126,20 @@ VARIABLES: dict[str, Variable] = {
             "cm",
             (100, 250),
             _named("cm", "height", "body height", "body height measured", "standing height",
-                   "stature", "patient height", "Ht", "BMXHT"),
+                   "stature", "patient height", "BMXHT"),
             {"m": 100.0, "in": 2.54},
             "median",
+            ("Ht",),
         ),
         Variable(
             "weight_kg",
             "kg",
             (20, 400),
-            _named("kg", "weight", "body weight", "body weight measured", "patient weight", "Wt",
+            _named("kg", "weight", "body weight", "body weight measured", "patient weight",
                    "BMXWT"),
             {"lb": 0.45359237},
             "median",
+            ("Wt",),
         ),
         Variable(
             "bmi",
@@ -176,11 +181,12 @@ VARIABLES: dict[str, Variable] = {
             (0.9, 6),
             _named("mmol/L", "calcium", "serum calcium", "serum calcium level", "calcium level",
                    "total calcium", "serum total calcium", "total serum calcium", "blood calcium",
-                   "plasma calcium", "Ca", "serum Ca", "LBDSCASI",
+                   "plasma calcium", "serum Ca", "plasma Ca", "total Ca", "LBDSCASI",
                    _BLOOD.format("Calcium", "Moles/volume"))
             | _named("mg/dL", "LBXSCA", _BLOOD.format("Calcium", "Mass/volume")),
             {"mg/dL": CALCIUM_MMOL_L},
             "mean",
+            ("Ca",),
         ),
         Variable(
             "glucose_mmol_l",
@@ -233,6 +239,7 @@ def _index() -> dict[str, Recognised]:
         known[_plain(variable.name)] = Recognised(variable, variable.unit)
         for name, stated in variable.aliases.items():
             known[_plain(name)] = Recognised(variable, stated)
+        for name in (*variable.aliases, *variable.short):
             for unit in (variable.unit, *variable.other_units):
                 for spelling in _SPELLINGS.get(unit, ()):
                     known[_plain(name) + spelling] = Recognised(variable, unit)

@@ -17,17 +17,17 @@ from tests.clinical.test_preprocessor import table, transform
 def test_a_variable_is_filled_as_the_paper_says_under_any_of_its_names():
     names = {
         "White blood cell count": "wbc_10e9_l",
-        "Ca": "calcium_mmol_l",
+        "Serum Ca": "calcium_mmol_l",
         "PLT": "platelets_10e9_l",
     }
     X = table()[list(names.values())].set_axis(list(names), axis=1)
     last = transform(X).iloc[-1]
     assert last["White blood cell count"] == pytest.approx((4 + 5 + 6 + 20) / 4)
-    assert last["Ca"] == pytest.approx((2.2 + 2.3 + 2.3 + 2.6) / 4)
+    assert last["Serum Ca"] == pytest.approx((2.2 + 2.3 + 2.3 + 2.6) / 4)
     assert last["PLT"] == 225
     by_variable = transform(X, imputation={"platelets_10e9_l": "mean", "calcium": "median"})
     assert by_variable["PLT"].iloc[-1] == pytest.approx((150 + 200 + 250 + 900) / 4)
-    assert by_variable["Ca"].iloc[-1] == pytest.approx(2.3)
+    assert by_variable["Serum Ca"].iloc[-1] == pytest.approx(2.3)
 
 
 class TestKeptGaps:
@@ -140,6 +140,48 @@ class TestKindsOfColumns:
         fitted = ClinicalPreprocessor().fit(pd.DataFrame({"sex": [1, 2, 1]}))
         with_gap = fitted.transform(pd.DataFrame({"sex": [1.0, np.nan, 2.0]}))
         assert with_gap.tolist() == [[1, 0], [0, 0], [0, 1]]
+
+    def test_long_codes_stay_apart_and_are_the_same_as_floats(self):
+        codes = pd.DataFrame({"sex": [1234567, 1234568, 1234567]})
+        fitted = ClinicalPreprocessor().fit(codes)
+        assert fitted.get_feature_names_out().tolist() == ["sex_1234567", "sex_1234568"]
+        with_gap = pd.DataFrame({"sex": [1234567.0, np.nan, 1234568.0]})
+        assert fitted.transform(with_gap).tolist() == [[1, 0], [0, 0], [0, 1]]
+        # as float32 objects, and the other way round
+        back = ClinicalPreprocessor().fit(with_gap)
+        typed = pd.DataFrame({"sex": pd.Series(np.float32([1234567, 1234568]), dtype=object)})
+        np.testing.assert_array_equal(back.transform(typed), back.transform(codes)[:2])
+
+    @pytest.mark.parametrize("blank", ["", "  ", "\u3000"])
+    def test_blank_words_are_gaps(self, blank):
+        X = pd.DataFrame({"ward": ["a", blank, "b"]})
+        gaps = X.replace(blank, None)
+        for params in ({}, {"imputation": "keep"}, {"imputation": "keep", "missing_flags": True}):
+            pd.testing.assert_frame_equal(transform(X, **params), transform(gaps, **params))
+        as_category = X.astype("category")
+        assert list(transform(as_category)) == ["ward_a", "ward_b", "ward_nan"]
+        report = pd.DataFrame({"xray_diagnosis": ["clear lungs", "aorta", blank]})
+        flags = transform(report, missing_flags=True)["xray_diagnosis_missing"]
+        assert flags.tolist() == [0, 0, 1]
+
+    @pytest.mark.parametrize(
+        ("fit_on", "then"),
+        [(["F", "M"], ["female", " Male "]), (["女", "男"], ["F", "m"]),
+         (["Mujer", "Hombre"], ["woman", "MALE"]), (["femenino", "masculino"], ["女", "男"])],
+    )  # fmt: skip
+    def test_spellings_of_sex_are_one(self, fit_on, then):
+        fitted = ClinicalPreprocessor().fit(pd.DataFrame({"Gender": [*fit_on, None]}))
+        assert fitted.get_feature_names_out().tolist() == ["Gender_F", "Gender_M", "Gender_nan"]
+        out = fitted.transform(pd.DataFrame({"Gender": then}))
+        assert out.tolist() == [[1, 0, 0], [0, 1, 0]]
+
+    @pytest.mark.parametrize(
+        ("column", "words"),
+        # beside H for hombre, M is a woman
+        [("sex", ["H", "M"]), ("sex", ["F", "M", "X"]), ("ward", ["female", "male"])],
+    )
+    def test_other_words_stay_as_they_are(self, column, words):
+        assert list(transform(pd.DataFrame({column: words}))) == [f"{column}_{w}" for w in words]
 
     def test_sparse_tables_are_refused(self):
         X = np.eye(4)

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -16,7 +16,7 @@ from skosteo import ClinicalOsteoClassifier, ClinicalPreprocessor
 from skosteo.clinical import GIVEAWAY_TERMS
 from skosteo.datasets import fetch_nhanes
 from skosteo.datasets.cohort import CLINICAL, draw_patients
-from skosteo.exceptions import InputError
+from skosteo.exceptions import InputError, ValuesWarning
 
 real_data = pytest.mark.skipif("SKOSTEO_DATA" not in os.environ, reason="needs SKOSTEO_DATA")
 
@@ -63,8 +63,22 @@ def test_nothing_is_learnt_outside_of_fit():
 
 
 def test_categories_get_a_column_each_and_unknown_ones_zeros():
-    out = transform(pd.DataFrame({"sex": ["M", "X"]}), fit_on=pd.DataFrame({"sex": ["F", "M"]}))
-    assert out.to_dict("list") == {"sex_F": [0, 0], "sex_M": [1, 0]}
+    fitted = ClinicalPreprocessor().fit(pd.DataFrame({"sex": ["F", "M"]}))
+    match = "'sex': 1 of 3 rows hold a value that fit has not seen"
+    with pytest.warns(ValuesWarning, match=match) as caught:
+        out = fitted.transform(pd.DataFrame({"sex": ["M", "diverse", None]}))
+    assert out.tolist() == [[0, 1], [0, 0], [0, 0]]
+    assert "diverse" not in str(caught[0].message)
+    assert caught[0].filename == __file__
+
+
+def test_cross_validation_with_a_rare_category_only_warns():
+    cohort = draw_patients(80, random_state=0)
+    X = cohort[["age", "sex"]].assign(ward=["rare"] + ["usual"] * 79)
+    pipeline = make_pipeline(ClinicalPreprocessor(), StandardScaler(), LogisticRegression())
+    with pytest.warns(ValuesWarning, match="'ward': 1 of 20 rows"):
+        scores = cross_val_score(pipeline, X, cohort["osteoporosis"], cv=4, error_score="raise")
+    assert np.isfinite(scores).all()
 
 
 def test_a_missing_category_is_a_category_where_fit_saw_one():
@@ -228,12 +242,12 @@ class TestMaskedTerms:
 
 def test_the_source_of_every_column():
     X = draw_patients(60, random_state=0)[CLINICAL].drop(columns="bmi")
-    X = X.rename(columns={"calcium_mmol_l": "Ca"})
-    X["Ca"] *= 4.0078
-    fitted = ClinicalPreprocessor(units={"Ca": "mg/dL"}, missing_flags=True).fit(X)
+    X = X.rename(columns={"calcium_mmol_l": "Serum Ca"})
+    X["Serum Ca"] *= 4.0078
+    fitted = ClinicalPreprocessor(units={"Serum Ca": "mg/dL"}, missing_flags=True).fit(X)
     sources = pd.Series(fitted.source_columns_, fitted.get_feature_names_out())
     assert sources.shape == (fitted.transform(X).shape[1],)
-    assert sources["calcium_mmol_l"] == sources["calcium_mmol_l_missing"] == "Ca"
+    assert sources["calcium_mmol_l"] == sources["calcium_mmol_l_missing"] == "Serum Ca"
     assert sources["sex_F"] == sources["sex_M"] == "sex"
     assert sources["xray_diagnosis_0"] == sources["xray_diagnosis_missing"] == "xray_diagnosis"
     assert sources["bmi"] == "bmi"

@@ -101,14 +101,17 @@ class TestUnits:
         assert transform(X)["calcium_mg_dl"].tolist() == [9.2, 8.8, 10.0]
 
     def test_wrong_looking_values_warn_in_fit_and_in_transform(self):
-        mmol, mg = pd.DataFrame({"Ca": [2.2, 2.3, 2.4]}), pd.DataFrame({"Ca": [9.1, 9.2, 2.4]})
-        match = r"Column 'Ca': 2 of 3 values look like mg/dL, not mmol/L.*mixes two units"
+        mmol, mg = (
+            pd.DataFrame({"Serum Ca": [2.2, 2.3, 2.4]}),
+            pd.DataFrame({"Serum Ca": [9.1, 9.2, 2.4]}),
+        )
+        match = r"Column 'Serum Ca': 2 of 3 values look like mg/dL, not mmol/L.*mixes two units"
         with pytest.warns(ValuesWarning, match=match) as caught:
             ClinicalPreprocessor().fit(mg)
         assert caught[0].filename == __file__
         assert not any(value in str(caught[0].message) for value in ("9.1", "9.2", "2.4"))
         fitted = ClinicalPreprocessor().fit(mmol)
-        with pytest.warns(ValuesWarning, match=r"declare units=\{'Ca': 'mg/dL'\}") as caught:
+        with pytest.warns(ValuesWarning, match=r"declare units=\{'Serum Ca': 'mg/dL'\}") as caught:
             out = fitted.transform(mg.iloc[:2])
         assert caught[0].filename == __file__
         assert out[:, 0].tolist() == [9.1, 9.2]
@@ -118,7 +121,7 @@ class TestUnits:
             ClinicalPreprocessor().fit(pd.DataFrame({"age": [69, 690]}))
 
     def test_columns_not_chosen_do_not_warn(self):
-        ClinicalPreprocessor(columns=["age"]).fit(pd.DataFrame({"age": [69], "Ca": [9.0]}))
+        ClinicalPreprocessor(columns=["age"]).fit(pd.DataFrame({"age": [69], "Serum Ca": [9.0]}))
 
     @pytest.mark.parametrize(
         ("units", "match"),
@@ -133,9 +136,9 @@ class TestUnits:
             ClinicalPreprocessor(units=units).fit(table())
 
     def test_a_canonical_name_that_is_taken(self):
-        X = pd.DataFrame({"calcium_mmol_l": [2.3], "Ca": [9.2]})
-        with pytest.raises(InputError, match="'calcium_mmol_l' and 'Ca' would both come out"):
-            ClinicalPreprocessor(units={"Ca": "mg/dL"}).fit(X)
+        X = pd.DataFrame({"calcium_mmol_l": [2.3], "Serum Ca": [9.2]})
+        with pytest.raises(InputError, match="'calcium_mmol_l' and 'Serum Ca' would both come out"):
+            ClinicalPreprocessor(units={"Serum Ca": "mg/dL"}).fit(X)
 
 
 class TestInfinities:
@@ -205,9 +208,12 @@ class TestBodyMassIndex:
 
     def test_units_of_the_names_and_declared_ones_count(self):
         metres = pd.DataFrame(
-            {"height_m": self.BODY["height_cm"] / 100, "wt": self.BODY["weight_kg"] / 0.45359237}
+            {
+                "height_m": self.BODY["height_cm"] / 100,
+                "weight": self.BODY["weight_kg"] / 0.45359237,
+            }
         )
-        out = transform(metres, units={"wt": "lb"})
+        out = transform(metres, units={"weight": "lb"})
         np.testing.assert_allclose(out["bmi"], self.BMI)
         assert out["height_m"].tolist() == (self.BODY["height_cm"] / 100).tolist()
         np.testing.assert_allclose(out["weight_kg"], self.BODY["weight_kg"])
@@ -224,8 +230,8 @@ class TestBodyMassIndex:
             assert fitted.transform(self.BODY.iloc[[i]])[0, 0] == pytest.approx(bmi)
 
     def test_with_two_heights_nobody_can_say_which(self):
-        X = self.BODY.assign(Ht=self.BODY["height_cm"], age=60)
-        assert list(transform(X)) == ["height_cm", "weight_kg", "Ht", "age"]
+        X = self.BODY.assign(stature=self.BODY["height_cm"], age=60)
+        assert list(transform(X)) == ["height_cm", "weight_kg", "stature", "age"]
         assert list(transform(X, columns=["age"])) == ["age"]
         assert ClinicalPreprocessor().fit(X.assign(bmi=25.0)).bmi_from_ == []
         with pytest.raises(InputError, match="neither it nor one height and one weight"):

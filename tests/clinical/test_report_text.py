@@ -42,6 +42,11 @@ alendronato | ácido zoledrónico | risedronato | ácido ibandrónico | teripara
 calcitonina | ranelato de estroncio | 双膦酸盐 | 雙磷酸鹽 | 二膦酸盐 | 阿仑膦酸钠 | 阿侖膦酸鈉
 唑来膦酸 | 唑來膦酸 | 利塞膦酸钠 | 伊班膦酸 | 地舒单抗 | 地诺单抗 | 地舒單抗 | 狄诺塞麦 | 特立帕肽
 罗莫佐单抗 | 雷洛昔芬 | 降钙素 | 雷奈酸锶 | 福善美 | 普罗力 | 保骼麗 | 密固达 | 复泰奥
+osteoporsis | osteoprosis | osteoperosis | compression of T8 | anterior wedging of T11
+loss of height of T8 | L1 burst fracture | Th12 compression fracture | T11 wedging
+fracture of the T12 vertebra | fracture of T12 | vertebra plana | low-trauma fracture
+low energy fracture | acuñamiento D8 | acuñamiento de D8 | hundimiento vertebral | fractura de L1
+骨皮质变薄 | 骨皮質變薄
 """
 STAYS = """
 fracture of the rib | old rib fractures | clavicle fracture | healed fracture of the humerus
@@ -58,6 +63,9 @@ calcificación aórtica | atelectasia por compresión | aumento de densidad pulm
 osteofitos marginales | cifosis dorsal | artrosis | 肋骨骨折 | 锁骨骨折 | 鎖骨骨折 | 主动脉钙化
 主動脈鈣化 | 骨质增生 | 骨質增生 | 骨质破坏 | 胸椎退行性变 | 肺密度增高 | 双肺清晰 | 雙肺清晰
 降钙素原升高 | 降鈣素原 | 双侧胸腔积液 | 膦 | 压缩性肺不张 | 骨稳定
+T5 rib fracture | fracture of the T5 transverse process | nodule at the height of T8 | D2 | L1 node
+collapse of LLL | osteopetrosis | osteoprotegerin | compression of the trachea
+high-energy fracture | hundimiento costal | 肾皮质变薄
 """
 
 
@@ -131,6 +139,48 @@ def test_rows_with_a_term_are_counted_not_occurrences():
     step = fit(["osteoporosis and osteoporosis", "clear", "Fosamax", None])
     counts = {term: n for term, n in step.n_rows_.items() if n}
     assert sorted(counts.values()) == [1, 1]
+
+
+class Counting:
+    """A pattern that counts the texts it is given."""
+
+    pattern = "counting"
+
+    def __init__(self):
+        self.n_texts = 0
+
+    def subn(self, new, text):
+        self.n_texts += 1
+        return text, int(text == "aorta")
+
+    def sub(self, new, text):
+        return self.subn(new, text)[0]
+
+
+def test_the_same_text_is_masked_once():
+    counting = Counting()
+    texts = ["clear lungs", "aorta", None] * 1000
+    step = fit(texts, patterns=[counting])
+    assert step.n_rows_ == {"counting": 1000}
+    assert step.transform(pd.Series(texts)).shape[0] == 3000
+    assert counting.n_texts == 6
+
+
+def test_a_text_weighs_as_often_as_it_occurs():
+    once, thrice = (
+        fit(["clear", "aorta", "arch"]),
+        fit(["clear", "aorta", "aorta", "aorta", "arch"]),
+    )
+    vectors = [step.components_[0] for step in (once, thrice)]
+    weights = [v.idf_[v.vocabulary_["ao"]] - v.idf_[v.vocabulary_["cl"]] for v in vectors]
+    assert weights[0] == pytest.approx(0)
+    assert weights[1] < 0
+
+
+def test_the_number_of_n_grams_is_bounded(monkeypatch):
+    monkeypatch.setattr("skosteo.clinical.report_text._MAX_N_GRAMS", 30)
+    step = fit([f"{number} {number % 7} of {number**2}" for number in range(200)])
+    assert len(step.components_[0].vocabulary_) == 30
 
 
 def test_no_text_is_zeros_or_a_gap_as_asked():

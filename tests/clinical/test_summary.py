@@ -96,7 +96,48 @@ def test_report_texts_images_and_dates_are_left_out(patients):
             "film_date": pd.Timestamp("2024-03-05"),
         }
     )
-    assert table_one(data).index.get_level_values(0).unique().tolist() == ["n", "age, mean (SD)"]
+    data["empty"] = None
+    table = table_one(data)
+    assert table.index.get_level_values(0).unique().tolist() == ["n", "age, mean (SD)"]
+    assert table.attrs["left_out"] == ["xray_description", "note", "image", "film_date", "empty"]
+    assert table_one(data[["age"]]).attrs["left_out"] == []
+
+
+@pytest.mark.parametrize(
+    "age",
+    [
+        pd.Series([60, None, 71, *range(50, 80)], dtype=object),
+        pd.Series(["60", "", "71", *map(str, range(50, 80))]),
+        pd.Series(["60", None, "71", *map(str, range(50, 80))], dtype="string"),
+    ],
+)
+@pytest.mark.parametrize("name", ["age", "ldh"])
+def test_numbers_in_any_form_are_numbers(age, name):
+    plain = pd.Series([60, np.nan, 71, *range(50, 80)], name=name).to_frame()
+    data = age.rename(name).to_frame()
+    for median in ([], [name]):
+        table = table_one(data, median=median)
+        assert table.to_numpy().tolist() == table_one(plain, median=median).to_numpy().tolist()
+        assert table.attrs["left_out"] == []
+
+
+def test_numbers_that_cannot_be_read_are_refused():
+    with pytest.raises(InputError, match=r"'calcium' holds 1 texts with '<' or '>'"):
+        table_one(pd.DataFrame({"calcium": ["<0.5", "2.2", "2.3"]}))
+
+
+def test_codes_of_sex_are_categories_and_long_codes_stay_whole():
+    data = pd.DataFrame({"sex": [1.0, 2.0, None, 1.0]})
+    rows = table_one(data).loc["sex, n (%)", "all"]
+    assert rows.to_dict() == {"1": "2 (66.7)", "2": "1 (33.3)", "missing": "1"}
+    long = pd.DataFrame({"site": pd.Categorical([1234567.0, 1234568.0])})
+    levels = table_one(long).loc["site, n (%)"].index
+    assert levels.tolist() == ["1234567", "1234568", "missing"]
+
+
+def test_blank_words_are_missing():
+    rows = table_one(pd.DataFrame({"ward": ["a", " ", ""]})).loc["ward, n (%)", "all"]
+    assert rows.to_dict() == {"a": "1 (100.0)", "missing": "2"}
 
 
 @pytest.mark.parametrize(

@@ -11,11 +11,11 @@ KNOWN = {
     ("age", "years"): ["age", "Age", "AGE (years)", "age_yr", "Patient age", "RIDAGEYR"],
     ("sex", ""): ["sex", "Gender", "Patient's sex".replace("'s", ""), "RIAGENDR"],
     ("height_cm", "cm"): [
-        "height_cm", "Height", "Body height", "body-height [cm]", "Ht", "BMXHT", "HEIGHT (CM)",
+        "height_cm", "Height", "Body height", "body-height [cm]", "Ht (cm)", "BMXHT", "HEIGHT (CM)",
     ],
     ("height_cm", "m"): ["height_m", "Height (m)", "Body height / m", "ht (metres)"],
     ("height_cm", "in"): ["height_in", "Height (inches)"],
-    ("weight_kg", "kg"): ["weight_kg", "Weight", "Body weight", "Wt", "BMXWT", "weight, kg"],
+    ("weight_kg", "kg"): ["weight_kg", "Weight", "Body weight", "Wt (kg)", "BMXWT", "weight, kg"],
     ("weight_kg", "lb"): ["weight_lb", "Weight (lbs)", "wt_pounds"],
     ("bmi", "kg/m2"): [
         "bmi", "BMI", "Body mass index", "body_mass_index", "BMI (kg/m²)", "bmi_kg_m2", "BMXBMI",
@@ -34,8 +34,9 @@ KNOWN = {
     ],
     ("platelets_10e9_l", "/uL"): ["platelets_ul", "PLT (/µL)"],
     ("calcium_mmol_l", "mmol/L"): [
-        "calcium_mmol_l", "Ca", "Calcium", "Serum calcium", "serum calcium level",
-        "Total calcium (mmol/L)", "Calcium [Moles/volume] in Serum or Plasma",
+        "calcium_mmol_l", "Serum Ca", "Ca (mmol/L)", "Calcium", "Serum calcium",
+        "serum calcium level", "Total calcium (mmol/L)",
+        "Calcium [Moles/volume] in Serum or Plasma",
     ],
     ("calcium_mmol_l", "mg/dL"): [
         "calcium_mg_dl", "Ca (mg/dL)", "Calcium [Mass/volume] in Serum or Plasma", "LBXSCA",
@@ -69,6 +70,8 @@ FALSE_FRIENDS = [
     "Leukocytes [#/volume] in Urine", "CRP", "hematocrit", "height_ft", "weight_st", "Cancer",
     "diagnosis", "description", "knee X-ray description", "calcium (g)", "", "x0", "mg/dL", "cm",
     "glucose_flag", "calcium 1", "bmi_missing",
+    # haematocrit, cancer, and what nobody can tell
+    "Ht", "Ht (%)", "Wt", "CA", "Ca", "Ca 15-3", "ca_stage",
 ]  # fmt: skip
 
 
@@ -130,8 +133,8 @@ def test_find_column():
     assert find_column(table, "age") == "Age"
     assert find_column(table, "glucose_mmol_l") == "Glucose (mg/dL)"
     assert find_column(table, "bmi") is None
-    with pytest.raises(InputError, match=r"'Ca', 'calcium_mg_dl'.*Keep one"):
-        find_column(pd.DataFrame(columns=["Ca", "calcium_mg_dl"]), "calcium_mmol_l")
+    with pytest.raises(InputError, match=r"'Serum Ca', 'calcium_mg_dl'.*Keep one"):
+        find_column(pd.DataFrame(columns=["Serum Ca", "calcium_mg_dl"]), "calcium_mmol_l")
     with pytest.raises(InputError, match="'calcium' is no clinical variable"):
         find_column(table, "calcium")
 

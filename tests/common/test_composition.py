@@ -25,7 +25,13 @@ from sklearn.model_selection import (
 from sklearn.pipeline import make_pipeline
 
 from skosteo import ClinicalPreprocessor, RadiographReader, splits
-from tests.small_models import small_clinical, small_fusion, small_image, write_films
+from tests.small_models import (
+    small_clinical,
+    small_feature_fusion,
+    small_fusion,
+    small_image,
+    write_films,
+)
 
 CV = StratifiedGroupKFold(2)
 
@@ -35,9 +41,10 @@ def study(tmp_path_factory):
     return write_films(tmp_path_factory.mktemp("films"))
 
 
-@pytest.fixture(params=["image", "fusion"])
+@pytest.fixture(params=["image", "fusion", "feature fusion"])
 def model(request):
-    return small_image() if request.param == "image" else small_fusion()
+    small = {"image": small_image, "fusion": small_fusion, "feature fusion": small_feature_fusion}
+    return small[request.param]()
 
 
 def test_clone_keeps_parameters_and_forgets_training(study, model):
@@ -153,7 +160,7 @@ def test_cross_val_predict_gives_each_row_its_own_patient(study):
     assert ((probability[:, 1] > 0.5) == y[order]).mean() > 0.8
 
 
-@pytest.mark.parametrize("kind", ["image", "clinical", "fusion"])
+@pytest.mark.parametrize("kind", ["image", "clinical", "fusion", "feature fusion"])
 def test_groups_are_routed_down_to_the_early_stopping_split(study, monkeypatch, kind):
     X, y, groups = study
     seen = []
@@ -167,13 +174,14 @@ def test_groups_are_routed_down_to_the_early_stopping_split(study, monkeypatch, 
         "image": small_image(),
         "clinical": make_pipeline(ClinicalPreprocessor(), small_clinical()),
         "fusion": small_fusion(clinical=make_pipeline(ClinicalPreprocessor(), small_clinical())),
+        "feature fusion": small_feature_fusion(),
     }[kind]
     data = X[["age", "bmi"]] if kind == "clinical" else X
     with config_context(enable_metadata_routing=True):
         cross_validate(model, data, y, cv=CV, params={"groups": groups})
     # two outer folds; in the fusion each with 2 branches x (2 folds + refit) and the final nets:
-    # of both, and of each alone
-    assert len(seen) == 2 * (9 if kind == "fusion" else 1)
+    # of both, and of each alone; in the feature fusion the image branch and the net
+    assert len(seen) == 2 * {"fusion": 9, "feature fusion": 2}.get(kind, 1)
     assert all(ids is not None and len(np.unique(ids)) < len(ids) for ids in seen)
 
 

@@ -5,11 +5,12 @@ tables of numbers only. Ours are in `test_composition`.
 """
 
 import pytest
+from sklearn.base import clone
 from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import estimator_checks_generator, parametrize_with_checks
 
 from skosteo import ClinicalPreprocessor
-from tests.small_models import small_clinical, small_fusion, small_image
+from tests.small_models import small_clinical, small_feature_fusion, small_fusion, small_image
 
 # Given a plain matrix, an image is one row of pixels and both branches see every column. The
 # checks use as few as 10 rows, hence small batches, no early stopping and two folds.
@@ -23,7 +24,16 @@ FUSION = small_fusion(
     ),
     image_column=None,
 )
-ESTIMATORS = [IMAGE, CLINICAL, FUSION, ClinicalPreprocessor()]
+FEATURE_FUSIONS = [
+    small_feature_fusion(
+        image=clone(IMAGE).set_params(max_epochs=1),
+        strategy=strategy,
+        batch_size=4,
+        early_stopping=False,
+    )
+    for strategy in ("concat", "learned", "attention")
+]
+ESTIMATORS = [IMAGE, CLINICAL, FUSION, *FEATURE_FUSIONS, ClinicalPreprocessor()]
 
 # The one exception: a row of weight 2 is not the same as the row twice when rows are drawn into
 # mini-batches, because the batches differ.
@@ -68,7 +78,7 @@ def test_checks_of_transformers(check):
 
 @pytest.mark.parametrize(
     ("estimator", "floor"),
-    [(IMAGE, 60), (CLINICAL, 60), (FUSION, 60), (ClinicalPreprocessor(), 45)],
+    [(model, 45 if isinstance(model, ClinicalPreprocessor) else 60) for model in ESTIMATORS],
     ids=lambda value: type(value).__name__,
 )
 def test_the_number_of_common_checks_does_not_shrink(estimator, floor):

@@ -149,7 +149,7 @@ def test_a_trained_trunk_stays_as_it_is(strategy):
     before = {k: v.clone() for k, v in net.state_dict().items()}
     for _ in range(3):
         step(net, studies())
-    trunk = {k: v for k, v in net.trunk.state_dict().items()}
+    trunk = net.trunk.state_dict()
     assert trunk.keys() == weights.keys()
     assert all(torch.equal(v, weights[k]) for k, v in trunk.items())  # batch norms and g too
     changed = moved(net, before)
