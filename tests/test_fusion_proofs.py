@@ -58,9 +58,10 @@ def test_fusion_is_no_worse_than_its_better_branch_in_95_of_100_cohorts():
     assert (pairs[:, 0] - pairs[:, 1]).mean() > 0
 
 
-def test_fusion_of_what_branches_say_of_their_own_rows_is_worse_than_the_better_branch():
-    pairs = np.array([fused_and_best_branch(seed, cv=None) for seed in range(20)])
-    assert (pairs[:, 0] >= pairs[:, 1] - 0.01).mean() < 0.6
+def test_learning_from_what_branches_say_of_their_own_rows_loses():
+    in_sample = [fused_and_best_branch(seed, cv=None)[0] for seed in range(20)]
+    out_of_fold = [fused_and_best_branch(seed, cv=5)[0] for seed in range(20)]
+    assert np.mean(out_of_fold) > np.mean(in_sample) + 0.005
 
 
 def test_labels_without_meaning_give_one_half_through_the_whole_pipeline():
