@@ -1,7 +1,7 @@
 """Which columns of a table each branch of a fusion sees, and in which rows they hold anything."""
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -78,6 +78,34 @@ def resolve_columns(
     return {name: list(chosen) for name, chosen in columns.items()}
 
 
+def check_other_branches(
+    others: Any, pairs: Sequence[tuple[str, Any]], reserved: Collection[str]
+) -> None:
+    """Refuse further branches that are no list of triples, or whose names cannot be.
+
+    Parameters
+    ----------
+    others : object
+        What the user gave.
+    pairs : sequence of (str, classifier)
+        What could be read of it.
+    reserved : collection of str
+        Names of the fusion's own parameters.
+    """
+    if others is not None and (not isinstance(others, list | tuple) or len(pairs) != len(others)):
+        raise InputError(
+            f"other_branches is a {type(others).__name__} that is no list of (name, classifier, "
+            "columns), such as [('lateral', model, ['lateral_film'])]."
+        )
+    names = [name for name, _ in pairs]
+    wrong = [n for n in names if n in reserved or "__" in n or names.count(n) > 1]
+    if wrong:
+        raise InputError(
+            f"other_branches has the names {wrong}: each must be used once, be no parameter of the "
+            "fusion, and hold no '__'."
+        )
+
+
 def split_columns(X: Any, columns: Mapping[str, list[str]]) -> dict[str, Any]:
     """Return what each branch sees of X.
 
@@ -138,6 +166,12 @@ def present_rows(part: Any) -> NDArray[np.bool_]:
     return ~np.all(missing, axis=0)
 
 
+def presence(parts: Mapping[str, Any]) -> pd.DataFrame:
+    """Whether each row holds anything for each branch: (n, k), with the index of the parts."""
+    index = next((part.index for part in parts.values() if isinstance(part, pd.DataFrame)), None)
+    return pd.DataFrame({name: present_rows(part) for name, part in parts.items()}, index=index)
+
+
 def check_present(parts: Mapping[str, Any], consequence: str) -> None:
     """Say how many rows hold nothing for a branch, and refuse those that hold nothing for any.
 
@@ -148,7 +182,7 @@ def check_present(parts: Mapping[str, Any], consequence: str) -> None:
     consequence : str
         What the warning goes on to say.
     """
-    present = np.column_stack([present_rows(part) for part in parts.values()])
+    present = presence(parts).to_numpy()
     empty = np.flatnonzero(~present.any(axis=1))
     if len(empty):
         raise InputError(

@@ -17,7 +17,13 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor, from_numpy, nn
 
 from skosteo.batches import Studies
-from skosteo.branch_columns import check_present, present_rows, resolve_columns, split_columns
+from skosteo.branch_columns import (
+    check_present,
+    presence,
+    present_rows,
+    resolve_columns,
+    split_columns,
+)
 from skosteo.clinical import ClinicalPreprocessor
 from skosteo.exceptions import InputError
 from skosteo.image_classifier import ImageOsteoClassifier, features
@@ -186,9 +192,7 @@ class FeatureFusionClassifier(NetClassifier):
             Columns image and clinical.
         """
         check_is_fitted(self)
-        parts = split_columns(self._check(X, reset=False), self.columns_)
-        index = X.index if isinstance(X, pd.DataFrame) else None
-        return pd.DataFrame({name: present_rows(p) for name, p in parts.items()}, index=index)
+        return presence(split_columns(self._check(X, reset=False), self.columns_))
 
     def attention(self, X: Any) -> Bunch:
         """Return where film and clinical values look at each other, with ``strategy="attention"``.

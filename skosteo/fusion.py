@@ -23,8 +23,9 @@ from sklearn.utils.validation import (
 )
 
 from skosteo.branch_columns import (
+    check_other_branches,
     check_present,
-    present_rows,
+    presence,
     resolve_columns,
     split_columns,
 )
@@ -243,7 +244,7 @@ class ProbabilityFusionClassifier(ClassifierMixin, _BaseComposition):
     def _fit(
         self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None, groups: ArrayLike | None
     ) -> Self:
-        self._check_names()
+        check_other_branches(self.other_branches, self._other_pairs, self.get_params(deep=False))
         classes, labels = encode_target(y)
         check_consistent_length(X, labels)
         patients = check_groups(groups, len(labels))
@@ -266,7 +267,9 @@ class ProbabilityFusionClassifier(ClassifierMixin, _BaseComposition):
             self.branches_ = self._prefit_branches(classes)
             fused = self._judged(parts)
         else:
-            splits = self._splits(labels, patients, used, seed)
+            splits = None
+            if self.cv is not None:
+                splits = splits_of_used_rows(self.cv, labels, patients, used, seed)
             fused = self._learn(parts, codes, metadata, splits, seed)
         self.image_, self.clinical_ = self.branches_["image"], self.branches_["clinical"]
         self.final_estimators_ = fit_final_estimators(
@@ -314,22 +317,7 @@ class ProbabilityFusionClassifier(ClassifierMixin, _BaseComposition):
         DataFrame of bool, shape (n, k)
             A column per branch.
         """
-        parts = split_columns(self._read(X), self.columns_)
-        index = X.index if isinstance(X, pd.DataFrame) else None
-        return pd.DataFrame({name: present_rows(p) for name, p in parts.items()}, index=index)
-
-    def _splits(
-        self, y: NDArray, groups: NDArray | None, used: NDArray, seed: int
-    ) -> Splits | None:
-        if self.cv is None:
-            warnings.warn(
-                "cv=None: the fusion learns from what the branches say of the very rows that they "
-                "were trained on, and will trust most the one that knows them by heart. Use cv=5.",
-                InSampleWarning,
-                stacklevel=4,
-            )
-            return None
-        return splits_of_used_rows(self.cv, y, groups, used, seed)
+        return presence(split_columns(self._read(X), self.columns_))
 
     def _learn(
         self,
@@ -340,6 +328,13 @@ class ProbabilityFusionClassifier(ClassifierMixin, _BaseComposition):
         seed: int,
     ) -> NDArray[np.float64]:
         """Fit all branches, and return the probabilities (n, k) that the fusion learns from."""
+        if splits is None:
+            warnings.warn(
+                "cv=None: the fusion learns from what the branches say of the very rows that they "
+                "were trained on, and will trust most the one that knows them by heart. Use cv=5.",
+                InSampleWarning,
+                stacklevel=4,
+            )
         kept = self.memory
         memory = check_memory(fspath(kept) if isinstance(kept, PathLike) else kept)
         learnt = {
@@ -367,24 +362,6 @@ class ProbabilityFusionClassifier(ClassifierMixin, _BaseComposition):
         return np.column_stack(
             [judge(branch, parts[name]) for name, branch in self.branches_.items()]
         )
-
-    def _check_names(self) -> None:
-        others = self.other_branches
-        if others is not None and (
-            not isinstance(others, list | tuple) or len(self._other_pairs) != len(others)
-        ):
-            raise InputError(
-                f"other_branches is a {type(others).__name__} that is no list of (name, "
-                "classifier, columns), such as [('lateral', model, ['lateral_film'])]."
-            )
-        names = [name for name, _ in self._other_pairs]
-        taken = self.get_params(deep=False)
-        wrong = [n for n in names if n in taken or "__" in n or names.count(n) > 1]
-        if wrong:
-            raise InputError(
-                f"other_branches has the names {wrong}: each must be used once, be no parameter of "
-                "the fusion, and hold no '__'."
-            )
 
     def _branches(self) -> dict[str, Any]:
         return {"image": self.image, "clinical": self.clinical, **dict(self._other_pairs)}
