@@ -3,6 +3,7 @@
 # make image     the paper's image model on synthetic films: its search, its weights, its attention
 # make clinical  a hospital's table to a cohort, a Table 1 and models compared (DATA=nhanes: real people)
 # make fusions   probability and feature fusions beside their branches, modalities missing
+# make study     the paper in one call: every table and figure, one report (DATA=hannover | nhanes)
 # make test      the tests
 # make check     what CI runs: lint, types, tests and doctests
 
@@ -10,7 +11,7 @@ PYTHON ?= python3
 DATA ?= synthetic
 BIN := .venv/bin
 
-.PHONY: demo films image clinical fusions test check lint types clean
+.PHONY: demo films image clinical fusions study test check lint types clean
 
 demo: .venv/installed
 	$(BIN)/python examples/plot_01_quickstart.py --data $(DATA)
@@ -26,6 +27,9 @@ clinical: .venv/installed
 
 fusions: .venv/installed
 	$(BIN)/python examples/plot_05_fusions.py
+
+study: .venv/installed
+	$(BIN)/python examples/plot_06_study.py --data $(DATA)
 
 test: .venv/installed
 	$(BIN)/python -m pytest

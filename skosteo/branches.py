@@ -69,7 +69,7 @@ def learn(
         return _learn(branch, part, y, splits, metadata)
     cached = memory.cache(_learn_known, ignore=["part"])
     versions = ", ".join(f"{name} {version(name)}" for name in ("skosteo", "scikit-learn", "torch"))
-    return cached(branch, part, _digest(part), y, splits, dict(metadata), versions)
+    return cached(branch, part, table_digest(part), y, splits, dict(metadata), versions)
 
 
 def _learn_known(
@@ -205,7 +205,7 @@ def _settle_requests(step: Any, metadata: Mapping[str, NDArray], *, wanted: bool
                 step.set_fit_request(**{name: wanted})
 
 
-def _digest(part: Any) -> str:
+def table_digest(part: Any) -> str:
     """Stand for the content of a part: for a file, its name, size and time of change."""
     if not isinstance(part, pd.DataFrame):
         return content_hash(np.asarray(part))

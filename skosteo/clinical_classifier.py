@@ -55,7 +55,7 @@ class ClinicalOsteoClassifier(NetClassifier):
     scaler_ : StandardScaler
         Mean and standard deviation of the rows given to `fit`.
     history_ : DataFrame
-        A row per epoch: epoch, train_loss, valid_loss, lr, seconds.
+        A row per epoch: epoch, train_loss, valid_loss, valid_accuracy, lr, seconds.
     n_iter_ : int
         Epochs run.
     n_features_in_ : int

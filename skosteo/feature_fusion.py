@@ -100,7 +100,7 @@ class FeatureFusionClassifier(NetClassifier):
     columns_ : dict of str to list of str
         Columns that each side sees; empty where X was an array, which both see whole.
     history_ : DataFrame
-        A row per epoch: epoch, train_loss, valid_loss, lr, seconds.
+        A row per epoch: epoch, train_loss, valid_loss, valid_accuracy, lr, seconds.
     n_iter_ : int
         Epochs run.
     n_features_in_ : int

@@ -1,14 +1,25 @@
 """The one door for writing: a file is either whole or not there."""
 
+import csv
+import io
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # what a process that is killed may leave behind begins with this
 UNFINISHED = ".writing-"
+
+# What a spreadsheet takes for the beginning of a formula, full-width signs of Chinese and Japanese
+# keyboards included; blanks before it do not help
+_FORMULA = re.compile(r"[\t\r\n]|\s*[=+\-@＝＋－＠]")  # noqa: RUF001
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?%?", re.IGNORECASE)
 
 
 @contextmanager
@@ -82,3 +93,57 @@ def write_atomic(path: str | os.PathLike[str], data: bytes) -> None:
     """
     with atomic_writer(path) as stream:
         stream.write(data)
+
+
+def write_csv(path: str | os.PathLike[str], frame: "pd.DataFrame", index: bool = True) -> None:
+    """Write a table as CSV in one step, with nothing in it that a spreadsheet would run.
+
+    A text that a spreadsheet takes for a formula, in a cell, a heading or the index, gets an
+    apostrophe before it, which makes it text. Numbers stay as they are, written as text too.
+
+    Parameters
+    ----------
+    path : str or path-like
+        Where to write; its folder must exist.
+    frame : DataFrame
+        The table.
+    index : bool, default=True
+        Whether to write the index, in the first columns.
+
+    Raises
+    ------
+    OSError
+        As from `atomic_writer`; an older file of this name is left as it was.
+
+    Notes
+    -----
+    UTF-8 with a byte order mark, without which Excel reads other letters than ASCII wrongly;
+    ``pandas.read_csv`` skips it. Missing values are empty.
+
+    References
+    ----------
+    OWASP, CSV Injection. https://owasp.org/www-community/attacks/CSV_Injection
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import pandas as pd
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     file = Path(folder, "a.csv")
+    ...     write_csv(file, pd.DataFrame({"model": ["=1+1", "fused"], "AUC": [-0.3, 0.9]}), False)
+    ...     print(file.read_text("utf-8-sig"))
+    model,AUC
+    '=1+1,-0.3
+    fused,0.9
+    """
+    plain = io.StringIO(frame.to_csv(index=index, lineterminator="\r\n"), newline="")
+    inert = io.StringIO(newline="")
+    writer = csv.writer(inert, lineterminator="\r\n")
+    for row in csv.reader(plain):  # headings and the levels of an index too
+        writer.writerow([f"'{cell}" if _is_formula(cell) else cell for cell in row])
+    write_atomic(path, inert.getvalue().encode("utf-8-sig"))
+
+
+def _is_formula(cell: str) -> bool:
+    return _FORMULA.match(cell) is not None and _NUMBER.fullmatch(cell) is None

@@ -281,19 +281,7 @@ class ProbabilityFusionClassifier(ClassifierMixin, _BaseComposition):
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """Probability of each class, in the order of ``classes_``: shape (n, 2)."""
-        fused = self.branch_probabilities(X)
-        names, answers = np.array(list(self.branches_)), np.empty((len(fused), 2))
-        for known in np.unique(~np.isnan(fused), axis=0):
-            rows = np.flatnonzero((~np.isnan(fused) == known).all(axis=1))
-            final = self.final_estimators_.get(tuple(names[known].tolist()))
-            if final is None:
-                raise InputError(
-                    f"{len(rows)} of {len(fused)} rows hold something for {names[known].tolist()} "
-                    "alone, and fit had too few such rows of both classes to learn what to make of "
-                    "them. Leave them out, or fit on more."
-                )
-            answers[rows] = final.predict_proba(fused[np.ix_(rows, known)])
-        return answers
+        return self._fuse(self.branch_probabilities(X))
 
     def predict(self, X: Any) -> NDArray:
         """Class of each row: the positive one from a probability of .5."""
@@ -357,6 +345,21 @@ class ProbabilityFusionClassifier(ClassifierMixin, _BaseComposition):
         return validate_data(
             self, X, reset=reset, dtype=None, allow_nd=True, ensure_all_finite=False
         )
+
+    def _fuse(self, fused: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Probability of each class (n, 2), of what the branches say: (n, k), NaN for nothing."""
+        names, answers = np.array(list(self.branches_)), np.empty((len(fused), 2))
+        for known in np.unique(~np.isnan(fused), axis=0):
+            rows = np.flatnonzero((~np.isnan(fused) == known).all(axis=1))
+            final = self.final_estimators_.get(tuple(names[known].tolist()))
+            if final is None:
+                raise InputError(
+                    f"{len(rows)} of {len(fused)} rows hold something for {names[known].tolist()} "
+                    "alone, and fit had too few such rows of both classes to learn what to make of "
+                    "them. Leave them out, or fit on more."
+                )
+            answers[rows] = final.predict_proba(fused[np.ix_(rows, known)])
+        return answers
 
     def _judged(self, parts: dict[str, Any]) -> NDArray[np.float64]:
         return np.column_stack(

@@ -104,8 +104,8 @@ class ImageOsteoClassifier(NetClassifier):
         Pixel values that the net sees as black and white: (0, 255) for films from files and for
         uint8 arrays, else the extremes of the arrays given to `fit`.
     history_ : DataFrame
-        A row per epoch: epoch, train_loss, valid_loss, lr, seconds and, with both branches,
-        g_wavelet and g_attention.
+        A row per epoch: epoch, train_loss, valid_loss, valid_accuracy, lr, seconds and, with
+        both branches, g_wavelet and g_attention.
     gradient_weights_ : ndarray of shape (2,)
         g_wavelet and g_attention of equation 1, as predictions use them: a branch has the share
         1 - g. Only with both branches.

@@ -61,13 +61,15 @@ class Net(NeuralNet):
     def run_single_epoch(
         self, iterator: Batches | None, training: bool, prefix: str, step_fn: Any, **_: Any
     ) -> None:
-        """Go through the batches; their losses leave the device once, at the end."""
+        """Go through the batches; what they say leaves the device once, at the end."""
         if iterator is None:
             return
         self.module_.train(training)
-        losses = [step_fn(batch)["loss"].detach() for batch in iterator]
-        mean = np.average(torch.stack(losses).double().cpu(), weights=iterator.sizes)
-        self.history.record(f"{prefix}_loss", agreed(float(mean)))
+        steps = [step_fn(batch) for batch in iterator]
+        for name in steps[0]:
+            values = torch.stack([step[name] for step in steps]).double().cpu()
+            mean = float(np.average(values, weights=iterator.sizes))
+            self.history.record(f"{prefix}_{name}", agreed(mean))
 
     def train_step(self, batch: tuple[Tensor, Tensor], **_: Any) -> dict[str, Tensor]:
         """Take a step of the optimiser; the module sees the target too, where it wants to.
@@ -81,7 +83,15 @@ class Net(NeuralNet):
         loss = self.get_loss(self.infer(x, **{"target": target} if wanted else {}), target)
         loss.backward()
         self.optimizer_.step()
-        return {"loss": loss}
+        return {"loss": loss.detach()}
+
+    def validation_step(self, batch: tuple[Tensor, Tensor], **_: Any) -> dict[str, Tensor]:
+        """Return loss and accuracy of a batch; every row counts alike for the accuracy."""
+        x, target = batch
+        with torch.no_grad():
+            logits = self.infer(x)
+            right = (logits >= 0) == (target[:, 0] > 0)
+            return {"loss": self.get_loss(logits, target), "accuracy": right.double().mean()}
 
     def infer(self, x: Tensor, **known: Any) -> Any:
         """Apply the module; on a GPU in bfloat16, but for what autocast leaves in float32."""
@@ -232,7 +242,8 @@ def train(
     net : Net
         Trained; ``net.module_`` is the torch module.
     history : DataFrame
-        A row per epoch: epoch, train_loss, valid_loss, lr, seconds, and the facts of the module.
+        A row per epoch: epoch, train_loss, valid_loss, valid_accuracy, lr, seconds, and the facts
+        of the module.
 
     Raises
     ------
@@ -393,7 +404,6 @@ def _history(net: Net, epochs: int) -> pd.DataFrame:
     ]
     frame = pd.DataFrame(rows)
     frame["epoch"] += epochs
-    first = [
-        name for name in ("epoch", "train_loss", "valid_loss", "lr", "seconds") if name in frame
-    ]
+    order = ("epoch", "train_loss", "valid_loss", "valid_accuracy", "lr", "seconds")
+    first = [name for name in order if name in frame]
     return frame[first + [name for name in frame if name not in first]]

@@ -1,8 +1,11 @@
+import csv
 import os
 
+import numpy as np
+import pandas as pd
 import pytest
 
-from skosteo.files import UNFINISHED, atomic_writer, write_atomic
+from skosteo.files import UNFINISHED, atomic_writer, write_atomic, write_csv
 
 
 def test_writes_and_replaces(tmp_path):
@@ -79,3 +82,76 @@ def test_an_error_while_writing_leaves_the_old_file_and_nothing_else(error, tmp_
 def test_only_the_owner_may_read(tmp_path):
     write_atomic(tmp_path / "entry", b"film")
     assert (tmp_path / "entry").stat().st_mode & 0o077 == 0
+
+
+FORMULAS = [
+    "=1+1", "+1+1", "-2+3", "@SUM(A1)", "\t=1", "\r=1", "\n=1", " =1+1", '=HYPERLINK("x")', "-x",
+    "\uff1d1+1", "\uff201", "=cmd|' /C calc'!A0", "-", "+",
+]  # fmt: skip
+TEXTS = ["fused", "a=b", "1-2", ".951 [.93, .97]", "-.3", "+4", "-1e-05", "-12.5%", "", "男"]
+
+
+def starts_formula(cell):
+    """Read as a spreadsheet does: blanks go, then the first sign decides, unless it is a number."""
+    cell = cell.strip()
+    try:
+        float(cell)
+    except ValueError:
+        return cell[:1] in "=+-@\uff1d\uff0b\uff0d\uff20" and cell != ""
+    return False
+
+
+def read_cells(path):
+    with open(path, encoding="utf-8-sig", newline="") as stream:
+        return list(csv.reader(stream))
+
+
+@pytest.mark.parametrize("where", ["cell", "heading", "index", "index name", "levels", "category"])
+@pytest.mark.parametrize("formula", FORMULAS)
+def test_no_cell_is_a_formula(formula, where, tmp_path):
+    frame = pd.DataFrame({"model": ["fused", "image"], "auc": [0.9, 0.8]})
+    if where == "cell":
+        frame.loc[0, "model"] = formula
+    elif where == "heading":
+        frame = frame.rename(columns={"model": formula})
+    elif where == "index":
+        frame.index = [formula, "b"]
+    elif where == "index name":
+        frame.index.name = formula
+    elif where == "levels":
+        frame.index = pd.MultiIndex.from_tuples([(formula, "a"), ("b", formula)])
+    else:
+        frame["model"] = pd.Categorical([formula, "b"])
+    write_csv(tmp_path / "a.csv", frame)
+    cells = [cell for row in read_cells(tmp_path / "a.csv") for cell in row]
+    assert not any(map(starts_formula, cells))
+    assert f"'{formula}" in cells  # and nothing is lost
+
+
+def test_other_texts_and_numbers_stay(tmp_path):
+    numbers = [-0.3, -4.0, np.nan, 1e-9, np.inf, 2.0, 3.0, 4.0, -5.0, 6.5]
+    frame = pd.DataFrame({"text": TEXTS, "number": numbers, -1: range(10)})
+    write_csv(tmp_path / "a.csv", frame, index=False)
+    assert read_cells(tmp_path / "a.csv")[0] == ["text", "number", "-1"]
+    back = pd.read_csv(tmp_path / "a.csv", dtype={"text": str}, keep_default_na=False)
+    assert back["text"].tolist() == TEXTS
+    back = pd.read_csv(tmp_path / "a.csv")
+    assert back["number"].tolist() == pytest.approx(numbers, nan_ok=True)
+    assert back["-1"].tolist() == list(range(10))
+
+
+def test_a_full_disk_and_a_missing_folder_leave_the_old_table(tmp_path, monkeypatch):
+    frame = pd.DataFrame({"a": [1]})
+    write_csv(tmp_path / "a.csv", frame)
+    old = (tmp_path / "a.csv").read_bytes()
+    with pytest.raises(FileNotFoundError):
+        write_csv(tmp_path / "no" / "a.csv", frame)
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(OSError, match="No space"):
+        write_csv(tmp_path / "a.csv", frame + 1)
+    assert (tmp_path / "a.csv").read_bytes() == old
+    assert os.listdir(tmp_path) == ["a.csv"]

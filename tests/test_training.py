@@ -41,10 +41,25 @@ def fit(train_rows=None, valid=None, make=lambda: Head(3, (8,), 0.0), **changes)
 
 def test_history_has_a_row_per_epoch():
     _, history = fit(valid=rows(seed=1))
-    assert list(history) == ["epoch", "train_loss", "valid_loss", "lr", "seconds"]
+    assert list(history) == [
+        "epoch",
+        "train_loss",
+        "valid_loss",
+        "valid_accuracy",
+        "lr",
+        "seconds",
+    ]
     assert history["epoch"].tolist() == [1, 2, 3, 4, 5]
     assert history["train_loss"].iloc[-1] < history["train_loss"].iloc[0]
     np.testing.assert_allclose(history["lr"], 1e-2 * np.exp(-0.01 * np.arange(5)))
+
+
+def test_accuracy_is_that_of_the_weights_that_are_kept():
+    valid = rows(seed=1)
+    net, history = fit(valid=valid)
+    best = history.loc[history["valid_loss"].idxmin(), "valid_accuracy"]
+    right = (predict_logits(net, valid.x) >= 0) == (valid.target[:, 0].numpy() == 1)
+    assert best == right.mean()
 
 
 def test_learning_rate_falls_to_a_tenth():
@@ -215,7 +230,7 @@ class Noting(Head):
 
 def test_the_target_is_shown_in_training_only_and_facts_are_noted():
     _, history = fit(rows(40), rows(10, seed=1), make=lambda: Noting(3, (), 0.0))
-    assert list(history) == ["epoch", "train_loss", "valid_loss", "lr", "seconds", "seen"]
+    assert list(history)[-1] == "seen"
     assert history["seen"].tolist() == [40, 80, 120, 160, 200]
 
 

@@ -11,7 +11,7 @@ no length trusted), `rules` (what is refused), `decode` and `codestream` (stored
 """
 
 from skosteo.dicom.radiograph import Radiograph
-from skosteo.dicom.reading import read_radiograph
+from skosteo.dicom.reading import read_facts, read_radiograph
 from skosteo.dicom.rules import RULES, check_accept
 
-__all__ = ["RULES", "Radiograph", "check_accept", "read_radiograph"]
+__all__ = ["RULES", "Radiograph", "check_accept", "read_facts", "read_radiograph"]

@@ -1,10 +1,11 @@
 """The door: `read_radiograph`."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from io import BytesIO
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +35,7 @@ _PROGRAMS = (
 _GREY = ("MONOCHROME1", "MONOCHROME2")
 _COLOUR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
 _LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, as PS3.3 C.7.6.3.1.2
+Result = TypeVar("Result")
 _MOST = 0.95  # share of the pixels
 _DARK = 64  # of 255 greys
 
@@ -86,11 +88,41 @@ def read_radiograph(
     lifted = check_accept(accept)
     if not isinstance(path_or_bytes, str | os.PathLike | bytes | bytearray | memoryview):
         raise InputError(f"the film is a {type(path_or_bytes).__name__}; give a path or bytes")
+    return _guarded(path_or_bytes, partial(_read_checked, accept=lifted))
+
+
+def read_facts(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Read what the header of a DICOM film states, without decoding its pixels.
+
+    Parameters
+    ----------
+    path : str or path-like
+        One file that `read_radiograph` takes.
+
+    Returns
+    -------
+    dict
+        The facts of `Radiograph` that a header states; empty for PNG, JPEG and TIFF.
+
+    Raises
+    ------
+    DicomError
+        As from `read_radiograph`, as far as the header tells.
+
+    Examples
+    --------
+    >>> from pydicom.data import get_testdata_file
+    >>> read_facts(get_testdata_file("MR_small.dcm"))["manufacturer"]
+    'Canon'
+    """
+    return _guarded(path, _read_stated)
+
+
+def _guarded(source: Any, read: Callable[[BinaryIO], Result]) -> Result:
+    """Apply ``read`` to an opened file, with a DicomError for whatever goes wrong."""
     try:
-        with _open(path_or_bytes) as stream:
-            film = _read(stream, lifted)
-        _check_contrast(film.pixels, lifted)
-        return film
+        with _open(source) as stream:
+            return read(stream)
     except DicomError as error:
         refusal = error
     except Exception as error:  # whatever damage leads a decoder or a disk to
@@ -102,6 +134,20 @@ def read_radiograph(
         raise refusal
     finally:
         del refusal  # or it and this frame, and with it the file, keep each other in memory
+
+
+def _read_checked(stream: BinaryIO, accept: frozenset[str]) -> Radiograph:
+    film = _read(stream, accept)
+    _check_contrast(film.pixels, accept)
+    return film
+
+
+def _read_stated(stream: BinaryIO) -> dict[str, Any]:
+    size = stream.seek(0, os.SEEK_END)
+    stream.seek(0)
+    is_dicom = stream.read(132)[128:] == b"DICM"
+    stream.seek(0)
+    return stated_facts(open_dicom(stream, size).header) if is_dicom else {}
 
 
 def _read(stream: BinaryIO, accept: frozenset[str]) -> Radiograph:

@@ -1,13 +1,30 @@
-"""Does one model beat another on the same patients? Tests of paired scores; pure functions."""
+"""Does one model beat another on the same patients? DeLong's test, and every test in one call."""
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from difflib import get_close_matches
+from itertools import combinations
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike
 from scipy.stats import norm
 
-from skosteo.evaluation.inputs import used_rows
+from skosteo.evaluation.inputs import (
+    as_models,
+    as_patient,
+    as_positive,
+    as_thresholds,
+    used_rows,
+)
 from skosteo.evaluation.metrics import auc_influence, influence_variance, normal_quantile
+from skosteo.evaluation.paired_tests import McnemarTest, holm, mcnemar
+from skosteo.exceptions import InputError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+METRICS = ("AUC", "accuracy", "sensitivity", "specificity")
 
 
 class DelongTest(NamedTuple):
@@ -112,3 +129,189 @@ def delong_test(
     return DelongTest(
         statistic, float(2 * norm.sf(abs(statistic))), difference, float(low), float(high)
     )
+
+
+def compare(
+    y_true: ArrayLike,
+    y_prob: Mapping[str, ArrayLike] | pd.DataFrame,
+    *,
+    reference: str | None = None,
+    groups: ArrayLike | None = None,
+    threshold: float | Mapping[str, float] = 0.5,
+    level: float = 0.95,
+) -> "Comparison":
+    """Compare models on the same rows: AUC, accuracy, sensitivity and specificity with Holm.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n,)
+        Labels of two classes; the greater one is positive.
+    y_prob : mapping of str to array-like of shape (n,) or (n, 2), or DataFrame
+        Probability of the positive class by each of 2 models or more.
+    reference : str, default=None
+        The model that every other one is compared with. None compares every pair.
+    groups : array-like of shape (n,), default=None
+        Patient of each row. None takes every row as a patient of its own.
+    threshold : float or mapping of str to float, default=0.5
+        Rows with at least this probability are called positive, as in `evaluate`.
+    level : float, default=0.95
+        Confidence level of the intervals, which are of each difference alone.
+
+    Returns
+    -------
+    Comparison
+        With ``frame()``, ``table()`` and ``plot()``.
+
+    Raises
+    ------
+    InputError
+        Fewer than 2 models, a reference that is none of them, or anything about the other
+        arguments that cannot be worked with.
+
+    Notes
+    -----
+    AUC: `delong_test`. Accuracy, sensitivity and specificity: `mcnemar_test` on all, on the
+    positive and on the negative rows. The p-values of a metric are one family in Holm's
+    correction. Compare on rows that no model was fitted to.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skosteo.evaluation import compare
+    >>> rng = np.random.default_rng(0)
+    >>> y = rng.random(300) < 0.4
+    >>> noise = {"image": 0.2, "clinical": 0.4}
+    >>> models = {k: np.clip(0.3 + 0.4 * y + rng.normal(0, s, 300), 0, 1) for k, s in noise.items()}
+    >>> compare(y, models, reference="clinical").table().T
+                              image − clinical
+    AUC          +.167 [+.103, +.231], P < .001
+    accuracy     +.127 [+.059, +.193], P < .001
+    sensitivity  +.196 [+.079, +.306], P = .001
+    specificity  +.091 [+.007, +.173], P = .034
+    """
+    positive = as_positive(y_true)
+    patient = as_patient(groups, len(positive))
+    models = as_models(y_prob, len(positive))
+    thresholds = as_thresholds(threshold, models)
+    if len(models) < 2:
+        raise InputError(
+            f"y_prob holds {len(models)} model; a comparison needs 2 or more, as a mapping of "
+            "model name to probabilities."
+        )
+    if reference is not None and reference not in models:
+        near = get_close_matches(str(reference), models, 1)
+        hint = f" Is it {near[0]!r}?" if near else ""
+        raise InputError(f"reference is {reference!r}; the models are {[*models]}.{hint}")
+    pairs = (
+        [(name, reference) for name in models if name != reference]
+        if reference is not None
+        else list(combinations(models, 2))
+    )
+    right = {name: (p >= thresholds[name]) == positive for name, p in models.items()}
+    rows = []
+    for a, b in pairs:
+        delong = delong_test(positive, models[a], models[b], groups=patient, level=level)
+        rows.append(_row(a, b, "AUC", delong, "DeLong"))
+        for metric, asked in zip(
+            METRICS[1:], (np.ones_like(positive), positive, ~positive), strict=True
+        ):
+            test = mcnemar(right[a][asked], right[b][asked], patient[asked], level)
+            kind = "McNemar, exact" if test.exact else "McNemar, mid-p"
+            rows.append(_row(a, b, metric, test, kind))
+    return Comparison(pd.DataFrame(rows), level)
+
+
+class Comparison:
+    """Differences of models on the same rows; made by ``compare``.
+
+    Parameters
+    ----------
+    differences : DataFrame
+        As ``frame`` returns it, without ``pvalue_holm``.
+    level : float
+        Confidence level of the intervals.
+    """
+
+    def __init__(self, differences: pd.DataFrame, level: float) -> None:
+        adjusted = differences.groupby("metric")["pvalue"].transform(lambda p: holm(p.to_numpy()))
+        place = list(differences).index("pvalue") + 1
+        self._differences = differences.copy()
+        self._differences.insert(place, "pvalue_holm", adjusted)
+        self.level = level
+
+    def frame(self) -> pd.DataFrame:
+        """Return the comparisons, one row per pair and metric.
+
+        Returns
+        -------
+        DataFrame
+            Columns model_a, model_b, metric, difference (a less b), low, high, statistic, pvalue,
+            pvalue_holm, test. NaN is not estimable.
+        """
+        return self._differences.copy()
+
+    def table(self) -> pd.DataFrame:
+        """Return the comparisons as they are printed in a paper.
+
+        Returns
+        -------
+        DataFrame
+            One row per pair; columns AUC, accuracy, sensitivity, specificity, with texts such as
+            "+.024 [+.001, +.047], P = .041"; P as Holm adjusts it for the pairs of the table.
+        """
+        lines: dict[str, dict[str, str]] = {}
+        for _, row in self._differences.iterrows():
+            pair = f"{row['model_a']} \N{MINUS SIGN} {row['model_b']}"
+            ends = (row["difference"], row["low"], row["high"])
+            text = f"{signed_text(*ends)}, {p_text(row['pvalue_holm'])}"
+            lines.setdefault(pair, {})[row["metric"]] = text
+        return pd.DataFrame.from_dict(lines, orient="index", columns=list(METRICS))
+
+    def plot(self, ax: "Axes | None" = None) -> "Axes":
+        """Draw the differences with their intervals.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a new figure.
+
+        Returns
+        -------
+        Axes
+            A line per metric and pair; right of 0 the first model of the pair is better.
+        """
+        from skosteo.evaluation.plots import plot_comparison
+
+        return plot_comparison(self, ax)
+
+    def __repr__(self) -> str:
+        family = self._differences.groupby("metric").size().iloc[0]
+        holms = f"; P adjusted by Holm for {family} comparisons a metric" if family > 1 else ""
+        return (
+            f"{self.table().to_string()}\n"
+            f"Differences with {100 * self.level:g} % intervals; AUC by DeLong, the others by "
+            f"McNemar{holms}."
+        )
+
+
+def _row(a: str, b: str, metric: str, test: DelongTest | McnemarTest, kind: str) -> dict:
+    same = {"difference": test.difference, "low": test.low, "high": test.high}
+    names = {"model_a": a, "model_b": b, "metric": metric}
+    return names | same | {"statistic": test.statistic, "pvalue": test.pvalue, "test": kind}
+
+
+def signed_text(difference: float, low: float, high: float) -> str:
+    """Return a difference with its interval as a paper prints it."""
+    parts = [f"{x:+.3f}".replace("0.", ".", 1) for x in (difference, low, high)]
+    parts = [part.replace("-", "\N{MINUS SIGN}") for part in parts]
+    return f"{parts[0]} [{parts[1]}, {parts[2]}]" if np.isfinite(low) else parts[0]
+
+
+def p_text(pvalue: float) -> str:
+    """Return a p-value as a paper prints it."""
+    if np.isnan(pvalue):
+        return "P not estimable"
+    if pvalue < 0.001:
+        return "P < .001"
+    digits = 2 if pvalue >= 0.0995 else 3
+    return f"P = {pvalue:.{digits}f}".replace("0.", ".", 1)

@@ -1,5 +1,8 @@
 """Checks of what every score takes: labels, probabilities, patients and weights by row."""
 
+from collections.abc import Iterable, Mapping
+from numbers import Real
+
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
@@ -145,3 +148,52 @@ def as_weight(sample_weight: ArrayLike | None, n: int) -> NDArray[np.float64]:
         )
         raise InputError(f"sample_weight is {what}. Give 0 to rows that do not count.")
     return weight / weight.max()
+
+
+def as_models(
+    y_prob: ArrayLike | Mapping[str, ArrayLike] | pd.DataFrame, n: int
+) -> dict[str, NDArray[np.float64]]:
+    """Take the probabilities of each model by its name; a single array is called "model"."""
+    if isinstance(y_prob, pd.DataFrame) and not y_prob.columns.is_unique:
+        raise InputError("y_prob has two columns of the same name; give each model its own.")
+    models = y_prob if isinstance(y_prob, (Mapping, pd.DataFrame)) else {"model": y_prob}
+    if len(models.keys()) == 0:
+        raise InputError("y_prob names no model; give at least one name with its probabilities.")
+    probability = {}
+    for name, values in models.items():
+        try:
+            probability[str(name)] = as_probability(values, n)
+        except InputError as error:
+            raise InputError(f"Model {name!r}: {error}") from None
+    if len(probability) < len(models.keys()):
+        raise InputError("y_prob has two models of the same name as text; give each its own.")
+    return probability
+
+
+def as_thresholds(
+    threshold: float | Mapping[str, float], models: Iterable[str]
+) -> dict[str, float]:
+    """Take one threshold per model, or the same for all; InputError outside 0 to 1."""
+    models = list(models)
+    if isinstance(threshold, Mapping):
+        given = {str(name): value for name, value in threshold.items()}
+        lacking = [name for name in models if name not in given]
+        if lacking or len(given) > len(models):
+            unknown = [name for name in given if name not in models]
+            raise InputError(
+                f"threshold lacks {lacking} and names {unknown} that y_prob does not; give one "
+                "number for each model, or one for all."
+            )
+    else:
+        given = dict.fromkeys(models, threshold)
+    return {name: as_share(given[name], "threshold") for name in models}
+
+
+def as_share(value: float, name: str, *, inside: bool = False) -> float:
+    """Take a share from 0 to 1, with ``inside`` neither of them."""
+    if not isinstance(value, Real) or not 0 <= value <= 1 or (inside and value in (0, 1)):
+        number = isinstance(value, Real)
+        hint = " Is it in per cent?" if number and 1 < value <= 100 else ""
+        allowed = "above 0 and below 1" if inside else "0 to 1"
+        raise InputError(f"{name} is {value!r}; it is a share, {allowed}.{hint}")
+    return float(value)

@@ -110,10 +110,14 @@ class ImageTrunk(nn.Module):
 
     def features(self, x: Tensor) -> Tensor:
         """Films (n, c, h, w) to F (n, C, h', w'), or pooled to (n, C) if none needs the map."""
+        f = self.feature_map(x)
+        return f.amax(dim=(2, 3)) if self.pools else f
+
+    def feature_map(self, x: Tensor) -> Tensor:
+        """Films (n, c, h, w) to F (n, C, h', w'), whether or not anything else needs the map."""
         x = self.augmentation((x.to(self.span.dtype) - self.black) / self.span)
         x = (x - self.mean) / self.std  # one grey channel spreads over three here
-        f = self.backbone(x.contiguous(memory_format=torch.channels_last))
-        return f.amax(dim=(2, 3)) if self.pools else f
+        return self.backbone(x.contiguous(memory_format=torch.channels_last))
 
     def features_digest(self) -> str:
         """Return what stands for all that decides the `features` of a film without augmentation."""

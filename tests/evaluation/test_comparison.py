@@ -1,11 +1,13 @@
-"""Paired comparison of areas: published values, independent references, error rates."""
+"""Paired comparison of models: published values, independent references, error rates."""
 
 import numpy as np
+import pandas as pd
 import pytest
+from scipy.special import expit
 from scipy.stats import norm
 from sklearn.metrics import roc_auc_score
 
-from skosteo.evaluation import auc_interval, delong_test
+from skosteo.evaluation import auc_interval, compare, delong_test, evaluate, holm, mcnemar_test
 from skosteo.exceptions import InputError
 from tests.evaluation.test_metrics import asah, survey
 
@@ -226,3 +228,105 @@ def test_wrong_input_is_named(arguments, message):
 def test_a_wrong_level_is_named():
     with pytest.raises(InputError, match="level is 95"):
         delong_test([0, 1], [0.1, 0.2], [0.2, 0.1], level=95)
+
+
+@pytest.fixture
+def cohort():
+    rng = np.random.default_rng(10)
+    group = np.repeat(np.arange(150), 2)
+    y = (rng.random(150) < 0.4)[group]
+    noise = {"image": 0.2, "clinical": 0.35, "both": 0.18}
+    return (
+        y,
+        {k: np.clip(0.3 + 0.3 * y + rng.normal(0, s, 300), 0, 1) for k, s in noise.items()},
+        group,
+    )
+
+
+@pytest.mark.parametrize("clustered", [False, True])
+def test_compare_is_its_tests_in_one_call(cohort, clustered):
+    y, models, group = cohort
+    groups = group if clustered else None
+    comparison = compare(y, models, groups=groups, threshold=0.4)
+    frame = comparison.frame()
+    assert list(frame) == [
+        "model_a", "model_b", "metric", "difference", "low", "high", "statistic", "pvalue",
+        "pvalue_holm", "test",
+    ]  # fmt: skip
+    assert len(frame) == 3 * 4
+    sides = {"accuracy": np.full(300, True), "sensitivity": y, "specificity": ~y}
+    estimate = evaluate(y, models, threshold=0.4).frame().set_index(["model", "metric"])["estimate"]
+    for row in frame.itertuples():
+        a, b = models[row.model_a], models[row.model_b]
+        rows = sides.get(row.metric)
+        if rows is None:
+            test = delong_test(y, a, b, groups=groups)
+        else:
+            mine = group[rows] if clustered else None
+            test = mcnemar_test(y[rows], a[rows] >= 0.4, b[rows] >= 0.4, groups=mine)
+        assert (row.difference, row.low, row.high) == (test.difference, test.low, test.high)
+        assert (row.statistic, row.pvalue) == (test.statistic, test.pvalue)
+        planted = estimate[row.model_a, row.metric] - estimate[row.model_b, row.metric]
+        assert row.difference == pytest.approx(planted)
+    for _, family in frame.groupby("metric"):
+        assert family["pvalue_holm"].tolist() == holm(family["pvalue"]).tolist()
+
+
+def test_compare_with_a_reference(cohort):
+    y, models, _ = cohort
+    frame = compare(y, pd.DataFrame(models), reference="clinical").frame()
+    pairs = frame[["model_a", "model_b"]].drop_duplicates().to_numpy().tolist()
+    assert pairs == [["image", "clinical"], ["both", "clinical"]]
+    auc = frame[frame["metric"] == "AUC"]
+    assert (auc["difference"] > 0).all()
+    assert (auc["pvalue_holm"] < 0.01).all()
+
+
+def test_comparison_as_a_paper_prints_it(cohort):
+    y, models, _ = cohort
+    comparison = compare(y, models, reference="clinical", threshold={**dict.fromkeys(models, 0.5)})
+    table = comparison.table()
+    minus = "\N{MINUS SIGN}"
+    assert table.index.tolist() == [f"image {minus} clinical", f"both {minus} clinical"]
+    row = comparison.frame().iloc[0]
+    ends = [f"+{x:.3f}".replace("+0", "+") for x in (row["difference"], row["low"], row["high"])]
+    assert table.iloc[0]["AUC"] == f"{ends[0]} [{ends[1]}, {ends[2]}], P < .001"
+    assert "Holm for 2 comparisons" in repr(comparison)
+    assert "Holm" not in repr(compare(y, {"a": models["image"], "b": models["both"]}))
+
+
+def test_models_that_are_the_same_do_not_differ():
+    y, p = [0, 0, 1, 1, 1], [0.1, 0.6, 0.4, 0.7, 0.8]
+    comparison = compare(y, {"a": p, "b": p})
+    assert (comparison.frame()["pvalue_holm"] == 1).all()
+    assert (comparison.frame()["difference"] == 0).all()
+    assert comparison.table().iloc[0]["accuracy"].endswith("P = 1.00")
+
+
+@pytest.mark.slow
+def test_holm_keeps_the_family_of_four_equal_models():
+    """Some difference of AUC is claimed among four equally good models in 5 of 100 studies."""
+    rng = np.random.default_rng(11)
+    claimed = 0
+    for _ in range(3000):
+        y = rng.random(120) < 0.4
+        models = {str(i): expit(y + rng.normal(size=120)) for i in range(4)}
+        frame = compare(y, models).frame()
+        claimed += (frame.loc[frame["metric"] == "AUC", "pvalue_holm"] < 0.05).any()
+    assert 0.01 < claimed / 3000 <= 0.055
+
+
+@pytest.mark.parametrize(
+    ("y_prob", "more", "message"),
+    [
+        ({"a": [0.1, 0.9]}, {}, "holds 1 model; a comparison needs 2"),
+        ([0.1, 0.9], {}, "holds 1 model"),
+        ({"image": [0.1, 0.9], "b": [0.2, 0.8]}, {"reference": "imge"}, "Is it 'image'"),
+        ({"a": [0.1, 0.9], "b": [0.2, 8]}, {}, "Model 'b': y_prob runs from 0.2 to 8"),
+        ({"a": [0.1, 0.9], "b": [0.2, 0.8]}, {"threshold": {"a": 0.5}}, r"lacks \['b'\]"),
+        ({"a": [0.1, 0.9], "b": [0.2, 0.8]}, {"level": 95}, "level is 95"),
+    ],
+)
+def test_compare_names_wrong_input(y_prob, more, message):
+    with pytest.raises(InputError, match=message):
+        compare([0, 1], y_prob, **more)

@@ -4,7 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.stats import binomtest
-from sklearn.metrics import confusion_matrix, roc_auc_score
+from sklearn.metrics import (
+    average_precision_score,
+    brier_score_loss,
+    confusion_matrix,
+    f1_score,
+    roc_auc_score,
+)
 
 from skosteo.evaluation import auc_interval, evaluate
 from skosteo.exceptions import InputError
@@ -49,13 +55,25 @@ def test_frame_agrees_with_scikit_learn(cohort, threshold):
         part = frame[frame["model"] == name].set_index("metric")
         assert part.loc["AUC", "estimate"] == pytest.approx(roc_auc_score(y, p))
         assert part.loc["AUC", ["low", "high"]].tolist() == list(auc_interval(y, p)[1:])
-        rates = part.drop("AUC")
-        assert (rates["estimate"] == rates["count"] / rates["total"]).all()
+        assert part.loc["Brier", "estimate"] == pytest.approx(brier_score_loss(y, p))
+        ap = average_precision_score(y, p)
+        assert part.loc["average precision", "estimate"] == pytest.approx(ap)
+        assert part.loc["F1", "estimate"] == pytest.approx(f1_score(y, p >= threshold))
+        for metric, (count, total) in {"PPV": (tp, tp + fp), "NPV": (tn, tn + fn)}.items():
+            assert part.loc[metric, ["count", "total"]].tolist() == [count, total]
+        shares = part.drop(["AUC", "Brier", "average precision"])
+        known = shares[shares["total"] > 0]
+        assert known["estimate"].tolist() == pytest.approx(
+            (known["count"] / known["total"]).tolist()
+        )
+        assert shares.loc[shares["total"] == 0, ["estimate", "low", "high"]].isna().all(axis=None)
+        rates = part.loc[["accuracy", "sensitivity", "specificity"]]
         assert rates["count"].tolist() == [tp + tn, tp, tn]
         assert rates["total"].tolist() == [240, 90, 150]
     assert pd.api.types.is_integer_dtype(frame["count"])
-    assert (frame["low"] <= frame["estimate"]).all()
-    assert (frame["estimate"] <= frame["high"]).all()
+    known = frame.dropna()
+    assert (known["low"] <= known["estimate"]).all()
+    assert (known["estimate"] <= known["high"]).all()
 
 
 def test_a_probability_at_the_threshold_is_positive():
@@ -95,6 +113,57 @@ def test_repr_says_what_was_counted_and_how(cohort):
     assert "clustered" not in text
 
 
+def test_table_has_the_papers_four_others_by_name_or_all(cohort):
+    y, models = cohort
+    report = evaluate(y, models, prevalence=0.05)
+    four = ["AUC", "accuracy", "sensitivity", "specificity"]
+    assert report.table().columns.tolist() == four
+    named = report.table(metrics=["NPV", "PPV at 5 %"])
+    assert named.columns.tolist() == ["NPV", "PPV at 5 %"]
+    more = ["PPV", "NPV", "F1", "Brier", "average precision", "PPV at 5 %", "NPV at 5 %"]
+    assert report.table(metrics="all").columns.tolist() == four + more
+    assert report.table(metrics="F1").columns.tolist() == ["F1"]
+    assert report.frame()["metric"].drop_duplicates().tolist() == four + more
+    with pytest.raises(InputError, match=r"metrics names \['PPV at 5 %'\].*prevalence=0.1"):
+        evaluate(y, models).table(metrics=["AUC", "PPV at 5 %"])
+
+
+def test_predictive_values_at_the_prevalence_of_the_rows_are_those_of_the_rows(cohort):
+    y, models = cohort
+    figures = evaluate(y, models, prevalence=90 / 240).frame().set_index(["model", "metric"])
+    for name in models:
+        part = figures.loc[name]
+        for value in ("PPV", "NPV"):
+            expected = part.loc[value, "estimate"]
+            assert part.loc[f"{value} at 37.5 %", "estimate"] == pytest.approx(expected)
+
+
+def test_each_model_may_have_its_own_threshold(cohort):
+    y, models = cohort
+    report = evaluate(y, models, threshold={"weak": 0.3, "strong": 0.6})
+    for name, threshold in {"weak": 0.3, "strong": 0.6}.items():
+        alone = evaluate(y, models[name], threshold=threshold)
+        assert report.counts.loc[name].tolist() == alone.counts.loc["model"].tolist()
+    assert report.thresholds == {"strong": 0.6, "weak": 0.3}
+    assert "threshold 0.6, 0.3." in repr(report)
+
+
+def test_a_model_that_calls_nobody_positive_and_a_class_of_one():
+    report = evaluate([0] * 9 + [1], np.linspace(0, 0.4, 10), prevalence=0.1)
+    text = report.table(metrics="all").loc["model"]
+    assert text["PPV"] == text["PPV at 10 %"] == "not estimable"
+    assert text["average precision"] == "1.000 [not estimable]"  # of one positive row, no interval
+    assert text["sensitivity"].startswith("0/1 = .000 [")
+
+
+def test_a_hundred_thousand_rows_of_patients():
+    rng = np.random.default_rng(1)
+    y = rng.random(100_000) < 0.1
+    p = np.clip(0.3 + 0.3 * y + 0.2 * rng.normal(size=100_000), 0, 1)
+    frame = evaluate(y, p, groups=np.arange(100_000) // 3, prevalence=0.02).frame()
+    assert (frame["high"] - frame["low"]).max() < 0.04
+
+
 @pytest.mark.parametrize(
     ("y_prob", "more", "message"),
     [
@@ -106,6 +175,12 @@ def test_repr_says_what_was_counted_and_how(cohort):
         ([0.1, 0.2, 0.9], {"threshold": 50}, "threshold is 50.*per cent"),
         ([0.1, 0.2, 0.9], {"threshold": float("nan")}, "threshold is nan"),
         ([0.1, 0.2, 0.9], {"groups": [1, 2]}, "one patient id per row"),
+        ([0.1, 0.2, 0.9], {"threshold": {"a": 0.5}}, r"lacks \['model'\] and names \['a'\]"),
+        ([0.1, 0.2, 0.9], {"threshold": {"model": 7}}, "threshold is 7.*per cent"),
+        ([0.1, 0.2, 0.9], {"threshold": "half"}, "threshold is 'half'"),
+        ([0.1, 0.2, 0.9], {"prevalence": 10}, "prevalence is 10.*above 0.*per cent"),
+        ([0.1, 0.2, 0.9], {"prevalence": 0}, "prevalence is 0"),
+        ({1: [0.1, 0.2, 0.9], "1": [0.1, 0.2, 0.9]}, {}, "same name as text"),
     ],
 )
 def test_wrong_input_is_named(y_prob, more, message):

@@ -1,0 +1,203 @@
+"""Is acting on the model better than treating all or none? Net benefit; pure functions."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from skosteo.evaluation.inputs import as_models, as_positive, as_probability, as_share
+from skosteo.exceptions import InputError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+TREAT_ALL, TREAT_NONE = "treat all", "treat none"
+
+
+def net_benefit(
+    y_true: ArrayLike,
+    y_prob: ArrayLike,
+    thresholds: ArrayLike,
+    *,
+    prevalence: float | None = None,
+) -> NDArray[np.float64]:
+    r"""Net benefit of acting on a model at each threshold probability.
+
+    .. math:: \pi \, \mathrm{sensitivity} - (1 - \pi) (1 - \mathrm{specificity}) \frac{t}{1 - t}
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n,)
+        Labels of two classes; the greater one is positive.
+    y_prob : array-like of shape (n,) or (n, 2)
+        Probability of the positive class, or both columns of ``predict_proba``. Ones give the
+        benefit of treating all, zeros that of treating none.
+    thresholds : float or array-like
+        Threshold probabilities :math:`t`, 0 or more and below 1: a patient with at least this
+        probability is treated. The odds of t are the harm of a false alarm, in units of the gain
+        of one patient found.
+    prevalence : float, default=None
+        :math:`\pi`, above 0 and below 1; None takes the share of positive rows. State it where
+        these rows were not sampled as the patients come, as in a case-control study.
+
+    Returns
+    -------
+    ndarray of the shape of ``thresholds``
+        Patients found per patient, less the false alarms at their price.
+
+    Raises
+    ------
+    InputError
+        A threshold that is not 0 or more and below 1, or a probability that is none.
+
+    References
+    ----------
+    Vickers and Elkin 2006, doi:10.1177/0272989X06295361
+
+    Examples
+    --------
+    >>> from skosteo.evaluation import net_benefit
+    >>> net_benefit([0, 0, 0, 1, 1], [0.1, 0.4, 0.2, 0.3, 0.9], [0.25, 0.5]).round(3)
+    array([0.333, 0.2  ])
+    """
+    positive = as_positive(y_true)
+    probability = as_probability(y_prob, len(positive))
+    return _net_benefit(positive, probability, _as_thresholds(thresholds), prevalence)
+
+
+def decision_curve(
+    y_true: ArrayLike,
+    y_prob: ArrayLike | Mapping[str, ArrayLike] | pd.DataFrame,
+    thresholds: ArrayLike | None = None,
+    prevalence: float | None = None,
+) -> "DecisionCurve":
+    """Net benefit of one or several models over thresholds, beside treating all and none.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n,)
+        Labels of two classes; the greater one is positive.
+    y_prob : array-like of shape (n,) or (n, 2), or mapping of str to such arrays, or DataFrame
+        Probability of the positive class, as in `evaluate`.
+    thresholds : array-like of shape (n_thresholds,), default=None
+        Threshold probabilities, 0 or more and below 1. None takes .01, .02, ..., .99. Report the
+        range at which patients and doctors would really decide.
+    prevalence : float, default=None
+        As in `net_benefit`.
+
+    Returns
+    -------
+    DecisionCurve
+        With ``frame()`` and ``plot()``.
+
+    Raises
+    ------
+    InputError
+        As `net_benefit`; also a model called "treat all" or "treat none".
+
+    Notes
+    -----
+    A model is worth using at thresholds where its curve is above both references. The curves have
+    no intervals: where two are close, use `bootstrap_interval` of their difference at the
+    threshold of interest.
+
+    Examples
+    --------
+    >>> from skosteo.evaluation import decision_curve
+    >>> curve = decision_curve([0, 0, 0, 1, 1], [0.1, 0.4, 0.2, 0.3, 0.9], [0.25])
+    >>> curve.frame().round(3)
+            model  threshold  net_benefit
+    0       model       0.25        0.333
+    1   treat all       0.25        0.200
+    2  treat none       0.25        0.000
+    """
+    positive = as_positive(y_true)
+    models = as_models(y_prob, len(positive))
+    taken = {TREAT_ALL, TREAT_NONE} & set(models)
+    if taken:
+        raise InputError(f"y_prob names a model {taken.pop()!r}, which is a reference; rename it.")
+    at = _as_thresholds(np.arange(1, 100) / 100 if thresholds is None else thresholds).ravel()
+    models |= {TREAT_ALL: np.ones(len(positive)), TREAT_NONE: np.zeros(len(positive))}
+    curves = {name: _net_benefit(positive, p, at, prevalence) for name, p in models.items()}
+    curves[TREAT_NONE] = np.zeros(len(at))  # also at threshold 0, where probability 0 reaches it
+    return DecisionCurve(at, curves)
+
+
+class DecisionCurve:
+    """Net benefit over thresholds; made by ``decision_curve``.
+
+    Parameters
+    ----------
+    thresholds : ndarray of shape (n_thresholds,)
+        Threshold probabilities.
+    net_benefit : dict of str to ndarray of shape (n_thresholds,)
+        By model, then of treating all and none.
+    """
+
+    def __init__(self, thresholds: NDArray, net_benefit: dict[str, NDArray]) -> None:
+        self.thresholds = thresholds
+        self.net_benefit = net_benefit
+
+    def frame(self) -> pd.DataFrame:
+        """Return the curves, one row per model and threshold.
+
+        Returns
+        -------
+        DataFrame
+            Columns model, threshold, net_benefit; the references are the models "treat all" and
+            "treat none".
+        """
+        parts = [
+            pd.DataFrame({"model": name, "threshold": self.thresholds, "net_benefit": values})
+            for name, values in self.net_benefit.items()
+        ]
+        return pd.concat(parts, ignore_index=True)
+
+    def plot(self, ax: "Axes | None" = None) -> "Axes":
+        """Draw the curves.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a new figure.
+
+        Returns
+        -------
+        Axes
+            Net benefit against threshold probability.
+        """
+        from skosteo.evaluation.plots import plot_decision_curve
+
+        return plot_decision_curve(self, ax)
+
+
+def _as_thresholds(thresholds: ArrayLike) -> NDArray[np.float64]:
+    try:
+        at = np.asarray(thresholds, dtype=float)
+    except (TypeError, ValueError):
+        raise InputError("thresholds are not numeric; give shares such as [0.1, 0.2].") from None
+    bad = ~((at >= 0) & (at < 1))
+    if bad.any() or at.size == 0:
+        raise InputError(
+            f"thresholds has {bad.sum()} of {at.size} values that are not 0 or more and below 1. "
+            "They are probabilities; divide per cents by 100."
+        )
+    return at
+
+
+def _net_benefit(
+    positive: NDArray[np.bool_],
+    probability: NDArray[np.float64],
+    at: NDArray[np.float64],
+    prevalence: float | None,
+) -> NDArray[np.float64]:
+    share = positive.mean()
+    if prevalence is not None:
+        share = as_share(prevalence, "prevalence", inside=True)
+    found, alarmed = (
+        1 - np.searchsorted(np.sort(probability[side]), at) / side.sum()
+        for side in (positive, ~positive)
+    )
+    return share * found - (1 - share) * alarmed * at / (1 - at)

@@ -1,0 +1,194 @@
+"""Columns of a table that give the answer away: by name, text, values, gaps or numbering."""
+
+import re
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pandas.api.types import is_bool_dtype, is_numeric_dtype
+
+from skosteo.clinical.answers import names_answer
+from skosteo.clinical.columns import MAX_CATEGORIES
+from skosteo.clinical.report_text import GIVEAWAY_TERMS, compile_terms, names_diagnosis
+from skosteo.clinical.variables import recognise
+from skosteo.evaluation.metrics import auc_influence
+
+# A column separates the classes if its AUC is this; no clinical value does so by itself
+_SEPARATES = 0.99
+# Patients of each class that a column has to know: with ten, chance does it once in 90,000 columns
+_ENOUGH = 10
+# Rows from which on an order that goes with the classes is told from chance
+_MANY = 50
+
+
+class Finding(NamedTuple):
+    """One thing found; the columns of `LeakageReport.frame`, with all rows or None."""
+
+    kind: str
+    severity: str
+    column: str
+    rows: NDArray[np.intp] | None
+    finding: str
+    remedy: str
+
+
+def column_findings(
+    values: pd.Series, positive: NDArray[np.bool_], patient: NDArray[np.intp]
+) -> list[Finding]:
+    """Find what one column gives away.
+
+    Parameters
+    ----------
+    values : Series of shape (n,)
+        The column.
+    positive : ndarray of shape (n,), bool
+        The label.
+    patient : ndarray of shape (n,), int
+        Codes of the patients.
+
+    Returns
+    -------
+    list of Finding
+        Empty for a column that is well.
+    """
+    name = str(values.name)
+    remedy = f"Leave {name!r} out, unless it was known before the outcome was."
+    known = values.notna().to_numpy(dtype=bool)
+    findings = []
+    if names_answer(values.name):
+        words = f"The name {name!r} promises the answer."
+        findings.append(Finding("column's name", "suspect", name, None, words, remedy))
+    if not known.any() or (_n_different(values) == 1 and known.all()):
+        words = f"Column {name!r} {'holds no value' if not known.any() else 'is constant'}."
+        note = Finding("no information", "note", name, None, words, "Leave it out.")
+        return [*findings, note]
+    text = _is_text(values)
+    if text:
+        findings += _of_text(values, name)
+    gaps = _auc(known.astype(float), positive, patient)
+    if max(gaps, 1 - gaps) >= _SEPARATES:
+        words = f"Whether {name!r} is missing tells the classes apart (AUC {_figure(gaps)})."
+        findings.append(Finding("column's gaps", "leak", name, None, words, remedy))
+    rows = np.flatnonzero(known)
+    auc = _best_auc(values.iloc[rows], text, positive[rows], patient[rows])
+    if auc >= _SEPARATES:
+        words = f"Column {name!r} alone tells the classes apart (AUC {_figure(auc)})."
+        findings.append(Finding("column's values", "leak", name, rows, words, remedy))
+    elif _numbers_rows(values) and _beyond_chance(auc, positive):
+        words = f"Column {name!r} numbers the rows, and its order tells the classes apart (AUC "
+        words += f"{_figure(auc)})."
+        findings.append(Finding("column's order", "suspect", name, rows, words, remedy))
+    return findings
+
+
+def _of_text(values: pd.Series, name: str) -> list[Finding]:
+    terms = compile_terms(GIVEAWAY_TERMS)
+    known = values.dropna()
+    telling = {text for text in known.unique() if names_diagnosis(pd.Series([text]), terms)}
+    rows = np.flatnonzero(values.isin(telling))
+    if not len(rows):
+        return []
+    found = recognise(name)
+    masked = found is not None and found.variable.name.startswith("xray_")
+    return [
+        Finding(
+            "column's text",
+            "note" if masked else "suspect",
+            name,
+            rows,
+            f"Column {name!r} names the diagnosis, its test or its drugs in "
+            f"{count_of(len(rows), 'row')}.",
+            "ClinicalPreprocessor removes such terms from it; other models see them."
+            if masked
+            else "Name it in text_columns of ClinicalPreprocessor, which removes such terms, or "
+            "leave it out.",
+        )
+    ]
+
+
+def _is_text(values: pd.Series) -> bool:
+    if is_numeric_dtype(values) or is_bool_dtype(values):
+        return False
+    return bool(values.dropna().map(lambda value: isinstance(value, str)).all())
+
+
+def _n_different(values: pd.Series) -> int:
+    try:
+        return int(values.nunique())
+    except TypeError:  # arrays and lists
+        return len(values)
+
+
+def _best_auc(
+    values: pd.Series, text: bool, positive: NDArray[np.bool_], patient: NDArray[np.intp]
+) -> float:
+    """Area under the ROC curve of a column's values, as numbers or as categories, at least .5."""
+    best = 0.5
+    numbers = _as_numbers(values, text)
+    if numbers is not None:
+        auc = _auc(numbers, positive, patient)
+        best = max(auc, 1 - auc)
+    if _n_different(values) <= MAX_CATEGORIES:
+        best = max(best, _auc(_share_of_others(values, positive, patient), positive, patient))
+    return best
+
+
+def _as_numbers(values: pd.Series, text: bool) -> NDArray[np.float64] | None:
+    """Values as they order rows: numbers, or the numbers at the end of ids."""
+    if is_numeric_dtype(values) or is_bool_dtype(values):
+        return values.to_numpy(np.float64)
+    if not text:
+        return None
+    ends = values.map(lambda word: (re.findall(r"\d+(?:\.\d+)?", word) or [""])[-1])
+    if (ends == "").any():
+        return None
+    signed = pd.to_numeric(values, errors="coerce")
+    numbers: pd.Series = ends if signed.isna().any() else signed
+    return numbers.to_numpy(np.float64)
+
+
+def _share_of_others(
+    values: pd.Series, positive: NDArray[np.bool_], patient: NDArray[np.intp]
+) -> NDArray[np.float64]:
+    """Share of positive rows of the same level, of other patients; those alone get the mean."""
+    table = pd.DataFrame({"level": pd.factorize(values)[0], "patient": patient, "y": positive})
+    table["y"] = table["y"].astype(float)
+    level = table.groupby("level")["y"].agg(["sum", "size"]).loc[table["level"]].to_numpy()
+    own = table.groupby(["level", "patient"])["y"].agg(["sum", "size"])
+    own_rows = own.loc[list(zip(table["level"], table["patient"], strict=True))].to_numpy()
+    hits, rows = (level - own_rows).T
+    share: NDArray[np.float64] = hits / np.maximum(rows, 1)
+    share[rows == 0] = positive.mean()
+    return share
+
+
+def _auc(score: NDArray[np.float64], positive: NDArray[np.bool_], patient: NDArray) -> float:
+    """Area under the ROC curve; .5 where a class has too few patients to judge."""
+    if min(len(np.unique(patient[side])) for side in (positive, ~positive)) < _ENOUGH:
+        return 0.5
+    finite = np.nan_to_num(score, posinf=np.finfo(float).max, neginf=np.finfo(float).min)
+    return auc_influence(positive, finite, np.ones(len(score)))[0]
+
+
+def _numbers_rows(values: pd.Series) -> bool:
+    """Whether a column is an id: whole numbers, or words with a number, each once."""
+    numbers = _as_numbers(values.dropna(), _is_text(values)) if values.notna().all() else None
+    if numbers is None or len(np.unique(numbers)) < len(numbers) or len(numbers) < _MANY:
+        return False
+    return bool((numbers == np.rint(numbers)).all())
+
+
+def _beyond_chance(auc: float, positive: NDArray[np.bool_]) -> bool:
+    """Whether an area is five standard errors or more from .5 (Mann and Whitney)."""
+    m, n = positive.sum(), (~positive).sum()
+    return bool(auc - 0.5 > 5 * np.sqrt((m + n + 1) / (12 * m * n)))
+
+
+def count_of(n: int, what: str) -> str:
+    """Say how many: "1 film", "2 films"."""
+    return f"{n:,} {what}{'' if n == 1 else 's'}"
+
+
+def _figure(auc: float) -> str:
+    return f"{max(auc, 1 - auc):.3f}".removeprefix("0")

@@ -1,0 +1,247 @@
+"""Does the model work as well for men, for the old, on the other machine? Scores by subgroup."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from skosteo.evaluation.inputs import as_models, as_patient, as_positive, as_thresholds
+from skosteo.evaluation.report import interval_text, score
+from skosteo.exceptions import InputError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+METRICS = ("AUC", "sensitivity", "specificity")
+NOT_KNOWN = "not known"
+_SIZES = ("rows", "patients", "events")
+_BANDS = ("below 50", "50-59", "60-69", "70-79", "80+")
+_MOST_LEVELS = 20
+
+
+def age_band(age: ArrayLike) -> pd.Series:
+    """Band ages in decades as papers on osteoporosis do, for `subgroups`.
+
+    Parameters
+    ----------
+    age : array-like of shape (n,)
+        Years, 0 to 120; missing ones stay missing.
+
+    Returns
+    -------
+    Series of shape (n,)
+        Ordered categories "below 50", "50-59", "60-69", "70-79" and "80+".
+
+    Raises
+    ------
+    InputError
+        Ages that are no numbers of years from 0 to 120.
+
+    Examples
+    --------
+    >>> from skosteo.evaluation import age_band
+    >>> age_band([49.9, 50, 67, 92]).tolist()
+    ['below 50', '50-59', '60-69', '80+']
+    """
+    try:
+        years = pd.Series(age).astype(float)
+    except (TypeError, ValueError):
+        raise InputError("age is not numeric; it is in years, such as 67.") from None
+    beyond = (years < 0) | (years > 120)
+    if beyond.any():
+        raise InputError(
+            f"age is below 0 or above 120 in {beyond.sum()} of {len(years)} rows, the first in row "
+            f"{beyond.to_numpy().argmax() + 1}. It is in years; leave what is not known missing."
+        )
+    return pd.cut(years, [-1, 50, 60, 70, 80, 121], right=False, labels=list(_BANDS))
+
+
+def subgroups(
+    y_true: ArrayLike,
+    y_prob: ArrayLike | Mapping[str, ArrayLike] | pd.DataFrame,
+    by: pd.DataFrame | Mapping[str, ArrayLike],
+    *,
+    groups: ArrayLike | None = None,
+    threshold: float | Mapping[str, float] = 0.5,
+    min_events: int = 10,
+) -> "Subgroups":
+    """Score models within each level of sex, age band, projection, device or site.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n,)
+        Labels of two classes; the greater one is positive.
+    y_prob : array-like of shape (n,) or (n, 2), or mapping of str to such arrays, or DataFrame
+        Probability of the positive class, as in `evaluate`.
+    by : DataFrame of n rows, or mapping of str to array-like of shape (n,)
+        Columns of at most 20 levels each, row by row; for ages see `age_band`. A missing value is
+        the level "not known".
+    groups : array-like of shape (n,), default=None
+        Patient of each row. None takes every row as a patient of its own.
+    threshold : float or mapping of str to float, default=0.5
+        As in `evaluate`.
+    min_events : int, default=10
+        A level with fewer positive or fewer negative patients is suppressed: its scores would
+        tell little, and its counts could point at a person.
+
+    Returns
+    -------
+    Subgroups
+        With ``frame()``, ``table()`` and ``plot()``.
+
+    Raises
+    ------
+    InputError
+        A column that has not one value a row, or more than 20 levels.
+
+    Notes
+    -----
+    Intervals as in `evaluate`. Many levels are many looks: one that differs may do so by chance,
+    so compare intervals rather than look for the worst.
+
+    Where one level alone of a column is suppressed, its counts follow from the total of the
+    others. Put it together with another level before the table leaves the hospital.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skosteo.evaluation import subgroups
+    >>> y, p = np.tile([0, 1], 40), np.tile([0.2, 0.6, 0.4, 0.3, 0.6, 0.8], 14)[:80]
+    >>> sex = np.repeat(["F", "M"], [64, 16])
+    >>> subgroups(y, p, {"sex": sex}).table().loc["model", ["events", "AUC"]]
+                   events                AUC
+    variable level
+    sex      F         32  .721 [.582, .827]
+             M       < 10      not estimable
+    """
+    positive = as_positive(y_true)
+    n = len(positive)
+    patient = as_patient(groups, n)
+    models = as_models(y_prob, n)
+    thresholds = as_thresholds(threshold, models)
+    if not isinstance(min_events, int | np.integer) or min_events < 1:
+        raise InputError(f"min_events is {min_events!r}; it is a number of patients, 1 or more.")
+    columns = {str(name): values for name, values in by.items()}
+    levels = [
+        (name, *level) for name, values in columns.items() for level in _levels(name, values, n)
+    ]
+    if not levels:
+        raise InputError("by names no column; give at least one, such as {'sex': table['sex']}.")
+    rows = []
+    for name, p in models.items():
+        called = p >= thresholds[name]
+        for variable, level, inside in levels:
+            cell = _cell(positive[inside], p[inside], called[inside], patient[inside], min_events)
+            rows += [{"model": name, "variable": variable, "level": level, **row} for row in cell]
+    return Subgroups(pd.DataFrame(rows), min_events)
+
+
+class Subgroups:
+    """Scores by subgroup; made by ``subgroups``.
+
+    Parameters
+    ----------
+    figures : DataFrame
+        As ``frame`` returns it.
+    min_events : int
+        Patients of either class that a level needs.
+    """
+
+    def __init__(self, figures: pd.DataFrame, min_events: int) -> None:
+        self._figures = figures.astype(dict.fromkeys((*_SIZES, "count", "total"), "Int64"))
+        self.min_events = min_events
+
+    def frame(self) -> pd.DataFrame:
+        """Return the figures, one row per model, variable, level and metric.
+
+        Returns
+        -------
+        DataFrame
+            Columns model, variable, level, rows, patients, events (positive rows), suppressed,
+            metric, estimate, low, high, count, total. Numbers of a suppressed level are missing.
+        """
+        return self._figures.copy()
+
+    def table(self) -> pd.DataFrame:
+        """Return the figures as they are printed in a paper.
+
+        Returns
+        -------
+        DataFrame
+            One row per model, variable and level; columns rows, patients, events, AUC,
+            sensitivity and specificity, as texts.
+        """
+        lines: dict[tuple, dict[str, str]] = {}
+        for _, f in self._figures.iterrows():
+            line = lines.setdefault((f["model"], f["variable"], f["level"]), {})
+            if f["suppressed"]:
+                few = {"rows": "", "patients": "", "events": f"< {self.min_events}"}
+                line |= few | {f["metric"]: "not estimable"}
+                continue
+            line |= {name: str(f[name]) for name in _SIZES}
+            share = "" if f["metric"] == "AUC" else f"{f['count']}/{f['total']} = "
+            line[f["metric"]] = share + interval_text(f["estimate"], f["low"], f["high"])
+        table = pd.DataFrame.from_dict(lines, orient="index")
+        table.index = pd.MultiIndex.from_tuples(lines, names=["model", "variable", "level"])
+        return table
+
+    def plot(self, ax: "Axes | None" = None) -> "Axes":
+        """Draw the AUC of every level with its interval.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a new figure.
+
+        Returns
+        -------
+        Axes
+            A line per level, the models beside each other.
+        """
+        from skosteo.evaluation.plots import plot_subgroups
+
+        return plot_subgroups(self, ax)
+
+
+def _levels(name: str, values: ArrayLike, n: int) -> list[tuple[str, NDArray[np.bool_]]]:
+    """Name and rows of each level of a column, in their order, what is missing last."""
+    column = pd.Series(values).reset_index(drop=True)
+    if len(column) != n:
+        raise InputError(f"by[{name!r}] has {len(column)} values for {n} rows; give one a row.")
+    codes, found = pd.factorize(column, sort=True)
+    if len(found) > _MOST_LEVELS:
+        raise InputError(
+            f"by[{name!r}] has {len(found)} levels, {_MOST_LEVELS} at most are compared. Put "
+            "numbers in bands first (ages with age_band, others with pandas.cut)."
+        )
+    names = [f"{x:g}" if isinstance(x, float) else str(x) for x in found] + [NOT_KNOWN]
+    label = np.array(names)[codes]
+    return [(x, label == x) for x in dict.fromkeys(names) if (label == x).any()]
+
+
+def _cell(
+    positive: NDArray[np.bool_],
+    probability: NDArray[np.float64],
+    called: NDArray[np.bool_],
+    patient: NDArray[np.intp],
+    min_events: int,
+) -> list[dict]:
+    """Figures of one level, all of them missing where too few patients are of a class."""
+    fewest = min(len(np.unique(patient[side])) for side in (positive, ~positive))
+    suppressed = fewest < min_events
+    figures: dict[str, tuple] = {}
+    size: tuple = (pd.NA,) * 3
+    if not suppressed:
+        codes = np.unique(patient, return_inverse=True)[1]
+        figures = {figure[0]: figure[1:] for figure in score(positive, probability, called, codes)}
+        size = len(positive), int(codes.max()) + 1, int(positive.sum())
+    unknown = (np.nan, np.nan, np.nan, pd.NA, pd.NA)
+    names = ("estimate", "low", "high", "count", "total")
+    return [
+        dict(zip(_SIZES, size, strict=True))
+        | {"suppressed": suppressed, "metric": metric}
+        | dict(zip(names, figures.get(metric, unknown), strict=True))
+        for metric in METRICS
+    ]

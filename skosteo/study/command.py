@@ -1,0 +1,195 @@
+"""``python -m skosteo study``: a CSV and a folder of films to a report, from a shell."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from skosteo.clinical.flow import Flow, Rows
+from skosteo.clinical.variables import guess, recognise
+from skosteo.exceptions import InputError, SkosteoError
+from skosteo.study.run import run_study
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command to a parser."""
+    add = parser.add_argument
+    add("table", type=Path, help="CSV file, one row per film")
+    add("--target", required=True, help="column of 0 and 1; rows without it are left out, counted")
+    add(
+        "--out", type=Path, required=True, help="folder for the report; goes on there after a crash"
+    )
+    add("--patient", help="column of the patient; needed where a patient has several rows")
+    add("--images", type=Path, help="folder that the film names are relative to")
+    add("--image-column", default="image", help="column of film names (default: image)")
+    add("--no-images", action="store_true", help="study the clinical values alone")
+    add("--clinical", nargs="+", metavar="COLUMN", help="clinical columns (default: those known)")
+    add("--subgroups", nargs="+", default=[], metavar="COLUMN", help="such as site, projection")
+    add("--test", metavar="COLUMN", help="column that is 1 for the rows to test on")
+    add("--preset", choices=["quick", "paper"], default="quick", help="small nets, or the paper's")
+    add("--models", nargs="+", metavar="NAME", help="models (default: those of the preset)")
+    add("--folds", type=int, default=5, help="folds beside the test part (default: 5)")
+    add("--prevalence", type=float, help="share of positives where the model is to be used")
+    add("--title", help="heading of the report")
+    add("--outcome", help="what the target means, in words (default: its column)")
+    add("--limit", action="append", default=[], metavar="SENTENCE", dest="limits",
+        help="what a reader must see first; may be given several times")  # fmt: skip
+    add("--published", action="store_true", help="show the paper's published figures beside")
+    add("--accept", nargs="+", default=[], metavar="RULE", help="rules that refuse no film")
+    add("--cache", type=Path, help="folder for decoded films (default: a temporary one)")
+    add("--device", default="auto", help="auto, cpu, cuda, ... (default: auto)")
+    add("--jobs", type=int, help="fits at a time")
+    add("--seed", type=int, default=0, help="seed of every draw (default: 0)")
+    add("--quiet", action="store_true", help="no progress bars")
+
+
+def run(given: argparse.Namespace) -> None:
+    """Run a study from parsed arguments, and print what came out."""
+    table, outcome = _read_table(given), given.outcome or given.target
+    table, flow = _with_target(table, given, outcome)
+    image_column = None if given.no_images else given.image_column
+    if image_column is not None:
+        _check_column(table, image_column, "--image-column", " For a study without, --no-images.")
+        table[image_column] = _film_paths(table[image_column], given.images)
+    aside = {given.target, given.patient, given.test, image_column, *given.subgroups}
+    clinical = given.clinical or [
+        column for column in table if column not in aside and recognise(column) is not None
+    ]
+    unused = [column for column in table if column not in {*aside, *clinical}]
+    if unused:
+        _say(f"Columns that are not used (name them by --clinical): {', '.join(map(str, unused))}")
+    words = {} if given.title is None else {"title": given.title}
+    study = run_study(
+        table[[*clinical, *([] if image_column is None else [image_column])]],
+        table[given.target].to_numpy(),
+        groups=None if given.patient is None else table[given.patient],
+        out=given.out,
+        preset=given.preset,
+        models=given.models,
+        image_column=image_column,
+        clinical_columns=clinical,
+        test=None if given.test is None else _as_bool(table, given.test),
+        n_folds=given.folds,
+        subgroups=table[given.subgroups],
+        prevalence=given.prevalence,
+        outcome=outcome,
+        limits=given.limits,
+        published=given.published,
+        flow=flow,
+        accept=given.accept,
+        cache_dir=given.cache,
+        device=given.device,
+        n_jobs=given.jobs,
+        random_state=given.seed,
+        verbose=not given.quiet,
+        **words,
+    )
+    _say(repr(study))
+    _say(f"\nreport.html, its tables and its figures are in {given.out}")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run ``python -m skosteo``; return the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m skosteo",
+        description="Screening for osteoporosis from chest X-rays and clinical values.",
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    about = "the paper's tables and figures for one's own patients"
+    one = commands.add_parser("study", help=about, description=about)
+    add_arguments(one)
+    given = parser.parse_args(arguments)
+    try:
+        run(given)
+    except (SkosteoError, OSError) as error:
+        notes = "".join(f"\n{note}" for note in getattr(error, "__notes__", ()))
+        print(f"skosteo: {_said(error)}{notes}", file=sys.stderr)  # noqa: T201
+        return 2
+    except KeyboardInterrupt:
+        print(  # noqa: T201
+            "skosteo: interrupted; the same command goes on from what is finished", file=sys.stderr
+        )
+        return 130
+    return 0
+
+
+def _said(error: Exception) -> str:
+    if isinstance(error, OSError) and not isinstance(error, SkosteoError):
+        return f"{error.strerror or error}; what is finished stays, and the same command goes on"
+    return str(error)
+
+
+def _say(text: str) -> None:
+    print(text)  # noqa: T201
+
+
+def _read_table(given: argparse.Namespace) -> pd.DataFrame:
+    try:
+        # as text: an identifier keeps its leading zeros
+        words = {} if given.patient is None else {given.patient: str}
+        table = pd.read_csv(given.table, dtype=words)
+    except FileNotFoundError:
+        raise InputError("There is no such table; check its path.") from None
+    except (ValueError, pd.errors.ParserError) as error:
+        kind = type(error).__name__
+        raise InputError(
+            f"The table cannot be read as CSV ({kind}); export it with commas, in UTF-8."
+        ) from None
+    named = {"--target": [given.target], "--patient": [given.patient], "--test": [given.test]}
+    named |= {"--clinical": given.clinical or [], "--subgroups": given.subgroups}
+    for option, columns in named.items():
+        for column in columns:
+            if column is not None:
+                _check_column(table, column, option)
+    return table
+
+
+def _check_column(table: pd.DataFrame, column: str, option: str, hint: str = "") -> None:
+    if column not in table:
+        raise InputError(
+            f"The table has no column {column!r} ({option}){guess(column, table.columns)} Its "
+            f"columns are {table.columns.tolist()}.{hint}"
+        )
+
+
+def _with_target(
+    table: pd.DataFrame, given: argparse.Namespace, outcome: str
+) -> tuple[pd.DataFrame, Flow]:
+    """Leave out, and count, the rows whose outcome is not known."""
+    target = table[given.target]
+    known = target.dropna().unique().tolist()
+    if len(known) != 2:
+        raise InputError(
+            f"--target {given.target!r} has {len(known)} different values; it takes two, 0 and 1. "
+            "From T-scores, make it in pandas: table['osteoporosis'] = (table['t_score'] <= -2.5)"
+            ".astype(int), or see skosteo.clinical.select_cohort."
+        )
+    rows = Rows(table, given.patient)
+    if target.isna().any():
+        rows.leave_out("outcome not known", target.isna().to_numpy())
+    kept = table[rows.kept].reset_index(drop=True)
+    positive = (target == max(known)).astype(int)[rows.kept]
+    kept[given.target] = positive.to_numpy()
+    return kept, Flow(rows.frame(), rows.outcome(positive, (outcome, f"no {outcome}")))
+
+
+def _film_paths(names: pd.Series, folder: Path | None) -> pd.Series:
+    if folder is None:
+        return names
+    if not folder.is_dir():
+        raise InputError("--images is no folder; give the one that the film names are relative to.")
+    paths: list[Any] = [name if pd.isna(name) else str(folder / str(name)) for name in names]
+    return pd.Series(paths, index=names.index, dtype=object)
+
+
+def _as_bool(table: pd.DataFrame, column: str) -> np.ndarray:
+    values = table[column]
+    if not values.isin([0, 1]).all():
+        raise InputError(
+            f"--test {column!r} holds other than 0 and 1; it is 1 for rows to test on."
+        )
+    return values.astype(bool).to_numpy()

@@ -1,0 +1,314 @@
+"""The models of a study: the rows of the paper's Tables 2 to 5, and baselines beside them."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any, NamedTuple
+
+import joblib
+import pandas as pd
+from sklearn.base import clone
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import make_pipeline
+
+from skosteo import presets
+from skosteo.branches import gives_probabilities
+from skosteo.clinical.variables import find_column
+from skosteo.exceptions import InputError
+from skosteo.feature_fusion import FeatureFusionClassifier
+from skosteo.fusion import ProbabilityFusionClassifier
+from skosteo.image_classifier import ImageOsteoClassifier
+from skosteo.indices import RiskIndexClassifier
+
+Choice = str | tuple[str, Any]
+
+TITLES = {
+    "cnn": "CNN",
+    "inception_v3": "Inception v3",
+    "vgg16": "VGG16",
+    "image": "Image model",
+    "clinical": "Clinical parameter model",
+    "multimodal": "Multimodal model (PF)",
+    "backbone": "Backbone",
+    "backbone_wt": "Backbone + WT",
+    "backbone_sa": "Backbone + SA",
+    "backbone_wt_sa": "Backbone + WT + SA",
+    "feature_fusion": "Feature fusion (FF)",
+    "learned_fusion": "Learned feature fusion (LFF)",
+    "attention_fusion": "Cross-attention fusion",
+    "no_augmentation": "Without augmentation",
+    "augmentation": "With augmentation",
+    "age_sex_bmi": "Logistic: age, sex, BMI",
+    "osta": "OSTA",
+    "logistic": "Logistic: all clinical columns",
+    "random_forest": "Random forest",
+    "hist_gradient_boosting": "Gradient boosting",
+    "xgboost": "XGBoost",
+}
+TABLES = {
+    2: ("cnn", "inception_v3", "vgg16", "image", "clinical", "multimodal"),
+    3: ("backbone", "backbone_wt", "backbone_sa", "backbone_wt_sa"),
+    4: ("feature_fusion", "learned_fusion", "attention_fusion", "multimodal"),
+    5: ("no_augmentation", "augmentation"),
+}
+BASELINES = ("age_sex_bmi", "osta", "logistic", "random_forest", "hist_gradient_boosting")
+FUSIONS = ("multimodal", "feature_fusion", "learned_fusion", "attention_fusion")
+CLINICAL = ("clinical", *BASELINES, "xgboost")
+
+# What a row changes in the image model of its preset
+_NO_BRANCH = {"wavelet": False, "soft_attention": False}
+_IMAGE_ROWS: dict[str, dict[str, Any]] = {
+    "cnn": {"backbone": "cnn", "pretrained": False, "freeze_backbone": False} | _NO_BRANCH,
+    "inception_v3": {"backbone": "inception_v3"} | _NO_BRANCH,
+    "vgg16": {"backbone": "vgg16"} | _NO_BRANCH,
+    "image": {},
+    "backbone": _NO_BRANCH,
+    "backbone_wt": {"wavelet": True, "soft_attention": False},
+    "backbone_sa": {"wavelet": False, "soft_attention": True},
+    "backbone_wt_sa": {"wavelet": True, "soft_attention": True},
+    "no_augmentation": {"augmentation": None},
+    "augmentation": {},
+}
+
+
+class _Preset(NamedTuple):
+    image: Any
+    clinical: dict[str, Any]  # what it changes in the paper's clinical model
+    changes: dict[str, dict[str, Any]]  # by row, beside _IMAGE_ROWS
+    batch_size: int
+    default: tuple[str, ...]
+
+
+PRESETS = {
+    "quick": _Preset(
+        presets.quick_image_classifier,
+        {"max_epochs": 200, "n_iter_no_change": 20},
+        {"augmentation": {"augmentation": "chest"}},
+        16,  # so that 40 patients are enough for folds within folds
+        (
+            *("image", "clinical", "multimodal"),
+            *("backbone", "backbone_wt", "backbone_sa", "backbone_wt_sa"),
+            *("feature_fusion", "learned_fusion", "no_augmentation", *BASELINES),
+        ),
+    ),
+    "paper": _Preset(
+        presets.paper_image_classifier,
+        {},
+        {},
+        32,
+        tuple(dict.fromkeys([*TABLES[2], *TABLES[3], *TABLES[4], *TABLES[5], *BASELINES])),
+    ),
+}
+
+
+@dataclass(frozen=True)
+class StudyModel:
+    """A model of a study.
+
+    Attributes
+    ----------
+    name, title : str
+        As it is chosen, and as tables show it.
+    estimator : classifier
+        Not fitted.
+    columns : tuple of str or None
+        Columns that it sees; None: all.
+    key : str
+        Equal for models that are the same, whatever their names: they are trained once.
+    """
+
+    name: str
+    title: str
+    estimator: Any
+    columns: tuple[str, ...] | None
+    key: str
+
+    def part(self, X: pd.DataFrame) -> pd.DataFrame:
+        """Return the columns that the model sees."""
+        return X if self.columns is None else X[list(self.columns)]
+
+
+def make_models(
+    models: Iterable[Choice] | Mapping[str, Any] | None,
+    X: pd.DataFrame,
+    *,
+    preset: str,
+    image_column: str | None,
+    clinical_columns: list[str],
+    device: str,
+    cache_dir: Any,
+    accept: Iterable[str],
+    seed: int,
+) -> dict[str, StudyModel]:
+    """Make the models that were chosen, ready to be fitted.
+
+    Parameters
+    ----------
+    models : iterable of str or (str, classifier), mapping, or None
+        Names of `TITLES`, and models of one's own with a name; None: those of the preset that the
+        columns allow.
+    X : DataFrame
+        The table; only its columns matter.
+    preset : {"quick", "paper"}
+        Recipe of the nets.
+    image_column, clinical_columns, device, cache_dir, accept, seed
+        As in `run_study`.
+
+    Returns
+    -------
+    dict of str to StudyModel
+        In the order of the choice.
+    """
+    if preset not in PRESETS:
+        raise InputError(f"preset={preset!r}: allowed are {', '.join(map(repr, PRESETS))}.")
+    recipe = _Recipe(PRESETS[preset], X, image_column, clinical_columns, device, seed, {})
+    recipe.films.update(cache_dir=cache_dir, accept=tuple(accept))
+    if models is None:
+        choices: list[Choice] = [name for name in PRESETS[preset].default if recipe.allows(name)]
+    elif isinstance(models, str):
+        raise InputError(f"models={models!r} is one text; give a list, such as [{models!r}].")
+    else:
+        choices = list(models.items() if isinstance(models, Mapping) else models)
+    made: dict[str, StudyModel] = {}
+    for choice in choices:
+        model = recipe.known(choice) if isinstance(choice, str) else recipe.own(choice)
+        if model.name in made:
+            raise InputError(f"models names {model.name!r} twice; give each its own name.")
+        made[model.name] = model
+    if not made:
+        raise InputError(
+            "No model is left to study: there is neither an image column nor a clinical one. Name "
+            "them by image_column and clinical_columns."
+        )
+    return made
+
+
+class _Recipe(NamedTuple):
+    preset: _Preset
+    X: pd.DataFrame
+    image_column: str | None
+    clinical_columns: list[str]
+    device: str
+    seed: int
+    films: dict[str, Any]
+
+    def allows(self, name: str) -> bool:
+        """Whether the columns suffice for a model."""
+        if name == "osta":
+            return len(self._osta_columns()) == 2
+        if name == "age_sex_bmi":
+            return self._has("age", "sex") and (self._has("bmi") or self._has("height_cm"))
+        film = self.image_column is not None
+        values = len(self.clinical_columns) > 0
+        if name in CLINICAL:
+            return values
+        return film and (values or name not in FUSIONS)
+
+    def known(self, name: str) -> StudyModel:
+        if name not in TITLES:
+            near = get_close_matches(name, TITLES, n=1)
+            raise InputError(
+                f"models names {name!r}, which is not known."
+                + "".join(f" Did you mean {n!r}?" for n in near)
+                + f" Known are {', '.join(TITLES)}; for one of your own give (name, classifier)."
+            )
+        if not self.allows(name):
+            raise InputError(
+                f"models names {name!r}, and the columns do not suffice for it: image_column is "
+                f"{self.image_column!r} and clinical_columns are {self.clinical_columns}."
+            )
+        columns = None
+        if name == "osta":
+            columns = tuple(self._osta_columns())
+        elif name in CLINICAL:
+            columns = tuple(self.clinical_columns)
+        return _model(name, TITLES[name], self._estimator(name), columns)
+
+    def own(self, choice: Any) -> StudyModel:
+        if not isinstance(choice, tuple) or len(choice) != 2 or not isinstance(choice[0], str):
+            raise InputError(
+                f"models holds {type(choice).__name__} {choice!r}; give names, and models of your "
+                "own as (name, classifier)."
+            )
+        name, estimator = choice
+        if name in TITLES:
+            raise InputError(
+                f"models gives {name!r} a classifier of its own, and that name is the paper's "
+                f"{TITLES[name]!r}. Choose another name."
+            )
+        if not gives_probabilities(estimator):
+            raise InputError(
+                f"The model {name!r} is a {type(estimator).__name__} without predict_proba, or no "
+                "classifier; AUC and calibration need probabilities. For an SVC, put it into "
+                "CalibratedClassifierCV."
+            )
+        return _model(name, name, clone(estimator), None)
+
+    def _estimator(self, name: str) -> Any:
+        if name in _IMAGE_ROWS:
+            return self._image(**_IMAGE_ROWS[name] | self.preset.changes.get(name, {}))
+        if name == "clinical":
+            return self._clinical()
+        if name == "multimodal":
+            return ProbabilityFusionClassifier(
+                self._image(),
+                self._clinical(),
+                image_column=self.image_column,
+                clinical_columns=self.clinical_columns,
+                random_state=self.seed,
+            )
+        if name in FUSIONS:
+            strategy = {"feature_fusion": "concat", "learned_fusion": "learned"}
+            return FeatureFusionClassifier(
+                self._image(),
+                strategy=strategy.get(name, "attention"),
+                clinical_columns=self.clinical_columns,
+                batch_size=self.preset.batch_size,
+                device=self.device,
+                random_state=self.seed,
+            )
+        if name == "osta":
+            filled = SimpleImputer().set_output(transform="pandas")
+            return make_pipeline(filled, RiskIndexClassifier("osta"))
+        known = getattr(presets, f"{name}_classifier")
+        seeded = name in ("random_forest", "hist_gradient_boosting", "xgboost")
+        return known(random_state=self.seed) if seeded else known()
+
+    def _image(self, **changes: Any) -> ImageOsteoClassifier:
+        films = self.films | {"image_column": self.image_column}
+        return self.preset.image(
+            device=self.device,
+            batch_size=self.preset.batch_size,
+            random_state=self.seed,
+            **films | changes,
+        )
+
+    def _clinical(self) -> Any:
+        return presets.paper_clinical_classifier(
+            batch_size=self.preset.batch_size, random_state=self.seed, **self.preset.clinical
+        )
+
+    def _has(self, *names: str) -> bool:
+        table = self.X[self.clinical_columns]
+        return all(find_column(table, name) is not None for name in names)
+
+    def _osta_columns(self) -> list[str]:
+        table = self.X[self.clinical_columns]
+        found = (find_column(table, name) for name in ("age", "weight_kg"))
+        return [column for column in found if column is not None]
+
+
+def _model(name: str, title: str, estimator: Any, columns: tuple[str, ...] | None) -> StudyModel:
+    return StudyModel(name, title, estimator, columns, _key(estimator, columns))
+
+
+def _key(estimator: Any, columns: tuple[str, ...] | None) -> str:
+    """Stand for what a model learns, but not for where it computes and what it says meanwhile."""
+    aside = ("device", "cache_dir", "memory", "verbose", "n_jobs")
+    parameters = estimator.get_params(deep=True)
+    settled = {
+        name: type(value).__name__ if hasattr(value, "get_params") else value
+        for name, value in parameters.items()
+        if name.split("__")[-1] not in aside and name != "steps"
+    }
+    return joblib.hash((type(estimator).__name__, sorted(settled.items(), key=str), columns))

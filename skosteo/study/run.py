@@ -1,0 +1,387 @@
+"""`run_study`: from a table of films and values to the paper's tables and figures."""
+
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from os import PathLike
+from typing import Any
+
+import joblib
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils.validation import check_consistent_length
+
+from skosteo.branches import table_digest
+from skosteo.clinical.flow import Flow, Rows
+from skosteo.clinical.variables import find_column
+from skosteo.evaluation.leakage import LeakageReport, check_leakage
+from skosteo.evaluation.subgroups import age_band
+from skosteo.exceptions import InputError
+from skosteo.net_classifier import encode_target
+from skosteo.splits import check_groups
+from skosteo.study.about import About, versions
+from skosteo.study.design import Design, make_design
+from skosteo.study.films import Films, read_films
+from skosteo.study.models import Choice, StudyModel, make_models
+from skosteo.study.running import run_models
+from skosteo.study.store import Store
+from skosteo.study.study import Study
+
+_SIZE = 224  # pixels of the films that are looked at before any model is
+
+
+def run_study(
+    X: pd.DataFrame,
+    y: ArrayLike,
+    *,
+    groups: ArrayLike | None = None,
+    out: str | PathLike | None = None,
+    preset: str = "quick",
+    models: Iterable[Choice] | Mapping[str, Any] | None = None,
+    image_column: str | None = "image",
+    clinical_columns: Sequence[str] | None = None,
+    test: ArrayLike | None = None,
+    n_folds: int = 5,
+    subgroups: Sequence[str] | pd.DataFrame = (),
+    prevalence: float | None = None,
+    title: str = "Screening for osteoporosis from chest X-rays and clinical values",
+    outcome: str | None = None,
+    limits: Sequence[str] = (),
+    published: bool = False,
+    flow: Flow | None = None,
+    accept: Iterable[str] = (),
+    cache_dir: str | PathLike | None = None,
+    device: str = "auto",
+    n_jobs: int | None = None,
+    random_state: int = 0,
+    verbose: int = 1,
+) -> Study:
+    """Run the paper's study on one's own patients: every table, every figure, one report.
+
+    One part of the patients is kept for the test; the others are split into folds. Every model is
+    fitted on all folds but one, judges the rows of that one, and the test part. No patient is on
+    both sides of any split, and thresholds are chosen on rows that are not tested on.
+
+    Parameters
+    ----------
+    X : DataFrame of shape (n, n_columns)
+        One row per film: the column of films and the clinical columns.
+    y : array-like of shape (n,)
+        Two classes; the greater one is positive.
+    groups : array-like of shape (n,), default=None
+        Patient of each row. None takes every row as a patient of its own.
+    out : path, default=None
+        Folder for the report and for what is finished of it: after a crash the same call goes on
+        there. None writes nothing.
+    preset : {"quick", "paper"}, default="quick"
+        "quick": small nets on a frozen backbone, minutes on a workstation. "paper": the paper's
+        recipe, a GPU's work.
+    models : iterable of str or (str, classifier), or mapping, default=None
+        Names of the paper's models and of baselines, listed in `skosteo.study.models.TITLES`, and
+        models of one's own, which see all columns. None: those of the preset that the columns
+        allow.
+    image_column : str or None, default="image"
+        Column of the films; None: a study without films.
+    clinical_columns : sequence of str, default=None
+        Columns of the clinical models; None: all others.
+    test : array-like of bool, shape (n,), default=None
+        Rows to test on, such as those of a later year or another hospital. None draws one part in
+        ``n_folds + 1``, stratified.
+    n_folds : int, default=5
+        Folds of the other rows.
+    subgroups : sequence of str, or DataFrame of n rows, default=()
+        Columns of X, or a table, by which scores are split: device, site, projection. Sex, age
+        band and what the headers of the films state come by themselves.
+    prevalence : float, default=None
+        Share of positives where the model is to be used, for predictive values.
+    title, outcome : str
+        Heading of the report; what is predicted, by default the name of y.
+    limits : sequence of str, default=()
+        Sentences that a reader must see first: that data are synthetic, that the outcome is not
+        osteoporosis or is self-reported.
+    published : bool, default=False
+        Show the paper's published figures beside.
+    flow : Flow, default=None
+        What `select_cohort` left out before: the ``flow`` of its cohort.
+    accept : iterable of str, default=()
+        Rules by which no film is refused; see `read_radiograph`.
+    cache_dir : path, default=None
+        Folder for decoded films, which are patients' images. None: a temporary one.
+    device : str, default="auto"
+        "auto" (a GPU where there is one), "cpu", "cuda", ...
+    n_jobs : int, default=None
+        Fits, and films decoded, at a time, as in joblib.
+    random_state : int, default=0
+        Seed of splits, nets and examples shown.
+    verbose : int, default=1
+        1 shows progress.
+
+    Returns
+    -------
+    Study
+        ``table(1)`` to ``table(5)``, ``figure(2)`` to ``figure(7)``, ``report()``,
+        ``comparison()``, ``subgroups()``, ``save(out)``.
+
+    Raises
+    ------
+    InputError
+        Anything about the arguments that cannot be worked with; rows that leak, see
+        `check_leakage`; too few patients; a folder with another report.
+    OSError
+        The folder cannot be written to or is full: what is finished stays.
+
+    Notes
+    -----
+    Films that cannot be read or are refused are left out and counted, as is every reason. What is
+    kept in ``out`` are probabilities by position of the row, histories and the explained films;
+    no name, path or identifier.
+
+    References
+    ----------
+    Tang J, Yin X, Lai J, Luo K, Wu D. JMIR Med Inform 2025;13:e70738. doi:10.2196/70738
+
+    Examples
+    --------
+    >>> from skosteo.datasets import make_cohort
+    >>> from skosteo.evaluation import run_study
+    >>> cohort = make_cohort(200, clinical_signal=0.9, random_state=0)
+    >>> study = run_study(
+    ...     cohort.data.drop(columns="image"), cohort.target, groups=cohort.groups,
+    ...     image_column=None, models=["age_sex_bmi", "logistic"], limits=["SYNTHETIC patients."],
+    ...     verbose=0,
+    ... )
+    >>> study.table(2)["accuracy"]
+    Logistic: age, sex, BMI          ...
+    Logistic: all clinical columns   ...
+    Name: accuracy, dtype: object
+    """
+    _check_seed(random_state)
+    X, labels, patient, known = _checked(X, y, groups)
+    columns = _clinical_columns(X, image_column, clinical_columns)
+    groupings = _given_groupings(X, subgroups)
+    tested = None if test is None else np.asarray(test)
+    if tested is not None:
+        check_consistent_length(X, tested)
+    rows = Rows(pd.DataFrame({"patient": patient}), "patient" if known else None)
+    with ExitStack() as stack:
+        cache = cache_dir or stack.enter_context(tempfile.TemporaryDirectory())
+        films = None
+        if image_column is not None:
+            films = read_films(
+                X[image_column],
+                size=_SIZE,
+                cache_dir=cache,
+                accept=accept,
+                n_jobs=n_jobs,
+                verbose=verbose,
+            )
+            _leave_out_films(films, rows)
+        kept = np.flatnonzero(rows.kept)
+        design = make_design(
+            X.iloc[kept],
+            labels[kept],
+            patient[kept] if known else None,
+            test=None if tested is None else tested[kept],
+            n_folds=n_folds,
+            seed=random_state,
+        )
+        about = About(
+            title=title,
+            outcome=outcome or str(getattr(y, "name", None) or "outcome"),
+            limits=tuple(limits),
+            preset=preset,
+            seed=random_state,
+            n_folds=n_folds,
+            drawn_test=test is None,
+            image_column=image_column,
+            clinical_columns=tuple(columns),
+            prevalence=prevalence,
+            published=published,
+        )
+        leakage = check_leakage(
+            design.X[columns],
+            design.y,
+            design.patient if known else None,
+            splits=[*design.folds, (design.development, design.test)],
+            image_column=None,
+            films=None if films is None else films.pixels[kept],
+        )
+        _check_no_leak(leakage)
+        chosen = make_models(
+            models,
+            design.X,
+            preset=preset,
+            image_column=image_column,
+            clinical_columns=columns,
+            device=device,
+            cache_dir=cache,
+            accept=accept,
+            seed=random_state,
+        )
+        store = None if out is None else Store(out, _digest(design, about))
+        results = run_models(
+            design,
+            chosen.values(),
+            _to_explain(chosen),
+            store=store,
+            seed=random_state,
+            n_jobs=n_jobs,
+            verbose=verbose,
+        )
+    stated = _stated_groupings(design.X, columns, None if films is None else films.facts.iloc[kept])
+    study = Study(
+        design,
+        chosen,
+        results,
+        about,
+        _joined(flow, rows, labels, about.outcome),
+        leakage,
+        pd.concat([stated, groupings.iloc[kept].reset_index(drop=True)], axis=1),
+    )
+    if out is not None:
+        study.save(out)
+    return study
+
+
+def _check_seed(random_state: int) -> None:
+    if isinstance(random_state, bool) or not isinstance(random_state, int | np.integer):
+        raise InputError(
+            f"random_state={random_state!r}: a study takes a whole number, so that it can be "
+            "repeated and goes on after a crash."
+        )
+
+
+def _checked(
+    X: Any, y: ArrayLike, groups: ArrayLike | None
+) -> tuple[pd.DataFrame, NDArray, NDArray, bool]:
+    """Table, labels and patients, and whether patients were given."""
+    if not isinstance(X, pd.DataFrame):
+        raise InputError(f"X is a {type(X).__name__}; a study takes a DataFrame, one row per film.")
+    check_consistent_length(X, y)
+    encode_target(y)
+    codes = check_groups(groups, len(X))
+    patient = np.arange(len(X)) if codes is None else codes
+    return X.reset_index(drop=True), np.asarray(y), patient, codes is not None
+
+
+def _clinical_columns(
+    X: pd.DataFrame, image_column: str | None, clinical_columns: Sequence[str] | None
+) -> list[str]:
+    every = X.columns.tolist()
+    if image_column is not None and image_column not in every:
+        raise InputError(
+            f"X has no column {image_column!r} (image_column); its columns are {every}. Name the "
+            "column that holds the films, or give image_column=None for a study without films."
+        )
+    if clinical_columns is None:
+        return [column for column in every if column != image_column]
+    if isinstance(clinical_columns, str):
+        raise InputError(f"clinical_columns={clinical_columns!r} is one text; give a list.")
+    absent = [column for column in clinical_columns if column not in every]
+    if absent:
+        raise InputError(f"X has no columns {absent} (clinical_columns); its columns are {every}.")
+    return list(clinical_columns)
+
+
+def _given_groupings(X: pd.DataFrame, subgroups: Sequence[str] | pd.DataFrame) -> pd.DataFrame:
+    if isinstance(subgroups, pd.DataFrame):
+        check_consistent_length(X, subgroups)
+        return subgroups.reset_index(drop=True)
+    if isinstance(subgroups, str):
+        raise InputError(f"subgroups={subgroups!r} is one text; give a list of columns.")
+    absent = [column for column in subgroups if column not in X]
+    if absent:
+        raise InputError(
+            f"X has no columns {absent} (subgroups); its columns are {X.columns.tolist()}."
+        )
+    return X[list(subgroups)]
+
+
+def _leave_out_films(films: Films, rows: Rows) -> None:
+    """Count the films that cannot be used, by the rule that they break."""
+    unread = films.unread
+    rule = unread["rule"].map("breaks the rule {!r}".format, na_action="ignore")
+    reason = rule.fillna("missing or cannot be read")
+    for why, some in unread.groupby(reason, sort=False):
+        out = np.zeros(len(rows.kept), dtype=bool)
+        out[some["position"].to_numpy(dtype=int)] = True
+        rows.leave_out(f"film {why}", out)
+    if not rows.kept.any():
+        raise InputError(
+            f"None of {len(rows.kept)} films can be used. The first: {unread['reason'].iloc[0]}; "
+            f"{unread['remedy'].iloc[0]}."
+        )
+
+
+def _stated_groupings(
+    X: pd.DataFrame, columns: list[str], facts: pd.DataFrame | None
+) -> pd.DataFrame:
+    """Sex, age band and what the headers of the films state, as far as patients differ."""
+    found: dict[str, Any] = {}
+    sex, age = (find_column(X[columns], name) for name in ("sex", "age"))
+    if sex is not None:
+        found["sex"] = X[sex]
+    if age is not None:
+        found["age"] = age_band(X[age])
+    if facts is not None:
+        found["projection"], found["manufacturer"] = (facts[name].to_numpy() for name in facts)
+    stated = pd.DataFrame(found, index=X.index)
+    differ = [name for name in stated if len(stated[name].unique()) > 1]
+    return stated[differ]
+
+
+def _check_no_leak(leakage: LeakageReport) -> None:
+    """Refuse rows that leak, and columns whose names alone promise the answer."""
+    leakage.raise_if_leaking()
+    found = leakage.frame()
+    named = found.loc[found["kind"] == "column's name", "column"].tolist()
+    if named:
+        raise InputError(
+            f"The names of the clinical columns {named} promise the answer itself: a density, a "
+            "T-score, a diagnosis or its drug. Leave them out of clinical_columns, or rename what "
+            "is none of these."
+        )
+
+
+def _to_explain(models: Mapping[str, StudyModel]) -> dict[str, tuple[str, ...]]:
+    """Say what to explain: the fusion, or else the models of films and of values alone."""
+    if "multimodal" in models:
+        return {models["multimodal"].key: ("shap", "grad_cam", "fusion")}
+    alone = {"image": ("grad_cam",), "clinical": ("shap",)}
+    return {models[name].key: what for name, what in alone.items() if name in models}
+
+
+def _digest(design: Design, about: About) -> str:
+    """Stand for the rows, the splits and all that decides a result but for the models."""
+    return joblib.hash(
+        (
+            table_digest(design.X),
+            design.y,
+            design.patient,
+            design.test,
+            design.folds,
+            about.seed,
+            versions(),
+        )
+    )
+
+
+def _joined(before: Flow | None, rows: Rows, labels: NDArray, outcome: str) -> Flow:
+    """Continue the flow of a cohort by what the study left out."""
+    positive = pd.Series(encode_target(labels)[1])[rows.kept]
+    frame = rows.frame()
+    meanings = (outcome, f"no {outcome}")
+    counts = rows.outcome(positive, meanings)
+    if before is not None:
+        earlier = before.frame()
+        if int(earlier["remaining"].iloc[-1]) != len(rows.kept):
+            raise InputError(
+                f"flow leaves {earlier['remaining'].iloc[-1]} rows and X has {len(rows.kept)}. "
+                "Give the flow of the cohort whose data X is."
+            )
+        frame = pd.concat([earlier, frame.iloc[1:]], ignore_index=True)
+        counts = counts[[name for name in before.outcome if name in counts]]
+        if frame.isna().any(axis=None):  # one of both knows the patients
+            frame = frame.drop(columns=[name for name in frame if "patients" in str(name)])
+    return Flow(frame, counts)

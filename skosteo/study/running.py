@@ -1,0 +1,150 @@
+"""Fitting the models of a study, fold by fold; what is finished is not done again."""
+
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import joblib
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.base import clone
+from sklearn.pipeline import Pipeline
+from tqdm.auto import tqdm
+
+from skosteo.branches import fit_with_metadata
+from skosteo.exceptions import InputError
+from skosteo.fusion import ProbabilityFusionClassifier
+from skosteo.study.design import Design
+from skosteo.study.explaining import explain
+from skosteo.study.models import StudyModel
+from skosteo.study.store import FoldResult, Store
+
+Results = dict[str, list[FoldResult]]
+
+
+class _Job(NamedTuple):
+    """A model to be fitted on a fold."""
+
+    model: StudyModel
+    fold: int
+    explain: tuple[str, ...]
+
+    @property
+    def entry(self) -> str:
+        """Name of its result in the store."""
+        return "-".join([self.model.key, str(self.fold), *self.explain])
+
+
+def run_models(
+    design: Design,
+    models: Iterable[StudyModel],
+    explained: Mapping[str, tuple[str, ...]],
+    *,
+    store: Store | None,
+    seed: int,
+    n_jobs: int | None,
+    verbose: int,
+) -> Results:
+    """Fit every model on every fold, and let it judge the rows it has not seen.
+
+    Parameters
+    ----------
+    design : Design
+        Rows and folds.
+    models : iterable of StudyModel
+        Those of one key are fitted once.
+    explained : mapping of str to tuple of str
+        What to explain, by the key of the model, on the first fold: see `explain`.
+    store : Store or None
+        Where results are kept, each as soon as it is there.
+    seed : int
+        Chooses the patients that are explained.
+    n_jobs : int or None
+        Fits at a time, as in joblib.
+    verbose : int
+        1 shows a progress bar.
+
+    Returns
+    -------
+    dict of str to list of FoldResult
+        By key, in the order of the folds.
+    """
+    distinct = {model.key: model for model in models}
+    jobs = [
+        _Job(model, fold, explained.get(key, ()) if fold == 0 else ())
+        for fold in range(len(design.folds))
+        for key, model in distinct.items()
+    ]
+    done = {job.entry: None if store is None else store.load(job.entry) for job in jobs}
+    missing = [job for job in jobs if done[job.entry] is None]
+    bar = tqdm(total=len(jobs), initial=len(jobs) - len(missing), unit="fit", disable=not verbose)
+    with bar:
+        parallel = joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered")
+        tasks = (joblib.delayed(_run)(design, job, store, seed) for job in missing)
+        for job, result in parallel(tasks):
+            done[job.entry] = result
+            bar.set_postfix_str(job.model.title)
+            bar.update()
+    found: dict[str, list[Any]] = {key: [] for key in distinct}
+    for job in jobs:  # fold by fold
+        found[job.model.key].append(done[job.entry])
+    return found
+
+
+def _run(design: Design, job: _Job, store: Store | None, seed: int) -> tuple[_Job, FoldResult]:
+    with _named(job, len(design.folds)):
+        result = _fit_and_judge(design, job, seed)
+    if store is not None:  # in the worker: what is finished outlives the process that asked
+        store.save(job.entry, result)
+    return job, result
+
+
+def _fit_and_judge(design: Design, job: _Job, seed: int) -> FoldResult:
+    train, validation = design.folds[job.fold]
+    X, known = job.model.part(design.X), {"groups": design.patient[train]}
+    start = time.perf_counter()
+    fitted = fit_with_metadata(clone(job.model.estimator), X.iloc[train], design.y[train], known)
+    seconds = time.perf_counter() - start
+    said, notes = explain(fitted, X.iloc[train], X.iloc[design.test], job.explain, seed)
+    return FoldResult(
+        validation=_judged(fitted, X.iloc[validation]),
+        test=_judged(fitted, X.iloc[design.test]),
+        seconds=seconds,
+        histories=_histories(fitted),
+        explained=said,
+        notes=notes,
+    )
+
+
+def _judged(fitted: Any, X: pd.DataFrame) -> NDArray[np.float64]:
+    probability = np.asarray(fitted.predict_proba(X)[:, 1], dtype=np.float64)
+    wrong = ~np.isfinite(probability)
+    if wrong.any():
+        raise InputError(f"It gives no probability for {wrong.sum()} of {len(wrong)} rows.")
+    return probability
+
+
+def _histories(fitted: Any) -> dict[str, pd.DataFrame]:
+    """Training histories of the nets in a model, by the part that each is."""
+    if isinstance(fitted, ProbabilityFusionClassifier):
+        parts = {
+            "image branch": fitted.image_,
+            "clinical branch": fitted.clinical_,
+            "fusion": fitted.final_estimator_,
+        }
+    else:
+        parts = {"net": fitted}
+    last = {name: part[-1] if isinstance(part, Pipeline) else part for name, part in parts.items()}
+    return {name: part.history_ for name, part in last.items() if hasattr(part, "history_")}
+
+
+@contextmanager
+def _named(job: _Job, n_folds: int) -> Iterator[None]:
+    """Say beside an error which model and fold it came from."""
+    try:
+        yield
+    except Exception as error:
+        error.add_note(f"Model {job.model.title!r}, fold {job.fold + 1} of {n_folds}.")
+        raise

@@ -1,0 +1,77 @@
+"""Net benefit: the published counts of dcurves, the definition by brute force."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from skosteo.evaluation import decision_curve, net_benefit
+from skosteo.exceptions import InputError
+
+
+def test_equals_dcurves_on_its_own_data():
+    """df_binary: 105 of 750 ill; at 25 % the marker calls 72 of them and 72 others."""
+    y = np.repeat([1, 1, 0, 0], [72, 33, 72, 573])
+    p = np.repeat([0.3, 0.2, 0.3, 0.2], [72, 33, 72, 573])
+    assert net_benefit(y, p, 0.25) == pytest.approx(0.0640000, abs=1e-7)
+    assert net_benefit(y, np.ones(750), 0.25) == pytest.approx(-0.1466667, abs=1e-7)
+    assert net_benefit(y, np.zeros(750), 0.25) == 0
+    frame = decision_curve(y, {"marker": p}, [0.25]).frame().set_index("model")["net_benefit"]
+    expected = {"marker": 0.064, "treat all": -0.1466667, "treat none": 0}
+    assert frame.to_dict() == pytest.approx(expected, abs=1e-7)
+
+
+@pytest.fixture
+def rows():
+    rng = np.random.default_rng(0)
+    y = rng.random(400) < 0.3
+    return y, np.clip(0.3 + 0.2 * y + 0.2 * rng.normal(size=400), 0, 1).round(2)
+
+
+def test_is_its_definition_at_every_threshold(rows):
+    y, p = rows
+    at = np.linspace(0, 0.99, 100).round(2)
+    expected = [((p >= t) & y).mean() - ((p >= t) & ~y).mean() * t / (1 - t) for t in at]
+    assert net_benefit(y, p, at) == pytest.approx(np.array(expected))
+    assert net_benefit(y, p, at.reshape(10, 10)).shape == (10, 10)
+
+
+def test_prevalence_reweighs_the_classes(rows):
+    y, p = rows
+    # doubling the healthy rows is halving the odds of being ill
+    more = np.concatenate([np.arange(400), np.flatnonzero(~y)])
+    share = y[more].mean()
+    at = [0.1, 0.2, 0.5]
+    assert net_benefit(y, p, at, prevalence=share) == pytest.approx(
+        net_benefit(y[more], p[more], at)
+    )
+    assert net_benefit(y, p, at, prevalence=y.mean()) == pytest.approx(net_benefit(y, p, at))
+
+
+def test_references(rows):
+    y, p = rows
+    frame = decision_curve(y, {"a": p, "b": 1 - p}).frame()
+    assert frame["model"].drop_duplicates().tolist() == ["a", "b", "treat all", "treat none"]
+    assert len(frame) == 4 * 99
+    curve = frame.pivot_table(index="threshold", columns="model", values="net_benefit")
+    odds = curve.index / (1 - curve.index)
+    assert curve["treat all"].to_numpy() == pytest.approx(y.mean() - (1 - y.mean()) * odds)
+    assert (curve["treat none"] == 0).all()
+    assert (decision_curve(y, p, [0, 0.1]).frame().tail(2)["net_benefit"] == 0).all()
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda y, p: net_benefit(y, p, [0.1, 1]), "1 of 2 values that are not 0 or more"),
+        (lambda y, p: net_benefit(y, p, [10, 20]), "2 of 2.*divide per cents"),
+        (lambda y, p: net_benefit(y, p, "low"), "thresholds are not numeric"),
+        (lambda y, p: net_benefit(y, p, []), "0 of 0"),
+        (lambda y, p: net_benefit(y, p, 0.1, prevalence=1), "prevalence is 1"),
+        (lambda y, p: net_benefit(y, 5 * p, 0.1), "probabilities lie within 0 and 1"),
+        (lambda y, p: decision_curve(y, {"treat all": p}), "rename it"),
+        (lambda y, p: decision_curve(y, pd.DataFrame({})), "names no model"),
+    ],
+)
+def test_wrong_input_is_named(rows, call, message):
+    with pytest.raises(InputError, match=message):
+        call(*rows)

@@ -1,0 +1,68 @@
+"""Reliability curves: scikit-learn's calibration_curve, ties, patients, certain models."""
+
+import numpy as np
+import pytest
+from scipy.stats import binomtest
+from sklearn.calibration import calibration_curve
+
+from skosteo.evaluation import calibration_line, reliability
+from skosteo.exceptions import InputError
+
+
+@pytest.fixture
+def rows():
+    rng = np.random.default_rng(0)
+    p = rng.beta(1, 3, 500)
+    return rng.random(500) < p, p
+
+
+@pytest.mark.parametrize("n_bins", [2, 5, 10])
+def test_equals_scikit_learn(rows, n_bins):
+    y, p = rows
+    frame = reliability(y, p, n_bins=n_bins).frame()
+    observed, mean = calibration_curve(y, p, n_bins=n_bins, strategy="quantile")
+    assert frame["observed"].to_numpy() == pytest.approx(observed)
+    assert frame["mean_probability"].to_numpy() == pytest.approx(mean)
+    assert frame["bin"].tolist() == list(range(1, n_bins + 1))
+    assert frame["total"].sum() == 500
+    assert frame["count"].sum() == y.sum()
+    assert frame["total"].max() - frame["total"].min() <= 1
+
+
+def test_intervals_are_wilsons_and_widen_with_films(rows):
+    y, p = rows
+    frame = reliability(y, p).frame()
+    for row in frame.itertuples():
+        low, high = binomtest(row[7], row[8]).proportion_ci(method="wilson")
+        assert (row.low, row.high) == pytest.approx((low, high))
+    twice = reliability(np.repeat(y, 2), np.repeat(p, 2), groups=np.repeat(np.arange(500), 2))
+    assert twice.frame()["low"].to_numpy() == pytest.approx(frame["low"].to_numpy(), abs=0.02)
+
+
+def test_equal_probabilities_stay_together():
+    y, p = np.tile([0, 1], 50), np.repeat([0.1, 0.2], [70, 30])
+    assert reliability(y, p).frame()["total"].tolist() == [70, 30]
+
+
+def test_lines_are_those_of_calibration_line(rows):
+    y, p = rows
+    groups = np.arange(500) // 2
+    curve = reliability(y, {"a": p, "b": p**2}, groups=groups)
+    assert curve.lines["a"] == calibration_line(y, p, groups=groups)
+    assert curve.lines["b"] == calibration_line(y, p**2, groups=groups)
+    assert curve.frame()["model"].unique().tolist() == ["a", "b"]
+
+
+def test_a_model_that_is_certain_has_a_curve_and_no_line():
+    y = np.tile([0, 1, 1, 0], 10)
+    curve = reliability(y, np.tile([0, 1.0, 0.6, 0.4], 10), n_bins=4)
+    assert curve.frame()["observed"].tolist() == [0, 0, 1, 1]
+    assert np.isnan(curve.lines["model"]).all()
+    legend = curve.plot().get_legend().get_texts()[0].get_text()
+    assert "not estimable" in legend
+
+
+@pytest.mark.parametrize("n_bins", [1, 0, 2.5])
+def test_wrong_bins_are_named(rows, n_bins):
+    with pytest.raises(InputError, match="n_bins is"):
+        reliability(*rows, n_bins=n_bins)

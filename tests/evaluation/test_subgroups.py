@@ -1,0 +1,120 @@
+"""Subgroups: each level is its own evaluation, and small cells give nothing away."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from skosteo.evaluation import age_band, evaluate, subgroups
+from skosteo.exceptions import InputError
+
+
+@pytest.fixture
+def cohort():
+    rng = np.random.default_rng(0)
+    patient = np.repeat(np.arange(200), 2)
+    y = (rng.random(200) < 0.4)[patient]
+    models = {
+        name: np.clip(0.3 + 0.3 * y + 0.2 * rng.normal(size=400), 0, 1) for name in ("a", "b")
+    }
+    by = pd.DataFrame(
+        {
+            "sex": np.where(rng.random(200) < 0.6, "F", "M")[patient],
+            "band": age_band(rng.uniform(52, 78, 200)[patient]),
+            "projection": np.where(patient < 9, "AP", "PA"),
+        },
+        index=rng.permutation(400),
+    )
+    return y, models, by, patient
+
+
+def test_each_level_is_its_own_evaluation(cohort):
+    y, models, by, patient = cohort
+    frame = subgroups(y, models, by, groups=patient, threshold={"a": 0.4, "b": 0.5}).frame()
+    for sex in "FM":
+        rows = (by["sex"] == sex).to_numpy()
+        inside = {name: p[rows] for name, p in models.items()}
+        report = evaluate(y[rows], inside, groups=patient[rows], threshold={"a": 0.4, "b": 0.5})
+        expected = report.frame().set_index(["model", "metric"])
+        part = frame[(frame["variable"] == "sex") & (frame["level"] == sex)]
+        assert set(part["rows"]) == {rows.sum()}
+        assert set(part["patients"]) == {rows.sum() // 2}
+        assert set(part["events"]) == {y[rows].sum()}
+        part = part.set_index(["model", "metric"])
+        for column in ("estimate", "low", "high", "count", "total"):
+            pd.testing.assert_series_equal(
+                part[column], expected.loc[part.index, column], check_dtype=False
+            )
+
+
+def test_levels_come_in_their_order_and_missing_ones_have_a_name(cohort):
+    y, models, by, patient = cohort
+    by = by.astype({"sex": object})
+    by.iloc[:60, 0] = None
+    frame = subgroups(y, models, by, groups=patient).frame()
+    levels = frame.groupby("variable", sort=False)["level"].unique()
+    assert levels["sex"].tolist() == ["F", "M", "not known"]
+    assert levels["band"].tolist() == ["50-59", "60-69", "70-79"]
+
+
+def test_small_cells_give_no_number_away(cohort):
+    y, models, by, patient = cohort
+    result = subgroups(y, models, by, groups=patient)
+    cell = result.frame().query("level == 'AP'")
+    assert cell["suppressed"].all()
+    assert len(cell) == 6
+    numbers = ["rows", "patients", "events", "estimate", "low", "high", "count", "total"]
+    assert cell[numbers].isna().all(axis=None)
+    line = result.table().loc[("a", "projection", "AP")]
+    assert line["events"] == "< 10"
+    assert line["AUC"] == "not estimable"
+    assert not any(char.isdigit() for char in line.drop("events").str.cat())
+
+
+def test_patients_are_counted_not_films():
+    """Four ill patients with five films each are four people, not twenty."""
+    patient = np.repeat(np.arange(40), 5)
+    y, p = patient < 4, np.linspace(0, 1, 200)
+    site = {"site": ["X"] * 200}
+    assert subgroups(y, p, site, groups=patient).frame()["suppressed"].all()
+    assert not subgroups(y, p, site, groups=patient, min_events=4).frame()["suppressed"].any()
+
+
+def test_a_level_of_one_class_is_suppressed_not_a_crash(cohort):
+    y, models, _, patient = cohort
+    frame = subgroups(y, models, {"by label": y}, groups=patient, min_events=1).frame()
+    assert frame["suppressed"].all()
+
+
+@pytest.mark.parametrize("kind", [list, np.array, pd.Series])
+def test_age_bands(kind):
+    ages = [30, 49.99, 50, 59.9, 60, 79, 80, 101, np.nan]
+    below, older = "below 50", "80+"
+    expected = [below, below, "50-59", "50-59", "60-69", "70-79", older, older]
+    bands = age_band(kind(ages))
+    assert bands.tolist()[:-1] == expected
+    assert pd.isna(bands.iloc[-1])
+    assert bands.cat.ordered
+
+
+@pytest.mark.parametrize(
+    ("ages", "message"),
+    [([60, -1, 130], "2 of 3 rows, the first in row 2"), (["old"], "not numeric")],
+)
+def test_wrong_ages_are_named(ages, message):
+    with pytest.raises(InputError, match=message):
+        age_band(ages)
+
+
+@pytest.mark.parametrize(
+    ("by", "more", "message"),
+    [
+        ({"age": np.arange(400) / 7}, {}, r"by\['age'\] has 400 levels.*age_band"),
+        ({"sex": ["F"]}, {}, r"by\['sex'\] has 1 values for 400 rows"),
+        ({}, {}, "names no column"),
+        ({"sex": ["F"] * 400}, {"min_events": 0}, "min_events is 0"),
+    ],
+)
+def test_wrong_input_is_named(cohort, by, more, message):
+    y, models, _, _ = cohort
+    with pytest.raises(InputError, match=message):
+        subgroups(y, models, by, **more)

@@ -1,0 +1,203 @@
+# ruff: noqa: PD011 (values are no pandas here)
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from xgboost import XGBClassifier
+
+from skosteo import ClinicalOsteoClassifier, ClinicalPreprocessor, ProbabilityFusionClassifier
+from skosteo.datasets import make_cohort
+from skosteo.exceptions import InputError
+from skosteo.explain import ShapValues, shap_values
+from skosteo.presets import (
+    age_sex_bmi_classifier,
+    hist_gradient_boosting_classifier,
+    paper_clinical_classifier,
+    random_forest_classifier,
+    xgboost_classifier,
+)
+from tests.small_models import small_clinical, small_image
+
+
+@pytest.fixture(scope="module")
+def cohort():
+    return make_cohort(90, random_state=0)
+
+
+@pytest.fixture(scope="module")
+def table(cohort):
+    return cohort.data.drop(columns="image"), cohort.target
+
+
+@pytest.fixture(scope="module")
+def net():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(150, 9))
+    y = (X[:, 0] - X[:, 1] * X[:, 2] > 0).astype(int)
+    return ClinicalOsteoClassifier(max_epochs=20, random_state=0).fit(X, y), X
+
+
+@pytest.mark.parametrize("kind", ["Kernel", "Exact"])
+def test_a_net_gets_the_values_of_shap(net, kind):
+    shap = pytest.importorskip("shap")
+    model, X = net
+    rows, background = X[:4], X[50:70]
+
+    def function(matrix):
+        return model.predict_proba(matrix)[:, 1]
+
+    found = shap_values(model, rows, background)
+    if kind == "Kernel":
+        # shap's default drops small values
+        explainer = shap.KernelExplainer(function, background)
+        expected = explainer.shap_values(rows, silent=True, l1_reg=False)
+    else:
+        masker = shap.maskers.Independent(background, len(background))
+        expected = shap.ExactExplainer(function, masker)(rows, interactions=False).values
+    assert np.abs(found.values - expected).max() < 1e-9
+    assert found.base == pytest.approx(function(background).mean(), abs=1e-12)
+
+
+@pytest.mark.parametrize("output", ["probability", "log_odds"])
+@pytest.mark.parametrize(
+    "model",
+    [
+        paper_clinical_classifier(max_epochs=5, random_state=0),
+        age_sex_bmi_classifier(),
+        make_pipeline(
+            ClinicalPreprocessor(columns=["age", "bmi"]), StandardScaler(), small_clinical()
+        ),
+        GridSearchCV(age_sex_bmi_classifier(), {"logisticregression__C": [0.1, 1]}, cv=2),
+        random_forest_classifier(n_estimators=10, random_state=0),
+        hist_gradient_boosting_classifier(max_iter=10),
+        xgboost_classifier(n_estimators=10),
+    ],
+    ids=["paper", "logistic", "scaled net", "search", "forest", "boosting", "xgboost"],
+)
+def test_values_and_base_add_up_to_what_the_model_says(model, output, table):
+    X, y = table
+    model.fit(X[:60], y[:60])
+    if output == "log_odds" and "forest" in str(model).lower():
+        with pytest.raises(InputError, match="output='probability'"):
+            shap_values(model, X[60:], X[:60], output=output)
+        return
+    found = shap_values(model, X[60:70], X[:20], output=output)
+    p = model.predict_proba(X[60:70])[:, 1].astype(float)
+    said = p if output == "probability" else np.log(p / (1 - p))
+    tolerance = 1e-10 if found.method == "exact" else 1e-5
+    assert np.abs(found.output - said).max() < tolerance
+    assert found.unit == output.replace("_", " ")
+    assert set(found.feature_names) <= set(X.columns)
+
+
+def test_a_linear_model_has_the_values_of_the_textbook():
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(rng.normal(size=(80, 3)), columns=["age", "bmi", "calcium"])
+    model = LogisticRegression().fit(X, X["age"] + rng.normal(size=80) > 0)
+    found = shap_values(model, X[:10], X[10:], output="log_odds")
+    expected = model.coef_ * (X[:10] - X[10:].mean()).to_numpy()
+    np.testing.assert_allclose(found.values, expected, atol=1e-10)
+
+
+def test_a_model_that_ignores_a_column_gives_it_nothing(table):
+    X, y = table
+    model = make_pipeline(ClinicalPreprocessor(columns=["age", "sex"]), small_clinical())
+    found = shap_values(model.fit(X, y), X)
+    assert found.feature_names == ("age", "sex")
+
+
+@pytest.mark.parametrize("model", [XGBClassifier(n_estimators=5), small_clinical()])
+def test_a_bare_model_fitted_on_names_is_asked_by_names(model):
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(rng.normal(size=(60, 2)), columns=["age", "bmi"])
+    model.fit(X, (X["age"] > 0).astype(int))
+    found = shap_values(model, X[["bmi", "age"]], output="log_odds")
+    assert found.importance().index[0] == "age"
+
+
+def test_of_a_fusion_the_film_is_one_feature(cohort):
+    model = ProbabilityFusionClassifier(
+        small_image(), age_sex_bmi_classifier(), cv=2, final_estimator="logistic", random_state=0
+    ).fit(cohort.data, cohort.target)
+    found = shap_values(model, cohort.data[:6], cohort.data[6:30])
+    assert found.feature_names == ("age", "sex", "bmi", "image")
+    said = model.predict_proba(cohort.data[:6])[:, 1]
+    assert np.abs(found.output - said).max() < 1e-10
+    np.testing.assert_array_equal(
+        found.data[:, 3].astype(float), model.branch_probabilities(cohort.data[:6])[:, 0]
+    )
+    # and the clinical branch can be had alone
+    assert shap_values(model.clinical_, cohort.data[:6], cohort.data).values.shape == (6, 3)
+
+
+def test_an_estimate_says_that_it_is_one_and_is_near(net):
+    model, X = net
+    exact = shap_values(model, X[:5], X[50:80])
+    near = shap_values(model, X[:5], X[50:80], n_permutations=50, random_state=0)
+    assert near.method == "estimate from 50 permutations"
+    assert np.abs(near.values - exact.values).max() < 0.02
+    assert np.abs(near.output - exact.output).max() < 1e-12
+    again = shap_values(model, X[:5], X[50:80], n_permutations=50, random_state=0)
+    np.testing.assert_array_equal(near.values, again.values)
+
+
+def test_more_features_than_can_be_enumerated_are_told_what_to_do():
+    X = np.random.default_rng(0).normal(size=(40, 13))
+    model = LogisticRegression().fit(X, X[:, 0] > 0)
+    with pytest.raises(InputError, match=r"13 features.*n_permutations"):
+        shap_values(model, X)
+    assert shap_values(model, X, n_permutations=2, random_state=0).values.shape == (40, 13)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"output": "logit"}, "output='logit'"),
+        ({"n_permutations": 0}, "n_permutations=0"),
+        ({"background": np.empty((0, 9))}, "no rows"),
+        ({"background": pd.DataFrame(np.zeros((3, 9)))}, "as they were given to fit"),
+    ],
+)
+def test_what_does_not_fit_is_refused(net, arguments, said):
+    model, X = net
+    with pytest.raises(InputError, match=said):
+        shap_values(model, X[:5], **arguments)
+
+
+def test_one_row_is_no_background_of_its_own(net):
+    with pytest.raises(InputError, match="background="):
+        shap_values(net[0], net[1][:1])
+
+
+def test_models_of_films_are_sent_to_grad_cam():
+    with pytest.raises(InputError, match="grad_cam"):
+        shap_values(small_image(), np.zeros((4, 24, 24)), np.zeros((4, 24, 24)))
+
+
+def test_a_gap_is_refused_by_a_net_that_takes_none(net):
+    model, X = net
+    X = np.where(np.eye(len(X), 9) > 0, np.nan, X)
+    with pytest.raises(ValueError, match="NaN"):
+        shap_values(model, X)
+
+
+def test_values_come_back_from_plain_arrays_and_from_pickle(tmp_path):
+    found = ShapValues(
+        [[0.1, -0.2], [0.0, 0.3]], 0.4, [[81, "M"], [np.nan, "F"]], ["age", "sex"], "log odds"
+    )
+    np.savez(tmp_path / "values.npz", **found.to_arrays())
+    with np.load(tmp_path / "values.npz", allow_pickle=False) as stored:
+        back = ShapValues.from_arrays(dict(stored))
+    for other in (back, pickle.loads(pickle.dumps(found))):
+        pd.testing.assert_frame_equal(other.frame(), found.frame())
+        assert (other.base, other.unit, other.method) == (0.4, "log odds", "exact")
+
+
+def test_arrays_that_do_not_fit_each_other_are_refused():
+    with pytest.raises(InputError, match="feature_names"):
+        ShapValues([[0.1, 0.2]], 0.0, [[1, 2]], ["age"])
