@@ -20,7 +20,7 @@ _HOME = {
     "RiskIndexClassifier": "indices",
     "read_radiograph": "dicom",
 }
-_MODULES = ("clinical", "datasets", "evaluation", "exceptions", "presets")
+_MODULES = ("clinical", "datasets", "evaluation", "exceptions", "explain", "presets")
 
 __all__ = ["__version__", *sorted(_HOME), *_MODULES]
 

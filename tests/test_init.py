@@ -21,6 +21,7 @@ PUBLIC = [
     "datasets",
     "evaluation",
     "exceptions",
+    "explain",
     "presets",
     "read_radiograph",
 ]

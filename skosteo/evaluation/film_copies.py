@@ -66,7 +66,7 @@ def find_copies(films: NDArray[np.uint8]) -> Copies:
     Details have to correlate by .93. Copies of the real films of `fetch_hannover_cxr`, with up to
     3 % off each side, reach .93 to .99, films of different people .39 at most, films of one person
     .67. Films of `make_cohort`, drawn on one body plan, reach .90 between patients, and now and
-    then more than .93 within a patient.
+    then more than .93 within a patient; they look so alike that five nearer ones may hide a copy.
 
     Examples
     --------

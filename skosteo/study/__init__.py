@@ -1,9 +1,9 @@
 """The paper in one call: models compared on one's own patients, and a report of it.
 
-Read the modules in this order: `run` (the call), `design` (rows and splits), `films`, `models`
-(what is fitted), `running` and `store` (fold by fold, resumed after a crash), `explaining`, `study`
-(the results), `published` (the paper's figures), `figures`, `about`, `checklists`, `content` and
-`page` (the report), `saving`, and `command` (the same from a shell).
+Read the modules in this order: `run` (the call), `inputs`, `films` and `design` (rows and splits),
+`models` (what is fitted), `running` and `store` (by fold, resumed after a crash), `explaining`,
+`study` and `folds` (the results), `published` (the paper's), `figures`, `about`, `checklists`,
+`content` and `page` (the report), `saving`, and `command` (the same from a shell).
 """
 
 from skosteo.study.run import run_study

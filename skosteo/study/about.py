@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.metadata import version
 
+from skosteo.clinical.variables import recognise
 from skosteo.study.models import FUSIONS, TITLES
 
 PAPER = "Tang et al., JMIR Med Inform 2025;13:e70738, doi:10.2196/70738"
@@ -86,7 +87,9 @@ def departures(about: About, names: Iterable[str]) -> list[str]:
     films = chosen & (set(TITLES) - {"clinical", "age_sex_bmi", "osta", "logistic"})
     if about.image_column is not None and films:
         said += _of_films(about.preset)
-    if "clinical" in chosen or chosen & set(FUSIONS):
+    known = [recognise(column) for column in about.clinical_columns]
+    text = any(column and column.variable.name.startswith("xray") for column in known)
+    if text and ("clinical" in chosen or chosen & set(FUSIONS)):
         said.append(
             "Report text is encoded as components of character n-grams, without terms that name "
             "the diagnosis or its drugs; the paper does not say how it encodes its text, which may "

@@ -28,7 +28,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--image-column", default="image", help="column of film names (default: image)")
     add("--no-images", action="store_true", help="study the clinical values alone")
     add("--clinical", nargs="+", metavar="COLUMN", help="clinical columns (default: those known)")
-    add("--subgroups", nargs="+", default=[], metavar="COLUMN", help="such as site, projection")
+    add("--subgroups", nargs="+", default=[], metavar="COLUMN", help="such as device, projection")
+    add("--site", metavar="COLUMN", help="column that says the hospital")
     add("--test", metavar="COLUMN", help="column that is 1 for the rows to test on")
     add("--preset", choices=["quick", "paper"], default="quick", help="small nets, or the paper's")
     add("--models", nargs="+", metavar="NAME", help="models (default: those of the preset)")
@@ -55,16 +56,17 @@ def run(given: argparse.Namespace) -> None:
     if image_column is not None:
         _check_column(table, image_column, "--image-column", " For a study without, --no-images.")
         table[image_column] = _film_paths(table[image_column], given.images)
-    aside = {given.target, given.patient, given.test, image_column, *given.subgroups}
+    aside = {given.target, given.patient, given.test, given.site, image_column, *given.subgroups}
     clinical = given.clinical or [
         column for column in table if column not in aside and recognise(column) is not None
     ]
     unused = [column for column in table if column not in {*aside, *clinical}]
     if unused:
         _say(f"Columns that are not used (name them by --clinical): {', '.join(map(str, unused))}")
+    kept = [column for column in (image_column, given.site) if column is not None]
     words = {} if given.title is None else {"title": given.title}
     study = run_study(
-        table[[*clinical, *([] if image_column is None else [image_column])]],
+        table[[*dict.fromkeys([*clinical, *kept])]],
         table[given.target].to_numpy(),
         groups=None if given.patient is None else table[given.patient],
         out=given.out,
@@ -75,6 +77,7 @@ def run(given: argparse.Namespace) -> None:
         test=None if given.test is None else _as_bool(table, given.test),
         n_folds=given.folds,
         subgroups=table[given.subgroups],
+        site=given.site,
         prevalence=given.prevalence,
         outcome=outcome,
         limits=given.limits,
@@ -141,6 +144,7 @@ def _read_table(given: argparse.Namespace) -> pd.DataFrame:
         ) from None
     named = {"--target": [given.target], "--patient": [given.patient], "--test": [given.test]}
     named |= {"--clinical": given.clinical or [], "--subgroups": given.subgroups}
+    named |= {"--site": [given.site]}
     for option, columns in named.items():
         for column in columns:
             if column is not None:

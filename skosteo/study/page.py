@@ -1,6 +1,7 @@
 """One self-contained HTML page: no script, no network, nothing of the data read as HTML."""
 
 import math
+import re
 from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 _IMAGES = ("image/png", "image/svg+xml", "image/jpeg")
 _MISSING = "\N{EN DASH}"
+_INTERVAL = re.compile(r"\[([^\s\[\],]+), ([^\s\[\],]+)\]")  # stays on one line
 
 
 @dataclass(frozen=True)
@@ -236,7 +238,7 @@ def _words(value: Any) -> str:
         if math.isnan(number):
             return _MISSING
         return f"{number:.3f}" if abs(number) < 1000 else f"{number:,.0f}"
-    return str(value)
+    return _INTERVAL.sub("[\\1,\N{NO-BREAK SPACE}\\2]", str(value))
 
 
 def _stands_right(values: pd.Series) -> bool:

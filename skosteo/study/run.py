@@ -9,20 +9,24 @@ from typing import Any
 import joblib
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_consistent_length
 
 from skosteo.branches import table_digest
 from skosteo.clinical.flow import Flow, Rows
-from skosteo.clinical.variables import find_column
 from skosteo.evaluation.leakage import LeakageReport, check_leakage
-from skosteo.evaluation.subgroups import age_band
 from skosteo.exceptions import InputError
-from skosteo.net_classifier import encode_target
-from skosteo.splits import check_groups
 from skosteo.study.about import About, versions
 from skosteo.study.design import Design, make_design
-from skosteo.study.films import Films, read_films
+from skosteo.study.films import read_films
+from skosteo.study.inputs import (
+    checked,
+    clinical_of,
+    given_groupings,
+    joined_flow,
+    leave_out_films,
+    stated_groupings,
+)
 from skosteo.study.models import Choice, StudyModel, make_models
 from skosteo.study.running import run_models
 from skosteo.study.store import Store
@@ -44,6 +48,7 @@ def run_study(
     test: ArrayLike | None = None,
     n_folds: int = 5,
     subgroups: Sequence[str] | pd.DataFrame = (),
+    site: str | None = None,
     prevalence: float | None = None,
     title: str = "Screening for osteoporosis from chest X-rays and clinical values",
     outcome: str | None = None,
@@ -84,15 +89,17 @@ def run_study(
     image_column : str or None, default="image"
         Column of the films; None: a study without films.
     clinical_columns : sequence of str, default=None
-        Columns of the clinical models; None: all others.
+        Columns of the clinical models; None: all but those of films and site.
     test : array-like of bool, shape (n,), default=None
         Rows to test on, such as those of a later year or another hospital. None draws one part in
         ``n_folds + 1``, stratified.
     n_folds : int, default=5
         Folds of the other rows.
     subgroups : sequence of str, or DataFrame of n rows, default=()
-        Columns of X, or a table, by which scores are split: device, site, projection. Sex, age
-        band and what the headers of the films state come by themselves.
+        Columns of X, or a table, by which scores are split: device, projection. Sex, age band,
+        site and what the headers of the films state come by themselves.
+    site : str, default=None
+        Column of X that says the hospital: patient ids that several use are looked at.
     prevalence : float, default=None
         Share of positives where the model is to be used, for predictive values.
     title, outcome : str
@@ -157,9 +164,9 @@ def run_study(
     Name: accuracy, dtype: object
     """
     _check_seed(random_state)
-    X, labels, patient, known = _checked(X, y, groups)
-    columns = _clinical_columns(X, image_column, clinical_columns)
-    groupings = _given_groupings(X, subgroups)
+    X, labels, patient, known = checked(X, y, groups)
+    columns = clinical_of(X, image_column, site, clinical_columns)
+    groupings = given_groupings(X, subgroups, site)
     tested = None if test is None else np.asarray(test)
     if tested is not None:
         check_consistent_length(X, tested)
@@ -176,7 +183,7 @@ def run_study(
                 n_jobs=n_jobs,
                 verbose=verbose,
             )
-            _leave_out_films(films, rows)
+            leave_out_films(films, rows)
         kept = np.flatnonzero(rows.kept)
         design = make_design(
             X.iloc[kept],
@@ -200,11 +207,12 @@ def run_study(
             published=published,
         )
         leakage = check_leakage(
-            design.X[columns],
+            design.X[list(dict.fromkeys([*columns, *([] if site is None else [site])]))],
             design.y,
             design.patient if known else None,
             splits=[*design.folds, (design.development, design.test)],
             image_column=None,
+            site=site,
             films=None if films is None else films.pixels[kept],
         )
         _check_no_leak(leakage)
@@ -229,13 +237,13 @@ def run_study(
             n_jobs=n_jobs,
             verbose=verbose,
         )
-    stated = _stated_groupings(design.X, columns, None if films is None else films.facts.iloc[kept])
+    stated = stated_groupings(design.X, columns, None if films is None else films.facts.iloc[kept])
     study = Study(
         design,
         chosen,
         results,
         about,
-        _joined(flow, rows, labels, about.outcome),
+        joined_flow(flow, rows, labels, about.outcome),
         leakage,
         pd.concat([stated, groupings.iloc[kept].reset_index(drop=True)], axis=1),
     )
@@ -250,85 +258,6 @@ def _check_seed(random_state: int) -> None:
             f"random_state={random_state!r}: a study takes a whole number, so that it can be "
             "repeated and goes on after a crash."
         )
-
-
-def _checked(
-    X: Any, y: ArrayLike, groups: ArrayLike | None
-) -> tuple[pd.DataFrame, NDArray, NDArray, bool]:
-    """Table, labels and patients, and whether patients were given."""
-    if not isinstance(X, pd.DataFrame):
-        raise InputError(f"X is a {type(X).__name__}; a study takes a DataFrame, one row per film.")
-    check_consistent_length(X, y)
-    encode_target(y)
-    codes = check_groups(groups, len(X))
-    patient = np.arange(len(X)) if codes is None else codes
-    return X.reset_index(drop=True), np.asarray(y), patient, codes is not None
-
-
-def _clinical_columns(
-    X: pd.DataFrame, image_column: str | None, clinical_columns: Sequence[str] | None
-) -> list[str]:
-    every = X.columns.tolist()
-    if image_column is not None and image_column not in every:
-        raise InputError(
-            f"X has no column {image_column!r} (image_column); its columns are {every}. Name the "
-            "column that holds the films, or give image_column=None for a study without films."
-        )
-    if clinical_columns is None:
-        return [column for column in every if column != image_column]
-    if isinstance(clinical_columns, str):
-        raise InputError(f"clinical_columns={clinical_columns!r} is one text; give a list.")
-    absent = [column for column in clinical_columns if column not in every]
-    if absent:
-        raise InputError(f"X has no columns {absent} (clinical_columns); its columns are {every}.")
-    return list(clinical_columns)
-
-
-def _given_groupings(X: pd.DataFrame, subgroups: Sequence[str] | pd.DataFrame) -> pd.DataFrame:
-    if isinstance(subgroups, pd.DataFrame):
-        check_consistent_length(X, subgroups)
-        return subgroups.reset_index(drop=True)
-    if isinstance(subgroups, str):
-        raise InputError(f"subgroups={subgroups!r} is one text; give a list of columns.")
-    absent = [column for column in subgroups if column not in X]
-    if absent:
-        raise InputError(
-            f"X has no columns {absent} (subgroups); its columns are {X.columns.tolist()}."
-        )
-    return X[list(subgroups)]
-
-
-def _leave_out_films(films: Films, rows: Rows) -> None:
-    """Count the films that cannot be used, by the rule that they break."""
-    unread = films.unread
-    rule = unread["rule"].map("breaks the rule {!r}".format, na_action="ignore")
-    reason = rule.fillna("missing or cannot be read")
-    for why, some in unread.groupby(reason, sort=False):
-        out = np.zeros(len(rows.kept), dtype=bool)
-        out[some["position"].to_numpy(dtype=int)] = True
-        rows.leave_out(f"film {why}", out)
-    if not rows.kept.any():
-        raise InputError(
-            f"None of {len(rows.kept)} films can be used. The first: {unread['reason'].iloc[0]}; "
-            f"{unread['remedy'].iloc[0]}."
-        )
-
-
-def _stated_groupings(
-    X: pd.DataFrame, columns: list[str], facts: pd.DataFrame | None
-) -> pd.DataFrame:
-    """Sex, age band and what the headers of the films state, as far as patients differ."""
-    found: dict[str, Any] = {}
-    sex, age = (find_column(X[columns], name) for name in ("sex", "age"))
-    if sex is not None:
-        found["sex"] = X[sex]
-    if age is not None:
-        found["age"] = age_band(X[age])
-    if facts is not None:
-        found["projection"], found["manufacturer"] = (facts[name].to_numpy() for name in facts)
-    stated = pd.DataFrame(found, index=X.index)
-    differ = [name for name in stated if len(stated[name].unique()) > 1]
-    return stated[differ]
 
 
 def _check_no_leak(leakage: LeakageReport) -> None:
@@ -365,23 +294,3 @@ def _digest(design: Design, about: About) -> str:
             versions(),
         )
     )
-
-
-def _joined(before: Flow | None, rows: Rows, labels: NDArray, outcome: str) -> Flow:
-    """Continue the flow of a cohort by what the study left out."""
-    positive = pd.Series(encode_target(labels)[1])[rows.kept]
-    frame = rows.frame()
-    meanings = (outcome, f"no {outcome}")
-    counts = rows.outcome(positive, meanings)
-    if before is not None:
-        earlier = before.frame()
-        if int(earlier["remaining"].iloc[-1]) != len(rows.kept):
-            raise InputError(
-                f"flow leaves {earlier['remaining'].iloc[-1]} rows and X has {len(rows.kept)}. "
-                "Give the flow of the cohort whose data X is."
-            )
-        frame = pd.concat([earlier, frame.iloc[1:]], ignore_index=True)
-        counts = counts[[name for name in before.outcome if name in counts]]
-        if frame.isna().any(axis=None):  # one of both knows the patients
-            frame = frame.drop(columns=[name for name in frame if "patients" in str(name)])
-    return Flow(frame, counts)

@@ -1,6 +1,7 @@
 """Fitting the models of a study, fold by fold; what is finished is not done again."""
 
 import time
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -80,7 +81,9 @@ def run_models(
     done = {job.entry: None if store is None else store.load(job.entry) for job in jobs}
     missing = [job for job in jobs if done[job.entry] is None]
     bar = tqdm(total=len(jobs), initial=len(jobs) - len(missing), unit="fit", disable=not verbose)
-    with bar:
+    with bar, warnings.catch_warnings():
+        # loky takes a worker's import of torch for a leak, starts another, and says so
+        warnings.filterwarnings("ignore", "A worker stopped while some jobs were given")
         parallel = joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered")
         tasks = (joblib.delayed(_run)(design, job, store, seed) for job in missing)
         for job, result in parallel(tasks):

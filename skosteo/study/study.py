@@ -312,8 +312,8 @@ class Study:
         return self._titled(self.probability(part)[self.main()])
 
     def main(self) -> list[str]:
-        """Image, clinical and multimodal model; of a study without these, the first three."""
-        wanted = ("image", "clinical", "multimodal")
+        """Image, clinical and multimodal model and the bar to clear, or else the first three."""
+        wanted = ("image", "clinical", "multimodal", "age_sex_bmi")
         chosen = [str(name) for name in wanted if name in self.models]
         return chosen or self.distinct()[:3]
 

@@ -48,11 +48,11 @@ def cohort():
 def test_copies_of_synthetic_films(change, cohort):
     originals, films = cohort
     rng = np.random.default_rng(0)
-    copies = np.stack([saved_anew(film, rng, **change) for film in originals])
+    copies = np.stack([saved_anew(film, rng, **change) for film in originals[::4]])
     found = find_copies(np.concatenate([films, copies]))
-    assert (found.same[:24] == found.same[24:]).all()
+    assert (found.same[:24:4] == found.same[24:]).all()
     assert len(set(found.same)) == 24
-    assert len(set(found.identical)) == 48
+    assert len(set(found.identical)) == 30
 
 
 @needs_data

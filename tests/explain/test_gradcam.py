@@ -83,9 +83,11 @@ def test_maps_depend_on_what_the_net_has_learnt(trained, part):
             layer.reset_parameters()
     after = grad_cam(trained, films[y == 1]).maps
     module.load_state_dict(kept)
-    alike = [spearmanr(a.ravel(), b.ravel()).statistic for a, b in zip(before, after, strict=True)
-             if b.max() > b.min()]  # fmt: skip
-    assert not alike or np.mean(alike) < 0.6
+    alike = [
+        spearmanr(a.ravel(), b.ravel()).statistic if b.any() else 0.0  # a map may be gone
+        for a, b in zip(before, after, strict=True)
+    ]
+    assert np.mean(alike) < 0.5
     np.testing.assert_array_equal(grad_cam(trained, films[y == 1]).maps, before)
 
 

@@ -105,7 +105,7 @@ def test_tables_and_figures_are_numbered_in_order():
 @pytest.mark.parametrize(
     ("value", "shown"),
     [(1780, "1,780"), (np.int64(12), "12"), (0.84149, "0.841"), (np.nan, "\u2013"),
-     (None, "\u2013"), (pd.NA, "\u2013"), (True, "yes"), (".84 [.79, .88]", ".84 [.79, .88]"),
+     (None, "\u2013"), (pd.NA, "\u2013"), (True, "yes"), (".84 [.79, .88]", ".84 [.79,\u00a0.88]"),
      (123456.7, "123,457"),
      (-0.25, "-0.250"), ("", "")],
 )  # fmt: skip

@@ -1,0 +1,128 @@
+"""What a study is given, checked: rows, columns, groupings, and which films can be used."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils.validation import check_consistent_length
+
+from skosteo.clinical.flow import Flow, Rows
+from skosteo.clinical.variables import find_column
+from skosteo.evaluation.subgroups import age_band
+from skosteo.exceptions import InputError
+from skosteo.net_classifier import encode_target
+from skosteo.splits import check_groups
+from skosteo.study.films import Films
+
+
+def checked(
+    X: Any, y: ArrayLike, groups: ArrayLike | None
+) -> tuple[pd.DataFrame, NDArray, NDArray, bool]:
+    """Table, labels and patients, and whether patients were given."""
+    if not isinstance(X, pd.DataFrame):
+        raise InputError(f"X is a {type(X).__name__}; a study takes a DataFrame, one row per film.")
+    check_consistent_length(X, y)
+    encode_target(y)
+    codes = check_groups(groups, len(X))
+    patient = np.arange(len(X)) if codes is None else codes
+    return X.reset_index(drop=True), np.asarray(y), patient, codes is not None
+
+
+def clinical_of(
+    X: pd.DataFrame,
+    image_column: str | None,
+    site: str | None,
+    clinical_columns: Sequence[str] | None,
+) -> list[str]:
+    """Columns of the clinical models: those named, or all but those of films and site."""
+    every = X.columns.tolist()
+    if image_column is not None and image_column not in every:
+        raise InputError(
+            f"X has no column {image_column!r} (image_column); its columns are {every}. Name the "
+            "column that holds the films, or give image_column=None for a study without films."
+        )
+    if clinical_columns is None:
+        return [column for column in every if column not in (image_column, site)]
+    if isinstance(clinical_columns, str):
+        raise InputError(f"clinical_columns={clinical_columns!r} is one text; give a list.")
+    absent = [column for column in clinical_columns if column not in every]
+    if absent:
+        raise InputError(f"X has no columns {absent} (clinical_columns); its columns are {every}.")
+    return list(clinical_columns)
+
+
+def given_groupings(
+    X: pd.DataFrame, subgroups: Sequence[str] | pd.DataFrame, site: str | None
+) -> pd.DataFrame:
+    """Columns by which scores are split, as whoever runs the study names them."""
+    if isinstance(subgroups, str):
+        raise InputError(f"subgroups={subgroups!r} is one text; give a list of columns.")
+    if site is not None and site not in X:
+        raise InputError(f"X has no column {site!r} (site); its columns are {X.columns.tolist()}.")
+    if isinstance(subgroups, pd.DataFrame):
+        check_consistent_length(X, subgroups)
+        given = subgroups.reset_index(drop=True)
+        return given if site is None or site in given else given.assign(**{site: X[site]})
+    if site is not None:
+        subgroups = [*dict.fromkeys([*subgroups, site])]
+    absent = [column for column in subgroups if column not in X]
+    if absent:
+        raise InputError(
+            f"X has no columns {absent} (subgroups); its columns are {X.columns.tolist()}."
+        )
+    return X[list(subgroups)]
+
+
+def leave_out_films(films: Films, rows: Rows) -> None:
+    """Count the films that cannot be used, by the rule that they break."""
+    unread = films.unread
+    rule = unread["rule"].map("breaks the rule {!r}".format, na_action="ignore")
+    reason = rule.fillna("missing or cannot be read")
+    for why, some in unread.groupby(reason, sort=False):
+        out = np.zeros(len(rows.kept), dtype=bool)
+        out[some["position"].to_numpy(dtype=int)] = True
+        rows.leave_out(f"film {why}", out)
+    if not rows.kept.any():
+        raise InputError(
+            f"None of {len(rows.kept)} films can be used. The first: {unread['reason'].iloc[0]}; "
+            f"{unread['remedy'].iloc[0]}."
+        )
+
+
+def stated_groupings(
+    X: pd.DataFrame, columns: list[str], facts: pd.DataFrame | None
+) -> pd.DataFrame:
+    """Sex, age band and what the headers of the films state, as far as patients differ."""
+    found: dict[str, Any] = {}
+    sex, age = (find_column(X[columns], name) for name in ("sex", "age"))
+    if sex is not None:
+        found["sex"] = X[sex]
+    if age is not None:
+        found["age"] = age_band(X[age])
+    if facts is not None:
+        found["projection"], found["manufacturer"] = (facts[name].to_numpy() for name in facts)
+    stated = pd.DataFrame(found, index=X.index)
+    differ = [name for name in stated if len(stated[name].unique()) > 1]
+    return stated[differ]
+
+
+def joined_flow(before: Flow | None, rows: Rows, labels: NDArray, outcome: str) -> Flow:
+    """Continue the flow of a cohort by what the study left out."""
+    positive = pd.Series(encode_target(labels)[1])[rows.kept]
+    frame = rows.frame()
+    meanings = (outcome, f"no {outcome}")
+    counts = rows.outcome(positive, meanings)
+    if before is not None:
+        earlier = before.frame()
+        if int(earlier["remaining"].iloc[-1]) != len(rows.kept):
+            raise InputError(
+                f"flow leaves {earlier['remaining'].iloc[-1]} rows and X has {len(rows.kept)}. "
+                "Give the flow of the cohort whose data X is."
+            )
+        frame = pd.concat([earlier, frame.iloc[1:]], ignore_index=True)
+        counts = counts[[name for name in before.outcome if name in counts]]
+        if frame.isna().any(axis=None):  # one of both knows the patients
+            frame = frame.drop(columns=[name for name in frame if "patients" in str(name)])
+    return Flow(frame, counts)
