@@ -163,7 +163,6 @@ def _patients(study: Study, figures: dict[int | str, Figure]) -> list:
     return [
         figures[2],
         one,
-        Table(study.design.counts(), "Rows, patients and positive rows of each part."),
         Text(
             f"{n:,} rows were checked for leakage: patients and films on both sides of a split, "
             f"films that are in twice, columns that give the answer away. {_leakage(study)}"
@@ -181,8 +180,7 @@ def _leaks(study: Study) -> list:
     found = study.leakage.frame()
     if found.empty:
         return []
-    shown = found[["severity", "finding", "remedy"]].set_index("severity")
-    return [Table(shown, "What to look at before the results are used.")]
+    return [Bullets([f"{f.severity}: {f.finding} {f.remedy}" for f in found.itertuples()])]
 
 
 def _methods(study: Study) -> list:
@@ -226,8 +224,8 @@ def _results(study: Study, figures: dict[int | str, Figure]) -> list:
         blocks.append(Table(study.table(number), here, notes))
         if number == 2 and 5 in figures:
             blocks.append(figures[5])
-        if number == 4 and len(study.names(4)) > 1 and study.reference == "multimodal":
-            blocks.append(_fold_tests(study))
+    if len(study.names(4)) > 1 and study.reference == "multimodal":
+        blocks.append(_fold_tests(study))
     everything = study.report(names=study.names(2) or None).table(metrics="all")
     extra = everything.drop(columns=["AUC", "accuracy", "sensitivity", "specificity"])
     blocks.append(Table(extra, "Further measures on the test part."))
@@ -245,7 +243,10 @@ def _results(study: Study, figures: dict[int | str, Figure]) -> list:
             Table(
                 study.comparison().table(),
                 f"Every model less {reference}, on the test part.",
-                ["AUC: DeLong; rates: McNemar. P adjusted by Holm within each measure."],
+                [
+                    "AUC: DeLong; rates: McNemar. P is adjusted by Holm within each measure; the "
+                    "intervals are of each difference alone."
+                ],
             ),
             figures["comparison"],
         ]
@@ -364,7 +365,7 @@ def checklist(study: Study) -> pd.DataFrame:
         "were, no size was calculated.",
         "split": _split(study),
         "split_level": "Patient.",
-        "analysis_sizes": "Patients: rows, patients and positive rows of each part.",
+        "analysis_sizes": "Patients: table by split.",
         "model": "; ".join(model.title for model in study.models.values()),
         "initialisation": f"Seed {about.seed}; pretrained weights as in the preset.",
         "training": f"Preset {about.preset!r} of skosteo: binary cross-entropy, Adam, early "

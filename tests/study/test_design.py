@@ -1,0 +1,156 @@
+"""Splits of a study: whole patients, each row once, both classes on every side."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from skosteo.exceptions import InputError
+from skosteo.study.design import make_design
+
+
+def cohort(rng):
+    """Patients of one to three films; the label is the patient's, or that of each film."""
+    n = int(rng.integers(20, 60))
+    films = rng.integers(1, 4, n)
+    patient = rng.permutation(np.repeat(rng.permutation(1000)[:n], films))
+    share = rng.uniform(0.25, 0.6)
+    if rng.random() < 0.5:
+        y = (rng.random(1000) < share)[patient].astype(int)
+    else:
+        y = (rng.random(len(patient)) < share).astype(int)
+    return y, patient
+
+
+def design_of(y, patient, **changes):
+    params = {"test": None, "n_folds": 5, "seed": 0} | changes
+    return make_design(pd.DataFrame({"x": np.arange(len(y))}), y, patient, **params)
+
+
+def check(design, patient):
+    everything = np.arange(len(patient))
+    validated = np.concatenate([validation for _, validation in design.folds])
+    # every row is tested on, or validated on once
+    np.testing.assert_array_equal(np.sort([*design.test, *validated]), everything)
+    for train, validation in design.folds:
+        np.testing.assert_array_equal(np.sort([*train, *validation, *design.test]), everything)
+        for one, other in (
+            (train, validation), (train, design.test), (validation, design.test)
+        ):  # fmt: skip
+            assert not set(patient[one]) & set(patient[other])
+        for part in (train, validation, design.test):
+            assert set(design.y[part]) == {0, 1}
+
+
+def test_a_thousand_cohorts_without_a_patient_on_both_sides():
+    rng = np.random.default_rng(0)
+    made = 0
+    for seed in range(1000):
+        y, patient = cohort(rng)
+        n_folds = int(rng.integers(2, 5))
+        try:
+            design = design_of(y, patient, n_folds=n_folds, seed=seed)
+        except InputError:  # too few of a class, said so
+            continue
+        check(design, patient)
+        made += 1
+    assert made >= 950
+
+
+@pytest.mark.parametrize("how", ["drawn", "given"])
+def test_same_seed_same_split(how):
+    y, patient = cohort(np.random.default_rng(1))
+    test = None if how == "drawn" else np.isin(patient, np.unique(patient)[::4])
+    one, same, other = (design_of(y, patient, test=test, n_folds=3, seed=s) for s in (3, 3, 4))
+    np.testing.assert_array_equal(one.test, same.test)
+    for fold, again in zip(one.folds, same.folds, strict=True):
+        np.testing.assert_array_equal(fold[1], again[1])
+    assert any(
+        not np.array_equal(fold[1], again[1])
+        for fold, again in zip(one.folds, other.folds, strict=True)
+    )
+
+
+def test_the_global_random_state_is_left_alone():
+    y, patient = cohort(np.random.default_rng(1))
+    before = np.random.get_state()[1].copy()
+    design_of(y, patient, n_folds=3)
+    np.testing.assert_array_equal(np.random.get_state()[1], before)
+
+
+def test_given_test_rows_are_the_test_rows():
+    y = np.resize([0, 1, 0], 90)
+    test = np.arange(90) >= 70
+    design = design_of(y, None, test=test)
+    np.testing.assert_array_equal(design.test, np.flatnonzero(test))
+    check(design, np.arange(90))
+
+
+def test_the_test_part_is_as_large_as_a_fold_and_as_ill_as_the_others():
+    y = np.resize([0, 0, 0, 1], 600)
+    design = design_of(y, np.arange(600))
+    assert len(design.test) == 100  # one part of six
+    assert {len(validation) for _, validation in design.folds} == {100}
+    assert y[design.test].sum() == 25
+
+
+def test_counts_add_up():
+    y, patient = np.resize([0, 1, 0], 120), np.arange(120) // 2
+    counts = design_of(y, patient, n_folds=3).counts()
+    parts = counts.drop(index="all").sum()
+    assert parts.tolist() == counts.loc["all"].tolist() == [120, 60, 40]
+
+
+def test_labels_of_words_are_coded_in_their_order():
+    design = design_of(np.resize(["yes", "no"], 60), None)
+    assert design.classes.tolist() == ["no", "yes"]
+    assert design.y.tolist() == [1, 0] * 30
+
+
+Y = np.resize([0, 1], 60)
+FROM_30 = np.arange(60) >= 30
+BAD = {
+    "one patient of a class": (np.arange(60) == 3, None, {}, "5 folds and a test part need 6"),
+    "three patients": (Y, np.arange(60) % 3, {}, "there are 3 positive and 3 negative"),
+    "one class": (np.zeros(60, int), None, {}, "1 class"),
+    "T-scores": (np.linspace(-4, 1, 60), None, {}, r"y = t_score <= -2\.5"),
+    "three classes": (np.resize([0, 1, 2], 60), None, {}, "binary"),
+    "a label missing": (np.where(FROM_30, np.nan, 1.0), None, {}, "NaN"),
+    "a patient missing": (Y, [None, *range(59)], {}, "patient id of 1 of 60 rows"),
+    "groups too short": (Y, np.arange(9), {}, r"shape \(9,\)"),
+    "one fold": (Y, None, {"n_folds": 1}, "from 2"),
+    "half a fold": (Y, None, {"n_folds": 2.5}, "whole number"),
+    "a yes as folds": (Y, None, {"n_folds": True}, "whole number"),
+    "test of one class": (Y, None, {"test": (Y == 1) & FROM_30}, "15 rows of 1 class"),
+    "no test rows": (Y, None, {"test": np.zeros(60, bool)}, "0 rows of 0 class"),
+    "test as numbers": (Y, None, {"test": np.flatnonzero(FROM_30)}, "True or False"),
+    "test of 0 and 1": (Y, None, {"test": FROM_30.astype(int)}, "True or False"),
+    "all for the test": (Y, None, {"test": np.ones(60, bool)}, "0 positive and 0 negative"),
+    "test within a patient": (Y, np.arange(60) // 4, {"test": np.arange(60) >= 30}, "1 patients"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_what_cannot_be_split_is_refused_with_a_remedy(case):
+    y, groups, changes, message = BAD[case]
+    with pytest.raises((InputError, ValueError), match=message) as caught:
+        design_of(y, groups, **changes)
+    assert len(str(caught.value)) > 40
+
+
+def test_the_remedy_for_too_many_folds_works():
+    y = np.repeat([0, 1], [50, 4])
+    with pytest.raises(InputError, match="n_folds=3, or more"):
+        design_of(y, None)
+    check(design_of(y, None, n_folds=3), np.arange(54))
+
+
+def test_a_patient_of_many_rows_of_one_class_is_not_split_up():
+    y = np.repeat([0, 1, 0, 1], [100, 100, 1, 1])
+    with pytest.raises(InputError, match="need 3 patients of each"):
+        design_of(y, np.repeat([0, 1, 2, 3], [100, 100, 1, 1]), n_folds=2)
+
+
+def test_columns_of_one_name():
+    X = pd.DataFrame(np.zeros((60, 2)), columns=["age", "age"])
+    with pytest.raises(InputError, match=r"\['age'\]"):
+        make_design(X, Y, None, test=None, n_folds=2, seed=0)
