@@ -86,8 +86,8 @@ def hannover():
         outcome="ICU stay",
         limits=[
             "The outcome is a stay in intensive care, NOT osteoporosis.",
-            "It is confounded with the projection: AP in 179 of 194 films of ICU patients, and in "
-            "7 of 49 of the others.",
+            "It is confounded with the projection: 179 of 194 AP films are of patients who had "
+            "one, and 7 of 49 PA films.",
         ],
         n_jobs=args.jobs,
     )
