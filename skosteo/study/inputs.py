@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils.validation import check_consistent_length
 
 from skosteo.clinical.flow import Flow, Rows
 from skosteo.clinical.variables import find_column
@@ -23,11 +22,26 @@ def checked(
     """Table, labels and patients, and whether patients were given."""
     if not isinstance(X, pd.DataFrame):
         raise InputError(f"X is a {type(X).__name__}; a study takes a DataFrame, one row per film.")
-    check_consistent_length(X, y)
+    check_rows(X, y, "y")
+    missing = np.asarray(pd.isna(np.asarray(y)))
+    if missing.any():
+        raise InputError(
+            f"y has no label in {missing.sum()} of {len(X)} rows, the first in row "
+            f"{missing.argmax() + 1}. Leave out rows whose outcome is not known."
+        )
     encode_target(y)
     codes = check_groups(groups, len(X))
     patient = np.arange(len(X)) if codes is None else codes
     return X.reset_index(drop=True), np.asarray(y), patient, codes is not None
+
+
+def check_rows(X: pd.DataFrame, given: Any, name: str) -> None:
+    """Refuse what has not one value per row of the table."""
+    if not hasattr(given, "__len__") or len(given) != len(X):
+        n = f"{len(given)} rows" if hasattr(given, "__len__") else "no rows"
+        raise InputError(
+            f"{name} has {n}, and X has {len(X)}. Give one value per row of X, in the same order."
+        )
 
 
 def clinical_of(
@@ -62,7 +76,7 @@ def given_groupings(
     if site is not None and site not in X:
         raise InputError(f"X has no column {site!r} (site); its columns are {X.columns.tolist()}.")
     if isinstance(subgroups, pd.DataFrame):
-        check_consistent_length(X, subgroups)
+        check_rows(X, subgroups, "subgroups")
         given = subgroups.reset_index(drop=True)
         return given if site is None or site in given else given.assign(**{site: X[site]})
     if site is not None:
@@ -108,6 +122,18 @@ def stated_groupings(
     return stated[differ]
 
 
+def check_flow(before: Flow | None, n_rows: int) -> None:
+    """Refuse the flow of another cohort."""
+    if before is None:
+        return
+    remaining = int(before.frame()["remaining"].iloc[-1])
+    if remaining != n_rows:
+        raise InputError(
+            f"flow leaves {remaining} rows and X has {n_rows}. Give the flow of the cohort whose "
+            "data X is."
+        )
+
+
 def joined_flow(before: Flow | None, rows: Rows, labels: NDArray, outcome: str) -> Flow:
     """Continue the flow of a cohort by what the study left out."""
     positive = pd.Series(encode_target(labels)[1])[rows.kept]
@@ -116,11 +142,6 @@ def joined_flow(before: Flow | None, rows: Rows, labels: NDArray, outcome: str) 
     counts = rows.outcome(positive, meanings)
     if before is not None:
         earlier = before.frame()
-        if int(earlier["remaining"].iloc[-1]) != len(rows.kept):
-            raise InputError(
-                f"flow leaves {earlier['remaining'].iloc[-1]} rows and X has {len(rows.kept)}. "
-                "Give the flow of the cohort whose data X is."
-            )
         frame = pd.concat([earlier, frame.iloc[1:]], ignore_index=True)
         counts = counts[[name for name in before.outcome if name in counts]]
         if frame.isna().any(axis=None):  # one of both knows the patients

@@ -169,6 +169,8 @@ def make_models(
         raise InputError(f"models={models!r} is one text; give a list, such as [{models!r}].")
     else:
         choices = list(models.items() if isinstance(models, Mapping) else models)
+        if not choices:
+            raise InputError("models is empty; give names, or None for those of the preset.")
     made: dict[str, StudyModel] = {}
     for choice in choices:
         model = recipe.known(choice) if isinstance(choice, str) else recipe.own(choice)

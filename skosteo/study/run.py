@@ -9,17 +9,19 @@ from typing import Any
 import joblib
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
-from sklearn.utils.validation import check_consistent_length
+from numpy.typing import ArrayLike, NDArray
 
 from skosteo.branches import table_digest
 from skosteo.clinical.flow import Flow, Rows
+from skosteo.evaluation.inputs import as_share
 from skosteo.evaluation.leakage import LeakageReport, check_leakage
 from skosteo.exceptions import InputError
 from skosteo.study.about import About, versions
 from skosteo.study.design import Design, make_design
 from skosteo.study.films import read_films
 from skosteo.study.inputs import (
+    check_flow,
+    check_rows,
     checked,
     clinical_of,
     given_groupings,
@@ -163,13 +165,14 @@ def run_study(
     Logistic: all clinical columns   ...
     Name: accuracy, dtype: object
     """
-    _check_seed(random_state)
+    _check_said(random_state, limits, prevalence)
     X, labels, patient, known = checked(X, y, groups)
     columns = clinical_of(X, image_column, site, clinical_columns)
     groupings = given_groupings(X, subgroups, site)
+    check_flow(flow, len(X))
     tested = None if test is None else np.asarray(test)
     if tested is not None:
-        check_consistent_length(X, tested)
+        check_rows(X, tested, "test")
     rows = Rows(pd.DataFrame({"patient": patient}), "patient" if known else None)
     with ExitStack() as stack:
         cache = cache_dir or stack.enter_context(tempfile.TemporaryDirectory())
@@ -198,7 +201,7 @@ def run_study(
             outcome=outcome or str(getattr(y, "name", None) or "outcome"),
             limits=tuple(limits),
             preset=preset,
-            seed=random_state,
+            seed=int(random_state),
             n_folds=n_folds,
             drawn_test=test is None,
             image_column=image_column,
@@ -215,7 +218,7 @@ def run_study(
             site=site,
             films=None if films is None else films.pixels[kept],
         )
-        _check_no_leak(leakage)
+        _check_no_leak(leakage, kept)
         chosen = make_models(
             models,
             design.X,
@@ -252,18 +255,29 @@ def run_study(
     return study
 
 
-def _check_seed(random_state: int) -> None:
+def _check_said(random_state: Any, limits: Any, prevalence: float | None) -> None:
+    """Refuse at once what would be seen when all is fitted."""
     if isinstance(random_state, bool) or not isinstance(random_state, int | np.integer):
         raise InputError(
             f"random_state={random_state!r}: a study takes a whole number, so that it can be "
             "repeated and goes on after a crash."
         )
+    if isinstance(limits, str):
+        raise InputError(f"limits={limits!r} is one text; give a list of sentences.")
+    if prevalence is not None:
+        as_share(prevalence, "prevalence", inside=True)
 
 
-def _check_no_leak(leakage: LeakageReport) -> None:
+def _check_no_leak(leakage: LeakageReport, kept: NDArray[np.intp]) -> None:
     """Refuse rows that leak, and columns whose names alone promise the answer."""
-    leakage.raise_if_leaking()
     found = leakage.frame()
+    try:
+        leakage.raise_if_leaking()
+    except InputError as error:
+        both = found.loc[found["kind"].str.endswith("on both sides"), "rows"]
+        rows = [int(kept[row]) for some in both for row in some]
+        where = f" Rows of X, from 0, the first ten: {rows}." if rows else ""
+        raise InputError(f"{error}{where}") from None
     named = found.loc[found["kind"] == "column's name", "column"].tolist()
     if named:
         raise InputError(

@@ -5,7 +5,6 @@ no code, and nothing in it names a patient.
 """
 
 import json
-import zipfile
 from dataclasses import dataclass, field
 from io import BytesIO
 from os import PathLike
@@ -17,7 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from skosteo.exceptions import InputError
-from skosteo.files import write_atomic
+from skosteo.files import UNFINISHED, write_atomic
 
 Arrays = dict[str, NDArray]
 
@@ -93,9 +92,13 @@ class Store:
     def load(self, name: str) -> FoldResult | None:
         """Return a result, or None where there is none that can be read."""
         try:
-            with np.load(self.folder / f"{name}.npz", allow_pickle=False) as entry:
+            data = (self.folder / f"{name}.npz").read_bytes()
+        except FileNotFoundError:
+            return None
+        try:
+            with np.load(BytesIO(data), allow_pickle=False) as entry:
                 return _unpacked({key: entry[key] for key in entry.files})
-        except (FileNotFoundError, ValueError, KeyError, zipfile.BadZipFile):
+        except Exception:  # whatever damage leads numpy and zlib to: it is fitted again
             return None
 
     def save(self, name: str, result: FoldResult) -> None:
@@ -109,7 +112,12 @@ def _read_manifest(path: Path) -> str | None:
     try:
         said = json.loads(path.read_text())
     except FileNotFoundError:
-        return None
+        # one that was killed at once has left nothing, or half of this file
+        if not path.parent.is_dir() or all(
+            other.name.startswith(UNFINISHED) for other in path.parent.iterdir()
+        ):
+            return None
+        said = None
     except (OSError, ValueError):
         said = None
     if not isinstance(said, dict) or said.get("kind") != _KIND:

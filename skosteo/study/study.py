@@ -136,6 +136,11 @@ class Study:
         """
         rows = self.rows(part)
         chosen = list(self.models) if names is None else list(names)
+        absent = [name for name in chosen if name not in self.models]
+        if absent:
+            raise InputError(f"names has {absent}: allowed are {', '.join(self.models)}.")
+        if rule not in (None, *RULES):
+            raise InputError(f"rule={rule!r}: allowed are {', '.join(map(repr, RULES))}, or None.")
         thresholds: float | dict[str, float] = 0.5
         if rule is not None:
             points = self.operating_points["threshold"]

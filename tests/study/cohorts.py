@@ -31,8 +31,8 @@ def filmed_patients(folder, n=72, seed=0):
     """The same with a PNG film each, brighter in its upper half where y is 1."""
     table, y, patient = patients(n, seed)
     rng = np.random.default_rng(seed + 1)
-    films = rng.integers(0, 120, (n, 64, 56)).astype(np.uint8)
-    films[y == 1, :32] += 40
+    films = rng.integers(0, 120, (n, 72, 64)).astype(np.uint8)
+    films[y == 1, :36] += 40
     table["image"] = [str(folder / f"film_{i}.png") for i in range(n)]
     for path, film in zip(table["image"], films, strict=True):
         Image.fromarray(film).save(path)

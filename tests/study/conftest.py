@@ -1,13 +1,13 @@
 """Two small studies that most tests look at: of values alone, and of films and values."""
 
-import os
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import pandas as pd
 import pytest
 
 from skosteo.evaluation import run_study
-from skosteo.study import models
+from skosteo.study import Study, models
 from tests.small_models import small_image
 from tests.study.cohorts import Says, filmed_patients, patients
 
@@ -22,19 +22,24 @@ class Ran(NamedTuple):
     out: Any
 
 
-@pytest.fixture(scope="session")
-def small_preset():
-    """The preset "quick" with nets that are fitted in a second."""
+@contextmanager
+def small_nets():
+    """Make the nets of the preset "quick" such that one is fitted in a second."""
 
     def image(**params):
         del params["batch_size"]
         return small_image(**params)
 
+    quick = models.PRESETS["quick"]
+    small = quick._replace(image=image, clinical={"max_epochs": 3}, batch_size=8)
     with pytest.MonkeyPatch.context() as patch:
-        small = models.PRESETS["quick"]._replace(
-            image=image, clinical={"max_epochs": 3}, batch_size=8
-        )
         patch.setitem(models.PRESETS, "quick", small)
+        yield
+
+
+@pytest.fixture
+def small_preset():
+    with small_nets():
         yield
 
 
@@ -54,15 +59,16 @@ def of_values(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def of_films(small_preset, tmp_path_factory):
+def of_films(tmp_path_factory):
     """72 patients with a PNG each: the paper's three models, a row of Table 3, a baseline."""
     folder = tmp_path_factory.mktemp("films")
     X, y, groups = filmed_patients(folder)
     out = folder / "report"
-    study = run_study(
-        X, y, groups=groups, out=out, n_folds=2, verbose=0, published=True,
-        models=["image", "clinical", "multimodal", "backbone", "backbone_wt", "age_sex_bmi"],
-    )  # fmt: skip
+    with small_nets():
+        study = run_study(
+            X, y, groups=groups, out=out, n_folds=2, verbose=0, published=True,
+            models=["image", "clinical", "multimodal", "backbone", "backbone_wt", "age_sex_bmi"],
+        )  # fmt: skip
     return Ran(study, X, y, groups, out)
 
 
@@ -75,5 +81,6 @@ def no_figure_left_open():
 
 
 @pytest.fixture
-def child_environment():
-    return os.environ | {"OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "default"}
+def no_report(monkeypatch):
+    """Keep what is fitted, but draw and write nothing else: that takes most of the time."""
+    monkeypatch.setattr(Study, "save", lambda study, out: None)

@@ -70,13 +70,6 @@ def test_same_seed_same_split(how):
     )
 
 
-def test_the_global_random_state_is_left_alone():
-    y, patient = cohort(np.random.default_rng(1))
-    before = np.random.get_state()[1].copy()
-    design_of(y, patient, n_folds=3)
-    np.testing.assert_array_equal(np.random.get_state()[1], before)
-
-
 def test_given_test_rows_are_the_test_rows():
     y = np.resize([0, 1, 0], 90)
     test = np.arange(90) >= 70

@@ -1,0 +1,188 @@
+"""What a study is given: clear refusals before anything is written, and rows in their order."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.svm import LinearSVC
+
+from skosteo.clinical.flow import Flow, Rows
+from skosteo.evaluation import run_study
+from skosteo.exceptions import InputError, SkosteoError
+from tests.study.cohorts import Says, patients
+
+X, Y, GROUPS = patients(90)
+
+
+def study_of(X=X, y=Y, groups=GROUPS, **changes):
+    params = {"image_column": None, "models": ["age_sex_bmi"], "n_folds": 2, "verbose": 0}
+    return run_study(X, y, groups=groups, **params | changes)
+
+
+def with_value(labels, value):
+    labels = np.array(labels, dtype=float)
+    labels[7] = value
+    return labels
+
+
+BAD = {
+    "X an array": ({"X": X[["age", "bmi"]].to_numpy()}, "X is a ndarray; .*DataFrame"),
+    "X a dict": ({"X": dict(X)}, "X is a dict; .*DataFrame"),
+    "columns of one name": ({"X": X.set_axis(["age", "age", "bmi", "sex"], axis=1)}, "age"),
+    "no label in a row": ({"y": with_value(Y, np.nan)}, "y has no label in 1 of 90 rows"),
+    "labels too short": ({"y": Y[:80]}, "80"),
+    "T-scores": ({"y": np.linspace(-4, 1, 90)}, r"y = t_score <= -2\.5"),
+    "three labels": ({"y": np.resize([0, 1, 2], 90)}, r"Make y 0 or 1"),
+    "one label": ({"y": np.ones(90, int)}, "1 class in 90 rows"),
+    "patients too few": ({"groups": GROUPS[:80]}, r"groups has shape \(80,\)"),
+    "a patient missing": ({"groups": [None, *GROUPS[1:]]}, "patient id of 1 of 90 rows"),
+    "3 patients": ({"groups": np.arange(90) % 3, "n_folds": 5}, "3 positive and 3 negative"),
+    "test too short": ({"test": np.ones(9, bool)}, "9"),
+    "test of numbers": ({"test": [1, 2, 3] * 30}, "True or False"),
+    "test of one class": ({"test": (Y == 1) & (GROUPS > 45)}, "of 1 class"),
+    "a patient on both sides": (
+        {"groups": GROUPS // 2, "test": GROUPS % 2 == 1}, "45 patients on both sides"),
+    "no such image column": ({"image_column": "film"}, "no column 'film'"),
+    "clinical columns as a text": ({"clinical_columns": "age"}, "give a list"),
+    "no such clinical column": ({"clinical_columns": ["agee"]}, r"no columns \['agee'\]"),
+    "subgroups as a text": ({"subgroups": "sex"}, "give a list"),
+    "no such subgroup": ({"subgroups": ["device"]}, r"no columns \['device'\]"),
+    "subgroups too short": ({"subgroups": X[["sex"]][:9]}, "9"),
+    "no such site": ({"site": "hospital"}, "no column 'hospital'"),
+    "limits as a text": ({"limits": "SYNTHETIC patients."}, "limits.*list"),
+    "models as a text": ({"models": "logistic"}, r"\['logistic'\]"),
+    "no models": ({"models": []}, "models is empty; give names"),
+    "a slip": ({"models": ["logistik"]}, "Did you mean 'logistic'"),
+    "a film model without films": ({"models": ["image"]}, "image_column is None"),
+    "the same model twice": ({"models": ["logistic", "logistic"]}, "'logistic' twice"),
+    "no probabilities": ({"models": [("svm", LinearSVC())]}, "without predict_proba"),
+    "a class, not a model": ({"models": [("says", Says)]}, "without predict_proba|no classifier"),
+    "a model of no name": ({"models": [Says("age")]}, r"as \(name, classifier\)"),
+    "a name of the paper's": ({"models": [("cnn", Says("age"))]}, "Choose another name"),
+    "preset": ({"preset": "fast"}, "'quick', 'paper'"),
+    "seed of None": ({"random_state": None}, "whole number"),
+    "generator as seed": ({"random_state": np.random.RandomState(0)}, "whole number"),
+    "folds": ({"n_folds": 1}, "n_folds=1"),
+    "prevalence in per cent": ({"prevalence": 20}, "prevalence is 20.*per cent"),
+    "flow of another cohort": (
+        {"flow": Flow(Rows(X[:50], None).frame(), pd.DataFrame())}, "50 rows and X has 90"),
+    "the answer's name": ({"X": X.assign(t_score=X["age"])}, r"\['t_score'\] promise"),
+    "a density": ({"X": X.assign(bmd=X["age"])}, r"\['bmd'\] promise"),
+    "the answer under another name": ({"X": X.assign(code=Y * 2.5)}, "'code' alone tells"),
+    "gaps that tell": ({"X": X.assign(lab=np.where(Y, np.nan, X["age"]))}, "'lab' is missing"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_refused_and_nothing_is_written(case, tmp_path):
+    arguments, message = BAD[case]
+    with pytest.raises(InputError, match=message) as caught:
+        study_of(**arguments, out=tmp_path / "report")
+    assert len(str(caught.value)) > 40  # a sentence and what to do
+    assert not (tmp_path / "report").exists()
+
+
+def test_an_error_names_no_value_of_a_patient():
+    for changes in (
+        {"y": np.where(Y, "QX01KANARI", "no").astype(object), "test": (Y == 1)},
+        {"groups": [f"QX01KANARI {i // 2}" for i in range(90)], "test": GROUPS % 2 == 1},
+        {"X": X.assign(code=np.where(Y, "QX01KANARI", "b"))},
+    ):
+        with pytest.raises(SkosteoError) as caught:
+            study_of(**changes)
+        assert "KANARI" not in str(caught.value)
+
+
+# ---------------------------------------------------------------- what is as good
+
+
+@pytest.fixture(scope="module")
+def plain():
+    return study_of().probability()
+
+
+WAYS = {
+    "words": {"y": np.where(Y, "yes", "no")},
+    "booleans": {"y": Y.astype(bool)},
+    "a list": {"y": Y.tolist()},
+    "floats": {"y": Y.astype(float)},
+    "a Series of another index": {"y": pd.Series(Y, index=np.arange(90)[::-1])},
+    "X of another index": {"X": X.set_axis(np.arange(90)[::-1] * 7)},
+    "X of texts as index": {"X": X.set_axis([f"row {i}" for i in range(90)])},
+    "X of an index that repeats": {"X": X.set_axis(np.zeros(90, int))},
+    "patients as texts": {"groups": [f"{g:04}" for g in GROUPS]},
+    "a seed of numpy": {"random_state": np.int64(0)},
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_the_same_rows_in_another_form_give_the_same(way, plain):
+    pd.testing.assert_frame_equal(study_of(**WAYS[way]).probability(), plain)
+
+
+def test_labels_of_words_and_numbers_of_numpy_can_be_saved(tmp_path):
+    study = study_of(y=np.where(Y, "yes", "no"), random_state=np.int64(0), n_folds=2)
+    study.save(tmp_path)
+    assert (tmp_path / "report.html").exists()
+
+
+def test_probabilities_stand_by_position_of_the_row():
+    table = X.assign(share=X["age"] / 100).set_axis(np.arange(90)[::-1])
+    study = study_of(table, models=[("age", Says("share"))])
+    for part in ("test", "validation"):
+        said = study.probability(part)["age"]
+        np.testing.assert_allclose(said, X["age"].iloc[said.index] / 100)
+
+
+def test_without_groups_every_row_is_a_patient():
+    study = study_of(groups=None)
+    assert len(np.unique(study.design.patient)) == 90
+    assert "No patient ids were given" in repr(study.leakage)
+
+
+def test_a_study_without_age_and_sex_has_no_subgroups():
+    table = X.rename(columns={"age": "a", "sex": "s"})
+    study = study_of(table, models=["logistic"])
+    assert study.groupings.shape == (90, 0)
+    with pytest.raises(InputError, match="give run_study `subgroups`"):
+        study.subgroups()
+
+
+def test_a_column_without_any_value_is_named(tmp_path):
+    table = X.assign(vitamin_d=np.nan)
+    with pytest.raises(InputError, match=r"'vitamin_d'.* no value.*[Ll]eave (them|it) out"):
+        study_of(table, models=["logistic"], out=tmp_path)
+    assert not (tmp_path / "report.html").exists()
+    study = study_of(table)  # of which no model sees it
+    assert study.leakage.frame().set_index("column").loc["vitamin_d", "severity"] == "note"
+
+
+def test_ids_that_two_sites_use_are_found():
+    site = np.where(np.arange(90) < 45, "north", "south")
+    table = X.assign(site=site, sex=np.where(np.arange(90) < 45, "F", "M"))
+    study = study_of(table, groups=GROUPS % 45, site="site")
+    found = study.leakage.frame().set_index("kind").loc["ids across sites"]
+    assert found["severity"] == "suspect"
+    assert "45 patient ids at several sites" in found["finding"]
+    assert "site" not in study.about.clinical_columns
+    assert "site" in study.groupings
+
+
+# ---------------------------------------------------------------- the flow
+
+
+def earlier_flow(n=120):
+    rows = Rows(pd.DataFrame({"patient": np.arange(n)}), "patient")
+    rows.leave_out("younger than 40", np.arange(n) >= 90)
+    return Flow(rows.frame(), rows.outcome(pd.Series(Y), ("ill", "well")))
+
+
+def test_the_flow_of_a_cohort_goes_on():
+    steps = study_of(flow=earlier_flow()).flow.frame()
+    assert steps["step"].tolist() == ["rows in the table", "younger than 40"]
+    assert steps["remaining"].tolist() == [120, 90]
+
+
+def test_groups_of_the_flow_add_up():
+    flow = study_of(groups=GROUPS // 2).flow
+    assert flow.outcome["rows"].tolist() == [30, 60]
+    assert int(flow.frame()["remaining"].iloc[-1]) == 90

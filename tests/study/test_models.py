@@ -1,0 +1,158 @@
+"""What the names of models stand for, and which of them are the same."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from sklearn.base import clone, is_classifier
+from sklearn.linear_model import LogisticRegression
+
+from skosteo.exceptions import InputError
+from skosteo.study.models import PRESETS, TABLES, TITLES, make_models
+
+CLINICAL = ["age", "sex", "bmi", "weight_kg"]
+X = pd.DataFrame(columns=["image", *CLINICAL])
+
+
+def made(names, **changes):
+    params = {
+        "preset": "quick", "image_column": "image", "clinical_columns": CLINICAL, "device": "cpu",
+        "cache_dir": None, "accept": (), "seed": 0,
+    } | changes  # fmt: skip
+    return make_models(names, X, **params)
+
+
+def keys(*names, **changes):
+    return [model.key for model in made(names, **changes).values()]
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("name", TITLES)
+def test_each_name_makes_a_classifier_of_its_title(name, preset):
+    (model,) = made([name], preset=preset).values()
+    assert is_classifier(model.estimator)
+    assert hasattr(model.estimator, "predict_proba")
+    assert model.title == TITLES[name]
+    clone(model.estimator)
+    assert not [attribute for attribute in vars(model.estimator) if attribute.endswith("_")]
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_models_of_the_paper_are_in_its_preset(preset):
+    chosen = set(made(None, preset=preset))
+    assert {"image", "clinical", "multimodal", "age_sex_bmi"} <= chosen
+    if preset == "paper":
+        assert {name for names in TABLES.values() for name in names} <= chosen
+
+
+def test_the_rows_of_table_3_have_the_branches_that_they_name():
+    for preset in PRESETS:
+        rows = made(TABLES[3], preset=preset).values()
+        branches = [(m.estimator.wavelet, m.estimator.soft_attention) for m in rows]
+        assert branches == [(False, False), (True, False), (False, True), (True, True)]
+
+
+def test_augmentation_is_what_table_5_changes():
+    for preset in PRESETS:
+        without, with_ = (m.estimator for m in made(TABLES[5], preset=preset).values())
+        assert without.augmentation is None
+        assert with_.augmentation is not None
+
+
+def test_the_image_model_of_the_fusion_is_that_of_the_study():
+    for preset in PRESETS:
+        image, fusion = (m.estimator for m in made(["image", "multimodal"], preset=preset).values())
+        alone, within = image.get_params(), fusion.image.get_params()
+        assert str(alone) == str(within)
+
+
+@pytest.mark.parametrize(
+    ("preset", "same"),
+    [("quick", ("image", "backbone", "no_augmentation")),
+     ("paper", ("image", "backbone_wt_sa", "augmentation"))],
+)  # fmt: skip
+def test_the_same_model_under_several_names_has_one_key(preset, same):
+    assert len(set(keys(*same, preset=preset))) == 1
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_different_models_have_different_keys(preset):
+    names = list(TITLES)
+    n_same = len(set(keys(*names, preset=preset)))
+    assert n_same == len(names) - 2  # those of the test above
+
+
+@pytest.mark.parametrize("name", ["image", "multimodal", "feature_fusion", "clinical"])
+def test_where_it_is_computed_and_kept_makes_no_other_model(name):
+    here = keys(name)
+    assert keys(name, device="cuda", cache_dir=Path("elsewhere")) == here
+    assert keys(name) == here  # and not by chance
+
+
+@pytest.mark.parametrize("name", ["image", "multimodal", "feature_fusion", "clinical"])
+def test_seed_preset_and_columns_make_another_model(name):
+    found = {*keys(name), *keys(name, seed=1), *keys(name, preset="paper")}
+    assert len(found) == 3
+    if name != "image":
+        assert keys(name, clinical_columns=["age", "sex"])[0] not in found
+
+
+@pytest.mark.parametrize(
+    "changes", [{"C": 2.0}, {"class_weight": "balanced"}, {"max_iter": 7}, {"fit_intercept": False}]
+)
+def test_every_parameter_of_ones_own_model_counts(changes):
+    plain, other = LogisticRegression(), LogisticRegression(**changes)
+    one, same, another = made(
+        [("a", plain), ("b", LogisticRegression()), ("c", other)]
+    ).values()
+    assert one.key == same.key != another.key
+
+
+def test_rules_that_are_lifted_make_another_model():
+    assert keys("image", accept=("modality",)) != keys("image")
+
+
+def test_a_model_of_ones_own_is_not_touched():
+    own = LogisticRegression()
+    (model,) = made([("mine", own)]).values()
+    assert model.estimator is not own
+    assert model.title == "mine"
+
+
+def test_models_see_the_columns_that_are_theirs():
+    found = made(["osta", "logistic", "clinical", "image", "multimodal"])
+    assert {name: model.columns for name, model in found.items()} == {
+        "osta": ("age", "weight_kg"), "logistic": tuple(CLINICAL), "clinical": tuple(CLINICAL),
+        "image": None, "multimodal": None,
+    }  # fmt: skip
+
+
+def test_what_the_columns_do_not_allow_is_left_out_of_the_default():
+    values = set(made(None, image_column=None))
+    assert {"clinical", "osta", "age_sex_bmi", "logistic"} <= values
+    assert not {"image", "multimodal", "backbone"} & values
+    films = set(made(None, clinical_columns=[]))
+    assert "image" in films
+    assert not {"clinical", "osta", "multimodal", "logistic"} & films
+    assert "age_sex_bmi" not in made(None, clinical_columns=["age", "bmi"])
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [({"names": ["imgae"]}, "Did you mean 'image'"),
+     ({"names": ["osta"], "clinical_columns": ["age"]}, r"do not suffice .*\['age'\]"),
+     ({"names": ["multimodal"], "clinical_columns": []}, "do not suffice"),
+     ({"names": [("a", "logistic")]}, "str without predict_proba"),
+     ({"names": [("a",)]}, r"as \(name, classifier\)"),
+     ({"names": [("a", LogisticRegression()), ("a", LogisticRegression())]}, "'a' twice"),
+     ({"names": None, "image_column": None, "clinical_columns": []}, "No model is left"),
+     ({"names": [], "preset": "quick"}, "empty"),
+     ({"names": ["image"], "preset": "small"}, "'quick', 'paper'")],
+)  # fmt: skip
+def test_what_is_refused(changes, message):
+    with pytest.raises(InputError, match=message):
+        made(**changes)
+
+
+def test_a_mapping_is_models_of_ones_own_by_name():
+    assert list(made({"mine": LogisticRegression()})) == ["mine"]

@@ -1,0 +1,113 @@
+"""`run_study`: the same call gives the same study, and leaves the world as it was."""
+
+import inspect
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from skosteo import evaluation
+from skosteo.datasets import make_cohort
+from skosteo.evaluation import run_study
+from skosteo.study import Study
+from skosteo.study.command import main
+from tests.study.cohorts import filmed_patients, patients
+
+
+def study_of(**changes):
+    X, y, groups = patients(90)
+    params = {
+        "image_column": None, "models": ["age_sex_bmi", "logistic"], "n_folds": 2, "verbose": 0,
+    } | changes  # fmt: skip
+    return run_study(X, y, groups=groups, **params)
+
+
+def test_the_name_that_stays():
+    assert evaluation.run_study is run_study
+    assert isinstance(study_of(), Study)
+
+
+def test_the_arguments_are_not_changed():
+    X, y, groups = patients(90)
+    before = X.copy(), y.copy(), groups.copy()
+    run_study(
+        X, y, groups=groups, image_column=None, models=["logistic"], n_folds=2, verbose=0
+    )
+    pd.testing.assert_frame_equal(X, before[0])
+    np.testing.assert_array_equal(y, before[1])
+    np.testing.assert_array_equal(groups, before[2])
+
+
+def test_the_same_seed_gives_the_same_bits_and_leaves_the_global_one(tmp_path, small_preset):
+    X, y, groups = filmed_patients(tmp_path, 48)
+
+    def said(seed):
+        return run_study(
+            X, y, groups=groups, models=["image", "clinical"], n_folds=2, random_state=seed,
+            verbose=0,
+        ).probability()  # fmt: skip
+
+    np.random.seed(5)  # noqa: NPY002
+    before = np.random.get_state()[1].copy()  # noqa: NPY002
+    one, same = said(1), said(1)
+    np.testing.assert_array_equal(np.random.get_state()[1], before)  # noqa: NPY002
+    pd.testing.assert_frame_equal(one, same, check_exact=True)
+    assert not one.equals(said(2))
+
+
+def test_it_is_silent_if_asked(capfd):
+    study_of()
+    assert capfd.readouterr() == ("", "")
+    study_of(verbose=1)
+    assert "4/4" in capfd.readouterr().err
+
+
+def test_two_folds_and_a_prevalence_in_the_report(tmp_path):
+    study = study_of(prevalence=0.05, out=tmp_path)
+    assert len(study.design.folds) == 2
+    html = (tmp_path / "report.html").read_text("utf-8")
+    assert "PPV at 5 %" in html
+    assert "rows in 2 folds" in html
+
+
+def test_findings_of_the_leakage_check_stand_in_the_report(tmp_path):
+    X, y, _ = patients(90)
+    groups = np.arange(90) % 45
+    X["site"] = np.where(np.arange(90) < 45, "north", "south")
+    X["sex"] = np.where(np.arange(90) < 45, "F", "M")
+    run_study(
+        X, y, groups=groups, image_column=None, models=["age_sex_bmi"], n_folds=2, verbose=0,
+        site="site", out=tmp_path,
+    )  # fmt: skip
+    html = (tmp_path / "report.html").read_text("utf-8")
+    assert "45 patient ids at several sites" in html
+    assert "join site and id into one" in html
+    assert html.index("45 patient ids at several sites") < html.index("Models on the test part")
+
+
+def test_every_option_of_the_call_is_one_of_the_command(capsys):
+    with pytest.raises(SystemExit):
+        main(["study", "--help"])
+    options = set(re.findall(r"--([a-z-]+)", capsys.readouterr().out))
+    named = {
+        "X": "", "y": "target", "groups": "patient", "n_folds": "folds", "limits": "limit",
+        "clinical_columns": "clinical", "image_column": "image-column", "cache_dir": "cache",
+        "n_jobs": "jobs", "random_state": "seed", "verbose": "quiet", "flow": "",
+    }  # fmt: skip
+    for parameter in inspect.signature(run_study).parameters:
+        option = named.get(parameter, parameter)
+        assert not option or option in options, parameter
+
+
+@pytest.mark.slow  # the preset as it is: minutes of nets on a CPU
+def test_the_quick_preset_as_it_is_finds_the_signal(tmp_path):
+    cohort = make_cohort(150, image_signal=0.95, clinical_signal=0.8, random_state=0)
+    study = run_study(
+        cohort.data, cohort.target, groups=cohort.groups, n_folds=2, out=tmp_path, verbose=0
+    )
+    frame = study.report("validation").frame()
+    found = frame[frame["metric"] == "AUC"].set_index("model")["estimate"]
+    assert found["Multimodal model (PF)"] > 0.7
+    assert found["Clinical parameter model"] > 0.65
+    assert (tmp_path / "figures" / "figure_7.png").exists()
