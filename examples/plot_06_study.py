@@ -44,7 +44,8 @@ out = args.report / f"study_{args.data}"
 # Three data sets
 # ---------------
 # What a reader must know first is said by whoever knows the data: it stands in the first lines of
-# the report. Killed half-way, the same call goes on with what is finished.
+# the report. Killed half-way, the same call goes on with what is finished: a film is known by what
+# it shows.
 
 
 def synthetic(films):

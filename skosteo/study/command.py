@@ -56,11 +56,11 @@ def run(given: argparse.Namespace) -> None:
     if image_column is not None:
         _check_column(table, image_column, "--image-column", " For a study without, --no-images.")
         table[image_column] = _film_paths(table[image_column], given.images)
-    aside = {given.target, given.patient, given.test, given.site, image_column, *given.subgroups}
+    aside = {given.target, given.patient, given.test, given.site, image_column}
     clinical = given.clinical or [
         column for column in table if column not in aside and recognise(column) is not None
     ]
-    unused = [column for column in table if column not in {*aside, *clinical}]
+    unused = [c for c in table if c not in {*aside, *clinical, *given.subgroups}]
     if unused:
         _say(f"Columns that are not used (name them by --clinical): {', '.join(map(str, unused))}")
     kept = [column for column in (image_column, given.site) if column is not None]
@@ -132,15 +132,17 @@ def _say(text: str) -> None:
 
 def _read_table(given: argparse.Namespace) -> pd.DataFrame:
     try:
-        # as text: an identifier keeps its leading zeros
-        words = {} if given.patient is None else {given.patient: str}
-        table = pd.read_csv(given.table, dtype=words)
+        # as text: identifiers and names of films keep their leading zeros
+        words = (
+            [given.image_column] if given.patient is None else [given.image_column, given.patient]
+        )
+        table = pd.read_csv(given.table, dtype=dict.fromkeys(words, str))
     except FileNotFoundError:
         raise InputError("There is no such table; check its path.") from None
-    except (ValueError, pd.errors.ParserError) as error:
+    except (OSError, ValueError, pd.errors.ParserError) as error:
         kind = type(error).__name__
         raise InputError(
-            f"The table cannot be read as CSV ({kind}); export it with commas, in UTF-8."
+            f"The table cannot be read as CSV ({kind}). Give one file, with commas, in UTF-8."
         ) from None
     named = {"--target": [given.target], "--patient": [given.patient], "--test": [given.test]}
     named |= {"--clinical": given.clinical or [], "--subgroups": given.subgroups}
@@ -154,6 +156,8 @@ def _read_table(given: argparse.Namespace) -> pd.DataFrame:
 
 def _check_column(table: pd.DataFrame, column: str, option: str, hint: str = "") -> None:
     if column not in table:
+        if table.shape[1] == 1 and ";" in str(table.columns[0]):
+            hint = " It seems to be separated by semicolons: export it with commas."
         raise InputError(
             f"The table has no column {column!r} ({option}){guess(column, table.columns)} Its "
             f"columns are {table.columns.tolist()}.{hint}"
@@ -165,18 +169,20 @@ def _with_target(
 ) -> tuple[pd.DataFrame, Flow]:
     """Leave out, and count, the rows whose outcome is not known."""
     target = table[given.target]
-    known = target.dropna().unique().tolist()
-    if len(known) != 2:
+    known = sorted(target.dropna().unique().tolist(), key=str)
+    if not set(known) <= {0, 1} or len(known) < 2:
+        came = f"the values {known}" if len(known) <= 2 else f"{len(known)} different values"
+        made = "== 1" if len(known) <= 2 else "<= -2.5"
         raise InputError(
-            f"--target {given.target!r} has {len(known)} different values; it takes two, 0 and 1. "
-            "From T-scores, make it in pandas: table['osteoporosis'] = (table['t_score'] <= -2.5)"
-            ".astype(int), or see skosteo.clinical.select_cohort."
+            f"--target {given.target!r} has {came}; it takes two, 0 and 1. Make it in pandas, such "
+            f"as table['ill'] = (table[{given.target!r}] {made}).astype(int). From T-scores, see "
+            "skosteo.clinical.select_cohort too."
         )
     rows = Rows(table, given.patient)
     if target.isna().any():
         rows.leave_out("outcome not known", target.isna().to_numpy())
     kept = table[rows.kept].reset_index(drop=True)
-    positive = (target == max(known)).astype(int)[rows.kept]
+    positive = target[rows.kept].astype(int)
     kept[given.target] = positive.to_numpy()
     return kept, Flow(rows.frame(), rows.outcome(positive, (outcome, f"no {outcome}")))
 

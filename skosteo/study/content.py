@@ -6,6 +6,7 @@ import pandas as pd
 from skosteo.evaluation.calibration import CalibrationLine
 from skosteo.evaluation.comparison import p_text
 from skosteo.study.about import PAPER, departures, versions
+from skosteo.study.captions import FIGURES, TABLES
 from skosteo.study.checklists import fill
 from skosteo.study.page import Bullets, Checklist, Figure, Page, Section, Table, Text
 from skosteo.study.study import RULES, Study
@@ -13,69 +14,6 @@ from skosteo.study.study import RULES, Study
 Pictures = dict[int | str, tuple[bytes, str]]
 
 _FEW = 100  # positive or negative patients in the test part: fewer make wide intervals
-
-_TITLES = {
-    2: "Models",
-    3: "Ablation of the image model: wavelet transform (WT) and soft attention (SA)",
-    4: "Fusion strategies",
-    5: "Image model with and without augmentation",
-}
-_FIGURES: dict[int | str, tuple[str, str]] = {
-    2: (
-        "Rows and patients left by each criterion (the paper's Figure 2).",
-        "Flow chart of rows from the table to the two groups.",
-    ),
-    3: (
-        "SHAP values of the clinical model on test patients (the paper's Figure 3): A, each dot a "
-        "patient, dark where the variable is high; B, mean size. Fold 1's model. They say what the "
-        "model uses, not what causes the disease.",
-        "Dot plot and bar plot of SHAP values by clinical variable.",
-    ),
-    4: (
-        "Loss by epoch of each net of the multimodal model, or of the main net, a line per fold "
-        "(the paper's Figure 4). Validation: the rows set aside for early stopping.",
-        "Training and validation loss falling over epochs, by net.",
-    ),
-    5: (
-        "ROC curves on the test part (the paper's Figure 5).",
-        "ROC curves of the models of the table above.",
-    ),
-    6: (
-        "Accuracy by epoch, mean over folds, on the rows set aside for early stopping (the paper's "
-        "Figure 6 shows the test rows, which are not looked at during training here). A fold that "
-        "has stopped keeps the value of its best epoch.",
-        "Accuracy by epoch of each net.",
-    ),
-    7: (
-        "Grad-CAM of test patients drawn at random (the paper's Figure 7), with the soft attention "
-        "where the model has one. Fold 1's model. Bright is where the film raised the probability.",
-        "Chest films, and beside them the same films under heat maps.",
-    ),
-    "comparison": (
-        "Differences from the reference on the test part, with 95 % intervals.",
-        "Forest plot of differences in AUC, accuracy, sensitivity and specificity.",
-    ),
-    "calibration": (
-        "Calibration on the validation rows: observed share against probability, in bins of "
-        "equally many rows.",
-        "Reliability curves of the main models beside the diagonal.",
-    ),
-    "decision_curve": (
-        "Decision curves on the validation rows: net benefit over the threshold at which one would "
-        "refer, beside referring all and none.",
-        "Net benefit over threshold probability of the main models.",
-    ),
-    "subgroups": (
-        "AUC by subgroup on the validation rows. A level with fewer than 10 positive or negative "
-        "patients is not shown.",
-        "Forest plot of AUC by level of sex, age and other groupings.",
-    ),
-    "fusion": (
-        "What the fusion made of the two probabilities of one test patient, drawn at random. Fold "
-        "1's model.",
-        "Fused probability over the probabilities of the branches, with one patient marked.",
-    ),
-}
 
 
 def make_page(study: Study, pictures: Pictures) -> Page:
@@ -131,10 +69,15 @@ def limits(study: Study) -> list[str]:
 
 def _facts(study: Study) -> list[tuple[str, str]]:
     design, about = study.design, study.about
-    rows, patients, positive = design.counts().loc["all"]
+    rows, patients, positive = map(int, design.counts().loc["all"])
     seconds = sum(result.seconds for results in study.results.values() for result in results)
     return [
-        ("Rows", f"{rows:,} of {patients:,} patients, {positive:,} positive"),
+        ("Rows", f"{rows:,} of {patients:,} patients"),
+        (
+            "Outcome",
+            f"{about.outcome}: {design.classes[1]!s} in {positive:,} rows (positive), "
+            f"{design.classes[0]!s} in {rows - positive:,}",
+        ),
         ("Split", _split(study)),
         ("Models", f"{len(study.models)}, of which {len(study.results)} differ"),
         ("Preset", f"{about.preset!r}"),
@@ -156,9 +99,9 @@ def _split(study: Study) -> str:
 def _patients(study: Study, figures: dict[int | str, Figure]) -> list:
     n = len(study.design.y)
     one = Table(
-        study.table(1),
+        _known_gaps(study.table(1)),
         "Patients by split (the paper's Table 1); training and validation are those of fold 1.",
-        ["Percentages are of the rows whose value is known."],
+        ["Percentages are of the rows whose value is known.", *_not_shown(study)],
     )
     return [
         figures[2],
@@ -169,6 +112,23 @@ def _patients(study: Study, figures: dict[int | str, Figure]) -> list:
         ),
         *_leaks(study),
     ]
+
+
+def _known_gaps(table: pd.DataFrame) -> pd.DataFrame:
+    """Leave out the lines that say that nothing is missing."""
+    none = (table == "0").all(axis=1) & (table.index.get_level_values("level") == "missing")
+    return table[~none]
+
+
+def _not_shown(study: Study) -> list[str]:
+    """Say what Table 1 has no line for, and how much of it is missing."""
+    shown = set(study.table(1).index.get_level_values(0).str.split(",").str[0])
+    texts = [
+        f"{column} (missing in {study.design.X[column].isna().sum():,} of {len(study.design.y):,})"
+        for column in study.about.clinical_columns
+        if str(column) not in shown
+    ]
+    return [f"Not shown: {', '.join(texts)}."] if texts else []
 
 
 def _leakage(study: Study) -> str:
@@ -191,9 +151,9 @@ def _methods(study: Study) -> list:
         "padded to a square."
         if about.image_column is not None
         else "No films.",
-        f"Clinical columns: {', '.join(map(str, about.clinical_columns)) or 'none'}. Gaps are "
-        "filled by mean or median, numbers standardised and texts encoded by what the training "
-        "rows of each fold say.",
+        f"Clinical columns: {', '.join(map(str, about.clinical_columns)) or 'none'}. What gaps are "
+        "filled with, and how numbers and texts are scaled and encoded, is learnt from the "
+        "training rows of each fold. Gradient boosting and cross-attention take gaps as they are.",
         f"Split: {_split(study)}. In fold 1, {len(train):,} rows train and {len(validation):,} "
         "validate.",
         "Validation: each row outside the test part is judged by the one model that has not seen "
@@ -212,7 +172,7 @@ def _methods(study: Study) -> list:
 
 def _results(study: Study, figures: dict[int | str, Figure]) -> list:
     blocks: list = []
-    for number, title in _TITLES.items():
+    for number, title in TABLES.items():
         if number != 2 and len(study.names(number)) < 2:
             continue  # nothing to compare
         notes = ["AUC [95 % interval]; rates with their counts."]
@@ -270,22 +230,27 @@ def _fold_tests(study: Study) -> Table:
 
 def _operating(study: Study, names: list[str]) -> Table:
     points = study.operating_points["threshold"]
-    rates = {
-        rule: study.report(names=names, rule=rule).table(metrics=["sensitivity", "specificity"])
-        for rule in RULES
-    }
+    shown = ["sensitivity", "specificity"]
     lines = {}
     for name in names:
         title = study.models[name].title
-        for rule, table in rates.items():
+        for rule in RULES:
+            if np.isnan(points[name, rule]):
+                lines[title, rule] = dict.fromkeys(["threshold", *shown])
+                continue
+            rates = study.report(names=[name], rule=rule).table(metrics=shown).loc[title]
             threshold = f"{points[name, rule]:.3f}".removeprefix("0")
-            lines[title, rule] = {"threshold": threshold, **table.loc[title]}
+            lines[title, rule] = {"threshold": threshold, **rates}
     frame = pd.DataFrame.from_dict(lines, orient="index")
     frame.index = pd.MultiIndex.from_tuples(lines, names=["model", "chosen for"])
     return Table(
         frame,
         "Thresholds chosen on the validation rows, and what they do on the test part.",
-        ["A sensitivity asked for on validation rows need not be reached on others."],
+        [
+            "Found on probabilities of single folds' models, and used on the mean over the folds, "
+            "which is less extreme: a sensitivity asked for need not be reached. A dash: no "
+            "threshold does what is asked.",
+        ],
     )
 
 
@@ -303,7 +268,15 @@ def _usefulness(study: Study, figures: dict[int | str, Figure]) -> list:
         ),
         figures["calibration"],
         figures["decision_curve"],
+        Text(_at_prevalence(study)),
     ]
+
+
+def _at_prevalence(study: Study) -> str:
+    asked = study.about.prevalence
+    share = study.design.y[study.rows("validation")].mean() if asked is None else asked
+    whose = "of these rows" if asked is None else "where the model is to be used, as stated"
+    return f"Net benefit is that at a share of positives of {share:.1%}, {whose}."
 
 
 def _line(line: CalibrationLine) -> dict[str, str]:
@@ -346,31 +319,26 @@ def _intro_to_checklists() -> Text:
 def checklist(study: Study) -> pd.DataFrame:
     """Return the items of TRIPOD+AI and CLAIM, filled or left for the author."""
     design, about = study.design, study.about
-    rows, patients, positive = design.counts().loc["all"]
+    rows, patients, positive = map(int, design.counts().loc["all"])
     facts = {
-        "title": about.title,
         "aims": f"Compare {len(study.models)} models of {about.outcome} on the same patients.",
         "participants_flow": "Patients: flow chart, with the count of every exclusion.",
         "characteristics": "Patients: table by split.",
         "development_test": "Patients: table by split.",
         "preprocessing": "Methods; leakage checks under Patients.",
-        "deidentification": "Of a film's header only projection and maker are kept.",
-        "outcome": f"{about.outcome}, as given by whoever ran the study.",
         "predictors": f"Films and {', '.join(map(str, about.clinical_columns))}."
         if about.image_column is not None
         else ", ".join(map(str, about.clinical_columns)),
-        "missing_data": "Counts by column under Patients; filled by mean or median of the training "
-        "rows of each fold.",
-        "sample_size": f"{rows:,} rows of {patients:,} patients, {positive:,} positive; all there "
-        "were, no size was calculated.",
-        "split": _split(study),
+        "missing_data": "Counts by column under Patients; what is filled in is learnt from the "
+        "training rows of each fold.",
+        "sample_size": f"{rows:,} rows of {patients:,} patients, {positive:,} positive.",
+        "split": f"{_split(study)}.",
         "split_level": "Patient.",
         "analysis_sizes": "Patients: table by split.",
-        "model": "; ".join(model.title for model in study.models.values()),
+        "model": "; ".join(model.title for model in study.models.values()) + ".",
         "initialisation": f"Seed {about.seed}; pretrained weights as in the preset.",
         "training": f"Preset {about.preset!r} of skosteo: binary cross-entropy, Adam, early "
         "stopping on rows of the training part.",
-        "model_selection": "None: every model is reported.",
         "ensembling": "Test probabilities are the mean over the models of the folds.",
         "imbalance": "The nets weigh the classes alike; the baselines do not.",
         "output": "Probability; thresholds .5, and those chosen on validation rows.",
@@ -388,7 +356,7 @@ def checklist(study: Study) -> pd.DataFrame:
         "code": "The Python package skosteo.",
     }
     tested = "internal_test" if about.drawn_test else "external_test"
-    facts[tested] = _split(study)
+    facts[tested] = f"{_split(study)}."
     if {"backbone", "backbone_wt"} & set(study.models):
         facts["robustness"] = "Ablations under Results."
     return fill(facts)
@@ -399,5 +367,5 @@ def _p_only(p: float) -> str:
 
 
 def _figure(which: int | str, data: bytes, mime: str) -> Figure:
-    caption, alt = _FIGURES[which]
+    caption, alt = FIGURES[which]
     return Figure(data, mime, alt, caption)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -154,7 +155,7 @@ def _given_test(
 def _check_enough(
     labels: NDArray[np.intp], patient: NDArray[np.intp], n_folds: int, *, drawn: bool
 ) -> None:
-    if isinstance(n_folds, bool) or not isinstance(n_folds, int) or n_folds < 2:
+    if isinstance(n_folds, bool) or not isinstance(n_folds, Integral) or n_folds < 2:
         raise InputError(f"n_folds={n_folds!r}: allowed is a whole number from 2; the paper has 5.")
     parts = n_folds + drawn
     of_class = [len(np.unique(patient[labels == code])) for code in (0, 1)]

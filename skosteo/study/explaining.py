@@ -1,6 +1,6 @@
 """What is explained of a model while it is there: it is not kept."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,8 @@ from skosteo.explain import explain_fusion, grad_cam, shap_values
 from skosteo.fusion import ProbabilityFusionClassifier
 from skosteo.study.store import Arrays
 
+Parts = Mapping[str, pd.DataFrame]
+
 _FILMS = 4  # as many patients as the paper shows
 _ROWS = 100  # explained, and as many training rows as background
 _MOST_EXACT = 12  # columns whose Shapley values are exact; of more they are estimated, and say so
@@ -19,16 +21,16 @@ _ORDERS = 20
 
 
 def explain(
-    fitted: Any, train: pd.DataFrame, test: pd.DataFrame, kinds: Sequence[str], seed: int
+    fitted: Any, parts: Parts, kinds: Sequence[str], seed: int
 ) -> tuple[dict[str, Arrays], tuple[str, ...]]:
     """Explain a fitted model on test rows that are drawn, not chosen.
 
     Parameters
     ----------
     fitted : classifier
-        Fitted on ``train``.
-    train, test : DataFrame
-        What the model sees of training and test rows.
+        Fitted on the training rows.
+    parts : dict of str to DataFrame
+        What the model sees of the rows of "train", "validation" and "test".
     kinds : sequence of {"shap", "grad_cam", "fusion"}
         What to do.
     seed : int
@@ -44,7 +46,7 @@ def explain(
     found, notes = {}, []
     for kind in kinds:
         try:
-            found[kind] = _KINDS[kind](fitted, train, test, seed)
+            found[kind] = _KINDS[kind](fitted, parts, seed)
         except InputError as error:
             notes.append(f"{kind}: {error}")
     return found, tuple(notes)
@@ -55,22 +57,30 @@ def _drawn(X: pd.DataFrame, most: int, seed: int) -> pd.DataFrame:
     return X.iloc[np.sort(rows)]
 
 
-def _shap(fitted: Any, train: pd.DataFrame, test: pd.DataFrame, seed: int) -> Arrays:
+def _shap(fitted: Any, parts: Parts, seed: int) -> Arrays:
+    train, test = parts["train"], parts["test"]
     if isinstance(fitted, ProbabilityFusionClassifier):
         columns = fitted.columns_["clinical"]
         fitted, train, test = fitted.clinical_, train[columns], test[columns]
     rows, background = _drawn(test, _ROWS, seed), _drawn(train, _ROWS, seed)
     orders = None if train.shape[1] <= _MOST_EXACT else _ORDERS
     found = shap_values(fitted, rows, background, n_permutations=orders, random_state=seed)
-    return found.to_arrays()
+    return _without_values(found.to_arrays())
 
 
-def _grad_cam(fitted: Any, train: pd.DataFrame, test: pd.DataFrame, seed: int) -> Arrays:
-    return grad_cam(fitted, _drawn(test, _FILMS, seed)).to_arrays()
+def _without_values(arrays: Arrays) -> Arrays:
+    """Keep of each patient's values how high they are among the others, and no word."""
+    ranks = pd.DataFrame(arrays["numbers"]).rank(pct=True).to_numpy()
+    return arrays | {"numbers": ranks, "words": np.full(arrays["words"].shape, "word")}
 
 
-def _fusion(fitted: Any, train: pd.DataFrame, test: pd.DataFrame, seed: int) -> Arrays:
-    patient, others = _drawn(test, 1, seed), _drawn(train, _ROWS, seed)
+def _grad_cam(fitted: Any, parts: Parts, seed: int) -> Arrays:
+    return grad_cam(fitted, _drawn(parts["test"], _FILMS, seed)).to_arrays()
+
+
+def _fusion(fitted: Any, parts: Parts, seed: int) -> Arrays:
+    # others that the branches have not learnt from either
+    patient, others = _drawn(parts["test"], 1, seed), _drawn(parts["validation"], _ROWS, seed)
     return explain_fusion(fitted, patient, others).to_arrays()
 
 

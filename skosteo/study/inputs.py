@@ -1,6 +1,7 @@
 """What a study is given, checked: rows, columns, groupings, and which films can be used."""
 
 from collections.abc import Sequence
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -8,12 +9,36 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from skosteo.clinical.flow import Flow, Rows
-from skosteo.clinical.variables import find_column
-from skosteo.evaluation.subgroups import age_band
+from skosteo.clinical.variables import find_column, recognise
+from skosteo.evaluation.inputs import as_share
+from skosteo.evaluation.leakage import LeakageReport
+from skosteo.evaluation.subgroups import age_band, subgroups
 from skosteo.exceptions import InputError
 from skosteo.net_classifier import encode_target
 from skosteo.splits import check_groups
 from skosteo.study.films import Films
+
+
+def check_said(title: Any, limits: Any, prevalence: float | None) -> None:
+    """Refuse at once what would be seen when all is fitted."""
+    if not isinstance(title, str) or not title.strip():
+        raise InputError(f"title={title!r}: give the heading of the report as a text.")
+    if isinstance(limits, str) or not all(isinstance(limit, str) for limit in limits):
+        raise InputError(f"limits={limits!r}: give a list of sentences.")
+    if prevalence is not None:
+        as_share(prevalence, "prevalence", inside=True)
+
+
+def check_numbers(random_state: Any, n_jobs: Any) -> None:
+    """Refuse a seed that repeats nothing, and a number of jobs that joblib would."""
+    whole = isinstance(random_state, Integral) and not isinstance(random_state, bool)
+    if not whole or not 0 <= random_state < 2**32:
+        raise InputError(
+            f"random_state={random_state!r}: a study takes a whole number from 0, so that it can "
+            "be repeated and goes on after a crash."
+        )
+    if n_jobs is not None and (not isinstance(n_jobs, Integral) or n_jobs == 0):
+        raise InputError(f"n_jobs={n_jobs!r}: allowed are None and whole numbers but 0.")
 
 
 def checked(
@@ -78,15 +103,22 @@ def given_groupings(
     if isinstance(subgroups, pd.DataFrame):
         check_rows(X, subgroups, "subgroups")
         given = subgroups.reset_index(drop=True)
-        return given if site is None or site in given else given.assign(**{site: X[site]})
-    if site is not None:
-        subgroups = [*dict.fromkeys([*subgroups, site])]
-    absent = [column for column in subgroups if column not in X]
-    if absent:
-        raise InputError(
-            f"X has no columns {absent} (subgroups); its columns are {X.columns.tolist()}."
-        )
-    return X[list(subgroups)]
+    else:
+        absent = [column for column in subgroups if column not in X]
+        if absent:
+            raise InputError(
+                f"X has no columns {absent} (subgroups); its columns are {X.columns.tolist()}."
+            )
+        given = X[list(dict.fromkeys(subgroups))]
+    if site is not None and site not in given:
+        given = given.assign(**{site: X[site]})
+    # sex and age of X are there already, age in bands
+    return given[[column for column in given if not (column in X and _is_sex_or_age(column))]]
+
+
+def _is_sex_or_age(column: Any) -> bool:
+    known = recognise(column)
+    return known is not None and known.variable.name in ("sex", "age")
 
 
 def leave_out_films(films: Films, rows: Rows) -> None:
@@ -147,3 +179,41 @@ def joined_flow(before: Flow | None, rows: Rows, labels: NDArray, outcome: str) 
         if frame.isna().any(axis=None):  # one of both knows the patients
             frame = frame.drop(columns=[name for name in frame if "patients" in str(name)])
     return Flow(frame, counts)
+
+
+def check_no_leak(leakage: LeakageReport, kept: NDArray[np.intp]) -> None:
+    """Refuse rows that leak, and columns whose names alone promise the answer."""
+    found = leakage.frame()
+    try:
+        leakage.raise_if_leaking()
+    except InputError as error:
+        both = found.loc[found["kind"].str.endswith("on both sides"), "rows"]
+        rows = [int(kept[row]) for some in both for row in some]
+        where = f" Rows of X, from 0, the first ten: {rows}." if rows else ""
+        raise InputError(f"{error}{where}") from None
+    named = found.loc[found["kind"] == "column's name", "column"].tolist()
+    if named:
+        raise InputError(
+            f"The names of the columns {named} promise the answer itself: a density, a "
+            "T-score, a diagnosis or its drug. Leave them out of clinical_columns, or rename what "
+            "is none of these."
+        )
+
+
+def check_no_ids(X: pd.DataFrame, columns: Sequence[str], groups: ArrayLike | None) -> None:
+    """Refuse the patient's identifier as a clinical column."""
+    if groups is None:
+        return
+    ids = pd.Series(np.asarray(groups)).astype(str).to_numpy()
+    same = [column for column in columns if (X[column].astype(str).to_numpy() == ids).all()]
+    if same:
+        raise InputError(
+            f"The clinical columns {same} are the patient's identifier, which says nothing of bone "
+            "and would be shown in the report. Leave them out of clinical_columns."
+        )
+
+
+def check_groupings(groupings: pd.DataFrame, y: NDArray[np.intp]) -> None:
+    """Refuse before any fit what `subgroups` would refuse after all of them."""
+    if groupings.shape[1]:
+        subgroups(y, np.full(len(y), 0.5), groupings)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from pickle import PicklingError
 from typing import Any, NamedTuple
 
 import joblib
@@ -14,6 +15,7 @@ from sklearn.pipeline import make_pipeline
 from skosteo import presets
 from skosteo.branches import gives_probabilities
 from skosteo.clinical.variables import find_column
+from skosteo.evaluation.decision_curve import TREAT_ALL, TREAT_NONE
 from skosteo.exceptions import InputError
 from skosteo.feature_fusion import FeatureFusionClassifier
 from skosteo.fusion import ProbabilityFusionClassifier
@@ -88,7 +90,7 @@ PRESETS = {
         (
             *("image", "clinical", "multimodal"),
             *("backbone", "backbone_wt", "backbone_sa", "backbone_wt_sa"),
-            *("feature_fusion", "learned_fusion", "no_augmentation", *BASELINES),
+            *("feature_fusion", "learned_fusion", *BASELINES),
         ),
     ),
     "paper": _Preset(
@@ -114,7 +116,10 @@ class StudyModel:
     columns : tuple of str or None
         Columns that it sees; None: all.
     key : str
-        Equal for models that are the same, whatever their names: they are trained once.
+        Equal for the package's models that are the same, whatever their names: they are trained
+        once. A change in the code of a model of one's own does not change it.
+    own : bool
+        Whether it is a model of one's own.
     """
 
     name: str
@@ -122,6 +127,7 @@ class StudyModel:
     estimator: Any
     columns: tuple[str, ...] | None
     key: str
+    own: bool = False
 
     def part(self, X: pd.DataFrame) -> pd.DataFrame:
         """Return the columns that the model sees."""
@@ -165,8 +171,10 @@ def make_models(
     recipe.films.update(cache_dir=cache_dir, accept=tuple(accept))
     if models is None:
         choices: list[Choice] = [name for name in PRESETS[preset].default if recipe.allows(name)]
-    elif isinstance(models, str):
-        raise InputError(f"models={models!r} is one text; give a list, such as [{models!r}].")
+    elif isinstance(models, str) or not isinstance(models, Iterable):
+        raise InputError(
+            f"models={models!r}: give a list of names and of (name, classifier), such as ['image']."
+        )
     else:
         choices = list(models.items() if isinstance(models, Mapping) else models)
         if not choices:
@@ -233,10 +241,11 @@ class _Recipe(NamedTuple):
                 "own as (name, classifier)."
             )
         name, estimator = choice
-        if name in TITLES:
+        taken = {*TITLES, *TITLES.values(), TREAT_ALL, TREAT_NONE}
+        if name in taken or not name.strip():
             raise InputError(
-                f"models gives {name!r} a classifier of its own, and that name is the paper's "
-                f"{TITLES[name]!r}. Choose another name."
+                f"models gives a classifier the name {name!r}, which is blank or means another "
+                "model already. Choose another name."
             )
         if not gives_probabilities(estimator):
             raise InputError(
@@ -244,7 +253,7 @@ class _Recipe(NamedTuple):
                 "classifier; AUC and calibration need probabilities. For an SVC, put it into "
                 "CalibratedClassifierCV."
             )
-        return _model(name, name, clone(estimator), None)
+        return _model(name, name, clone(estimator), None, own=True)
 
     def _estimator(self, name: str) -> Any:
         if name in _IMAGE_ROWS:
@@ -300,17 +309,35 @@ class _Recipe(NamedTuple):
         return [column for column in found if column is not None]
 
 
-def _model(name: str, title: str, estimator: Any, columns: tuple[str, ...] | None) -> StudyModel:
-    return StudyModel(name, title, estimator, columns, _key(estimator, columns))
+def _model(
+    name: str,
+    title: str,
+    estimator: Any,
+    columns: tuple[str, ...] | None,
+    own: bool = False,
+) -> StudyModel:
+    # what a model of one's own does is not all in its parameters, so it shares no fit
+    key = _key(name if own else "", estimator, columns)
+    return StudyModel(name, title, estimator, columns, key, own)
 
 
-def _key(estimator: Any, columns: tuple[str, ...] | None) -> str:
+def _key(name: str, estimator: Any, columns: tuple[str, ...] | None) -> str:
     """Stand for what a model learns, but not for where it computes and what it says meanwhile."""
     aside = ("device", "cache_dir", "memory", "verbose", "n_jobs")
-    parameters = estimator.get_params(deep=True)
-    settled = {
-        name: type(value).__name__ if hasattr(value, "get_params") else value
-        for name, value in parameters.items()
-        if name.split("__")[-1] not in aside and name != "steps"
-    }
-    return joblib.hash((type(estimator).__name__, sorted(settled.items(), key=str), columns))
+    settled = [(name, _kind(estimator))]
+    # in the order of the parameters, which for a pipeline is that of its steps
+    for parameter, value in estimator.get_params(deep=True).items():
+        last = parameter.split("__")[-1]
+        if last not in aside and last != "steps":
+            settled.append((parameter, _kind(value) if hasattr(value, "get_params") else value))
+    try:
+        return joblib.hash((settled, columns))
+    except PicklingError:
+        raise InputError(
+            f"The model {name!r} holds a function that cannot be stored, such as a lambda. Define "
+            "it by `def` at the top of a module."
+        ) from None
+
+
+def _kind(estimator: Any) -> str:
+    return f"{type(estimator).__module__}.{type(estimator).__qualname__}"

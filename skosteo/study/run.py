@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
+from hashlib import blake2b
 from os import PathLike
 from typing import Any
 
@@ -13,15 +14,18 @@ from numpy.typing import ArrayLike, NDArray
 
 from skosteo.branches import table_digest
 from skosteo.clinical.flow import Flow, Rows
-from skosteo.evaluation.inputs import as_share
-from skosteo.evaluation.leakage import LeakageReport, check_leakage
-from skosteo.exceptions import InputError
+from skosteo.evaluation.leakage import check_leakage
 from skosteo.study.about import About, versions
 from skosteo.study.design import Design, make_design
 from skosteo.study.films import read_films
 from skosteo.study.inputs import (
     check_flow,
+    check_groupings,
+    check_no_ids,
+    check_no_leak,
+    check_numbers,
     check_rows,
+    check_said,
     checked,
     clinical_of,
     given_groupings,
@@ -33,6 +37,7 @@ from skosteo.study.models import Choice, StudyModel, make_models
 from skosteo.study.running import run_models
 from skosteo.study.store import Store
 from skosteo.study.study import Study
+from skosteo.training import resolve_device
 
 _SIZE = 224  # pixels of the films that are looked at before any model is
 
@@ -86,8 +91,8 @@ def run_study(
         recipe, a GPU's work.
     models : iterable of str or (str, classifier), or mapping, default=None
         Names of the paper's models and of baselines, listed in `skosteo.study.models.TITLES`, and
-        models of one's own, which see all columns. None: those of the preset that the columns
-        allow.
+        models of one's own, which see all columns: a change in their code needs a new name, or a
+        study that goes on does not see it. None: those of the preset that the columns allow.
     image_column : str or None, default="image"
         Column of the films; None: a study without films.
     clinical_columns : sequence of str, default=None
@@ -99,7 +104,8 @@ def run_study(
         Folds of the other rows.
     subgroups : sequence of str, or DataFrame of n rows, default=()
         Columns of X, or a table, by which scores are split: device, projection. Sex, age band,
-        site and what the headers of the films state come by themselves.
+        site and what the headers of the films state come by themselves. Columns of X are clinical
+        ones too, unless `clinical_columns` leaves them out.
     site : str, default=None
         Column of X that says the hospital: patient ids that several use are looked at.
     prevalence : float, default=None
@@ -165,9 +171,12 @@ def run_study(
     Logistic: all clinical columns   ...
     Name: accuracy, dtype: object
     """
-    _check_said(random_state, limits, prevalence)
+    check_said(title, limits, prevalence)
+    check_numbers(random_state, n_jobs)
+    resolve_device(device)
     X, labels, patient, known = checked(X, y, groups)
     columns = clinical_of(X, image_column, site, clinical_columns)
+    check_no_ids(X, columns, groups)
     groupings = given_groupings(X, subgroups, site)
     check_flow(flow, len(X))
     tested = None if test is None else np.asarray(test)
@@ -188,6 +197,8 @@ def run_study(
             )
             leave_out_films(films, rows)
         kept = np.flatnonzero(rows.kept)
+        pixels = None if films is None else films.pixels[kept]
+        facts = None if films is None else films.facts.iloc[kept]
         design = make_design(
             X.iloc[kept],
             labels[kept],
@@ -209,16 +220,11 @@ def run_study(
             prevalence=prevalence,
             published=published,
         )
-        leakage = check_leakage(
-            design.X[list(dict.fromkeys([*columns, *([] if site is None else [site])]))],
-            design.y,
-            design.patient if known else None,
-            splits=[*design.folds, (design.development, design.test)],
-            image_column=None,
-            site=site,
-            films=None if films is None else films.pixels[kept],
-        )
-        _check_no_leak(leakage, kept)
+        stated = stated_groupings(design.X, columns, facts)
+        given = groupings.iloc[kept].reset_index(drop=True)
+        stated = stated.drop(columns=[name for name in given if name in stated])
+        groupings = pd.concat([stated, given], axis=1)
+        check_groupings(groupings, design.y)
         chosen = make_models(
             models,
             design.X,
@@ -230,7 +236,20 @@ def run_study(
             accept=accept,
             seed=random_state,
         )
-        store = None if out is None else Store(out, _digest(design, about))
+        # models of one's own see all columns
+        seen = X.columns if any(model.own for model in chosen.values()) else columns
+        aside = [] if site is None else [site]
+        leakage = check_leakage(
+            design.X[[c for c in dict.fromkeys([*seen, *aside]) if c != image_column]],
+            design.y,
+            design.patient if known else None,
+            splits=[*design.folds, (design.development, design.test)],
+            image_column=None,
+            site=site,
+            films=pixels,
+        )
+        check_no_leak(leakage, kept)
+        store = None if out is None else Store(out, _digest(design, about, pixels))
         results = run_models(
             design,
             chosen.values(),
@@ -240,7 +259,6 @@ def run_study(
             n_jobs=n_jobs,
             verbose=verbose,
         )
-    stated = stated_groupings(design.X, columns, None if films is None else films.facts.iloc[kept])
     study = Study(
         design,
         chosen,
@@ -248,43 +266,11 @@ def run_study(
         about,
         joined_flow(flow, rows, labels, about.outcome),
         leakage,
-        pd.concat([stated, groupings.iloc[kept].reset_index(drop=True)], axis=1),
+        groupings,
     )
     if out is not None:
         study.save(out)
     return study
-
-
-def _check_said(random_state: Any, limits: Any, prevalence: float | None) -> None:
-    """Refuse at once what would be seen when all is fitted."""
-    if isinstance(random_state, bool) or not isinstance(random_state, int | np.integer):
-        raise InputError(
-            f"random_state={random_state!r}: a study takes a whole number, so that it can be "
-            "repeated and goes on after a crash."
-        )
-    if isinstance(limits, str):
-        raise InputError(f"limits={limits!r} is one text; give a list of sentences.")
-    if prevalence is not None:
-        as_share(prevalence, "prevalence", inside=True)
-
-
-def _check_no_leak(leakage: LeakageReport, kept: NDArray[np.intp]) -> None:
-    """Refuse rows that leak, and columns whose names alone promise the answer."""
-    found = leakage.frame()
-    try:
-        leakage.raise_if_leaking()
-    except InputError as error:
-        both = found.loc[found["kind"].str.endswith("on both sides"), "rows"]
-        rows = [int(kept[row]) for some in both for row in some]
-        where = f" Rows of X, from 0, the first ten: {rows}." if rows else ""
-        raise InputError(f"{error}{where}") from None
-    named = found.loc[found["kind"] == "column's name", "column"].tolist()
-    if named:
-        raise InputError(
-            f"The names of the clinical columns {named} promise the answer itself: a density, a "
-            "T-score, a diagnosis or its drug. Leave them out of clinical_columns, or rename what "
-            "is none of these."
-        )
 
 
 def _to_explain(models: Mapping[str, StudyModel]) -> dict[str, tuple[str, ...]]:
@@ -295,11 +281,17 @@ def _to_explain(models: Mapping[str, StudyModel]) -> dict[str, tuple[str, ...]]:
     return {models[name].key: what for name, what in alone.items() if name in models}
 
 
-def _digest(design: Design, about: About) -> str:
-    """Stand for the rows, the splits and all that decides a result but for the models."""
+def _digest(design: Design, about: About, pixels: NDArray[np.uint8] | None) -> str:
+    """Stand for the rows, the splits and all that decides a result but for the models.
+
+    A film is what it shows, wherever it lies.
+    """
+    table = design.X.drop(columns=[] if about.image_column is None else about.image_column)
+    films = [] if pixels is None else [blake2b(film.tobytes()).digest() for film in pixels]
     return joblib.hash(
         (
-            table_digest(design.X),
+            table_digest(table),
+            films,
             design.y,
             design.patient,
             design.test,

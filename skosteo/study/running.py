@@ -110,7 +110,12 @@ def _fit_and_judge(design: Design, job: _Job, seed: int) -> FoldResult:
     start = time.perf_counter()
     fitted = fit_with_metadata(clone(job.model.estimator), X.iloc[train], design.y[train], known)
     seconds = time.perf_counter() - start
-    said, notes = explain(fitted, X.iloc[train], X.iloc[design.test], job.explain, seed)
+    said, notes = explain(
+        fitted,
+        {"train": X.iloc[train], "validation": X.iloc[validation], "test": X.iloc[design.test]},
+        job.explain,
+        seed,
+    )
     return FoldResult(
         validation=_judged(fitted, X.iloc[validation]),
         test=_judged(fitted, X.iloc[design.test]),
@@ -123,9 +128,12 @@ def _fit_and_judge(design: Design, job: _Job, seed: int) -> FoldResult:
 
 def _judged(fitted: Any, X: pd.DataFrame) -> NDArray[np.float64]:
     probability = np.asarray(fitted.predict_proba(X)[:, 1], dtype=np.float64)
-    wrong = ~np.isfinite(probability)
+    wrong = ~((probability >= 0) & (probability <= 1))
     if wrong.any():
-        raise InputError(f"It gives no probability for {wrong.sum()} of {len(wrong)} rows.")
+        raise InputError(
+            f"predict_proba gives no probability, a number from 0 to 1, for {wrong.sum()} of "
+            f"{len(wrong)} rows. Put an imputer before it, or calibrate it."
+        )
     return probability
 
 

@@ -81,8 +81,8 @@ class Store:
             )
         if said is not None and said != digest:
             raise InputError(
-                "out holds the study of other rows, labels, splits or versions. Give another "
-                "folder, or delete this one to begin anew."
+                "out holds the study of other rows, films, labels, patients or folds, of another "
+                "seed, or of other versions. Give another folder, or delete this one to begin anew."
             )
         self.folder.mkdir(parents=True, exist_ok=True)
         if said is None:

@@ -127,7 +127,9 @@ class Study:
         names : sequence of str, default=None
             Models; None: all.
         rule : str, default=None
-            Of `RULES`: thresholds chosen on the validation rows of each model. None: .5.
+            Of `RULES`: thresholds chosen on the validation rows of each model, for the test part.
+            They are found on probabilities of single folds' models and used on the mean over the
+            folds, which is less extreme. None: .5.
 
         Returns
         -------
@@ -143,8 +145,13 @@ class Study:
             raise InputError(f"rule={rule!r}: allowed are {', '.join(map(repr, RULES))}, or None.")
         thresholds: float | dict[str, float] = 0.5
         if rule is not None:
+            if part != "test":
+                raise InputError(f"rule={rule!r} was chosen on validation rows: part='test' only.")
             points = self.operating_points["threshold"]
             thresholds = {self.models[name].title: float(points[name, rule]) for name in chosen}
+            without = [title for title, threshold in thresholds.items() if np.isnan(threshold)]
+            if without:
+                raise InputError(f"No threshold of {without} does what rule={rule!r} asks.")
         return evaluate(
             self.design.y[rows],
             self._titled(self.probability(part)[chosen]),
@@ -155,14 +162,18 @@ class Study:
 
     @cached_property
     def operating_points(self) -> pd.DataFrame:
-        """Thresholds chosen on validation rows: index model and rule, column threshold."""
-        rows = self.rows("validation")
-        probability = self.probability("validation")
-        points = {
-            (name, rule): operating_point(self.design.y[rows], probability[name], **asked).threshold
-            for name in self.models
-            for rule, asked in RULES.items()
-        }
+        """Thresholds chosen on validation rows: index model and rule, column threshold.
+
+        NaN where no threshold does what is asked, as for a model that says 0 or 1 only.
+        """
+        y, said = self.design.y[self.rows("validation")], self.probability("validation")
+        points = {}
+        for name in self.models:
+            for rule, asked in RULES.items():
+                try:
+                    points[name, rule] = operating_point(y, said[name], **asked).threshold
+                except InputError:
+                    points[name, rule] = np.nan
         index = pd.MultiIndex.from_tuples(points, names=["model", "rule"])
         return pd.DataFrame({"threshold": list(points.values())}, index=index)
 
@@ -221,7 +232,8 @@ class Study:
         split = pd.Series("test", index=design.X.index)
         split.iloc[train], split.iloc[validation] = "train", "validation"
         shown = design.X[list(about.clinical_columns)].copy()
-        shown[about.outcome] = design.y
+        outcome = about.outcome if about.outcome not in shown else f"{about.outcome} (outcome)"
+        shown[outcome] = np.where(design.y == 1, "yes", "no")
         return table_one(shown, by=split)
 
     @property
@@ -311,7 +323,9 @@ class Study:
 
     def decision_curve(self, part: str = "validation") -> DecisionCurve:
         """Return the net benefit of the main models, as from `decision_curve`."""
-        return decision_curve(self.design.y[self.rows(part)], self._of_main(part))
+        return decision_curve(
+            self.design.y[self.rows(part)], self._of_main(part), prevalence=self.about.prevalence
+        )
 
     def _of_main(self, part: str) -> pd.DataFrame:
         return self._titled(self.probability(part)[self.main()])

@@ -10,7 +10,7 @@ from skosteo.study.design import make_design
 
 def cohort(rng):
     """Patients of one to three films; the label is the patient's, or that of each film."""
-    n = int(rng.integers(20, 60))
+    n = int(rng.integers(20, 40))
     films = rng.integers(1, 4, n)
     patient = rng.permutation(np.repeat(rng.permutation(1000)[:n], films))
     share = rng.uniform(0.25, 0.6)

@@ -49,7 +49,7 @@ BAD = {
     "subgroups too short": ({"subgroups": X[["sex"]][:9]}, "9"),
     "no such site": ({"site": "hospital"}, "no column 'hospital'"),
     "limits as a text": ({"limits": "SYNTHETIC patients."}, "limits.*list"),
-    "models as a text": ({"models": "logistic"}, r"\['logistic'\]"),
+    "models as a text": ({"models": "logistic"}, "give a list of names"),
     "no models": ({"models": []}, "models is empty; give names"),
     "a slip": ({"models": ["logistik"]}, "Did you mean 'logistic'"),
     "a film model without films": ({"models": ["image"]}, "image_column is None"),

@@ -6,6 +6,8 @@ import pandas as pd
 import pytest
 from sklearn.base import clone, is_classifier
 from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
 
 from skosteo.exceptions import InputError
 from skosteo.study.models import PRESETS, TABLES, TITLES, make_models
@@ -101,11 +103,20 @@ def test_seed_preset_and_columns_make_another_model(name):
     "changes", [{"C": 2.0}, {"class_weight": "balanced"}, {"max_iter": 7}, {"fit_intercept": False}]
 )
 def test_every_parameter_of_ones_own_model_counts(changes):
-    plain, other = LogisticRegression(), LogisticRegression(**changes)
-    one, same, another = made(
-        [("a", plain), ("b", LogisticRegression()), ("c", other)]
-    ).values()
-    assert one.key == same.key != another.key
+    plain, same, other = LogisticRegression(), LogisticRegression(), LogisticRegression(**changes)
+    assert keys(("mine", plain)) == keys(("mine", same)) != keys(("mine", other))
+
+
+def test_models_of_ones_own_share_no_fit():
+    """What they do need not be all in their parameters."""
+    one, other = keys(("one", LogisticRegression()), ("other", LogisticRegression()))
+    assert one != other
+
+
+def test_a_model_that_cannot_be_told_apart_is_refused():
+    scaled = FunctionTransformer(lambda X: X)
+    with pytest.raises(InputError, match=r"The model 'mine' holds a function .* by `def`"):
+        made([("mine", make_pipeline(scaled, LogisticRegression()))])
 
 
 def test_rules_that_are_lifted_make_another_model():
@@ -147,6 +158,9 @@ def test_what_the_columns_do_not_allow_is_left_out_of_the_default():
      ({"names": [("a", LogisticRegression()), ("a", LogisticRegression())]}, "'a' twice"),
      ({"names": None, "image_column": None, "clinical_columns": []}, "No model is left"),
      ({"names": [], "preset": "quick"}, "empty"),
+     ({"names": [("CNN", LogisticRegression())]}, "means another model"),
+     ({"names": [("treat all", LogisticRegression())]}, "means another model"),
+     ({"names": [(" ", LogisticRegression())]}, "blank"),
      ({"names": ["image"], "preset": "small"}, "'quick', 'paper'")],
 )  # fmt: skip
 def test_what_is_refused(changes, message):

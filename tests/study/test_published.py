@@ -16,7 +16,8 @@ PAPER = {
         "backbone_wt_sa": (0.951, 89.32, 89.82, 88.64)},
     4: {"feature_fusion": (0.969, 91.49, 90.99, 92.16),
         "learned_fusion": (0.957, 89.32, 89.94, 88.48), "multimodal": (0.975, 92.36, 91.23, 93.92)},
-    5: {"no_augmentation": (0.934, 84.32, 92.28, 73.44), "augmentation": (0.951, 89.32, 89.82, 88.64)},
+    5: {"no_augmentation": (0.934, 84.32, 92.28, 73.44),
+        "augmentation": (0.951, 89.32, 89.82, 88.64)},
 }  # fmt: skip
 CASES = [(number, name) for number, models in PAPER.items() for name in models]
 

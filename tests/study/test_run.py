@@ -31,9 +31,7 @@ def test_the_name_that_stays():
 def test_the_arguments_are_not_changed():
     X, y, groups = patients(90)
     before = X.copy(), y.copy(), groups.copy()
-    run_study(
-        X, y, groups=groups, image_column=None, models=["logistic"], n_folds=2, verbose=0
-    )
+    run_study(X, y, groups=groups, image_column=None, models=["logistic"], n_folds=2, verbose=0)
     pd.testing.assert_frame_equal(X, before[0])
     np.testing.assert_array_equal(y, before[1])
     np.testing.assert_array_equal(groups, before[2])

@@ -1,4 +1,4 @@
-"""The folder of a study: every file whole, inert and the same each time; a full disk breaks none."""
+"""The folder of a study: files whole, inert and the same each time; a full disk breaks none."""
 
 import errno
 import json
@@ -272,7 +272,8 @@ def test_files_that_may_not_grow(tmp_path):
         "--out", tmp_path / "out", "--quiet",
     ]  # fmt: skip
     done = subprocess.run(
-        command, cwd=ROOT, capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"},
+        command, cwd=ROOT, capture_output=True, text=True,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000)),
     )  # fmt: skip
     assert done.returncode == 2, done.stderr
