@@ -86,6 +86,9 @@ def bootstrap_interval(
     without each patient, or beyond 200 patients without each of 200 sets of them. Drawing patients,
     not rows, keeps what the films of a patient share [2]_.
 
+    A score that is perfect in every draw, such as the AUC of classes that do not overlap, gets an
+    interval of no width: [1, 1] is what the draws say, and too narrow.
+
     `auc_interval` and `delong_test` need no draws and are a thousand times faster.
 
     References

@@ -19,6 +19,7 @@ from skosteo.evaluation.inputs import (
 )
 from skosteo.evaluation.metrics import auc_influence, influence_variance, normal_quantile
 from skosteo.evaluation.paired_tests import McnemarTest, holm, mcnemar
+from skosteo.evaluation.texts import p_text, signed_text
 from skosteo.exceptions import InputError
 
 if TYPE_CHECKING:
@@ -183,7 +184,7 @@ def compare(
     >>> noise = {"image": 0.2, "clinical": 0.4}
     >>> models = {k: np.clip(0.3 + 0.4 * y + rng.normal(0, s, 300), 0, 1) for k, s in noise.items()}
     >>> compare(y, models, reference="clinical").table().T
-                              image − clinical
+                                         image
     AUC          +.167 [+.103, +.231], P < .001
     accuracy     +.127 [+.059, +.193], P < .001
     sensitivity  +.196 [+.079, +.306], P = .001
@@ -218,7 +219,7 @@ def compare(
             test = mcnemar(right[a][asked], right[b][asked], patient[asked], level)
             kind = "McNemar, exact" if test.exact else "McNemar, mid-p"
             rows.append(_row(a, b, metric, test, kind))
-    return Comparison(pd.DataFrame(rows), level)
+    return Comparison(pd.DataFrame(rows), level, reference)
 
 
 class Comparison:
@@ -230,14 +231,19 @@ class Comparison:
         As ``frame`` returns it, without ``pvalue_holm``.
     level : float
         Confidence level of the intervals.
+    reference : str, default=None
+        The model that every other one is compared with, if there is one.
     """
 
-    def __init__(self, differences: pd.DataFrame, level: float) -> None:
+    def __init__(
+        self, differences: pd.DataFrame, level: float, reference: str | None = None
+    ) -> None:
         adjusted = differences.groupby("metric")["pvalue"].transform(lambda p: holm(p.to_numpy()))
         place = list(differences).index("pvalue") + 1
         self._differences = differences.copy()
         self._differences.insert(place, "pvalue_holm", adjusted)
         self.level = level
+        self.reference = reference
 
     def frame(self) -> pd.DataFrame:
         """Return the comparisons, one row per pair and metric.
@@ -257,15 +263,21 @@ class Comparison:
         -------
         DataFrame
             One row per pair; columns AUC, accuracy, sensitivity, specificity, with texts such as
-            "+.024 [+.001, +.047], P = .041"; P as Holm adjusts it for the pairs of the table.
+            "+.024 [+.001, +.047], P = .041"; P as Holm adjusts it for the pairs of the table. With
+            a reference, ``attrs["reference"]`` names it and the index the other model alone.
         """
         lines: dict[str, dict[str, str]] = {}
         for _, row in self._differences.iterrows():
-            pair = f"{row['model_a']} \N{MINUS SIGN} {row['model_b']}"
+            pair = row["model_a"]
+            if self.reference is None:
+                pair = f"{pair} \N{MINUS SIGN} {row['model_b']}"
             ends = (row["difference"], row["low"], row["high"])
             text = f"{signed_text(*ends)}, {p_text(row['pvalue_holm'])}"
             lines.setdefault(pair, {})[row["metric"]] = text
-        return pd.DataFrame.from_dict(lines, orient="index", columns=list(METRICS))
+        table = pd.DataFrame.from_dict(lines, orient="index", columns=list(METRICS))
+        if self.reference is not None:
+            table.attrs["reference"] = self.reference
+        return table
 
     def plot(self, ax: "Axes | None" = None) -> "Axes":
         """Draw the differences with their intervals.
@@ -287,10 +299,11 @@ class Comparison:
     def __repr__(self) -> str:
         family = self._differences.groupby("metric").size().iloc[0]
         holms = f"; P adjusted by Holm for {family} comparisons a metric" if family > 1 else ""
+        than = "" if self.reference is None else f" from {self.reference}"
         return (
             f"{self.table().to_string()}\n"
-            f"Differences with {100 * self.level:g} % intervals; AUC by DeLong, the others by "
-            f"McNemar{holms}."
+            f"Differences{than} with {100 * self.level:g} % intervals; AUC by DeLong, the others "
+            f"by McNemar{holms}."
         )
 
 
@@ -298,20 +311,3 @@ def _row(a: str, b: str, metric: str, test: DelongTest | McnemarTest, kind: str)
     same = {"difference": test.difference, "low": test.low, "high": test.high}
     names = {"model_a": a, "model_b": b, "metric": metric}
     return names | same | {"statistic": test.statistic, "pvalue": test.pvalue, "test": kind}
-
-
-def signed_text(difference: float, low: float, high: float) -> str:
-    """Return a difference with its interval as a paper prints it."""
-    parts = [f"{x:+.3f}".replace("0.", ".", 1) for x in (difference, low, high)]
-    parts = [part.replace("-", "\N{MINUS SIGN}") for part in parts]
-    return f"{parts[0]} [{parts[1]}, {parts[2]}]" if np.isfinite(low) else parts[0]
-
-
-def p_text(pvalue: float) -> str:
-    """Return a p-value as a paper prints it."""
-    if np.isnan(pvalue):
-        return "P not estimable"
-    if pvalue < 0.001:
-        return "P < .001"
-    digits = 2 if pvalue >= 0.0995 else 3
-    return f"P = {pvalue:.{digits}f}".replace("0.", ".", 1)

@@ -1,7 +1,7 @@
 """Ways in which a table tells a model the answer, or lets it recognise a patient or a film."""
 
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Sized
 from typing import Any
 
 import numpy as np
@@ -136,7 +136,7 @@ def check_leakage(
     codes = check_groups(groups, len(X))
     patient = np.arange(len(X)) if codes is None else codes
     sides = _sides(splits, X, y, groups)
-    if site is not None and site not in X.columns:
+    if site is not None and site not in list(X.columns):  # a list cannot be looked up in an index
         raise InputError(f"X has no column {site!r} (site). Name the column of the hospital.")
     findings = _across_splits("row", np.arange(len(X)), sides)
     if codes is None:
@@ -171,11 +171,17 @@ def _sides(splits: Any, X: pd.DataFrame, y: Any, groups: Any) -> list[tuple[NDAr
     """Positions of training and test rows, of each split."""
     if splits is None:
         return []
-    if hasattr(splits, "split"):
+    kind = type(splits).__name__
+    if hasattr(splits, "split") and not isinstance(splits, str):
         with warnings.catch_warnings():  # that groups are ignored, which the report will say
             warnings.simplefilter("ignore", UserWarning)
             splits = list(splits.split(X, y, groups))
-    splits = list(splits)
+    splits = list(splits) if isinstance(splits, Iterable) else [splits]
+    if not all(isinstance(pair, Sized) and not isinstance(pair, str) for pair in splits):
+        raise InputError(
+            f"splits is of type {kind}, but no cross-validator, such as StratifiedGroupKFold(5), "
+            "and no list of pairs of positions of rows, (train, test). Give one of both."
+        )
     if len(splits) == 2 and all(np.ndim(side[0]) == 0 for side in splits if len(side)):
         splits = [tuple(splits)]
     sides = []
@@ -265,13 +271,18 @@ def _across_sites(X: pd.DataFrame, patient: NDArray, site: str | None) -> list[F
 
 def _films(X: pd.DataFrame, column: str | None, films: Any) -> NDArray[np.uint8] | None:
     if films is not None:
-        if np.ndim(films) != 3 or len(films) != len(X) or films.dtype != np.uint8:
+        if not isinstance(films, np.ndarray):
             raise InputError(
-                f"films has shape {np.shape(films)} for {len(X)} rows; it is uint8 of shape "
-                "(n, height, width), one film per row, as from RadiographReader."
+                f"films is a {type(films).__name__}; it is an array of uint8 of shape (n, height, "
+                "width), as from RadiographReader."
+            )
+        if films.ndim != 3 or len(films) != len(X) or films.dtype != np.uint8:
+            raise InputError(
+                f"films has shape {films.shape} and type {films.dtype} for {len(X)} rows; it is "
+                "uint8 of shape (n, height, width), one film per row, as from RadiographReader."
             )
         return films
-    if column is None or column not in X.columns:
+    if column is None or column not in list(X.columns):
         return None
     from skosteo.images import RadiographReader  # heavy, and not needed for a table alone
 

@@ -6,13 +6,19 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pandas.api.types import is_bool_dtype, is_numeric_dtype
+from pandas.api.types import (
+    is_bool_dtype,
+    is_datetime64_any_dtype,
+    is_numeric_dtype,
+    is_timedelta64_dtype,
+)
 
 from skosteo.clinical.answers import names_answer
 from skosteo.clinical.columns import MAX_CATEGORIES
 from skosteo.clinical.report_text import GIVEAWAY_TERMS, compile_terms, names_diagnosis
 from skosteo.clinical.variables import recognise
 from skosteo.evaluation.metrics import auc_influence
+from skosteo.evaluation.texts import share_text
 
 # A column separates the classes if its AUC is this; no clinical value does so by itself
 _SEPARATES = 0.99
@@ -113,6 +119,10 @@ def _is_text(values: pd.Series) -> bool:
     return bool(values.dropna().map(lambda value: isinstance(value, str)).all())
 
 
+def _is_time(values: pd.Series) -> bool:
+    return is_datetime64_any_dtype(values) or is_timedelta64_dtype(values)
+
+
 def _n_different(values: pd.Series) -> int:
     try:
         return int(values.nunique())
@@ -135,7 +145,9 @@ def _best_auc(
 
 
 def _as_numbers(values: pd.Series, text: bool) -> NDArray[np.float64] | None:
-    """Values as they order rows: numbers, or the numbers at the end of ids."""
+    """Values as they order rows: numbers, times, or the numbers at the end of ids."""
+    if _is_time(values):
+        values = values.astype("int64")
     if is_numeric_dtype(values) or is_bool_dtype(values):
         return values.to_numpy(np.float64)
     if not text:
@@ -173,7 +185,9 @@ def _auc(score: NDArray[np.float64], positive: NDArray[np.bool_], patient: NDArr
 
 def _numbers_rows(values: pd.Series) -> bool:
     """Whether a column is an id: whole numbers, or words with a number, each once."""
-    numbers = _as_numbers(values.dropna(), _is_text(values)) if values.notna().all() else None
+    if _is_time(values) or values.isna().any():  # a birthday goes with the disease as age does
+        return False
+    numbers = _as_numbers(values, _is_text(values))
     if numbers is None or len(np.unique(numbers)) < len(numbers) or len(numbers) < _MANY:
         return False
     return bool((numbers == np.rint(numbers)).all())
@@ -191,4 +205,4 @@ def count_of(n: int, what: str) -> str:
 
 
 def _figure(auc: float) -> str:
-    return f"{max(auc, 1 - auc):.3f}".removeprefix("0")
+    return share_text(max(auc, 1 - auc))

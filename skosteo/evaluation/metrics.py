@@ -4,6 +4,8 @@ Several films of one patient are not independent, so every interval here takes t
 row. One row per patient gives the usual interval, and a film counted twice adds nothing.
 """
 
+from numbers import Real
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq
@@ -175,11 +177,10 @@ def influence_variance(
     up, down = (
         np.bincount(patient[side], influence[side], minlength=k) for side in (positive, ~positive)
     )
-    return float(
-        k_up / (k_up - 1) * (up @ up)
-        + k_down / (k_down - 1) * (down @ down)
-        + 2 * k / (k - 1) * (up @ down)
-    )
+    alone = float(k_up / (k_up - 1) * (up @ up) + k_down / (k_down - 1) * (down @ down))
+    variance = alone + float(2 * k / (k - 1) * (up @ down))
+    # patients whose films of both classes get one score cancel out, but for rounding
+    return variance if abs(variance) > 1e-12 * alone else 0.0
 
 
 def rate_interval(
@@ -289,6 +290,6 @@ def _alike_rows(patient: NDArray[np.intp], weight: NDArray[np.float64] | None = 
 
 def normal_quantile(level: float) -> float:
     """Return how many standard errors either side of an estimate make an interval."""
-    if not 0 < level < 1:
+    if not isinstance(level, Real) or not 0 < level < 1:
         raise InputError(f"level is {level!r}; it is a share between 0 and 1, such as 0.95.")
     return float(norm.ppf((1 + level) / 2))

@@ -1,5 +1,6 @@
 """Tests of paired figures: McNemar over patients, t over folds, Holm over many; pure functions."""
 
+from numbers import Real
 from typing import NamedTuple
 
 import numpy as np
@@ -298,10 +299,11 @@ def paired_t_test(
 def _overlap(n_train: int | None, n_test: int | None) -> float:
     if n_train is None and n_test is None:
         return 0.0
-    if n_train is None or n_test is None or not (n_train > 0 and n_test > 0):
+    numeric = isinstance(n_train, Real) and isinstance(n_test, Real)
+    if not numeric or n_train is None or n_test is None or not (n_train > 0 and n_test > 0):
         raise InputError(
-            f"n_train is {n_train} and n_test {n_test}; the correction needs the sizes of both, "
-            "above 0. Leave both out for the plain test."
+            f"n_train is {n_train!r} and n_test {n_test!r}; the correction needs the sizes of "
+            "both, numbers above 0. Leave both out for the plain test."
         )
     return n_test / n_train
 

@@ -1,10 +1,14 @@
 """Figures of evaluations; matplotlib is imported only when one is drawn."""
 
 from collections.abc import Sequence
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from sklearn.metrics import roc_curve
+
+from skosteo.clinical.plots import with_more_fonts
+from skosteo.evaluation.subgroups import SUPPRESSED
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,6 +27,7 @@ _MARKERS = ("o", "s", "^", "D", "v", "P")
 _BAND = 0.2  # below 0 in a reliability curve: how the probabilities are spread
 
 
+@with_more_fonts
 def plot_roc(report: "Report", ax: "Axes | None" = None) -> "Axes":
     """Draw the ROC curve of every model of a report.
 
@@ -59,6 +64,7 @@ def plot_roc(report: "Report", ax: "Axes | None" = None) -> "Axes":
     return _bare(ax)
 
 
+@with_more_fonts
 def plot_reliability(curve: "Reliability", ax: "Axes | None" = None) -> "Axes":
     """Draw the observed share against the mean probability of every model.
 
@@ -100,6 +106,7 @@ def plot_reliability(curve: "Reliability", ax: "Axes | None" = None) -> "Axes":
     return _bare(ax)
 
 
+@with_more_fonts
 def plot_decision_curve(curve: "DecisionCurve", ax: "Axes | None" = None) -> "Axes":
     """Draw the net benefit of every model over thresholds.
 
@@ -144,6 +151,7 @@ class _Line(NamedTuple):
     text: str = ""
 
 
+@with_more_fonts
 def plot_comparison(comparison: "Comparison", ax: "Axes | None" = None) -> "Axes":
     """Draw the differences of a comparison with their intervals.
 
@@ -157,7 +165,8 @@ def plot_comparison(comparison: "Comparison", ax: "Axes | None" = None) -> "Axes
     Returns
     -------
     Axes
-        Under each metric a line per pair; right of 0 the first model of the pair is better.
+        Under each metric a line per pair; right of 0 the first model of the pair is better, or
+        the model that is compared with the reference.
     """
     table = comparison.table()
     lines = []
@@ -170,10 +179,13 @@ def plot_comparison(comparison: "Comparison", ax: "Axes | None" = None) -> "Axes
     ax.axvline(0, color="0.6", linewidth=0.8, zorder=0)
     several = len(table) > 1
     p = "; P adjusted by Holm" if several else ""
-    ax.set_xlabel(f"Difference [{100 * comparison.level:g} % interval]{p}")
+    than = "" if comparison.reference is None else f" from {comparison.reference}"
+    label = f"Difference{than} [{100 * comparison.level:g} % interval]{p}"
+    ax.set_xlabel("\n".join(wrap(label, 70)), fontsize=9, parse_math=False)
     return ax
 
 
+@with_more_fonts
 def plot_subgroups(subgroups: "Subgroups", ax: "Axes | None" = None) -> "Axes":
     """Draw the AUC of every subgroup with its interval.
 
@@ -200,7 +212,7 @@ def plot_subgroups(subgroups: "Subgroups", ax: "Axes | None" = None) -> "Axes":
             lines.append(_Line(variable))
         for i, model in enumerate(models):
             f, texts = row[model, variable, level], table.loc[[(model, variable, level)]].iloc[0]
-            size = texts["events"] if f["suppressed"] else f"{texts['events']}/{texts['rows']}"
+            size = SUPPRESSED if f["suppressed"] else f"{texts['events']}/{texts['rows']}"
             ends = (f["estimate"], f["low"], f["high"])
             name = "" if i else f"  {level} ({size})"
             lines.append(_Line(name, i, *ends, str(texts["AUC"])))
@@ -208,7 +220,8 @@ def plot_subgroups(subgroups: "Subgroups", ax: "Axes | None" = None) -> "Axes":
                 break
     ax = _forest(lines, ax, models if len(models) > 1 else ())
     ax.axvline(0.5, color="0.6", linewidth=0.8, zorder=0)
-    ax.set_xlabel("AUC [95 % interval]; in brackets: positive rows / rows")
+    label = "AUC [95 % interval]; in brackets: positive rows / rows"
+    ax.set_xlabel("\n".join([label, *wrap(subgroups.note, 70)]), fontsize=9)
     return ax
 
 
@@ -231,7 +244,7 @@ def _forest(lines: Sequence[_Line], ax: "Axes | None", models: Sequence[str] = (
         for i, name in enumerate(models):
             marker = _MARKERS[i % len(_MARKERS)]
             ax.plot([], [], marker, color=PALETTE[i % len(PALETTE)], markersize=5, label=name)
-        ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, frameon=False, fontsize=8)
+        _legend(ax, "lower left", None, bbox_to_anchor=(0, 1), ncols=3)
     ax.tick_params(axis="y", length=0)
     _bare(ax).spines["left"].set_visible(False)
     _left_align(ax)
@@ -259,7 +272,7 @@ def _look(i: int) -> tuple[str, str]:
 
 
 def _legend(ax: "Axes", place: Any, title: str | None, **more: Any) -> None:
-    ax.legend(
+    legend = ax.legend(
         title=title,
         loc=place,
         frameon=False,
@@ -268,6 +281,8 @@ def _legend(ax: "Axes", place: Any, title: str | None, **more: Any) -> None:
         alignment="left",
         **more,
     )
+    for text in legend.get_texts():
+        text.set_parse_math(False)  # a model may be called "cost_in_$"
 
 
 def _bare(ax: "Axes") -> "Axes":

@@ -16,6 +16,7 @@ from skosteo.evaluation.scores import (
     predictive_interval,
     share_interval,
 )
+from skosteo.evaluation.texts import interval_text
 from skosteo.exceptions import InputError
 
 if TYPE_CHECKING:
@@ -310,12 +311,3 @@ def _at_prevalence(
 def _count(positive: NDArray[np.bool_], called: NDArray[np.bool_]) -> list[int]:
     pairs = (positive & called, ~positive & called, ~positive & ~called, positive & ~called)
     return [int(pair.sum()) for pair in pairs]
-
-
-def interval_text(estimate: float, low: float, high: float) -> str:
-    """Return an estimate with its interval as a paper prints it, without a leading zero."""
-    if np.isnan(estimate):
-        return "not estimable"
-    share, *ends = (f"{x:.3f}".replace("0.", ".", 1) for x in (estimate, low, high))
-    known = np.isfinite([low, high]).all()
-    return f"{share} [{ends[0]}, {ends[1]}]" if known else f"{share} [not estimable]"

@@ -8,14 +8,15 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from skosteo.evaluation.inputs import as_models, as_patient, as_positive, as_thresholds
-from skosteo.evaluation.report import interval_text, score
+from skosteo.evaluation.report import score
+from skosteo.evaluation.texts import interval_text
 from skosteo.exceptions import InputError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 METRICS = ("AUC", "sensitivity", "specificity")
-NOT_KNOWN = "not known"
+NOT_KNOWN, SUPPRESSED = "not known", "suppressed"
 _SIZES = ("rows", "patients", "events")
 _BANDS = ("below 50", "50-59", "60-69", "70-79", "80+")
 _MOST_LEVELS = 20
@@ -84,7 +85,8 @@ def subgroups(
         As in `evaluate`.
     min_events : int, default=10
         A level with fewer positive or fewer negative patients is suppressed: its scores would
-        tell little, and its counts could point at a person.
+        tell little, and its counts could point at a person. Where it is the only one of its
+        column, the level with the fewest patients of the others is suppressed too.
 
     Returns
     -------
@@ -94,27 +96,30 @@ def subgroups(
     Raises
     ------
     InputError
-        A column that has not one value a row, or more than 20 levels.
+        A column that has not one value a row, more than 20 levels, or cells that are no single
+        values.
 
     Notes
     -----
     Intervals as in `evaluate`. Many levels are many looks: one that differs may do so by chance,
     so compare intervals rather than look for the worst.
 
-    Where one level alone of a column is suppressed, its counts follow from the total of the
-    others. Put it together with another level before the table leaves the hospital.
+    The counts of one suppressed level would follow from those of the others and their total, so
+    a second one goes with it (complementary suppression). That is by column: two columns that say
+    nearly the same, such as hospital and device, may still tell of each other.
 
     Examples
     --------
     >>> import numpy as np
     >>> from skosteo.evaluation import subgroups
     >>> y, p = np.tile([0, 1], 40), np.tile([0.2, 0.6, 0.4, 0.3, 0.6, 0.8], 14)[:80]
-    >>> sex = np.repeat(["F", "M"], [64, 16])
-    >>> subgroups(y, p, {"sex": sex}).table().loc["model", ["events", "AUC"]]
-                   events                AUC
+    >>> site = np.repeat(["A", "B", "C"], [36, 28, 16])
+    >>> subgroups(y, p, {"site": site}).table().loc["model", ["AUC", "events"]]
+                                  AUC      events
     variable level
-    sex      F         32  .721 [.582, .827]
-             M       < 10      not estimable
+    site     A      .722 [.531, .857]          18
+             B                         suppressed
+             C                         suppressed
     """
     positive = as_positive(y_true)
     n = len(positive)
@@ -129,11 +134,13 @@ def subgroups(
     ]
     if not levels:
         raise InputError("by names no column; give at least one, such as {'sex': table['sex']}.")
+    hidden = _hidden(levels, positive, patient, min_events)
     rows = []
     for name, p in models.items():
         called = p >= thresholds[name]
-        for variable, level, inside in levels:
-            cell = _cell(positive[inside], p[inside], called[inside], patient[inside], min_events)
+        for (variable, level, inside), suppressed in zip(levels, hidden, strict=True):
+            part = positive[inside], p[inside], called[inside], patient[inside]
+            cell = _suppressed() if suppressed else _cell(*part)
             rows += [{"model": name, "variable": variable, "level": level, **row} for row in cell]
     return Subgroups(pd.DataFrame(rows), min_events)
 
@@ -147,11 +154,22 @@ class Subgroups:
         As ``frame`` returns it.
     min_events : int
         Patients of either class that a level needs.
+
+    Attributes
+    ----------
+    note : str
+        What "suppressed" means, to be printed below the table; empty where no level is.
     """
 
     def __init__(self, figures: pd.DataFrame, min_events: int) -> None:
         self._figures = figures.astype(dict.fromkeys((*_SIZES, "count", "total"), "Int64"))
         self.min_events = min_events
+        self.note = (
+            f"suppressed: < {min_events} patients with or without the outcome, or a level from "
+            "which the count of such a one would follow"
+            if self._figures["suppressed"].any()
+            else ""
+        )
 
     def frame(self) -> pd.DataFrame:
         """Return the figures, one row per model, variable, level and metric.
@@ -171,14 +189,14 @@ class Subgroups:
         -------
         DataFrame
             One row per model, variable and level; columns rows, patients, events, AUC,
-            sensitivity and specificity, as texts.
+            sensitivity and specificity, as texts. Of a suppressed level events is "suppressed" and
+            the rest empty; see ``note``.
         """
         lines: dict[tuple, dict[str, str]] = {}
         for _, f in self._figures.iterrows():
             line = lines.setdefault((f["model"], f["variable"], f["level"]), {})
             if f["suppressed"]:
-                few = {"rows": "", "patients": "", "events": f"< {self.min_events}"}
-                line |= few | {f["metric"]: "not estimable"}
+                line |= {"rows": "", "patients": "", "events": SUPPRESSED, f["metric"]: ""}
                 continue
             line |= {name: str(f[name]) for name in _SIZES}
             share = "" if f["metric"] == "AUC" else f"{f['count']}/{f['total']} = "
@@ -210,7 +228,12 @@ def _levels(name: str, values: ArrayLike, n: int) -> list[tuple[str, NDArray[np.
     column = pd.Series(values).reset_index(drop=True)
     if len(column) != n:
         raise InputError(f"by[{name!r}] has {len(column)} values for {n} rows; give one a row.")
-    codes, found = pd.factorize(column, sort=True)
+    try:
+        codes, found = pd.factorize(column, sort=True)
+    except TypeError:
+        raise InputError(
+            f"by[{name!r}] holds lists or the like; give each row one word or one number."
+        ) from None
     if len(found) > _MOST_LEVELS:
         raise InputError(
             f"by[{name!r}] has {len(found)} levels, {_MOST_LEVELS} at most are compared. Put "
@@ -221,27 +244,49 @@ def _levels(name: str, values: ArrayLike, n: int) -> list[tuple[str, NDArray[np.
     return [(x, label == x) for x in dict.fromkeys(names) if (label == x).any()]
 
 
+def _hidden(
+    levels: list[tuple[str, str, NDArray[np.bool_]]],
+    positive: NDArray[np.bool_],
+    patient: NDArray[np.intp],
+    min_events: int,
+) -> list[bool]:
+    """Whether each level is suppressed: for its few patients, or for those of one beside it."""
+    sides = [(inside & positive, inside & ~positive) for _, _, inside in levels]
+    fewest = [min(len(np.unique(patient[side])) for side in both) for both in sides]
+    hidden = [few < min_events for few in fewest]
+    for variable in {name for name, _, _ in levels}:
+        own = [i for i, (name, _, _) in enumerate(levels) if name == variable]
+        shown = [i for i in own if not hidden[i]]
+        if shown and len(own) - len(shown) == 1:
+            sizes = {i: len(np.unique(patient[levels[i][2]])) for i in shown}
+            hidden[min(sizes, key=lambda i: sizes[i])] = True
+    return hidden
+
+
 def _cell(
     positive: NDArray[np.bool_],
     probability: NDArray[np.float64],
     called: NDArray[np.bool_],
     patient: NDArray[np.intp],
-    min_events: int,
 ) -> list[dict]:
-    """Figures of one level, all of them missing where too few patients are of a class."""
-    fewest = min(len(np.unique(patient[side])) for side in (positive, ~positive))
-    suppressed = fewest < min_events
-    figures: dict[str, tuple] = {}
-    size: tuple = (pd.NA,) * 3
-    if not suppressed:
-        codes = np.unique(patient, return_inverse=True)[1]
-        figures = {figure[0]: figure[1:] for figure in score(positive, probability, called, codes)}
-        size = len(positive), int(codes.max()) + 1, int(positive.sum())
+    """Figures of one level."""
+    codes = np.unique(patient, return_inverse=True)[1]
+    figures = {figure[0]: figure[1:] for figure in score(positive, probability, called, codes)}
+    size = (len(positive), int(codes.max()) + 1, int(positive.sum()))
+    return [_line(metric, size, figures[metric], suppressed=False) for metric in METRICS]
+
+
+def _suppressed() -> list[dict]:
+    """Figures of a level that are all missing."""
     unknown = (np.nan, np.nan, np.nan, pd.NA, pd.NA)
+    return [_line(metric, (pd.NA,) * 3, unknown, suppressed=True) for metric in METRICS]
+
+
+def _line(metric: str, size: tuple, figures: tuple, *, suppressed: bool) -> dict:
     names = ("estimate", "low", "high", "count", "total")
-    return [
-        dict(zip(_SIZES, size, strict=True))
-        | {"suppressed": suppressed, "metric": metric}
-        | dict(zip(names, figures.get(metric, unknown), strict=True))
-        for metric in METRICS
-    ]
+    return {
+        **dict(zip(_SIZES, size, strict=True)),
+        "suppressed": suppressed,
+        "metric": metric,
+        **dict(zip(names, figures, strict=True)),
+    }

@@ -1,6 +1,7 @@
 """Shapley values of a function of several features: which coalitions to ask, and what they say."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import product
 from math import factorial
 from typing import cast
@@ -172,6 +173,18 @@ def ask_net(
                 said = link(rest(_behind(u, w, second).add_(offset)))
                 worth[some, chosen] += said.view(len(u), *w.shape[:2]).sum(dim=1)
     return (worth / len(background)).double().numpy()
+
+
+@contextmanager
+def evaluating(module: nn.Module) -> Iterator[None]:
+    """Go into evaluation mode, and leave each part in the mode that it was in."""
+    modes = [(part, part.training) for part in module.modules()]
+    try:
+        module.eval()
+        yield
+    finally:
+        for part, mode in modes:
+            part.training = mode
 
 
 def _behind(u: Sequence[Tensor], w: Tensor, layer: nn.Linear) -> Tensor:

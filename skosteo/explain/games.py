@@ -21,6 +21,7 @@ from skosteo.fusion import ProbabilityFusionClassifier
 from skosteo.image_classifier import ImageOsteoClassifier
 
 MISSING, TEXT = "missing", "text"
+_BACKGROUND = 100
 
 
 @dataclass(frozen=True)
@@ -44,8 +45,10 @@ class Game:
     last: Any = None
 
 
-def make_game(model: Any, X: Any, background: Any) -> Game:
+def make_game(model: Any, X: Any, background: Any = None) -> Game:
     """Find what the features of a fitted classifier are, for the rows of X and of a background.
+
+    A background of None is X itself, of more than 100 rows 100 evenly spread ones.
 
     Raises
     ------
@@ -54,6 +57,14 @@ def make_game(model: Any, X: Any, background: Any) -> Game:
     """
     model = getattr(model, "best_estimator_", model)  # of a search
     _check_model(model)
+    _check_rows(X, "X", "rows to explain")
+    if background is None and len(X) < 2:
+        raise InputError(
+            f"X has {len(X)} rows, too few to be compared with each other. Give background=, such "
+            "as 100 of the training rows."
+        )
+    background = thinned(X, _BACKGROUND) if background is None else background
+    _check_rows(background, "background", "some of the training rows")
     if isinstance(X, pd.DataFrame) != isinstance(background, pd.DataFrame):
         raise InputError(
             f"X is a {type(X).__name__} and background a {type(background).__name__}. Give both "
@@ -65,6 +76,9 @@ def make_game(model: Any, X: Any, background: Any) -> Game:
     if isinstance(model, Pipeline) and isinstance(model[0], ClinicalPreprocessor):
         return _of_preprocessor(model, X, background)
     if isinstance(X, pd.DataFrame) and known is not None and set(known) <= set(X.columns):
+        lacking = [name for name in known if name not in background.columns]
+        if lacking:
+            raise InputError(f"background lacks the columns {lacking}. Give it those of X.")
         X, background = X[list(known)], background[list(known)]
     if not isinstance(X, pd.DataFrame):
         X, background = (
@@ -90,6 +104,15 @@ def _check_model(model: Any) -> None:
     check_is_fitted(model)
     if len(model.classes_) != 2:
         raise InputError(f"The model knows {len(model.classes_)} classes; two are needed.")
+
+
+def _check_rows(part: Any, name: str, what: str) -> None:
+    shape = np.shape(part)
+    if len(shape) != 2 or 0 in shape:
+        raise InputError(
+            f"{name} is a {type(part).__name__} of shape {shape}. Give {what}, as a table of shape "
+            "(n, n_columns) with n > 0."
+        )
 
 
 def _of_preprocessor(model: Pipeline, X: Any, background: Any) -> Game:

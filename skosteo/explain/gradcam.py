@@ -1,8 +1,8 @@
 """Where on a film the evidence lay: Grad-CAM of the image model and of the fused ones."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -11,12 +11,13 @@ import torch
 from numpy.typing import NDArray
 from scipy.special import expit
 from sklearn.utils.validation import check_is_fitted
-from torch import Tensor, from_numpy, nn
+from torch import Tensor, from_numpy
 from torch.nn.functional import interpolate
 
 from skosteo.batches import Inputs, Studies
 from skosteo.branch_columns import present_rows, split_columns
 from skosteo.exceptions import InputError
+from skosteo.explain.coalitions import evaluating
 from skosteo.feature_fusion import FeatureFusionClassifier
 from skosteo.final_estimators import logits
 from skosteo.fusion import ProbabilityFusionClassifier
@@ -103,10 +104,23 @@ class GradCam:
         Figure
             The titles hold the probability, and no identity. A white line is drawn at half of the
             largest heat.
+
+        Raises
+        ------
+        InputError
+            No row, a row that is not there, or less than one column.
         """
         from skosteo.explain.plots import plot_grad_cam
 
-        return plot_grad_cam(self, list(self._rows[:_DRAWN] if rows is None else rows), n_columns)
+        chosen = list(self._rows[:_DRAWN] if rows is None else rows)
+        if not chosen or not all(isinstance(row, Integral) and row in self._rows for row in chosen):
+            raise InputError(
+                f"rows={chosen}: allowed are one or more positions of films, from 0 to "
+                f"{len(self._rows) - 1}."
+            )
+        if not isinstance(n_columns, Integral) or n_columns < 1:
+            raise InputError(f"n_columns={n_columns!r}: allowed is a whole number from 1.")
+        return plot_grad_cam(self, chosen, n_columns)
 
     def to_arrays(self) -> dict[str, NDArray]:
         """Return plain arrays, to be stored by ``numpy.savez``."""
@@ -213,7 +227,7 @@ def _of_fusion(model: ProbabilityFusionClassifier, X: Any) -> GradCam:
     image = _checked(getattr(model.image_, "best_estimator_", model.image_))
     part = split_columns(model._read(X), model.columns_)["image"]
     _check_films(part)
-    with _evaluating(image.net_.module_):
+    with evaluating(image.net_.module_):
         said = model.branch_probabilities(X)
     place = list(model.branches_).index("image")
 
@@ -237,7 +251,7 @@ def _of_net(
     slope: Callable[[NDArray], NDArray] | None = None,
 ) -> GradCam:
     module = net.module_
-    with _evaluating(module):
+    with evaluating(module):
         # one tensor, as passes give one: map, attention and logit of each row side by side
         first = _explained(module, inputs[:1].to(net.device))
         sizes = [part[0].numel() for part in first]
@@ -290,18 +304,6 @@ def _attention(module: Any, trunk: Any, seen: Any) -> Tensor:
     if trunk.attention is None:
         return f.new_empty(len(f), 0)
     return trunk.attention.attention(f).squeeze(1)
-
-
-@contextmanager
-def _evaluating(module: nn.Module) -> Iterator[None]:
-    """Go into evaluation mode, and leave each part in the mode that it was in."""
-    modes = [(part, part.training) for part in module.modules()]
-    try:
-        module.eval()
-        yield
-    finally:
-        for part, mode in modes:
-            part.training = mode
 
 
 def _check_films(part: Any) -> None:

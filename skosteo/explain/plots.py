@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from skosteo.clinical.plots import with_more_fonts
 from skosteo.evaluation.plots import PALETTE
+from skosteo.evaluation.texts import share_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,6 +23,7 @@ _INK, _RED, _LIGHT, _GREY = PALETTE[0], PALETTE[1], "#f2c879", PALETTE[5]
 _MINUS = "\N{MINUS SIGN}"
 
 
+@with_more_fonts
 def plot_shap_dots(found: "ShapValues", ax: "Axes | None" = None) -> "Axes":
     """Draw a dot per row and feature, dark where the feature is high: the paper's Figure 3A."""
     from matplotlib.cm import ScalarMappable
@@ -48,6 +51,7 @@ def plot_shap_dots(found: "ShapValues", ax: "Axes | None" = None) -> "Axes":
     return ax
 
 
+@with_more_fonts
 def plot_shap_bars(found: "ShapValues", ax: "Axes | None" = None) -> "Axes":
     """Draw the mean of the absolute values, the largest on top: the paper's Figure 3B."""
     sizes = found.importance()[::-1]
@@ -55,7 +59,7 @@ def plot_shap_bars(found: "ShapValues", ax: "Axes | None" = None) -> "Axes":
     ax.barh(range(len(sizes)), sizes, color=_INK, height=0.62)
     for place, size in enumerate(sizes):
         ax.annotate(
-            f"{size:.3f}".lstrip("0") if found.unit == "probability" else f"{size:.2f}",
+            share_text(size) if found.unit == "probability" else f"{size:.2f}",
             (size, place),
             (3, 0),
             textcoords="offset points",
@@ -68,6 +72,7 @@ def plot_shap_bars(found: "ShapValues", ax: "Axes | None" = None) -> "Axes":
     return ax
 
 
+@with_more_fonts
 def plot_grad_cam(found: "GradCam", rows: Sequence[int], n_columns: int) -> "Figure":
     """Draw for each row the film, the heat map over it and the attention: the paper's Figure 7."""
     import matplotlib.pyplot as plt
@@ -90,7 +95,9 @@ def plot_grad_cam(found: "GradCam", rows: Sequence[int], n_columns: int) -> "Fig
         film = found.films[row]
         for ax in (left, middle, *right):
             ax.imshow(film, cmap="gray", vmin=0, vmax=255)
-        left.set_title(f"P = {_share(found.probability[row])}", fontsize=9, loc="left")
+        left.set_title(
+            f"probability {share_text(found.probability[row], 2)}", fontsize=9, loc="left"
+        )
         _overlay(middle, found.heat(row), "Grad-CAM" if found.peak[row] > 0 else "Grad-CAM: none")
         for ax in right:
             _overlay(ax, found.attention_heat(row), "attention")
@@ -100,6 +107,7 @@ def plot_grad_cam(found: "GradCam", rows: Sequence[int], n_columns: int) -> "Fig
     return figure
 
 
+@with_more_fonts
 def plot_fusion(view: "FusionView", ax: "Axes | None" = None) -> "Axes":
     """Draw the surface of a fusion of two branches, or what each of several added."""
     return _plot_moves(view, ax) if view.surface is None else _plot_surface(view, ax)
@@ -123,17 +131,18 @@ def _plot_surface(view: "FusionView", ax: "Axes | None") -> "Axes":
         colors=_INK,
         linewidths=[0.7, 0.7, 1.6, 0.7, 0.7],
     )
-    ax.clabel(lines, fontsize=8, fmt=lambda level: _share(level))
+    ax.clabel(lines, fontsize=8, fmt=lambda level: share_text(level, 2))
     others = view.background
     ax.scatter(others[:, 0], others[:, 1], s=10, color=_INK, alpha=0.4, linewidths=0, zorder=3)
     x, y = view.probability
     ax.scatter(x, y, s=170, marker="*", color=_RED, edgecolors="white", zorder=5)
-    said = f"{view.branches[0]} {_share(x)}, {view.branches[1]} {_share(y)}: fused"
+    first, second, fused = (share_text(p, 2) for p in (x, y, view.fused))
+    said = f"{view.branches[0]} {first}, {view.branches[1]} {second}: fused {fused}"
     key = "lines: fused probability; dots: other patients"
-    ax.set_title(f"{said} {_share(view.fused)}\n{key}", fontsize=9, loc="left")
+    ax.set_title(f"{said}\n{key}", fontsize=9, loc="left", parse_math=False)
     ax.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal")
-    ax.set_xlabel(f"P({view.branches[0]})")
-    ax.set_ylabel(f"P({view.branches[1]})")
+    ax.set_xlabel(f"P({view.branches[0]})", parse_math=False)
+    ax.set_ylabel(f"P({view.branches[1]})", parse_math=False)
     ax.tick_params(labelsize=8)
     ax.spines[["top", "right"]].set_visible(False)
     return ax
@@ -165,12 +174,14 @@ def _plot_moves(view: "FusionView", ax: "Axes | None") -> "Axes":
             ha="left" if towards else "right",
             fontsize=8,
         )
-    _dress(ax, [f"{view.branches[i]} ({_share(view.probability[i])})" for i in known[::-1]])
+    said = [f"{view.branches[i]} ({share_text(view.probability[i], 2)})" for i in known]
+    _dress(ax, said[::-1])
     ax.axvline(0, color="0.4", linewidth=0.8)
     ax.set_xlim(-1.3 * reach, 1.3 * reach)
     ax.set_xlabel("Change of the fused log odds from the background's")
     gone = f"; without {', '.join(missing)}" if missing else ""
-    ax.set_title(f"fused {_share(view.fused)}{gone}", fontsize=9, loc="left")
+    title = f"fused {share_text(view.fused, 2)}{gone}"
+    ax.set_title(title, fontsize=9, loc="left", parse_math=False)
     return ax
 
 
@@ -194,10 +205,6 @@ def _dress(ax: "Axes", names: list[str]) -> None:
 
 def _short(name: str) -> str:
     return name if len(name) <= 28 else name[:27] + "\N{HORIZONTAL ELLIPSIS}"
-
-
-def _share(p: float) -> str:
-    return f"{p:.2f}".removeprefix("0") if p < 0.995 else f"{p:.2f}"
 
 
 def _rank_share(cells: NDArray[np.object_]) -> NDArray[np.float64]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from numbers import Real
+from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -14,8 +14,14 @@ from torch import Tensor
 
 from skosteo.clinical_classifier import ClinicalOsteoClassifier
 from skosteo.exceptions import InputError
-from skosteo.explain.coalitions import ask, ask_net, every_coalition, some_coalitions
-from skosteo.explain.games import Game, make_game, thinned
+from skosteo.explain.coalitions import (
+    ask,
+    ask_net,
+    evaluating,
+    every_coalition,
+    some_coalitions,
+)
+from skosteo.explain.games import Game, make_game
 from skosteo.explain.trees import is_trees, tree_method, tree_values
 from skosteo.final_estimators import logits
 
@@ -23,8 +29,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _OUTPUTS = ("probability", "log_odds")
-_MOST_FEATURES = 12  # 4,096 coalitions, each asked for every row with every row of the background
-_BACKGROUND = 100
+MOST_FEATURES = 12  # 4,096 coalitions, each asked for every row with every row of the background
 
 
 @dataclass(frozen=True, eq=False)
@@ -195,7 +200,8 @@ def shap_values(
     Raises
     ------
     InputError
-        Too many features to be exact, a background that does not fit, a model that is no
+        Too many features to be exact, X or a background that is no table or has no rows, a
+        background that does not fit X, a number of orders that is none, a model that is no
         classifier of tables, or rows of a fusion that lack a modality.
     ImportError
         shap, which explains trees, is not installed.
@@ -235,7 +241,7 @@ def shap_values(
     """
     if output not in _OUTPUTS:
         raise InputError(f"output={output!r}: allowed are {list(_OUTPUTS)}.")
-    game = make_game(model, X, _background(X, background))
+    game = make_game(model, X, background)
     unit, f = output.replace("_", " "), len(game.names)
     if is_trees(game.last):
         said = game.ask(game.rows)
@@ -244,15 +250,17 @@ def shap_values(
         method = tree_method(game.last, output)
         return ShapValues(values, base, game.data, tuple(game.names), unit, method)
     if n_permutations is None:
-        if f > _MOST_FEATURES:
+        if f > MOST_FEATURES:
             raise InputError(
-                f"There are {f} features, and exact values of more than {_MOST_FEATURES} take too "
+                f"There are {f} features, and exact values of more than {MOST_FEATURES} take too "
                 "long. Set n_permutations=20 for an estimate, or fit on fewer columns."
             )
         masks, weights = every_coalition(f)
     else:
-        if n_permutations < 1:
-            raise InputError(f"n_permutations={n_permutations}: allowed is a number from 1.")
+        if not isinstance(n_permutations, Integral) or n_permutations < 1:
+            raise InputError(
+                f"n_permutations={n_permutations!r}: allowed is a whole number from 1, or None."
+            )
         masks, weights = some_coalitions(f, n_permutations, check_random_state(random_state))
     worth = _worth(game, masks, output)
     method = "exact" if n_permutations is None else f"estimate from {n_permutations} permutations"
@@ -261,28 +269,31 @@ def shap_values(
     )
 
 
-def _background(X: Any, background: Any) -> Any:
-    if background is not None:
-        if len(background) == 0:
-            raise InputError("background has no rows. Give some of the training rows.")
-        return background
-    if len(X) < 2:
-        raise InputError(
-            f"X has {len(X)} rows, too few to be compared with each other. Give background=, such "
-            "as 100 of the training rows."
-        )
-    return thinned(X, _BACKGROUND)
+def count_features(model: Any, X: Any, background: Any = None) -> int:
+    """Count what `shap_values` takes for features; up to `MOST_FEATURES` it needs no estimate.
+
+    Parameters
+    ----------
+    model, X, background
+        As in `shap_values`, which raises the same errors.
+
+    Returns
+    -------
+    int
+    """
+    return len(make_game(model, X, background).names)
 
 
 def _worth(game: Game, masks: NDArray[np.bool_], output: str) -> NDArray[np.float64]:
     net = game.last
     if isinstance(net, ClinicalOsteoClassifier) and len(net.net_.module_.layers) > 1:
-        for part in (game.rows, game.background):
-            game.ask(part)  # refuses what the net cannot take
-        seen, others = (net.scaler_.transform(part) for part in (game.rows, game.background))
-        layers = net.net_.module_.layers.eval()
+        module = net.net_.module_
         link = _probability if output == "probability" else _as_it_is
-        return ask_net(layers, seen, others, game.groups, masks, link)
+        with evaluating(module):
+            for part in (game.rows, game.background):
+                game.ask(part)  # refuses what the net cannot take
+            seen, others = (net.scaler_.transform(part) for part in (game.rows, game.background))
+            return ask_net(module.layers, seen, others, game.groups, masks, link)
     if output == "probability":
         return ask(game.ask, game.rows, game.background, game.groups, masks)
     return ask(

@@ -53,8 +53,8 @@ FIGURES: dict[int | str, tuple[str, str]] = {
         "Net benefit over threshold probability of the main models.",
     ),
     "subgroups": (
-        "AUC by subgroup on the validation rows. A level with fewer than 10 positive or negative "
-        "patients is not shown.",
+        "AUC by subgroup on the validation rows. A level with fewer than 10 patients with or "
+        "without the outcome is suppressed, and the smallest other level where it is the only one.",
         "Forest plot of AUC by level of sex, age and other groupings.",
     ),
     "fusion": (

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from skosteo.evaluation.calibration import CalibrationLine
-from skosteo.evaluation.comparison import p_text
+from skosteo.evaluation.texts import NOT_ESTIMABLE, p_number_text, share_text
 from skosteo.study.about import PAPER, departures, versions
 from skosteo.study.captions import FIGURES, TABLES
 from skosteo.study.checklists import fill
@@ -216,7 +216,7 @@ def _results(study: Study, figures: dict[int | str, Figure]) -> list:
 def _fold_tests(study: Study) -> Table:
     tests = study.fold_tests().set_index("model")
     for name in ("P", "P corrected"):
-        tests[name] = tests[name].map(_p_only)
+        tests[name] = tests[name].map(p_number_text)
     return Table(
         tests,
         f"{study.models['multimodal'].title} less other fusions, over the validation rows of "
@@ -239,8 +239,7 @@ def _operating(study: Study, names: list[str]) -> Table:
                 lines[title, rule] = dict.fromkeys(["threshold", *shown])
                 continue
             rates = study.report(names=[name], rule=rule).table(metrics=shown).loc[title]
-            threshold = f"{points[name, rule]:.3f}".removeprefix("0")
-            lines[title, rule] = {"threshold": threshold, **rates}
+            lines[title, rule] = {"threshold": share_text(points[name, rule]), **rates}
     frame = pd.DataFrame.from_dict(lines, orient="index")
     frame.index = pd.MultiIndex.from_tuples(lines, names=["model", "chosen for"])
     return Table(
@@ -263,7 +262,7 @@ def _usefulness(study: Study, figures: dict[int | str, Figure]) -> list:
             [
                 "Slope 1 and intercept 0 are right. Nets that weigh the classes alike, as the "
                 "paper's do, say .5 where a patient is as likely ill as the average one: their "
-                "intercept is off where few, or many, are ill. A dash is not estimable."
+                "intercept is off where few, or many, are ill."
             ],
         ),
         figures["calibration"],
@@ -283,7 +282,7 @@ def _line(line: CalibrationLine) -> dict[str, str]:
     slope = line.slope, line.slope_low, line.slope_high
     intercept = line.intercept, line.intercept_low, line.intercept_high
     return {
-        name: "\N{EN DASH}" if np.isnan(values[0]) else "{:.2f} [{:.2f}, {:.2f}]".format(*values)
+        name: NOT_ESTIMABLE if np.isnan(values[0]) else "{:.2f} [{:.2f}, {:.2f}]".format(*values)
         for name, values in (("slope", slope), ("intercept", intercept))
     }
 
@@ -291,10 +290,12 @@ def _line(line: CalibrationLine) -> dict[str, str]:
 def _subgroups(study: Study, figures: dict[int | str, Figure]) -> list:
     if "subgroups" not in figures:
         return [Text("No groupings are known: neither sex nor age, nor any that was named.")]
+    found = study.subgroups()
+    notes = ["A difference between levels may be chance: many are looked at."]
     table = Table(
-        study.subgroups().table(),
+        found.table(),
         "Main models by subgroup, on the validation rows.",
-        ["A difference between levels may be chance: many are looked at."],
+        [*notes, found.note] if found.note else notes,
     )
     return [table, figures["subgroups"]]
 
@@ -360,10 +361,6 @@ def checklist(study: Study) -> pd.DataFrame:
     if {"backbone", "backbone_wt"} & set(study.models):
         facts["robustness"] = "Ablations under Results."
     return fill(facts)
-
-
-def _p_only(p: float) -> str:
-    return p_text(p).removeprefix("P ").removeprefix("= ")
 
 
 def _figure(which: int | str, data: bytes, mime: str) -> Figure:

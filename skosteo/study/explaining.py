@@ -9,6 +9,7 @@ from numpy.random import default_rng
 
 from skosteo.exceptions import InputError
 from skosteo.explain import explain_fusion, grad_cam, shap_values
+from skosteo.explain.shapley import MOST_FEATURES, count_features
 from skosteo.fusion import ProbabilityFusionClassifier
 from skosteo.study.store import Arrays
 
@@ -16,8 +17,7 @@ Parts = Mapping[str, pd.DataFrame]
 
 _FILMS = 4  # as many patients as the paper shows
 _ROWS = 100  # explained, and as many training rows as background
-_MOST_EXACT = 12  # columns whose Shapley values are exact; of more they are estimated, and say so
-_ORDERS = 20
+_ORDERS = 20  # of variables, where there are too many for exact Shapley values
 
 
 def explain(
@@ -63,7 +63,8 @@ def _shap(fitted: Any, parts: Parts, seed: int) -> Arrays:
         columns = fitted.columns_["clinical"]
         fitted, train, test = fitted.clinical_, train[columns], test[columns]
     rows, background = _drawn(test, _ROWS, seed), _drawn(train, _ROWS, seed)
-    orders = None if train.shape[1] <= _MOST_EXACT else _ORDERS
+    few = count_features(fitted, rows, background) <= MOST_FEATURES
+    orders = None if few else _ORDERS
     found = shap_values(fitted, rows, background, n_permutations=orders, random_state=seed)
     return _without_values(found.to_arrays())
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from skosteo.clinical.plots import with_more_fonts
 from skosteo.exceptions import InputError
 from skosteo.explain import FusionView, GradCam, ShapValues
 from skosteo.study.store import Arrays
@@ -21,7 +22,7 @@ def draw(study: "Study", which: int | str) -> "Figure":
     """Draw one figure; see `Study.figure`."""
     if which not in FIGURES:
         raise InputError(f"figure({which!r}): allowed are {', '.join(map(repr, FIGURES))}.")
-    return FIGURES[which](study)
+    return with_more_fonts(FIGURES[which])(study)
 
 
 def available(study: "Study") -> list[int | str]:
@@ -69,6 +70,8 @@ def _shap(study: "Study") -> "Figure":
     values.plot("bar", ax=bars)
     dots.set_title("A", loc="left", fontweight="bold")
     bars.set_title("B", loc="left", fontweight="bold")
+    if values.method != "exact":
+        figure.suptitle(values.method, fontsize=8)
     return figure
 
 
@@ -83,7 +86,8 @@ def _losses(study: "Study") -> "Figure":
     )
     for ax, (name, histories) in zip(axes.flat, parts.items(), strict=True):
         _curves(ax, histories, {"train_loss": "training", "valid_loss": "validation"})
-        ax.set(title=name, xlabel="Epoch", ylabel="Loss (binary cross-entropy)")
+        ax.set_title(name, parse_math=False)  # a model may be called "cost_in_$"
+        ax.set(xlabel="Epoch", ylabel="Loss (binary cross-entropy)")
     return figure
 
 
@@ -102,7 +106,9 @@ def _accuracy(study: "Study") -> "Figure":
         style, colour = styles[i // len(PALETTE) % 4], PALETTE[i % len(PALETTE)]
         ax.plot(mean.index, mean, style, color=colour, label=name, linewidth=1.5)
     ax.set(xlabel="Epoch", ylabel="Accuracy, early-stopping rows")
-    ax.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    legend = ax.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    for text in legend.get_texts():
+        text.set_parse_math(False)
     _plain(ax)
     return _of(ax)
 

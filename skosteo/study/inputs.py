@@ -47,6 +47,9 @@ def checked(
     """Table, labels and patients, and whether patients were given."""
     if not isinstance(X, pd.DataFrame):
         raise InputError(f"X is a {type(X).__name__}; a study takes a DataFrame, one row per film.")
+    if not X.columns.is_unique:
+        twice = X.columns[X.columns.duplicated()].unique().tolist()
+        raise InputError(f"X has several columns of the name {twice}; give each its own.")
     check_rows(X, y, "y")
     missing = np.asarray(pd.isna(np.asarray(y)))
     if missing.any():

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 _IMAGES = ("image/png", "image/svg+xml", "image/jpeg")
 _MISSING = "\N{EN DASH}"
-_INTERVAL = re.compile(r"\[([^\s\[\],]+), ([^\s\[\],]+)\]")  # stays on one line
+_NO_FIGURE = [_MISSING, "", "-", "not estimable", "suppressed"]  # in the place of one
+# What stays on one line
+_INTERVAL = re.compile(r"\[([^\s\[\],]+), ([^\s\[\],]+)\]")
+_P_VALUE = re.compile(r"\bP ([=<]) (?=[.\d])")
 
 
 @dataclass(frozen=True)
@@ -238,10 +241,11 @@ def _words(value: Any) -> str:
         if math.isnan(number):
             return _MISSING
         return f"{number:.3f}" if abs(number) < 1000 else f"{number:,.0f}"
-    return _INTERVAL.sub("[\\1,\N{NO-BREAK SPACE}\\2]", str(value))
+    text = _INTERVAL.sub("[\\1,\N{NO-BREAK SPACE}\\2]", str(value))
+    return _P_VALUE.sub("P\N{NO-BREAK SPACE}\\1\N{NO-BREAK SPACE}", text)
 
 
 def _stands_right(values: pd.Series) -> bool:
     words = values.dropna().map(_words)
-    figures = words.str.match(r"[-\N{MINUS SIGN}+<]?\.?\d") | words.isin([_MISSING, "", "-"])
+    figures = words.str.match(r"[-\N{MINUS SIGN}+<]? ?\.?\d") | words.isin(_NO_FIGURE)
     return bool(len(words) and figures.all())

@@ -149,8 +149,9 @@ def run_study(
     Notes
     -----
     Films that cannot be read or are refused are left out and counted, as is every reason. What is
-    kept in ``out`` are probabilities by position of the row, histories and the explained films;
-    no name, path or identifier.
+    kept in ``out`` are probabilities by position of the row, training histories, the four films
+    explained, and for SHAP the ranks of clinical values: no name, path, identifier or value of a
+    patient.
 
     References
     ----------

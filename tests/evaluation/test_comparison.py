@@ -286,8 +286,11 @@ def test_comparison_as_a_paper_prints_it(cohort):
     y, models, _ = cohort
     comparison = compare(y, models, reference="clinical", threshold={**dict.fromkeys(models, 0.5)})
     table = comparison.table()
-    minus = "\N{MINUS SIGN}"
-    assert table.index.tolist() == [f"image {minus} clinical", f"both {minus} clinical"]
+    assert table.index.tolist() == ["image", "both"]
+    assert table.attrs["reference"] == "clinical"
+    assert "Differences from clinical with" in repr(comparison)
+    pairs = compare(y, {"a": models["image"], "b": models["both"]}).table()
+    assert pairs.index.tolist() == ["a \N{MINUS SIGN} b"]
     row = comparison.frame().iloc[0]
     ends = [f"+{x:.3f}".replace("+0", "+") for x in (row["difference"], row["low"], row["high"])]
     assert table.iloc[0]["AUC"] == f"{ends[0]} [{ends[1]}, {ends[2]}], P < .001"

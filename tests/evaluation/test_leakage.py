@@ -230,6 +230,27 @@ def test_ids_that_several_sites_use():
     assert check_leakage(X, y, patient, site="hospital").frame().empty
 
 
+@pytest.mark.parametrize("kind", ["datetime64[s]", "datetime64[ns, UTC]", "timedelta64[s]"])
+def test_times_are_judged_as_numbers_are(kind):
+    X, y, patient = table()
+    days = pd.Series(np.random.default_rng(0).permutation(10_000)[:150], index=X.index)
+    days = days.astype("timedelta64[s]") if "delta" in kind else pd.to_datetime(days, unit="D")
+    clean = days if "delta" in kind or "UTC" not in kind else days.dt.tz_localize("UTC")
+    assert check_leakage(X.assign(visit=clean), y, patient).frame().empty
+    later = clean + pd.Timedelta(20_000, "D") * y.astype(int)
+    later.iloc[3] = pd.NaT
+    assert kinds(check_leakage(X.assign(visit=later), y, patient)) == {("column's values", "visit")}
+
+
+def test_a_birthday_may_go_with_the_disease_as_age_does():
+    X, y, patient = table(600)
+    rng = np.random.default_rng(0)
+    birthday = pd.Timestamp("2026-01-01") - pd.to_timedelta(
+        X["age"].fillna(65) * 365 + rng.permutation(600) / 1000, "D"
+    )
+    assert check_leakage(X.assign(birthday=birthday), y, patient).ok
+
+
 def test_no_value_of_a_patient_in_a_message():
     canary = "Canary Person 1931"
     X, y, patient = table()
@@ -249,7 +270,12 @@ def test_no_value_of_a_patient_in_a_message():
      ({"splits": ([0, 1], [2, 9])}, "positions from 0 to 3"),
      ({"splits": ([0.5, 1], [2, 3])}, "positions from 0 to 3"),
      ({"splits": [([0], [1], [2])]}, "has 3 parts"),
-     ({"films": np.zeros((3, 8, 8), np.uint8)}, r"films has shape \(3, 8, 8\) for 4 rows"),
+     ({"splits": 5}, "splits is of type int, but no cross-validator"),
+     ({"splits": "abc"}, "splits is of type str, but no cross-validator"),
+     ({"splits": [1, 2]}, "splits is of type list, but no cross-validator"),
+     ({"site": ["a"]}, r"no column \['a'\] \(site\)"),
+     ({"films": [[0]] * 4}, "films is a list"),
+     ({"films": np.zeros((3, 8, 8), np.uint8)}, r"films has shape \(3, 8, 8\) and type uint8"),
      ({"films": np.zeros((4, 8, 8))}, "uint8")],
 )  # fmt: skip
 def test_bad_input(change, message):

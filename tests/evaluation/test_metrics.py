@@ -237,6 +237,16 @@ def test_rates_equal_scipy_wilson(count, total):
     assert rate_interval(count, total) == pytest.approx((count / total, *reference), abs=1e-12)
 
 
+def test_patients_whose_films_of_both_classes_get_one_score_leave_no_interval_of_no_width():
+    """All differences cancel within patients but for rounding: that is no certainty."""
+    rng = np.random.default_rng(0)
+    score = np.repeat(rng.random(31), 2)
+    auc, low, high = auc_interval(np.tile([0, 1], 31), score, groups=np.repeat(np.arange(31), 2))
+    assert auc == pytest.approx(0.5)
+    assert low < 0.4
+    assert high > 0.6
+
+
 def test_a_rate_of_nothing_is_unknown():
     rate, low, high = rate_interval(0, 0)
     assert np.isnan(rate)
@@ -324,6 +334,7 @@ def test_ignoring_patients_would_not_cover():
         ([0, 1], [0.1, 0.2], {"groups": ["a"]}, r"groups has shape \(1,\), but there are 2 rows"),
         ([0, 1], [0.1, 0.2], {"groups": ["a", None]}, "patient id of 1 of 2 rows.*row 2"),
         ([0, 1], [0.1, 0.2], {"level": 95}, "level is 95"),
+        ([0, 1], [0.1, 0.2], {"level": "x"}, "level is 'x'"),
         ([0, 1], [0.1, 0.2], {"sample_weight": [1, -1]}, "negative in 1 of 2 rows.*in row 2"),
         ([0, 1], [0.1, 0.2], {"sample_weight": [np.nan, 1]}, "missing.* 1 of 2 rows.*in row 1"),
         ([0, 1], [0.1, 0.2], {"sample_weight": [0, 0]}, "0 in all 2 rows"),

@@ -243,6 +243,7 @@ def test_folds_without_variance():
         (["good", "bad"], [0.8, 0.7], (), "not numeric"),
         ([0.9, 0.8], [0.8, 0.7], (100,), "needs the sizes of both"),
         ([0.9, 0.8], [0.8, 0.7], (0, 5), "above 0"),
+        ([0.9, 0.8], [0.8, 0.7], ("a", 5), "n_train is 'a'"),
     ],
 )
 def test_paired_t_names_wrong_input(a, b, sizes, message):

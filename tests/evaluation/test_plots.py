@@ -97,13 +97,51 @@ def test_forest_of_differences_shows_every_line_of_the_table(report):
 
 
 def test_forest_of_subgroups_says_what_is_suppressed(report):
-    site = np.repeat(["A", "B", "A"], [30, 8, 62])
+    site = np.repeat(["A", "B", "C", "A"], [30, 8, 7, 55])
     result = subgroups(report.positive, report.probability, {"site": site})
     ax = result.plot()
     labels = [text.get_text().strip() for text in ax.get_yticklabels()]
-    assert labels == ["site", "A (40/92)", "", "B (< 10)"]
-    assert [text.get_text() for text in ax.texts][-1] == "not estimable"
+    assert labels == ["site", "A (40/85)", "", "B (suppressed)", "C (suppressed)"]
+    assert result.note in ax.get_xlabel().replace("\n", " ")
     assert _legend(ax) == ["image", "chance"]
+
+
+def test_the_one_reference_is_named_once(report):
+    three = {**report.probability, "both": np.linspace(0, 1, 100)}
+    ax = compare(report.positive, three, reference="chance").plot()
+    assert ax.get_xlabel().startswith("Difference from chance [95 %")
+    assert not any("chance" in text.get_text() for text in ax.get_yticklabels())
+
+
+def _pictures(report, name):
+    """Draw every kind of figure of models and levels that are called so."""
+    models = dict(zip((name, "b"), report.probability.values(), strict=True))
+    models = {key: np.clip(p, 0.01, 0.99) for key, p in models.items()}
+    y, by = report.positive, {name: np.tile([name, "B"], 50)}
+    for result in (
+        evaluate(y, models),
+        reliability(y, models),
+        decision_curve(y, models),
+        compare(y, models, reference=name),
+        subgroups(y, models, by),
+    ):
+        ax = result.plot()
+        ax.figure.canvas.draw()
+        yield ax
+
+
+def test_a_dollar_is_a_dollar(report):
+    for ax in _pictures(report, "$x_{2$"):
+        assert any("$x_{2$" in text.get_text() for text in ax.findobj(plt.Text))
+
+
+def test_signs_that_the_usual_font_lacks_come_from_another(report, monkeypatch):
+    """As Chinese names do; here of a font that comes with matplotlib."""
+    sign = "\N{CIRCLED LATIN CAPITAL LETTER A}"
+    monkeypatch.setattr("skosteo.clinical.plots._MORE_FONTS", ("No such font", "STIXGeneral"))
+    before = mpl.rcParams["font.family"]
+    assert len(list(_pictures(report, sign))) == 5  # a warning of a missing glyph is an error
+    assert mpl.rcParams["font.family"] == before
 
 
 @pytest.mark.parametrize("draw", [reliability, decision_curve, compare])

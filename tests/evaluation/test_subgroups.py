@@ -65,9 +65,32 @@ def test_small_cells_give_no_number_away(cohort):
     numbers = ["rows", "patients", "events", "estimate", "low", "high", "count", "total"]
     assert cell[numbers].isna().all(axis=None)
     line = result.table().loc[("a", "projection", "AP")]
-    assert line["events"] == "< 10"
-    assert line["AUC"] == "not estimable"
-    assert not any(char.isdigit() for char in line.drop("events").str.cat())
+    assert line["events"] == "suppressed"
+    assert not any(char.isdigit() for char in line.str.cat())
+    assert "< 10 patients with or without the outcome" in result.note
+    assert subgroups(y, models, by[["sex"]], groups=patient).note == ""
+
+
+@pytest.mark.parametrize("few", [0, 1])
+def test_few_without_the_outcome_are_no_count_of_events(few):
+    """A level of 40 ill and 4 well patients has not fewer than 10 events."""
+    y = np.repeat([few, 1 - few, 0, 1], [4, 40, 30, 30])
+    site = np.repeat(["A", "B"], [44, 60])
+    table = subgroups(y, np.linspace(0, 1, 104), {"site": site}).table()
+    assert set(table["events"]) == {"suppressed"}
+
+
+def test_no_count_follows_from_the_others_and_the_total():
+    """One suppressed level takes the smallest other one with it; two need no more."""
+    y = np.tile([0, 1], 120)
+    site = np.repeat(["A", "B", "C", "D"], [100, 40, 90, 10])
+    by = {"site": site, "other": np.repeat(["A", "B", "C"], [220, 10, 10])}
+    frame = subgroups(y, np.linspace(0, 1, 240), by).frame()
+    hidden = frame[frame["suppressed"]].groupby("variable")["level"].unique()
+    assert hidden["site"].tolist() == ["B", "D"]
+    assert hidden["other"].tolist() == ["B", "C"]
+    for variable, part in frame[frame["metric"] == "AUC"].groupby("variable"):
+        assert part["rows"].isna().sum() == 2, variable
 
 
 def test_patients_are_counted_not_films():
@@ -111,6 +134,7 @@ def test_wrong_ages_are_named(ages, message):
         ({"age": np.arange(400) / 7}, {}, r"by\['age'\] has 400 levels.*age_band"),
         ({"sex": ["F"]}, {}, r"by\['sex'\] has 1 values for 400 rows"),
         ({}, {}, "names no column"),
+        ({"films": [["a"], ["b"]] * 200}, {}, r"by\['films'\] holds lists"),
         ({"sex": ["F"] * 400}, {"min_events": 0}, "min_events is 0"),
     ],
 )

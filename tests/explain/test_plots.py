@@ -71,10 +71,41 @@ def test_panels_show_film_heat_and_attention(attention, views):
     figure = cam.plot()
     figure.canvas.draw()
     titles = [ax.get_title(loc="left") for ax in figure.axes]
-    assert [t for t in titles if t.startswith("P")] == ["P = .00", "P = .20", "P = .40", "P = .60"]
+    said = [f"probability {p}" for p in (".00", ".20", ".40", ".60")]
+    assert [title for title in titles if title.startswith("p")] == said
     assert titles.count("Grad-CAM: none") == 1
     assert len([ax for ax in figure.axes if ax.images]) == 4 * views
     assert len([ax for ax in cam.plot([5, 0, 2], n_columns=2).axes if ax.images]) == 3 * views
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"rows": []}, r"rows=\[\].* from 0 to 1"),
+        ({"rows": [99]}, r"rows=\[99\]"),
+        ({"rows": [-1]}, r"rows=\[-1\]"),
+        ({"n_columns": 0}, "n_columns=0"),
+    ],
+)
+def test_panels_that_are_not_there_are_refused(arguments, said):
+    maps, films = np.ones((2, 2, 2), np.float32), np.zeros((2, 8, 8), np.uint8)
+    with pytest.raises(InputError, match=said):
+        GradCam(maps, films, np.ones(2), np.ones(2)).plot(**arguments)
+
+
+@pytest.mark.parametrize("surface", [None, np.linspace(0, 1, 101 * 101).reshape(101, 101)])
+@pytest.mark.parametrize("name", ["$x_{2$", "\N{CIRCLED LATIN CAPITAL LETTER A}"])
+def test_any_name_can_be_drawn(name, surface, monkeypatch):
+    """Also of signs that the usual font lacks, as Chinese ones; here of matplotlib's own font."""
+    monkeypatch.setattr("skosteo.clinical.plots._MORE_FONTS", ("STIXGeneral",))
+    probability = np.array([0.8, 0.3]) if surface is not None else np.array([np.nan, 0.3])
+    view = FusionView(
+        (name, name + "2"), probability, 0.6, 0.0, np.array([0.5, -0.1]), np.ones((2, 2)), surface
+    )
+    found = ShapValues([[0.1, 0.2]], 0.5, [[1, 2]], [name, "b"])
+    for ax in (view.plot(), found.plot(), found.plot("bar")):
+        ax.figure.canvas.draw()
+        assert any(name in text.get_text() for text in ax.findobj(plt.Text))
 
 
 def test_a_fusion_of_two_is_a_surface_with_the_patient_in_it():

@@ -14,6 +14,7 @@ from skosteo import ClinicalOsteoClassifier, ClinicalPreprocessor, ProbabilityFu
 from skosteo.datasets import make_cohort
 from skosteo.exceptions import InputError
 from skosteo.explain import ShapValues, shap_values
+from skosteo.explain.shapley import count_features
 from skosteo.presets import (
     age_sex_bmi_classifier,
     hist_gradient_boosting_classifier,
@@ -159,14 +160,45 @@ def test_more_features_than_can_be_enumerated_are_told_what_to_do():
     [
         ({"output": "logit"}, "output='logit'"),
         ({"n_permutations": 0}, "n_permutations=0"),
-        ({"background": np.empty((0, 9))}, "no rows"),
+        ({"n_permutations": 2.5}, "n_permutations=2.5"),
+        ({"n_permutations": "a"}, "n_permutations='a'"),
+        ({"X": "abc"}, r"X is a str of shape \(\)"),
+        ({"X": np.empty((0, 9)), "background": np.zeros((3, 9))}, r"X .* shape \(0, 9\)"),
+        ({"background": np.empty((0, 9))}, r"background is .* shape \(0, 9\)"),
+        ({"background": 5}, "background is a int"),
         ({"background": pd.DataFrame(np.zeros((3, 9)))}, "as they were given to fit"),
     ],
 )
 def test_what_does_not_fit_is_refused(net, arguments, said):
     model, X = net
     with pytest.raises(InputError, match=said):
-        shap_values(model, X[:5], **arguments)
+        shap_values(model, **{"X": X[:5], **arguments})
+
+
+def test_a_background_without_the_columns_is_refused():
+    X = pd.DataFrame(np.random.default_rng(0).normal(size=(60, 2)), columns=["age", "bmi"])
+    model = LogisticRegression().fit(X, X["age"] > 0)
+    with pytest.raises(InputError, match=r"background lacks the columns \['bmi'\]"):
+        shap_values(model, X, X[["age"]])
+
+
+@pytest.mark.parametrize("n_permutations", [None, 3])
+def test_a_net_is_left_in_the_mode_that_it_was_in(net, n_permutations):
+    model, X = net
+    for mode in (True, False):
+        model.net_.module_.train(mode)
+        shap_values(model, X[:3], X[:9], n_permutations=n_permutations)
+        assert {part.training for part in model.net_.module_.modules()} == {mode}
+
+
+def test_features_are_counted_before_they_are_explained(table):
+    """Height and weight make a body mass index, which is one more feature than columns."""
+    X, y = table
+    columns = ["age", "height_cm", "weight_kg"]
+    model = make_pipeline(ClinicalPreprocessor(), LogisticRegression())
+    model.fit(X[columns], y)
+    n = count_features(model, X[columns])
+    assert n == len(shap_values(model, X[columns]).feature_names) == 4
 
 
 def test_one_row_is_no_background_of_its_own(net):

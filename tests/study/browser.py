@@ -78,6 +78,11 @@ _OVERFLOW = """
     .map(e => e.tagName + '.' + e.className).slice(0, 5).concat(['wider than the screen']);
 }
 """
+_CUT = """
+() => [...document.querySelectorAll('.scroll')]
+  .filter(e => e.scrollWidth > e.clientWidth + 1)
+  .map(e => 'cut: ' + e.getAttribute('aria-label').split(',')[0])
+"""
 _FOCUSED = """
 () => {
   const e = document.activeElement, shown = getComputedStyle(e);
@@ -126,6 +131,7 @@ def findings(path):
         with opened(path, width) as (tab, noted):
             tab.evaluate("Promise.all([...document.images].map(i => i.decode().catch(() => 0)))")
             wrong = [*tab.evaluate(_STRUCTURE), *tab.evaluate(_OVERFLOW), *noted]
+            wrong += tab.evaluate(_CUT) if name == "desk" else []  # on a phone tables scroll
             wrong += [f"faint: {text}" for text in tab.evaluate(_CONTRAST)]
             found += [f"{name}: {text}" for text in wrong]
     return found

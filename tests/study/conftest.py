@@ -28,7 +28,7 @@ def small_nets():
 
     def image(**params):
         del params["batch_size"]
-        return small_image(**params)
+        return small_image(**{"wavelet": False, "soft_attention": False} | params)
 
     quick = models.PRESETS["quick"]
     small = quick._replace(image=image, clinical={"max_epochs": 3}, batch_size=8)

@@ -71,8 +71,8 @@ SLIPS = {
     "site": ({}, ["--site", "hospital"], "no column 'hospital' (--site)"),
     "test": ({}, ["--test", "year"], "no column 'year' (--test)"),
     "test of years": ({}, ["--test", "age"], "--test 'age' holds other than 0 and 1"),
-    "T-scores": ({"target": "bmi"}, [], "From T-scores, make it in pandas"),
-    "a constant target": ({"target": "one"}, [], "has 1 different values"),
+    "T-scores": ({"target": "bmi"}, [], "From T-scores, see skosteo.clinical.select_cohort"),
+    "a constant target": ({"target": "one"}, [], "has the values [1]; it takes two, 0 and 1"),
     "model": ({}, ["--models", "logistik"], "Did you mean 'logistic'"),
     "folds": ({}, ["--folds", "60"], "n_folds="),
     "prevalence": ({}, ["--prevalence", "20"], "Is it in per cent?"),
@@ -154,13 +154,20 @@ def test_rows_whose_outcome_is_not_known_are_counted(cohort, tmp_path, monkeypat
     assert len(taken[0][-1].design.y) == 87
 
 
-@pytest.mark.parametrize("words", [("no", "yes"), ("False", "True"), ("0", "1"), ("1", "2")])
-def test_a_target_in_words(words, cohort, tmp_path, monkeypatch):
+@pytest.mark.parametrize("words", [("False", "True"), ("0", "1"), ("0.0", "1.0")])
+def test_a_target_of_two_values(words, cohort, tmp_path, monkeypatch):
     y = cohort["osteoporosis"].to_numpy()
     cohort["osteoporosis"] = np.where(y == 1, words[1], words[0])
     taken = ran(monkeypatch)
     assert call(*arguments(table(tmp_path, cohort), tmp_path / "out", *SMALL)) == 0
     np.testing.assert_array_equal(taken[0][-1].design.y, y)
+
+
+@pytest.mark.parametrize("words", [("no", "yes"), ("1", "2")])
+def test_which_of_two_words_is_ill_is_not_guessed(words, cohort, tmp_path, capsys):
+    cohort["osteoporosis"] = np.where(cohort["osteoporosis"] == 1, words[1], words[0])
+    assert call(*arguments(table(tmp_path, cohort), tmp_path / "out", *SMALL)) == 2
+    assert "it takes two, 0 and 1. Make it in pandas" in capsys.readouterr().err
 
 
 def test_options_reach_the_study(cohort, tmp_path, monkeypatch, capsys):
@@ -217,7 +224,15 @@ def test_another_report_is_not_touched(cohort, tmp_path, capsys):
 @pytest.mark.skipif(os.name != "posix", reason="signals are POSIX")
 def test_from_a_shell_with_ctrl_c_and_again(cohort, tmp_path):
     out = tmp_path / "new" / "report"
-    more = ["--no-images", "--models", "clinical", "age_sex_bmi", "--folds", "2", "--quiet"]
+    more = [
+        "--no-images",
+        "--models",
+        "hist_gradient_boosting",
+        "age_sex_bmi",
+        "--folds",
+        "2",
+        "--quiet",
+    ]
     given = arguments(table(tmp_path, cohort), out, *more)
     with shell(*given) as process:
         wait_for(lambda: list((out / "work").glob("*.npz")), process)

@@ -56,7 +56,8 @@ def test_the_small_test_part_is_counted_in_patients(of_values):
 
 def test_facts_name_rows_split_seed_and_versions(of_values):
     facts = dict(page_of(of_values.study).facts)
-    assert facts["Rows"] == "150 of 150 patients, 50 positive"
+    assert facts["Rows"] == "150 of 150 patients"
+    assert facts["Outcome"] == "osteoporosis: 1 in 50 rows (positive), 0 in 100"
     assert facts["Split"].startswith(f"{len(of_values.study.design.test)} rows for the test, drawn")
     assert facts["Seed"].startswith("0")
     assert "scikit-learn 1." in facts["Versions"]

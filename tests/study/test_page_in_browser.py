@@ -49,6 +49,7 @@ def test_an_attack_runs_nothing(tmp_path):
     [
         ("--quiet: #4d4d4d", "--quiet: #bbbbbb", "faint"),
         ("<h1>", "<h3>", "h1"),
+        ("max-width: 90vw", "max-width: 40vw; min-width: 0 !important", "cut: Table"),
         ('alt="', 'alt="" title="', "image without alt"),
         ("data:image/png;base64,", "data:image/png;base64,AAAA", "image not there"),
         ("<main", '<p style="width: 50rem">x</p><main', "wider than the screen"),

@@ -50,8 +50,9 @@ def test_the_files_of_a_study_of_films(of_films):
     found = set(files_in(of_films.out))
     figures = [2, 3, 4, 5, 6, 7, "calibration", "decision_curve", "fusion", "subgroups"]
     assert {f"figures/figure_{which}.png" for which in figures} <= found
-    assert {f"tables/table_{number}.csv" for number in (1, 2, 3, 4)} <= found
-    assert "tables/table_5.csv" not in found
+    assert {f"tables/table_{number}.csv" for number in (1, 2, 3)} <= found
+    # of one row or none, so that there is nothing to compare
+    assert not {"tables/table_4.csv", "tables/table_5.csv"} & found
 
 
 @pytest.mark.parametrize("ran", ["of_values", "of_films"])
@@ -309,5 +310,5 @@ def test_a_folder_that_cannot_be_made(tmp_path):
 
 def test_checklists_are_filled_with_what_the_study_knows(of_values):
     items = checklist(of_values.study)
-    assert (items["status"] == "filled").sum() > 50
+    assert (items["status"] == "filled").sum() > 40
     assert items["text"].str.contains("SYNTHETIC patients.", regex=False).any()

@@ -116,7 +116,7 @@ def test_the_same_study_goes_on(store, tmp_path):
 
 def test_another_study_is_refused_and_left_as_it_is(store, tmp_path):
     before = sorted(path.name for path in store.folder.iterdir())
-    with pytest.raises(InputError, match=r"other rows, labels.*another folder"):
+    with pytest.raises(InputError, match=r"study of other rows.*another folder"):
         Store(tmp_path / "out", "other")
     assert sorted(path.name for path in store.folder.iterdir()) == before
 

@@ -138,8 +138,9 @@ def test_small_subgroups_are_not_shown():
     )  # fmt: skip
     frame = study.subgroups().frame()
     device = frame[frame["variable"] == "device"].groupby("level")["count"]
-    assert device.count().astype(bool).to_dict() == {"one": True, "other": True, "rare": False}
-    assert "not estimable" in study.subgroups().table().to_string()
+    shown = device.count() > 0
+    assert not shown["rare"]
+    assert (~shown).sum() > 1  # the counts of one alone would follow from the total
     assert {"sex", "age", "device"} == set(study.groupings)
 
 

@@ -1,0 +1,41 @@
+"""Shares, intervals, differences and p-values as a paper prints them, without a leading zero."""
+
+import numpy as np
+
+NOT_ESTIMABLE = "not estimable"
+
+
+def share_text(share: float, digits: int = 3) -> str:
+    """Return a share, such as ".812"; 1 is "1.000"."""
+    return f"{share:.{digits}f}".replace("0.", ".", 1)
+
+
+def interval_text(estimate: float, low: float, high: float) -> str:
+    """Return a share with its interval, such as ".812 [.760, .864]"."""
+    if np.isnan(estimate):
+        return NOT_ESTIMABLE
+    known = np.isfinite([low, high]).all()
+    ends = f"{share_text(low)}, {share_text(high)}" if known else NOT_ESTIMABLE
+    return f"{share_text(estimate)} [{ends}]"
+
+
+def signed_text(difference: float, low: float, high: float) -> str:
+    """Return a difference of shares with its interval, each with its sign."""
+    parts = [f"{x:+.3f}".replace("0.", ".", 1) for x in (difference, low, high)]
+    parts = [part.replace("-", "\N{MINUS SIGN}") for part in parts]
+    return f"{parts[0]} [{parts[1]}, {parts[2]}]" if np.isfinite(low) else parts[0]
+
+
+def p_number_text(pvalue: float) -> str:
+    """Return a p-value without its "P", for a column of that name: ".041", "< .001"."""
+    if np.isnan(pvalue):
+        return NOT_ESTIMABLE
+    if pvalue < 0.001:
+        return "< .001"
+    return share_text(pvalue, 2 if pvalue >= 0.0995 else 3)
+
+
+def p_text(pvalue: float) -> str:
+    """Return a p-value, such as "P = .041"."""
+    number = p_number_text(pvalue)
+    return f"P = {number}" if number[0] in ".1" else f"P {number}"
