@@ -198,7 +198,7 @@ def run_study(
             )
             leave_out_films(films, rows)
         kept = np.flatnonzero(rows.kept)
-        pixels = None if films is None else films.pixels[kept]
+        pixels = None if films is None else _kept_pixels(films.pixels, kept)
         facts = None if films is None else films.facts.iloc[kept]
         design = make_design(
             X.iloc[kept],
@@ -272,6 +272,11 @@ def run_study(
     if out is not None:
         study.save(out)
     return study
+
+
+def _kept_pixels(pixels: NDArray[np.uint8], kept: NDArray[np.intp]) -> NDArray[np.uint8]:
+    """Pixels of the rows that are kept; of all, without a copy: they may be mapped from a file."""
+    return pixels if len(kept) == len(pixels) else pixels[kept]
 
 
 def _to_explain(models: Mapping[str, StudyModel]) -> dict[str, tuple[str, ...]]:
