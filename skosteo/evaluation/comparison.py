@@ -184,7 +184,7 @@ def compare(
     >>> noise = {"image": 0.2, "clinical": 0.4}
     >>> models = {k: np.clip(0.3 + 0.4 * y + rng.normal(0, s, 300), 0, 1) for k, s in noise.items()}
     >>> compare(y, models, reference="clinical").table().T
-                                         image
+    model                                image
     AUC          +.167 [+.103, +.231], P < .001
     accuracy     +.127 [+.059, +.193], P < .001
     sensitivity  +.196 [+.079, +.306], P = .001
@@ -275,6 +275,7 @@ class Comparison:
             text = f"{signed_text(*ends)}, {p_text(row['pvalue_holm'])}"
             lines.setdefault(pair, {})[row["metric"]] = text
         table = pd.DataFrame.from_dict(lines, orient="index", columns=list(METRICS))
+        table.index.name = "pair" if self.reference is None else "model"
         if self.reference is not None:
             table.attrs["reference"] = self.reference
         return table

@@ -86,7 +86,7 @@ def subgroups(
     min_events : int, default=10
         A level with fewer positive or fewer negative patients is suppressed: its scores would
         tell little, and its counts could point at a person. Where it is the only one of its
-        column, the level with the fewest patients of the others is suppressed too.
+        column, or all suppressed ones together are as few, the next smallest goes with it.
 
     Returns
     -------
@@ -104,9 +104,10 @@ def subgroups(
     Intervals as in `evaluate`. Many levels are many looks: one that differs may do so by chance,
     so compare intervals rather than look for the worst.
 
-    The counts of one suppressed level would follow from those of the others and their total, so
-    a second one goes with it (complementary suppression). That is by column: two columns that say
-    nearly the same, such as hospital and device, may still tell of each other.
+    The counts of all suppressed levels together follow from those of the others and the total, so
+    there are always two or more, and of each class enough patients in them, unless all are
+    suppressed (complementary suppression). That is by column: two columns that say nearly the
+    same, such as hospital and device, may still tell of each other, and so may another table.
 
     Examples
     --------
@@ -250,17 +251,28 @@ def _hidden(
     patient: NDArray[np.intp],
     min_events: int,
 ) -> list[bool]:
-    """Whether each level is suppressed: for its few patients, or for those of one beside it."""
-    sides = [(inside & positive, inside & ~positive) for _, _, inside in levels]
-    fewest = [min(len(np.unique(patient[side])) for side in both) for both in sides]
-    hidden = [few < min_events for few in fewest]
+    """Whether each level is suppressed: for its few patients, or for those of others beside it."""
+
+    def few(inside: NDArray[np.bool_]) -> bool:
+        sides = (inside & positive, inside & ~positive)
+        return min(len(np.unique(patient[side])) for side in sides) < min_events
+
+    hidden = [few(inside) for _, _, inside in levels]
     for variable in {name for name, _, _ in levels}:
         own = [i for i, (name, _, _) in enumerate(levels) if name == variable]
-        shown = [i for i in own if not hidden[i]]
-        if shown and len(own) - len(shown) == 1:
-            sizes = {i: len(np.unique(patient[levels[i][2]])) for i in shown}
-            hidden[min(sizes, key=lambda i: sizes[i])] = True
+        sizes = {i: len(np.unique(patient[levels[i][2]])) for i in own if not hidden[i]}
+        away = [i for i in own if hidden[i]]
+        # what is hidden follows, in sum, from the total and the others
+        while sizes and away and (len(away) == 1 or few(_any(levels, away))):
+            smallest = min(sizes, key=lambda i: sizes[i])
+            del sizes[smallest]
+            away.append(smallest)
+            hidden[smallest] = True
     return hidden
+
+
+def _any(levels: list[tuple[str, str, NDArray[np.bool_]]], which: list[int]) -> NDArray[np.bool_]:
+    return np.any([levels[i][2] for i in which], axis=0)
 
 
 def _cell(

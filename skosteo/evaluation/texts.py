@@ -1,5 +1,7 @@
 """Shares, intervals, differences and p-values as a paper prints them, without a leading zero."""
 
+import re
+
 import numpy as np
 
 NOT_ESTIMABLE = "not estimable"
@@ -7,7 +9,7 @@ NOT_ESTIMABLE = "not estimable"
 
 def share_text(share: float, digits: int = 3) -> str:
     """Return a share, such as ".812"; 1 is "1.000"."""
-    return f"{share:.{digits}f}".replace("0.", ".", 1)
+    return _without_zero(f"{share:.{digits}f}")
 
 
 def interval_text(estimate: float, low: float, high: float) -> str:
@@ -21,9 +23,15 @@ def interval_text(estimate: float, low: float, high: float) -> str:
 
 def signed_text(difference: float, low: float, high: float) -> str:
     """Return a difference of shares with its interval, each with its sign."""
-    parts = [f"{x:+.3f}".replace("0.", ".", 1) for x in (difference, low, high)]
+    if np.isnan(difference):
+        return NOT_ESTIMABLE
+    parts = [_without_zero(f"{x:+.3f}") for x in (difference, low, high)]
     parts = [part.replace("-", "\N{MINUS SIGN}") for part in parts]
     return f"{parts[0]} [{parts[1]}, {parts[2]}]" if np.isfinite(low) else parts[0]
+
+
+def _without_zero(number: str) -> str:
+    return re.sub(r"^([+-]?)0\.", r"\1.", number)
 
 
 def p_number_text(pvalue: float) -> str:

@@ -107,11 +107,16 @@ def _check_model(model: Any) -> None:
 
 
 def _check_rows(part: Any, name: str, what: str) -> None:
-    shape = np.shape(part)
+    shape = getattr(part, "shape", None)
+    if shape is None:
+        try:
+            shape = np.shape(part)
+        except ValueError:  # rows of different lengths
+            shape = ()
     if len(shape) != 2 or 0 in shape:
         raise InputError(
-            f"{name} is a {type(part).__name__} of shape {shape}. Give {what}, as a table of shape "
-            "(n, n_columns) with n > 0."
+            f"{name} is of type {type(part).__name__} and shape {shape}. Give {what}, as a table "
+            "of shape (n, n_columns) with n > 0."
         )
 
 

@@ -115,10 +115,10 @@ def _of_films(preset: str) -> list[str]:
         return [
             "The image model is the small one for a workstation: EfficientNet-Lite0 with frozen "
             "ImageNet weights and a head of 64 neurons instead of a trained ResNet50 with 1024, "
-            "512 and 256, at a learning rate of 1e-3, for 30 epochs at most. Its image model has "
-            "neither wavelet branch nor soft attention, which are for the paper's Table 3 only; "
-            "films are augmented in 'With augmentation' only. Batches hold 16 rows; the clinical "
-            "net has a patience of 20 epochs, 200 at most."
+            "512 and 256, at a learning rate of 1e-3, for 30 epochs at most, with a patience of "
+            "10. It has neither wavelet branch nor soft attention, which are for the paper's Table "
+            "3 only; films are augmented in 'With augmentation' only. Batches hold 16 rows; the "
+            "clinical net has a patience of 20 epochs, 200 at most."
         ]
     return [
         "Equation 1 needs a label, which a prediction has not: its weights are measured in "

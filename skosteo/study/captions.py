@@ -34,7 +34,8 @@ FIGURES: dict[int | str, tuple[str, str]] = {
     ),
     7: (
         "Grad-CAM of test patients drawn at random (the paper's Figure 7). Fold 1's model, with "
-        "what it says of each patient. Bright is where the film raised the probability.",
+        "what it says of each patient. Grad-CAM: bright is where the film raised the probability. "
+        "Attention, where the net has it: where it looked.",
         "Chest films, and beside them the same films under heat maps.",
     ),
     "comparison": (
@@ -54,7 +55,7 @@ FIGURES: dict[int | str, tuple[str, str]] = {
     ),
     "subgroups": (
         "AUC by subgroup on the validation rows. A level with fewer than 10 patients with or "
-        "without the outcome is suppressed, and the smallest other level where it is the only one.",
+        "without the outcome is suppressed, and the next smallest where that hides too little.",
         "Forest plot of AUC by level of sex, age and other groupings.",
     ),
     "fusion": (

@@ -12,6 +12,7 @@ import pandas as pd
 from skosteo.clinical.flow import Flow, Rows
 from skosteo.clinical.variables import guess, recognise
 from skosteo.exceptions import InputError, SkosteoError
+from skosteo.study.inputs import is_sex_or_age
 from skosteo.study.run import run_study
 
 
@@ -63,6 +64,8 @@ def run(given: argparse.Namespace) -> None:
     unused = [c for c in table if c not in {*aside, *clinical, *given.subgroups}]
     if unused:
         _say(f"Columns that are not used (name them by --clinical): {', '.join(map(str, unused))}")
+    # sex and age among the clinical columns come by themselves, age in bands
+    asked = [c for c in given.subgroups if not (c in clinical and is_sex_or_age(c))]
     kept = [column for column in (image_column, given.site) if column is not None]
     words = {} if given.title is None else {"title": given.title}
     study = run_study(
@@ -76,7 +79,7 @@ def run(given: argparse.Namespace) -> None:
         clinical_columns=clinical,
         test=None if given.test is None else _as_bool(table, given.test),
         n_folds=given.folds,
-        subgroups=table[given.subgroups],
+        subgroups=table[asked],
         site=given.site,
         prevalence=given.prevalence,
         outcome=outcome,
@@ -170,13 +173,20 @@ def _with_target(
     """Leave out, and count, the rows whose outcome is not known."""
     target = table[given.target]
     known = sorted(target.dropna().unique().tolist(), key=str)
-    if not set(known) <= {0, 1} or len(known) < 2:
-        came = f"the values {known}" if len(known) <= 2 else f"{len(known)} different values"
-        made = "== 1" if len(known) <= 2 else "<= -2.5"
+    if len(known) < 2:
         raise InputError(
-            f"--target {given.target!r} has {came}; it takes two, 0 and 1. Make it in pandas, such "
-            f"as table['ill'] = (table[{given.target!r}] {made}).astype(int). From T-scores, see "
-            "skosteo.clinical.select_cohort too."
+            f"--target {given.target!r} has {len(known)} value in all rows; 0 and 1 are needed."
+        )
+    if not set(known) <= {0, 1}:
+        if len(known) == 2:
+            came = f"the values {known}"
+            remedy = f"Say who is ill by (table[{given.target!r}] == {known[-1]!r}).astype(int)"
+        else:
+            came = f"{len(known)} different values"
+            remedy = f"From T-scores make it (table[{given.target!r}] <= -2.5).astype(int)"
+        raise InputError(
+            f"--target {given.target!r} has {came}; it takes two, 0 and 1. {remedy} in pandas, or "
+            "see skosteo.clinical.select_cohort."
         )
     rows = Rows(table, given.patient)
     if target.isna().any():

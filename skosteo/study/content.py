@@ -122,7 +122,7 @@ def _known_gaps(table: pd.DataFrame) -> pd.DataFrame:
 
 def _not_shown(study: Study) -> list[str]:
     """Say what Table 1 has no line for, and how much of it is missing."""
-    shown = set(study.table(1).index.get_level_values(0).str.split(",").str[0])
+    shown = set(study.table(1).index.get_level_values(0).str.rsplit(",", n=1).str[0])
     texts = [
         f"{column} (missing in {study.design.X[column].isna().sum():,} of {len(study.design.y):,})"
         for column in study.about.clinical_columns

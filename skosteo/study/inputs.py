@@ -23,7 +23,8 @@ def check_said(title: Any, limits: Any, prevalence: float | None) -> None:
     """Refuse at once what would be seen when all is fitted."""
     if not isinstance(title, str) or not title.strip():
         raise InputError(f"title={title!r}: give the heading of the report as a text.")
-    if isinstance(limits, str) or not all(isinstance(limit, str) for limit in limits):
+    given = isinstance(limits, list | tuple) and all(isinstance(limit, str) for limit in limits)
+    if not given:
         raise InputError(f"limits={limits!r}: give a list of sentences.")
     if prevalence is not None:
         as_share(prevalence, "prevalence", inside=True)
@@ -55,7 +56,7 @@ def checked(
     if missing.any():
         raise InputError(
             f"y has no label in {missing.sum()} of {len(X)} rows, the first in row "
-            f"{missing.argmax() + 1}. Leave out rows whose outcome is not known."
+            f"{missing.argmax() + 1} of X, from 1. Leave out rows whose outcome is not known."
         )
     encode_target(y)
     codes = check_groups(groups, len(X))
@@ -65,8 +66,9 @@ def checked(
 
 def check_rows(X: pd.DataFrame, given: Any, name: str) -> None:
     """Refuse what has not one value per row of the table."""
-    if not hasattr(given, "__len__") or len(given) != len(X):
-        n = f"{len(given)} rows" if hasattr(given, "__len__") else "no rows"
+    sized = hasattr(given, "__len__") and not isinstance(given, str) and np.shape(given) != ()
+    if not sized or len(given) != len(X):
+        n = f"{len(given)} rows" if sized else f"no rows but is {given!r}"
         raise InputError(
             f"{name} has {n}, and X has {len(X)}. Give one value per row of X, in the same order."
         )
@@ -96,7 +98,10 @@ def clinical_of(
 
 
 def given_groupings(
-    X: pd.DataFrame, subgroups: Sequence[str] | pd.DataFrame, site: str | None
+    X: pd.DataFrame,
+    columns: Sequence[str],
+    subgroups: Sequence[str] | pd.DataFrame,
+    site: str | None,
 ) -> pd.DataFrame:
     """Columns by which scores are split, as whoever runs the study names them."""
     if isinstance(subgroups, str):
@@ -112,14 +117,16 @@ def given_groupings(
             raise InputError(
                 f"X has no columns {absent} (subgroups); its columns are {X.columns.tolist()}."
             )
-        given = X[list(dict.fromkeys(subgroups))]
+        # sex and age that are clinical columns are there already, age in bands
+        wanted = dict.fromkeys(subgroups)
+        given = X[[c for c in wanted if not (c in columns and is_sex_or_age(c))]]
     if site is not None and site not in given:
         given = given.assign(**{site: X[site]})
-    # sex and age of X are there already, age in bands
-    return given[[column for column in given if not (column in X and _is_sex_or_age(column))]]
+    return given
 
 
-def _is_sex_or_age(column: Any) -> bool:
+def is_sex_or_age(column: Any) -> bool:
+    """Whether a column of this name is what `stated_groupings` makes groupings of."""
     known = recognise(column)
     return known is not None and known.variable.name in ("sex", "age")
 
@@ -191,15 +198,15 @@ def check_no_leak(leakage: LeakageReport, kept: NDArray[np.intp]) -> None:
         leakage.raise_if_leaking()
     except InputError as error:
         both = found.loc[found["kind"].str.endswith("on both sides"), "rows"]
-        rows = [int(kept[row]) for some in both for row in some]
+        rows = [int(kept[row]) for some in both for row in some][:10]
         where = f" Rows of X, from 0, the first ten: {rows}." if rows else ""
         raise InputError(f"{error}{where}") from None
     named = found.loc[found["kind"] == "column's name", "column"].tolist()
     if named:
         raise InputError(
             f"The names of the columns {named} promise the answer itself: a density, a "
-            "T-score, a diagnosis or its drug. Leave them out of clinical_columns, or rename what "
-            "is none of these."
+            "T-score, a diagnosis or its drug. Leave them out of clinical_columns (with a model of "
+            "your own, which sees all columns, out of X), or rename what is none of these."
         )
 
 

@@ -332,10 +332,10 @@ def _key(name: str, estimator: Any, columns: tuple[str, ...] | None) -> str:
             settled.append((parameter, _kind(value) if hasattr(value, "get_params") else value))
     try:
         return joblib.hash((settled, columns))
-    except PicklingError:
+    except (PicklingError, TypeError, AttributeError):
         raise InputError(
-            f"The model {name!r} holds a function that cannot be stored, such as a lambda. Define "
-            "it by `def` at the top of a module."
+            f"The model {name!r} holds what cannot be stored, such as a lambda or an open file. "
+            "Define functions by `def` at the top of a module."
         ) from None
 
 

@@ -174,15 +174,16 @@ def run_study(
     """
     check_said(title, limits, prevalence)
     check_numbers(random_state, n_jobs)
+    random_state = int(random_state)
     resolve_device(device)
     X, labels, patient, known = checked(X, y, groups)
     columns = clinical_of(X, image_column, site, clinical_columns)
     check_no_ids(X, columns, groups)
-    groupings = given_groupings(X, subgroups, site)
+    groupings = given_groupings(X, columns, subgroups, site)
     check_flow(flow, len(X))
+    if test is not None:
+        check_rows(X, test, "test")
     tested = None if test is None else np.asarray(test)
-    if tested is not None:
-        check_rows(X, tested, "test")
     rows = Rows(pd.DataFrame({"patient": patient}), "patient" if known else None)
     with ExitStack() as stack:
         cache = cache_dir or stack.enter_context(tempfile.TemporaryDirectory())
@@ -213,7 +214,7 @@ def run_study(
             outcome=outcome or str(getattr(y, "name", None) or "outcome"),
             limits=tuple(limits),
             preset=preset,
-            seed=int(random_state),
+            seed=random_state,
             n_folds=n_folds,
             drawn_test=test is None,
             image_column=image_column,

@@ -69,7 +69,7 @@ def _tables(study: "Study") -> dict[str, pd.DataFrame]:
         "checklists": checklist(study),
     }
     for number in (2, 3, 4, 5):
-        if len(study.names(number)) > (number != 2):  # as in the page: one row compares nothing
+        if len(study.names(number)) >= (1 if number == 2 else 2):  # one row compares nothing
             found[f"table_{number}"] = study.table(number)
     for part in ("test", "validation"):
         found[f"scores_{part}"] = study.report(part).frame()

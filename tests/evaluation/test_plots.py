@@ -97,11 +97,14 @@ def test_forest_of_differences_shows_every_line_of_the_table(report):
 
 
 def test_forest_of_subgroups_says_what_is_suppressed(report):
-    site = np.repeat(["A", "B", "C", "A"], [30, 8, 7, 55])
+    site = np.full(100, "A")
+    for side in (report.positive, ~report.positive):
+        site[np.flatnonzero(side)[:14]] = np.repeat(["B", "C"], 7)
     result = subgroups(report.positive, report.probability, {"site": site})
     ax = result.plot()
     labels = [text.get_text().strip() for text in ax.get_yticklabels()]
-    assert labels == ["site", "A (40/85)", "", "B (suppressed)", "C (suppressed)"]
+    events = report.positive[site == "A"].sum()
+    assert labels == ["site", f"A ({events}/72)", "", "B (suppressed)", "C (suppressed)"]
     assert result.note in ax.get_xlabel().replace("\n", " ")
     assert _legend(ax) == ["image", "chance"]
 

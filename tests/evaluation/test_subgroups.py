@@ -142,3 +142,12 @@ def test_wrong_input_is_named(cohort, by, more, message):
     y, models, _, _ = cohort
     with pytest.raises(InputError, match=message):
         subgroups(y, models, by, **more)
+
+
+def test_what_is_hidden_together_does_not_follow_from_the_total():
+    # all six rows of C and D are ill: with A and B shown, each of them would be known to be
+    device = np.repeat(["A", "B", "C", "D"], [200, 194, 3, 3])
+    y = np.concatenate([np.tile([0, 1], 197), np.ones(6, dtype=int)])
+    frame = subgroups(y, np.linspace(0, 1, 400), {"device": device}).frame()
+    hidden = frame.groupby("level")["suppressed"].first()
+    assert hidden.to_dict() == {"A": False, "B": True, "C": True, "D": True}

@@ -162,10 +162,10 @@ def test_more_features_than_can_be_enumerated_are_told_what_to_do():
         ({"n_permutations": 0}, "n_permutations=0"),
         ({"n_permutations": 2.5}, "n_permutations=2.5"),
         ({"n_permutations": "a"}, "n_permutations='a'"),
-        ({"X": "abc"}, r"X is a str of shape \(\)"),
+        ({"X": "abc"}, r"X is of type str and shape \(\)"),
         ({"X": np.empty((0, 9)), "background": np.zeros((3, 9))}, r"X .* shape \(0, 9\)"),
         ({"background": np.empty((0, 9))}, r"background is .* shape \(0, 9\)"),
-        ({"background": 5}, "background is a int"),
+        ({"background": 5}, "background is of type int"),
         ({"background": pd.DataFrame(np.zeros((3, 9)))}, "as they were given to fit"),
     ],
 )

@@ -71,8 +71,8 @@ SLIPS = {
     "site": ({}, ["--site", "hospital"], "no column 'hospital' (--site)"),
     "test": ({}, ["--test", "year"], "no column 'year' (--test)"),
     "test of years": ({}, ["--test", "age"], "--test 'age' holds other than 0 and 1"),
-    "T-scores": ({"target": "bmi"}, [], "From T-scores, see skosteo.clinical.select_cohort"),
-    "a constant target": ({"target": "one"}, [], "has the values [1]; it takes two, 0 and 1"),
+    "T-scores": ({"target": "bmi"}, [], "From T-scores make it (table['bmi'] <= -2.5)"),
+    "a constant target": ({"target": "one"}, [], "has 1 value in all rows; 0 and 1 are needed"),
     "model": ({}, ["--models", "logistik"], "Did you mean 'logistic'"),
     "folds": ({}, ["--folds", "60"], "n_folds="),
     "prevalence": ({}, ["--prevalence", "20"], "Is it in per cent?"),
@@ -167,7 +167,7 @@ def test_a_target_of_two_values(words, cohort, tmp_path, monkeypatch):
 def test_which_of_two_words_is_ill_is_not_guessed(words, cohort, tmp_path, capsys):
     cohort["osteoporosis"] = np.where(cohort["osteoporosis"] == 1, words[1], words[0])
     assert call(*arguments(table(tmp_path, cohort), tmp_path / "out", *SMALL)) == 2
-    assert "it takes two, 0 and 1. Make it in pandas" in capsys.readouterr().err
+    assert "it takes two, 0 and 1. Say who is ill" in capsys.readouterr().err
 
 
 def test_options_reach_the_study(cohort, tmp_path, monkeypatch, capsys):

@@ -8,6 +8,7 @@ from sklearn.svm import LinearSVC
 from skosteo.clinical.flow import Flow, Rows
 from skosteo.evaluation import run_study
 from skosteo.exceptions import InputError, SkosteoError
+from skosteo.study.inputs import given_groupings
 from tests.study.cohorts import Says, patients
 
 X, Y, GROUPS = patients(90)
@@ -186,3 +187,10 @@ def test_groups_of_the_flow_add_up():
     flow = study_of(groups=GROUPS // 2).flow
     assert flow.outcome["rows"].tolist() == [30, 60]
     assert int(flow.frame()["remaining"].iloc[-1]) == 90
+
+
+def test_sex_that_is_no_clinical_column_is_still_a_grouping():
+    X = pd.DataFrame({"age": [60, 70], "sex": ["F", "M"], "device": ["a", "b"]})
+    asked = ["sex", "device", "age"]
+    assert list(given_groupings(X, ["age"], asked, None)) == ["sex", "device"]
+    assert list(given_groupings(X, ["age"], X[asked], None)) == asked

@@ -115,7 +115,7 @@ def test_models_of_ones_own_share_no_fit():
 
 def test_a_model_that_cannot_be_told_apart_is_refused():
     scaled = FunctionTransformer(lambda X: X)
-    with pytest.raises(InputError, match=r"The model 'mine' holds a function .* by `def`"):
+    with pytest.raises(InputError, match=r"'mine' holds what cannot be stored.* by `def`"):
         made([("mine", make_pipeline(scaled, LogisticRegression()))])
 
 
