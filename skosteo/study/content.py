@@ -173,7 +173,7 @@ def _methods(study: Study) -> list:
 def _results(study: Study, figures: dict[int | str, Figure]) -> list:
     blocks: list = []
     for number, title in TABLES.items():
-        if number != 2 and len(study.names(number)) < 2:
+        if len(study.names(number)) < (1 if number == 2 else 2):
             continue  # nothing to compare
         notes = ["AUC [95 % interval]; rates with their counts."]
         if study.about.published:
@@ -182,8 +182,8 @@ def _results(study: Study, figures: dict[int | str, Figure]) -> list:
             notes.append("Below the paper's models: baselines, and models of one's own.")
         here = f"{title} on the test part (the paper's Table {number})."
         blocks.append(Table(study.table(number), here, notes))
-        if number == 2 and 5 in figures:
-            blocks.append(figures[5])
+    if 5 in figures:
+        blocks.append(figures[5])
     if len(study.names(4)) > 1 and study.reference == "multimodal":
         blocks.append(_fold_tests(study))
     everything = study.report(names=study.names(2) or None).table(metrics="all")

@@ -21,7 +21,7 @@ from skosteo import files
 from skosteo.evaluation import run_study
 from skosteo.exceptions import InputError
 from skosteo.study.content import checklist
-from tests.study.cohorts import Says, files_in, patients
+from tests.study.cohorts import Says, files_in, filmed_patients, patients
 from tests.study.test_page import Reader
 
 ROOT = Path(skosteo.__file__).parents[1]
@@ -312,3 +312,14 @@ def test_checklists_are_filled_with_what_the_study_knows(of_values):
     items = checklist(of_values.study)
     assert (items["status"] == "filled").sum() > 40
     assert items["text"].str.contains("SYNTHETIC patients.", regex=False).any()
+
+
+def test_a_study_without_the_models_of_table_2(tmp_path, small_preset):
+    X, y, groups = filmed_patients(tmp_path)
+    run_study(
+        X, y, groups=groups, out=tmp_path / "out", n_folds=2, verbose=0,
+        models=["backbone", "backbone_wt"],
+    )  # fmt: skip
+    assert (tmp_path / "out" / "report.html").exists()
+    assert (tmp_path / "out" / "tables" / "table_3.csv").exists()
+    assert not (tmp_path / "out" / "tables" / "table_2.csv").exists()
