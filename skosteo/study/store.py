@@ -5,6 +5,7 @@ no code, and nothing in it names a patient.
 """
 
 import json
+import warnings
 from dataclasses import dataclass, field
 from io import BytesIO
 from os import PathLike
@@ -90,7 +91,7 @@ class Store:
             write_atomic(manifest, text.encode())
 
     def load(self, name: str) -> FoldResult | None:
-        """Return a result, or None where there is none that can be read."""
+        """Return a result, or None where there is none, or, with a warning, a damaged one."""
         try:
             data = (self.folder / f"{name}.npz").read_bytes()
         except FileNotFoundError:
@@ -98,7 +99,13 @@ class Store:
         try:
             with np.load(BytesIO(data), allow_pickle=False) as entry:
                 return _unpacked({key: entry[key] for key in entry.files})
-        except Exception:  # whatever damage leads numpy and zlib to: it is fitted again
+        except Exception as error:  # whatever damage leads numpy and zlib to
+            kind = type(error).__name__
+            warnings.warn(
+                f"A finished fit that out/{FOLDER} holds is damaged ({kind}): it is done again. "
+                "Check the disk.",
+                stacklevel=2,
+            )
             return None
 
     def save(self, name: str, result: FoldResult) -> None:
