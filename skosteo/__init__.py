@@ -10,14 +10,14 @@ from typing import Any
 __version__ = "0.1.0"
 
 _HOME = {
-    "ClinicalOsteoClassifier": "clinical_classifier",
+    "ClinicalOsteoClassifier": "clinical.classifier",
     "ClinicalPreprocessor": "clinical",
-    "FeatureFusionClassifier": "feature_fusion",
-    "ImageOsteoClassifier": "image_classifier",
-    "ProbabilityFusionClassifier": "fusion",
+    "FeatureFusionClassifier": "fusion.feature",
+    "ImageOsteoClassifier": "image.classifier",
+    "ProbabilityFusionClassifier": "fusion.probability",
     "Radiograph": "dicom",
-    "RadiographReader": "images",
-    "RiskIndexClassifier": "indices",
+    "RadiographReader": "image.reader",
+    "RiskIndexClassifier": "clinical.risk_indices",
     "read_radiograph": "dicom",
 }
 _MODULES = ("clinical", "datasets", "evaluation", "exceptions", "explain", "presets")

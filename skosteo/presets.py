@@ -16,8 +16,8 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skosteo.clinical import ClinicalPreprocessor
-from skosteo.clinical_classifier import ClinicalOsteoClassifier
-from skosteo.image_classifier import ImageOsteoClassifier
+from skosteo.clinical.classifier import ClinicalOsteoClassifier
+from skosteo.image.classifier import ImageOsteoClassifier
 
 
 def paper_image_classifier(**changes: Any) -> ImageOsteoClassifier:

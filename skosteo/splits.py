@@ -4,8 +4,7 @@ from collections.abc import Iterable
 from numbers import Integral
 
 import numpy as np
-import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from sklearn.model_selection import (
     BaseCrossValidator,
     StratifiedGroupKFold,
@@ -15,45 +14,6 @@ from sklearn.model_selection import (
 )
 
 from skosteo.exceptions import InputError
-
-
-def check_groups(groups: ArrayLike | None, n_rows: int) -> NDArray | None:
-    """Patient ids as an array with one id per row.
-
-    Parameters
-    ----------
-    groups : array-like of shape (n_rows,) or None
-        Patient ids of any type that can be compared.
-    n_rows : int
-        Rows of the table that the ids belong to.
-
-    Returns
-    -------
-    ndarray of shape (n_rows,) or None
-        Integer codes, equal where the ids are equal.
-
-    Raises
-    ------
-    InputError
-        The ids are not one per row, or some are missing.
-    """
-    if groups is None:
-        return None
-    ids = np.asarray(groups, dtype=object)
-    if ids.shape != (n_rows,):
-        raise InputError(
-            f"groups has shape {ids.shape}, but there are {n_rows} rows. "
-            "Give one patient id per row, in the same order."
-        )
-    codes = pd.factorize(ids)[0]
-    missing = np.flatnonzero(codes == -1)
-    if len(missing):
-        raise InputError(
-            f"groups misses the patient id of {len(missing)} of {n_rows} rows, "
-            f"the first is row {missing[0] + 1}. "
-            "A row without a patient cannot be kept apart from the others: fill or drop it."
-        )
-    return codes
 
 
 def fold_splitter(

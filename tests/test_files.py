@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from skosteo.files import UNFINISHED, atomic_writer, write_atomic, write_csv
+from skosteo._files import UNFINISHED, atomic_writer, write_atomic, write_csv
 
 
 def test_writes_and_replaces(tmp_path):

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from skosteo._validation import check_groups
 from skosteo.exceptions import InputError
-from skosteo.splits import check_groups, fold_splitter, validation_split
+from skosteo.splits import fold_splitter, validation_split
 
 
 def random_cohort(seed):

@@ -1,17 +1,14 @@
 """The flow chart of a cohort; matplotlib is imported only when one is drawn."""
 
-from collections.abc import Callable
-from functools import wraps
 from textwrap import wrap
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any
+
+from skosteo._plotting import with_more_fonts
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from skosteo.clinical.cohort import Flow
-
-P = ParamSpec("P")
-T = TypeVar("T")
 
 _INK, _FILL, _OUT = "#1b3a5c", "#eef2f6", "#faf1ee"
 
@@ -19,47 +16,6 @@ _INK, _FILL, _OUT = "#1b3a5c", "#eef2f6", "#faf1ee"
 _CHARACTER, _LINE, _POINTS = 0.073, 0.165, 9.0
 _BOX, _GAP, _TEXT = 36, 6, 32  # widths of a box, between two, and of its text
 _PAD, _SPACE = 0.9, 1.2  # lines: inside a box above and below, and between two
-
-# Asked, where they are installed, for signs that the usual font lacks: names of columns and models
-_MORE_FONTS = (
-    "Noto Sans CJK SC",
-    "Noto Sans SC",
-    "Source Han Sans SC",
-    "Microsoft YaHei",
-    "SimHei",
-    "PingFang SC",
-    "Hiragino Sans GB",
-    "WenQuanYi Zen Hei",
-    "WenQuanYi Micro Hei",
-    "Arial Unicode MS",
-)
-
-
-def with_more_fonts(draw: Callable[P, T]) -> Callable[P, T]:
-    """Let a function that draws fall back on fonts of Chinese, Japanese and Korean.
-
-    Parameters
-    ----------
-    draw : callable
-        Its texts keep the fonts; matplotlib's settings stay as they are.
-
-    Returns
-    -------
-    callable
-        Where no such font is installed, it draws boxes, and matplotlib's warning says so.
-    """
-
-    @wraps(draw)
-    def drawn(*args: P.args, **kwargs: P.kwargs) -> T:
-        from matplotlib import rc_context, rcParams
-        from matplotlib.font_manager import fontManager
-
-        installed = set(fontManager.get_font_names())
-        more = [name for name in _MORE_FONTS if name in installed]
-        with rc_context({"font.family": [*rcParams["font.family"], *more]}):
-            return draw(*args, **kwargs)
-
-    return drawn
 
 
 @with_more_fonts

@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from skosteo._validation import guess
 from skosteo.clinical.answers import names_answer
 from skosteo.clinical.columns import check_cells, is_numbers, read_numbers, read_words
 from skosteo.clinical.values import body_mass_index, declared_units, warn_of_values
-from skosteo.clinical.variables import guess, recognise, resolve_column
+from skosteo.clinical.variables import recognise, resolve_column
 from skosteo.exceptions import InputError
 
 # Functions between a warning and the line of the user; scikit-learn wraps transform, not fit

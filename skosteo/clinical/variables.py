@@ -1,15 +1,13 @@
 """The clinical variables: their names, their units and what a person can have of them."""
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from itertools import product
 from typing import NamedTuple
-from unicodedata import normalize
 
 import pandas as pd
 
+from skosteo._validation import guess, plain_name
 from skosteo.exceptions import InputError
 
 # mg/dL -> mmol/L: molar masses 40.078 (calcium) and 180.16 (glucose) g/mol
@@ -79,7 +77,7 @@ class Variable:
     def read_unit(self, text: str) -> str:
         """Return the unit that a user's spelling means ("mg/dl" -> "mg/dL")."""
         for unit in (self.unit, *self.other_units):
-            if _plain(text) in _SPELLINGS.get(unit, ()):
+            if plain_name(text) in _SPELLINGS.get(unit, ()):
                 return unit
         allowed = ", ".join(map(repr, filter(None, (self.unit, *self.other_units))))
         raise InputError(
@@ -226,23 +224,17 @@ VARIABLES: dict[str, Variable] = {
 }  # fmt: skip
 
 
-def _plain(name: object) -> str:
-    """Return a name without case, blanks and punctuation; micro is u."""
-    text = normalize("NFKC", str(name)).casefold().replace("μ", "u")
-    return re.sub(r"[\W_]+", "", text)
-
-
 def _index() -> dict[str, Recognised]:
     """Every known name, bare and with each unit of its variable at the end."""
     known = {}
     for variable in VARIABLES.values():
-        known[_plain(variable.name)] = Recognised(variable, variable.unit)
+        known[plain_name(variable.name)] = Recognised(variable, variable.unit)
         for name, stated in variable.aliases.items():
-            known[_plain(name)] = Recognised(variable, stated)
+            known[plain_name(name)] = Recognised(variable, stated)
         for name in (*variable.aliases, *variable.short):
             for unit in (variable.unit, *variable.other_units):
                 for spelling in _SPELLINGS.get(unit, ()):
-                    known[_plain(name) + spelling] = Recognised(variable, unit)
+                    known[plain_name(name) + spelling] = Recognised(variable, unit)
     return known
 
 
@@ -276,7 +268,7 @@ def recognise(column: object) -> Recognised | None:
     >>> recognise("calcium supplement") is None
     True
     """
-    return _KNOWN.get(_plain(column)) if isinstance(column, str) else None
+    return _KNOWN.get(plain_name(column)) if isinstance(column, str) else None
 
 
 def find_column(table: pd.DataFrame, name: str) -> str | None:
@@ -323,10 +315,3 @@ def resolve_column(table: pd.DataFrame, name: str) -> str | None:
         return name
     hit = recognise(name)
     return find_column(table, hit.variable.name) if hit else None
-
-
-def guess(name: object, names: Iterable[object]) -> str:
-    """Guess the slip, to end a sentence of an error: "; did you mean 'age'?" or a full stop."""
-    by_plain = {_plain(other): str(other) for other in names}
-    near = get_close_matches(_plain(name), by_plain, n=1)
-    return f"; did you mean {by_plain[near[0]]!r}?" if near else "."

@@ -15,8 +15,8 @@ from pydicom.uid import (
     generate_uid,
 )
 
+from skosteo._files import write_atomic
 from skosteo.exceptions import InputError
-from skosteo.files import write_atomic
 
 HEADROOM = 0.15  # share of the stored range that the window leaves out at either end
 

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from skosteo._validation import check_groups
 from skosteo.exceptions import InputError
-from skosteo.splits import check_groups
 
 
 def used_rows(

@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from skosteo._validation import check_groups
 from skosteo.clinical.variables import find_column
 from skosteo.evaluation.film_copies import find_copies
 from skosteo.evaluation.inputs import as_positive
 from skosteo.evaluation.leaking_columns import Finding, column_findings, count_of
 from skosteo.exceptions import InputError
-from skosteo.splits import check_groups
 
 _SHOWN = 10  # rows listed in a finding
 
@@ -284,7 +284,7 @@ def _films(X: pd.DataFrame, column: str | None, films: Any) -> NDArray[np.uint8]
         return films
     if column is None or column not in list(X.columns):
         return None
-    from skosteo.images import RadiographReader  # heavy, and not needed for a table alone
+    from skosteo.image.reader import RadiographReader  # heavy, and not needed for a table alone
 
     return RadiographReader(errors="report").transform(X[column])
 

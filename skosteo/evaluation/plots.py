@@ -1,13 +1,21 @@
 """Figures of evaluations; matplotlib is imported only when one is drawn."""
 
-from collections.abc import Sequence
 from textwrap import wrap
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 from sklearn.metrics import roc_curve
 
-from skosteo.clinical.plots import with_more_fonts
+from skosteo._plotting import (
+    MARKERS,
+    ForestLine,
+    add_legend,
+    forest_plot,
+    hide_spines,
+    make_axes,
+    series_style,
+    with_more_fonts,
+)
 from skosteo.evaluation.subgroups import SUPPRESSED
 
 if TYPE_CHECKING:
@@ -20,10 +28,6 @@ if TYPE_CHECKING:
     from skosteo.evaluation.report import Report
     from skosteo.evaluation.subgroups import Subgroups
 
-# Dark to light, told apart in grey print and by readers with a colour-vision deficiency.
-PALETTE = ("#1b3a5c", "#c8553d", "#5b8e7d", "#e0a33e", "#7d6b91", "#8c8c8c")
-_STYLES = ("-", "--", ":")
-_MARKERS = ("o", "s", "^", "D", "v", "P")
 _BAND = 0.2  # below 0 in a reliability curve: how the probabilities are spread
 
 
@@ -44,11 +48,11 @@ def plot_roc(report: "Report", ax: "Axes | None" = None) -> "Axes":
         Sensitivity against 1 - specificity, the chance diagonal, and a point where the
         threshold of the report lies on each curve.
     """
-    ax = _axes(ax, 4.5, 4.5)
+    ax = make_axes(ax, 4.5, 4.5)
     table = report.table()
     ax.plot([0, 1], [0, 1], color="0.75", linewidth=0.8, zorder=1)
     for i, (name, probability) in enumerate(report.probability.items()):
-        colour, style = _look(i)
+        colour, style = series_style(i)
         false_alarms, found, _ = roc_curve(report.positive, probability)
         label = f"{name}  {table['AUC'][name]!s}"
         ax.plot(false_alarms, found, style, color=colour, linewidth=1.6, label=label)
@@ -60,8 +64,8 @@ def plot_roc(report: "Report", ax: "Axes | None" = None) -> "Axes":
     ax.set_ylabel("Sensitivity")
     thresholds = list(dict.fromkeys(report.thresholds.values()))
     dot = f"threshold {thresholds[0]:g}" if len(thresholds) == 1 else "each model's threshold"
-    _legend(ax, "lower right", f"AUC [95 % interval]; dot: {dot}")
-    return _bare(ax)
+    add_legend(ax, "lower right", f"AUC [95 % interval]; dot: {dot}")
+    return hide_spines(ax)
 
 
 @with_more_fonts
@@ -81,16 +85,16 @@ def plot_reliability(curve: "Reliability", ax: "Axes | None" = None) -> "Axes":
         Curves with intervals and the diagonal; in the band below 0 the spread of probabilities;
         slope and intercept in the legend.
     """
-    ax = _axes(ax, 5, 6)
+    ax = make_axes(ax, 5, 6)
     ax.plot([0, 1], [0, 1], color="0.75", linewidth=0.8, zorder=1)
     frame = curve.frame()
     for i, (name, probability) in enumerate(curve.probability.items()):
-        colour, style = _look(i)
+        colour, style = series_style(i)
         part = frame[frame["model"] == name]
         x, y = part["mean_probability"], part["observed"]
         ax.vlines(x, part["low"], part["high"], color=colour, linewidth=1, alpha=0.6)
         label = f"{name}  {_line_text(curve.lines[name])}"
-        marker = _MARKERS[i % len(_MARKERS)]
+        marker = MARKERS[i % len(MARKERS)]
         ax.plot(x, y, style, marker=marker, color=colour, markersize=5, linewidth=1.4, label=label)
         counts, edges = np.histogram(probability, bins=25, range=(0, 1))
         height = counts / counts.max() * 0.8 * _BAND - _BAND
@@ -102,8 +106,8 @@ def plot_reliability(curve: "Reliability", ax: "Axes | None" = None) -> "Axes":
     ax.set_yticks(np.linspace(0, 1, 6))
     ax.set_xlabel("Probability by the model (below: how often)")
     ax.set_ylabel("Observed share")
-    _legend(ax, "lower left", "slope; intercept [95 % intervals]", bbox_to_anchor=(0, 1))
-    return _bare(ax)
+    add_legend(ax, "lower left", "slope; intercept [95 % intervals]", bbox_to_anchor=(0, 1))
+    return hide_spines(ax)
 
 
 @with_more_fonts
@@ -122,12 +126,12 @@ def plot_decision_curve(curve: "DecisionCurve", ax: "Axes | None" = None) -> "Ax
     Axes
         Net benefit against threshold probability, with treating all and none in grey.
     """
-    ax = _axes(ax, 5.5, 4)
+    ax = make_axes(ax, 5.5, 4)
     *models, treat_all, treat_none = curve.net_benefit
     order = np.argsort(curve.thresholds)
     at = 100 * curve.thresholds[order]
     for i, name in enumerate(models):
-        colour, style = _look(i)
+        colour, style = series_style(i)
         ax.plot(at, curve.net_benefit[name][order], style, color=colour, linewidth=1.6, label=name)
     for name, style in ((treat_all, "-."), (treat_none, "-")):
         values = curve.net_benefit[name][order]
@@ -136,19 +140,8 @@ def plot_decision_curve(curve: "DecisionCurve", ax: "Axes | None" = None) -> "Ax
     ax.set_ylim(-0.15 * max(top, 0.01), 1.08 * max(top, 0.01))  # what lies lower helps nobody
     ax.set_xlabel("Threshold probability, %")
     ax.set_ylabel("Net benefit")
-    _legend(ax, "upper right", None)
-    return _bare(ax)
-
-
-class _Line(NamedTuple):
-    """A line of a forest plot: a heading where it has no series."""
-
-    label: str
-    series: int | None = None
-    estimate: float = np.nan
-    low: float = np.nan
-    high: float = np.nan
-    text: str = ""
+    add_legend(ax, "upper right", None)
+    return hide_spines(ax)
 
 
 @with_more_fonts
@@ -171,11 +164,11 @@ def plot_comparison(comparison: "Comparison", ax: "Axes | None" = None) -> "Axes
     table = comparison.table()
     lines = []
     for metric, part in comparison.frame().groupby("metric", sort=False):
-        lines.append(_Line(str(metric)))
+        lines.append(ForestLine(str(metric)))
         for pair, (_, row) in zip(table.index, part.iterrows(), strict=True):
             ends = (row["difference"], row["low"], row["high"])
-            lines.append(_Line(f"  {pair}", 0, *ends, str(table.loc[pair, str(metric)])))
-    ax = _forest(lines, ax)
+            lines.append(ForestLine(f"  {pair}", 0, *ends, str(table.loc[pair, str(metric)])))
+    ax = forest_plot(lines, ax)
     ax.axvline(0, color="0.6", linewidth=0.8, zorder=0)
     several = len(table) > 1
     p = "; P adjusted by Holm" if several else ""
@@ -206,88 +199,22 @@ def plot_subgroups(subgroups: "Subgroups", ax: "Axes | None" = None) -> "Axes":
     frame = subgroups.frame()
     auc = frame[frame["metric"] == "AUC"]
     row = {key: values for key, (_, values) in zip(table.index, auc.iterrows(), strict=True)}
-    lines: list[_Line] = []
+    lines: list[ForestLine] = []
     for variable, level in dict.fromkeys((v, x) for _, v, x in table.index):
         if variable not in (line.label for line in lines):
-            lines.append(_Line(variable))
+            lines.append(ForestLine(variable))
         for i, model in enumerate(models):
             f, texts = row[model, variable, level], table.loc[[(model, variable, level)]].iloc[0]
             size = SUPPRESSED if f["suppressed"] else f"{texts['events']}/{texts['rows']}"
             ends = (f["estimate"], f["low"], f["high"])
             name = "" if i else f"  {level} ({size})"
-            lines.append(_Line(name, i, *ends, str(texts["AUC"])))
+            lines.append(ForestLine(name, i, *ends, str(texts["AUC"])))
             if f["suppressed"]:  # for all models alike
                 break
-    ax = _forest(lines, ax, models if len(models) > 1 else ())
+    ax = forest_plot(lines, ax, models if len(models) > 1 else ())
     ax.axvline(0.5, color="0.6", linewidth=0.8, zorder=0)
     label = "AUC [95 % interval]; in brackets: positive rows / rows"
     ax.set_xlabel("\n".join([label, *wrap(subgroups.note, 70)]), fontsize=9)
-    return ax
-
-
-def _forest(lines: Sequence[_Line], ax: "Axes | None", models: Sequence[str] = ()) -> "Axes":
-    """Estimates with intervals under headings, their text at the right."""
-    ax = _axes(ax, 7.5, 1.0 + 0.24 * (len(lines) + len(models)))
-    for y, line in enumerate(lines):
-        if line.series is None:
-            continue
-        colour = PALETTE[line.series % len(PALETTE)]
-        marker = _MARKERS[line.series % len(_MARKERS)]
-        ax.hlines(y, line.low, line.high, color=colour, linewidth=1.4)
-        ax.plot(line.estimate, y, marker, color=colour, markersize=5.5)
-        ax.text(1.02, y, line.text, transform=ax.get_yaxis_transform(), va="center", fontsize=8)
-    ax.set_ylim(len(lines) - 0.4, -0.6)
-    ax.set_yticks(range(len(lines)), [line.label for line in lines])
-    for line, text in zip(lines, ax.get_yticklabels(), strict=True):
-        text.set(ha="left", weight="bold" if line.series is None else "normal", parse_math=False)
-    if models:
-        for i, name in enumerate(models):
-            marker = _MARKERS[i % len(_MARKERS)]
-            ax.plot([], [], marker, color=PALETTE[i % len(PALETTE)], markersize=5, label=name)
-        _legend(ax, "lower left", None, bbox_to_anchor=(0, 1), ncols=3)
-    ax.tick_params(axis="y", length=0)
-    _bare(ax).spines["left"].set_visible(False)
-    _left_align(ax)
-    return ax
-
-
-def _left_align(ax: "Axes") -> None:
-    """Move the labels, which matplotlib sets flush right, to start at the same place."""
-    renderer = ax.figure.canvas.get_renderer()  # type: ignore[attr-defined]
-    widths = [text.get_window_extent(renderer).width for text in ax.get_yticklabels()]
-    ax.tick_params(axis="y", pad=max(widths) * 72 / ax.figure.dpi + 4)
-
-
-def _axes(ax: "Axes | None", width: float, height: float) -> "Axes":
-    if ax is None:
-        import matplotlib.pyplot as plt
-
-        _, ax = plt.subplots(figsize=(width, height), layout="constrained")
-    return ax
-
-
-def _look(i: int) -> tuple[str, str]:
-    again = i // len(PALETTE)
-    return PALETTE[i % len(PALETTE)], _STYLES[(i + again) % len(_STYLES)]
-
-
-def _legend(ax: "Axes", place: Any, title: str | None, **more: Any) -> None:
-    legend = ax.legend(
-        title=title,
-        loc=place,
-        frameon=False,
-        fontsize=8,
-        title_fontsize=8,
-        alignment="left",
-        **more,
-    )
-    for text in legend.get_texts():
-        text.set_parse_math(False)  # a model may be called "cost_in_$"
-
-
-def _bare(ax: "Axes") -> "Axes":
-    ax.spines[["top", "right"]].set_visible(False)
-    ax.tick_params(labelsize=8)
     return ax
 
 

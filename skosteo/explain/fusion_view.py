@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from scipy.special import expit
 from sklearn.utils.validation import check_is_fitted
 
+from skosteo._validation import logits
 from skosteo.exceptions import InputError
 from skosteo.explain.coalitions import ask, every_coalition
 from skosteo.explain.games import thinned
-from skosteo.final_estimators import logits
-from skosteo.fusion import ProbabilityFusionClassifier
+from skosteo.fusion.probability import ProbabilityFusionClassifier
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

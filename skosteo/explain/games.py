@@ -11,14 +11,15 @@ from scipy.sparse import issparse
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
-from skosteo.branch_columns import split_columns
-from skosteo.branches import gives_probabilities, judge
+from skosteo._validation import gives_probabilities
 from skosteo.clinical import ClinicalPreprocessor
 from skosteo.clinical.columns import MAX_CATEGORIES, Numbers
 from skosteo.exceptions import InputError
-from skosteo.feature_fusion import FeatureFusionClassifier
-from skosteo.fusion import ProbabilityFusionClassifier
-from skosteo.image_classifier import ImageOsteoClassifier
+from skosteo.fusion.columns import split_columns
+from skosteo.fusion.feature import FeatureFusionClassifier
+from skosteo.fusion.out_of_fold import judge
+from skosteo.fusion.probability import ProbabilityFusionClassifier
+from skosteo.image.classifier import ImageOsteoClassifier
 
 MISSING, TEXT = "missing", "text"
 _BACKGROUND = 100

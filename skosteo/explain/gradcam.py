@@ -14,16 +14,16 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, from_numpy
 from torch.nn.functional import interpolate
 
-from skosteo.batches import Inputs, Studies
-from skosteo.branch_columns import present_rows, split_columns
+from skosteo._validation import logits
 from skosteo.exceptions import InputError
 from skosteo.explain.coalitions import evaluating
-from skosteo.feature_fusion import FeatureFusionClassifier
-from skosteo.final_estimators import logits
-from skosteo.fusion import ProbabilityFusionClassifier
-from skosteo.image_classifier import ImageOsteoClassifier
+from skosteo.fusion.columns import present_rows, split_columns
+from skosteo.fusion.feature import FeatureFusionClassifier
+from skosteo.fusion.probability import ProbabilityFusionClassifier
+from skosteo.image.classifier import ImageOsteoClassifier
 from skosteo.nets.cross_attention import CrossAttention
-from skosteo.prediction import apply_in_passes
+from skosteo.training.data import Inputs, Studies
+from skosteo.training.inference import apply_in_passes
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

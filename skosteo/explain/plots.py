@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from skosteo.clinical.plots import with_more_fonts
-from skosteo.evaluation.plots import PALETTE
+from skosteo._plotting import PALETTE, with_more_fonts
 from skosteo.evaluation.texts import share_text
 
 if TYPE_CHECKING:

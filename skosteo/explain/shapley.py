@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 from torch import Tensor
 
-from skosteo.clinical_classifier import ClinicalOsteoClassifier
+from skosteo._validation import logits
+from skosteo.clinical.classifier import ClinicalOsteoClassifier
 from skosteo.exceptions import InputError
 from skosteo.explain.coalitions import (
     ask,
@@ -23,7 +24,6 @@ from skosteo.explain.coalitions import (
 )
 from skosteo.explain.games import Game, make_game
 from skosteo.explain.trees import is_trees, tree_method, tree_values
-from skosteo.final_estimators import logits
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -6,10 +6,10 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from skosteo.batches import Studies
 from skosteo.nets.cross_attention import CrossAttention
 from skosteo.nets.heads import Head, check_dropout, hidden_layers
 from skosteo.nets.image_net import ImageTrunk
+from skosteo.training.data import Studies
 
 # neurons of Schilcher et al.
 _CONCAT = (1024, 512, 256)

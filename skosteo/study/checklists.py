@@ -57,7 +57,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from skosteo.clinical.variables import guess
+from skosteo._validation import guess
 from skosteo.exceptions import InputError
 
 TRIPOD_AI = "TRIPOD+AI (Collins et al. 2024, doi:10.1136/bmj-2023-078378)"

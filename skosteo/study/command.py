@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from skosteo._validation import guess
 from skosteo.clinical.flow import Flow, Rows
-from skosteo.clinical.variables import guess, recognise
+from skosteo.clinical.variables import recognise
 from skosteo.exceptions import InputError, SkosteoError
 from skosteo.study.inputs import is_sex_or_age
 from skosteo.study.run import run_study

@@ -11,9 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.utils.validation import check_consistent_length
 
+from skosteo._validation import check_groups, encode_target
 from skosteo.exceptions import InputError
-from skosteo.net_classifier import encode_target
-from skosteo.splits import check_groups
 
 Fold = tuple[NDArray[np.intp], NDArray[np.intp]]
 

@@ -10,7 +10,7 @@ from numpy.random import default_rng
 from skosteo.exceptions import InputError
 from skosteo.explain import explain_fusion, grad_cam, shap_values
 from skosteo.explain.shapley import MOST_FEATURES, count_features
-from skosteo.fusion import ProbabilityFusionClassifier
+from skosteo.fusion.probability import ProbabilityFusionClassifier
 from skosteo.study.store import Arrays
 
 Parts = Mapping[str, pd.DataFrame]

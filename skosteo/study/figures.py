@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from skosteo.clinical.plots import with_more_fonts
+from skosteo._plotting import PALETTE, with_more_fonts
 from skosteo.exceptions import InputError
 from skosteo.explain import FusionView, GradCam, ShapValues
 from skosteo.study.store import Arrays
@@ -94,8 +94,6 @@ def _losses(study: "Study") -> "Figure":
 def _accuracy(study: "Study") -> "Figure":
     import matplotlib.pyplot as plt
 
-    from skosteo.evaluation.plots import PALETTE
-
     found = _accuracies(study)
     if not found:
         raise InputError("No net of this study stopped early, so there are no accuracy curves.")
@@ -140,7 +138,6 @@ def _accuracies(study: "Study") -> dict[str, list[pd.DataFrame]]:
 
 
 def _curves(ax: "Axes", histories: list[pd.DataFrame], columns: dict[str, str]) -> None:
-    from skosteo.evaluation.plots import PALETTE
 
     for (column, label), style, colour in zip(columns.items(), ("-", "--"), PALETTE, strict=False):
         shown = [history for history in histories if column in history]

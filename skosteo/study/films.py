@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from skosteo.dicom import read_facts
-from skosteo.images import RadiographReader
+from skosteo.image.reader import RadiographReader
 
 FACTS = ("view_position", "manufacturer")
 

@@ -8,14 +8,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from skosteo._validation import check_groups, encode_target
 from skosteo.clinical.flow import Flow, Rows
 from skosteo.clinical.variables import find_column, recognise
 from skosteo.evaluation.inputs import as_share
 from skosteo.evaluation.leakage import LeakageReport
 from skosteo.evaluation.subgroups import age_band, subgroups
 from skosteo.exceptions import InputError
-from skosteo.net_classifier import encode_target
-from skosteo.splits import check_groups
 from skosteo.study.films import Films
 
 

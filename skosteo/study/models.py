@@ -13,14 +13,14 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 
 from skosteo import presets
-from skosteo.branches import gives_probabilities
+from skosteo._validation import gives_probabilities
+from skosteo.clinical.risk_indices import RiskIndexClassifier
 from skosteo.clinical.variables import find_column
 from skosteo.evaluation.decision_curve import TREAT_ALL, TREAT_NONE
 from skosteo.exceptions import InputError
-from skosteo.feature_fusion import FeatureFusionClassifier
-from skosteo.fusion import ProbabilityFusionClassifier
-from skosteo.image_classifier import ImageOsteoClassifier
-from skosteo.indices import RiskIndexClassifier
+from skosteo.fusion.feature import FeatureFusionClassifier
+from skosteo.fusion.probability import ProbabilityFusionClassifier
+from skosteo.image.classifier import ImageOsteoClassifier
 
 Choice = str | tuple[str, Any]
 

@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from skosteo.branches import table_digest
 from skosteo.clinical.flow import Flow, Rows
 from skosteo.evaluation.leakage import check_leakage
+from skosteo.fusion.out_of_fold import table_digest
 from skosteo.study.about import About, versions
 from skosteo.study.design import Design, make_design
 from skosteo.study.films import read_films
@@ -37,7 +37,7 @@ from skosteo.study.models import Choice, StudyModel, make_models
 from skosteo.study.running import run_models
 from skosteo.study.store import Store
 from skosteo.study.study import Study
-from skosteo.training import resolve_device
+from skosteo.training.fit import resolve_device
 
 _SIZE = 224  # pixels of the films that are looked at before any model is
 

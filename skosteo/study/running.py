@@ -14,9 +14,9 @@ from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 from tqdm.auto import tqdm
 
-from skosteo.branches import fit_with_metadata
 from skosteo.exceptions import InputError
-from skosteo.fusion import ProbabilityFusionClassifier
+from skosteo.fusion.out_of_fold import fit_with_metadata
+from skosteo.fusion.probability import ProbabilityFusionClassifier
 from skosteo.study.design import Design
 from skosteo.study.explaining import explain
 from skosteo.study.models import StudyModel

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from skosteo.files import write_atomic, write_csv
+from skosteo._files import write_atomic, write_csv
 from skosteo.study.about import versions
 from skosteo.study.content import Pictures, checklist, make_page
 from skosteo.study.figures import available

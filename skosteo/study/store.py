@@ -16,8 +16,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from skosteo._files import UNFINISHED, write_atomic
 from skosteo.exceptions import InputError
-from skosteo.files import UNFINISHED, write_atomic
 
 Arrays = dict[str, NDArray]
 

@@ -20,9 +20,9 @@ from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
 
 from skosteo import presets
+from skosteo.clinical.risk_indices import RiskIndexClassifier
 from skosteo.datasets import fetch_nhanes
 from skosteo.evaluation import auc_interval, calibration_line, delong_test
-from skosteo.indices import RiskIndexClassifier
 
 BASICS = ["age", "sex", "bmi"]
 LABORATORY = ["wbc_10e9_l", "platelets_10e9_l", "calcium_mmol_l", "glucose_mmol_l"]

@@ -169,7 +169,7 @@ def test_groups_are_routed_down_to_the_early_stopping_split(study, monkeypatch, 
         seen.append(groups)
         return splits.validation_split(y, groups, fraction, seed)
 
-    monkeypatch.setattr("skosteo.net_classifier.validation_split", spy)
+    monkeypatch.setattr("skosteo.training.net_classifier.validation_split", spy)
     model = {
         "image": small_image(),
         "clinical": make_pipeline(ClinicalPreprocessor(), small_clinical()),

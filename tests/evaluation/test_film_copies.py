@@ -102,7 +102,7 @@ def test_no_film_of_another_patient(seed):
 
 @needs_data
 def test_real_films_are_all_different():
-    from skosteo.images import RadiographReader
+    from skosteo.image.reader import RadiographReader
 
     films = RadiographReader().transform(fetch_hannover_cxr().data["image"])
     assert len(set(find_copies(films).same)) == 243

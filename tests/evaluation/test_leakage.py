@@ -173,7 +173,7 @@ def test_without_groups_it_says_what_it_cannot_see():
 @pytest.fixture(scope="module")
 def films():
     cohort = make_cohort(6, random_state=0)
-    from skosteo.images import RadiographReader
+    from skosteo.image.reader import RadiographReader
 
     return RadiographReader(size=224).transform(cohort.data["image"])
 

@@ -141,7 +141,7 @@ def test_a_dollar_is_a_dollar(report):
 def test_signs_that_the_usual_font_lacks_come_from_another(report, monkeypatch):
     """As Chinese names do; here of a font that comes with matplotlib."""
     sign = "\N{CIRCLED LATIN CAPITAL LETTER A}"
-    monkeypatch.setattr("skosteo.clinical.plots._MORE_FONTS", ("No such font", "STIXGeneral"))
+    monkeypatch.setattr("skosteo._plotting._MORE_FONTS", ("No such font", "STIXGeneral"))
     before = mpl.rcParams["font.family"]
     assert len(list(_pictures(report, sign))) == 5  # a warning of a missing glyph is an error
     assert mpl.rcParams["font.family"] == before

@@ -97,7 +97,7 @@ def test_panels_that_are_not_there_are_refused(arguments, said):
 @pytest.mark.parametrize("name", ["$x_{2$", "\N{CIRCLED LATIN CAPITAL LETTER A}"])
 def test_any_name_can_be_drawn(name, surface, monkeypatch):
     """Also of signs that the usual font lacks, as Chinese ones; here of matplotlib's own font."""
-    monkeypatch.setattr("skosteo.clinical.plots._MORE_FONTS", ("STIXGeneral",))
+    monkeypatch.setattr("skosteo._plotting._MORE_FONTS", ("STIXGeneral",))
     probability = np.array([0.8, 0.3]) if surface is not None else np.array([np.nan, 0.3])
     view = FusionView(
         (name, name + "2"), probability, 0.6, 0.0, np.array([0.5, -0.1]), np.ones((2, 2)), surface

@@ -10,10 +10,10 @@ import pytest
 from pydicom import config
 from pydicom.datadict import dictionary_VR
 
-from skosteo import film_cache
 from skosteo.dicom import read_radiograph
 from skosteo.exceptions import DicomError
-from skosteo.images import RadiographReader
+from skosteo.image import film_cache
+from skosteo.image.reader import RadiographReader
 from tests.films import bytes_of, dataset, gradient
 from tests.hostile.bombs import BOMBS, write
 from tests.hostile.child import Child

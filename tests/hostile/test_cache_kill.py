@@ -13,8 +13,8 @@ import pytest
 
 import skosteo
 from skosteo import RadiographReader
+from skosteo._files import UNFINISHED
 from skosteo.dicom import read_radiograph
-from skosteo.files import UNFINISHED
 from tests.small_models import write_film
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="process groups are POSIX")
@@ -24,7 +24,7 @@ SIZE, N_FILMS = 32, 100
 # two processes that fill the folder from both ends
 FILL = """
 import os, pickle, sys
-from skosteo.images import RadiographReader
+from skosteo.image.reader import RadiographReader
 folder, paths = pickle.load(sys.stdin.buffer)
 reader = RadiographReader(32, cache_dir=folder)
 os.write(1, b"go\\n")

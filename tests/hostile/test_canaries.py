@@ -24,7 +24,7 @@ from pydicom.uid import MPEG2MPML
 
 from skosteo.dicom import RULES, read_radiograph
 from skosteo.exceptions import DicomError
-from skosteo.images import RadiographReader
+from skosteo.image.reader import RadiographReader
 from tests.films import bytes_of, dataset, lut
 from tests.hostile.bombs import (
     ITEM,

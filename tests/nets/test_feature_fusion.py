@@ -5,11 +5,11 @@ import torch
 from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits as bce
 
-from skosteo.batches import Studies
 from skosteo.exceptions import InputError
 from skosteo.nets.feature_fusion import Concat, FeatureFusionNet, Learned
 from skosteo.nets.gradient_fusion import relu_max_pool
 from skosteo.nets.image_net import ImageNet, ImageTrunk
+from skosteo.training.data import Studies
 
 STRATEGIES = ["concat", "learned", "attention"]
 VARIABLES = (0, 1, 1)

@@ -17,7 +17,7 @@ import pandas as pd
 import pytest
 
 import skosteo
-from skosteo import files
+from skosteo import _files as files
 from skosteo.evaluation import run_study
 from skosteo.exceptions import InputError
 from skosteo.study.content import checklist

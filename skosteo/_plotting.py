@@ -1,0 +1,141 @@
+"""What the figures of skosteo share: colours, fonts, axes, legends and forest plots.
+
+matplotlib is imported only when something is drawn; no class of results is known here.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+# Dark to light, told apart in grey print and by readers with a colour-vision deficiency.
+PALETTE = ("#1b3a5c", "#c8553d", "#5b8e7d", "#e0a33e", "#7d6b91", "#8c8c8c")
+_STYLES = ("-", "--", ":")
+MARKERS = ("o", "s", "^", "D", "v", "P")
+
+# Asked, where they are installed, for signs that the usual font lacks: names of columns and models
+_MORE_FONTS = (
+    "Noto Sans CJK SC",
+    "Noto Sans SC",
+    "Source Han Sans SC",
+    "Microsoft YaHei",
+    "SimHei",
+    "PingFang SC",
+    "Hiragino Sans GB",
+    "WenQuanYi Zen Hei",
+    "WenQuanYi Micro Hei",
+    "Arial Unicode MS",
+)
+
+
+def with_more_fonts(draw: Callable[P, T]) -> Callable[P, T]:
+    """Let a function that draws fall back on fonts of Chinese, Japanese and Korean.
+
+    Parameters
+    ----------
+    draw : callable
+        Its texts keep the fonts; matplotlib's settings stay as they are.
+
+    Returns
+    -------
+    callable
+        Where no such font is installed, it draws boxes, and matplotlib's warning says so.
+    """
+
+    @wraps(draw)
+    def drawn(*args: P.args, **kwargs: P.kwargs) -> T:
+        from matplotlib import rc_context, rcParams
+        from matplotlib.font_manager import fontManager
+
+        installed = set(fontManager.get_font_names())
+        more = [name for name in _MORE_FONTS if name in installed]
+        with rc_context({"font.family": [*rcParams["font.family"], *more]}):
+            return draw(*args, **kwargs)
+
+    return drawn
+
+
+class ForestLine(NamedTuple):
+    """A line of a forest plot: a heading where it has no series."""
+
+    label: str
+    series: int | None = None
+    estimate: float = np.nan
+    low: float = np.nan
+    high: float = np.nan
+    text: str = ""
+
+
+def forest_plot(
+    lines: Sequence[ForestLine], ax: "Axes | None", models: Sequence[str] = ()
+) -> "Axes":
+    """Estimates with intervals under headings, their text at the right."""
+    ax = make_axes(ax, 7.5, 1.0 + 0.24 * (len(lines) + len(models)))
+    for y, line in enumerate(lines):
+        if line.series is None:
+            continue
+        colour = PALETTE[line.series % len(PALETTE)]
+        marker = MARKERS[line.series % len(MARKERS)]
+        ax.hlines(y, line.low, line.high, color=colour, linewidth=1.4)
+        ax.plot(line.estimate, y, marker, color=colour, markersize=5.5)
+        ax.text(1.02, y, line.text, transform=ax.get_yaxis_transform(), va="center", fontsize=8)
+    ax.set_ylim(len(lines) - 0.4, -0.6)
+    ax.set_yticks(range(len(lines)), [line.label for line in lines])
+    for line, text in zip(lines, ax.get_yticklabels(), strict=True):
+        text.set(ha="left", weight="bold" if line.series is None else "normal", parse_math=False)
+    if models:
+        for i, name in enumerate(models):
+            marker = MARKERS[i % len(MARKERS)]
+            ax.plot([], [], marker, color=PALETTE[i % len(PALETTE)], markersize=5, label=name)
+        add_legend(ax, "lower left", None, bbox_to_anchor=(0, 1), ncols=3)
+    ax.tick_params(axis="y", length=0)
+    hide_spines(ax).spines["left"].set_visible(False)
+    _left_align(ax)
+    return ax
+
+
+def _left_align(ax: "Axes") -> None:
+    """Move the labels, which matplotlib sets flush right, to start at the same place."""
+    renderer = ax.figure.canvas.get_renderer()  # type: ignore[attr-defined]
+    widths = [text.get_window_extent(renderer).width for text in ax.get_yticklabels()]
+    ax.tick_params(axis="y", pad=max(widths) * 72 / ax.figure.dpi + 4)
+
+
+def make_axes(ax: "Axes | None", width: float, height: float) -> "Axes":
+    if ax is None:
+        import matplotlib.pyplot as plt
+
+        _, ax = plt.subplots(figsize=(width, height), layout="constrained")
+    return ax
+
+
+def series_style(i: int) -> tuple[str, str]:
+    again = i // len(PALETTE)
+    return PALETTE[i % len(PALETTE)], _STYLES[(i + again) % len(_STYLES)]
+
+
+def add_legend(ax: "Axes", place: Any, title: str | None, **more: Any) -> None:
+    legend = ax.legend(
+        title=title,
+        loc=place,
+        frameon=False,
+        fontsize=8,
+        title_fontsize=8,
+        alignment="left",
+        **more,
+    )
+    for text in legend.get_texts():
+        text.set_parse_math(False)  # a model may be called "cost_in_$"
+
+
+def hide_spines(ax: "Axes") -> "Axes":
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.tick_params(labelsize=8)
+    return ax

@@ -1,0 +1,144 @@
+"""Checks that every part of skosteo shares: labels, weights, patients, blank cells and names."""
+
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from difflib import get_close_matches
+from typing import Any
+from unicodedata import normalize
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import logit
+from sklearn.base import BaseEstimator, is_classifier
+from sklearn.utils.multiclass import type_of_target
+from sklearn.utils.validation import (
+    _check_sample_weight,
+    _num_samples,
+    assert_all_finite,
+    column_or_1d,
+)
+
+from skosteo.exceptions import InputError
+
+# A probability of 0 or 1 exactly, as trees give, has no logit
+_EDGE = 1e-6
+
+
+def encode_target(y: ArrayLike) -> tuple[NDArray, NDArray[np.int64]]:
+    """Classes, sorted, and the code 0 or 1 of every row.
+
+    Raises
+    ------
+    InputError
+        There are not exactly two classes.
+    """
+    labels = column_or_1d(y, warn=True)
+    if labels.dtype.kind == "f":
+        assert_all_finite(labels, input_name="y")
+    kind = type_of_target(labels, input_name="y")
+    if kind != "binary":
+        # scikit-learn's own words, which its users and its checks look for
+        said = "Only binary classification is supported. The type of the target is"
+        if kind in ("continuous", "unknown"):
+            said = "Unknown label type:"
+        raise InputError(f"{said} {kind}. Make y 0 or 1, for instance `y = t_score <= -2.5`.")
+    classes, codes = np.unique(labels, return_inverse=True)
+    if len(classes) < 2:
+        raise InputError(
+            f"y has 1 class in {len(labels)} rows: two classes are needed to learn from."
+        )
+    return classes, codes
+
+
+def check_weights(sample_weight: ArrayLike | None, X: Any, y: NDArray) -> NDArray[np.float64]:
+    """Weights (n,), ones by default; both classes must keep a weight above 0."""
+    weights = _check_sample_weight(
+        sample_weight, np.empty(_num_samples(X)), dtype=np.float64, ensure_non_negative=True
+    )
+    if len(np.unique(y[weights > 0])) < 2:
+        raise InputError(
+            "sample_weight leaves 1 class with weights above 0: two classes are needed."
+        )
+    return weights
+
+
+def check_groups(groups: ArrayLike | None, n_rows: int) -> NDArray | None:
+    """Patient ids as an array with one id per row.
+
+    Parameters
+    ----------
+    groups : array-like of shape (n_rows,) or None
+        Patient ids of any type that can be compared.
+    n_rows : int
+        Rows of the table that the ids belong to.
+
+    Returns
+    -------
+    ndarray of shape (n_rows,) or None
+        Integer codes, equal where the ids are equal.
+
+    Raises
+    ------
+    InputError
+        The ids are not one per row, or some are missing.
+    """
+    if groups is None:
+        return None
+    ids = np.asarray(groups, dtype=object)
+    if ids.shape != (n_rows,):
+        raise InputError(
+            f"groups has shape {ids.shape}, but there are {n_rows} rows. "
+            "Give one patient id per row, in the same order."
+        )
+    codes = pd.factorize(ids)[0]
+    missing = np.flatnonzero(codes == -1)
+    if len(missing):
+        raise InputError(
+            f"groups misses the patient id of {len(missing)} of {n_rows} rows, "
+            f"the first is row {missing[0] + 1}. "
+            "A row without a patient cannot be kept apart from the others: fill or drop it."
+        )
+    return codes
+
+
+@contextmanager
+def unchanged_on_error(estimator: BaseEstimator) -> Iterator[None]:
+    """Leave a fitted model as it was when another fit fails or is interrupted."""
+    before = dict(estimator.__dict__)
+    try:
+        yield
+    except BaseException:
+        estimator.__dict__ = before
+        raise
+
+
+def is_missing(item: Any) -> bool:
+    """Whether an item is None, NaN, NA or a string of blanks."""
+    if isinstance(item, str):
+        return not item.strip()
+    return bool(pd.api.types.is_scalar(item) and pd.isna(item))
+
+
+def plain_name(name: object) -> str:
+    """Return a name without case, blanks and punctuation; micro is u."""
+    text = normalize("NFKC", str(name)).casefold().replace("μ", "u")
+    return re.sub(r"[\W_]+", "", text)
+
+
+def guess(name: object, names: Iterable[object]) -> str:
+    """Guess the slip, to end a sentence of an error: "; did you mean 'age'?" or a full stop."""
+    by_plain = {plain_name(other): str(other) for other in names}
+    near = get_close_matches(plain_name(name), by_plain, n=1)
+    return f"; did you mean {by_plain[near[0]]!r}?" if near else "."
+
+
+def gives_probabilities(model: Any) -> bool:
+    """Whether a model is a classifier with ``predict_proba``."""
+    return hasattr(model, "predict_proba") and not isinstance(model, type) and is_classifier(model)
+
+
+def logits(probability: ArrayLike) -> NDArray[np.float64]:
+    """Log odds of probabilities of any shape, which are kept 1e-6 away from 0 and 1."""
+    return logit(np.clip(np.asarray(probability, dtype=np.float64), _EDGE, 1 - _EDGE))

@@ -1,0 +1,137 @@
+"""What makes one probability of those of several branches."""
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import expit
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+
+from skosteo._validation import gives_probabilities, logits
+from skosteo.clinical.classifier import ClinicalOsteoClassifier
+from skosteo.exceptions import InputError
+from skosteo.fusion.out_of_fold import fit_with_metadata
+
+# A probability of 0 or 1 exactly, as trees give, has no logit
+_EDGE = 1e-6
+
+
+class MeanOfLogits(ClassifierMixin, BaseEstimator):
+    r"""Average the log odds of the branches; it learns nothing.
+
+    .. math:: P = \sigma\Bigl(\frac{1}{k} \sum_{i=1}^{k} \operatorname{logit} P_i\Bigr)
+
+    Examples
+    --------
+    >>> mean = MeanOfLogits().fit([[0.2, 0.4], [0.5, 0.9]], [0, 1])
+    >>> mean.predict_proba([[0.5, 0.9]]).round(2)
+    array([[0.25, 0.75]])
+    """
+
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+        """Note the classes."""
+        self.classes_ = np.unique(y)
+        return self
+
+    def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Probability of each class: shape (n, 2), from one of each branch: shape (n, k)."""
+        positive = expit(logits(X).mean(axis=1))
+        return np.stack([1 - positive, positive], axis=1)
+
+    def predict(self, X: ArrayLike) -> NDArray:
+        """Class of each row: the positive one from a probability of .5."""
+        positive = self.predict_proba(X)[:, 1] >= 0.5
+        return self.classes_[positive.astype(int)]
+
+
+def make_final_estimator(final_estimator: Any, n_rows: int, seed: int) -> Any:
+    """Return what is to be fitted on the probabilities (n, k) of the branches.
+
+    Parameters
+    ----------
+    final_estimator : classifier, "logistic", "mean" or None
+        None: the paper's net of 32 neurons.
+    n_rows : int
+        Rows to learn from: a batch of that net is no more than half of them.
+    seed : int
+        Seed of that net.
+    """
+    if final_estimator is None:
+        return ClinicalOsteoClassifier(
+            hidden_layer_sizes=(32,),
+            dropout=0.0,
+            batch_size=min(32, max(1, n_rows // 2)),
+            # so few weights do not overfit, and where the branches know little the rows set aside
+            # for early stopping would choose an epoch by chance
+            early_stopping=False,
+            max_epochs=100,
+            random_state=seed,
+        )
+    if isinstance(final_estimator, str) and final_estimator == "logistic":
+        # hardly penalised, so that it is calibrated; but separable classes give no infinite slope
+        return make_pipeline(FunctionTransformer(logits), LogisticRegression(C=100))
+    if isinstance(final_estimator, str) and final_estimator == "mean":
+        return MeanOfLogits()
+    if not gives_probabilities(final_estimator):
+        raise InputError(
+            f"final_estimator={final_estimator!r}: allowed are None (a net), 'logistic' (logistic "
+            "regression on the log odds), 'mean' (their mean), or a classifier with predict_proba."
+        )
+    return clone(final_estimator)
+
+
+def fit_final_estimators(
+    final_estimator: Any,
+    names: Sequence[str],
+    fused: NDArray[np.float64],
+    y: NDArray,
+    metadata: Mapping[str, NDArray],
+    seed: int,
+) -> dict[tuple[str, ...], Any]:
+    """Fit a fusion for every set of branches, on the rows that have them.
+
+    Parameters
+    ----------
+    final_estimator, seed
+        As in `make_final_estimator`.
+    names : sequence of str
+        Branches, in the order of the columns.
+    fused : ndarray of shape (n, k)
+        Probabilities by branch; NaN where it says nothing.
+    y : ndarray of shape (n,)
+        0 and 1.
+    metadata : mapping
+        sample_weight and groups, as far as they are given: each of shape (n,).
+
+    Returns
+    -------
+    dict of tuple of str to classifier
+        Without the sets that no rows of both classes have: it is for a prediction to say so.
+
+    Raises
+    ------
+    InputError
+        No rows of both classes have all branches.
+    """
+    fusions = {}
+    for size in range(len(names), 0, -1):
+        for chosen in map(list, combinations(range(len(names)), size)):
+            rows = np.flatnonzero(~np.isnan(fused[:, chosen]).any(axis=1))
+            if len(np.unique(y[rows])) == 2:
+                known = {name: values[rows] for name, values in metadata.items()}
+                final = make_final_estimator(final_estimator, len(rows), seed)
+                fusions[tuple(names[j] for j in chosen)] = fit_with_metadata(
+                    final, fused[rows][:, chosen], y[rows], known
+                )
+            elif size == len(names):
+                raise InputError(
+                    f"{len(rows)} rows hold something for each of the branches {list(names)}, and "
+                    "they are not of both classes. The fusion learns from such rows: give more, or "
+                    "leave a branch out."
+                )
+    return fusions

@@ -1,0 +1,228 @@
+"""Branches of a fusion: each is fitted, and says what it thinks of rows that it has not seen.
+
+A row that holds nothing for a branch teaches it nothing, and it says nothing of it: NaN.
+"""
+
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from numbers import Integral
+from os import PathLike, fspath, stat
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from joblib import Memory
+from joblib import hash as content_hash
+from numpy.typing import NDArray
+from sklearn import config_context
+from sklearn.base import clone
+from sklearn.pipeline import Pipeline
+from sklearn.utils import _safe_indexing
+from sklearn.utils.metadata_routing import MetadataRequest, get_routing_for_object
+from sklearn.utils.validation import has_fit_parameter
+
+from skosteo.exceptions import InputError
+from skosteo.fusion.columns import present_rows
+from skosteo.splits import check_folds, fold_splitter
+
+Splits = Sequence[tuple[NDArray, NDArray]]
+
+
+def learn(
+    branch: Any,
+    part: Any,
+    y: NDArray,
+    splits: Splits | None,
+    metadata: Mapping[str, NDArray],
+    memory: Memory,
+) -> tuple[Any, NDArray[np.float64]]:
+    """Fit a branch on the rows that are present, and let it judge each row of a fold left out.
+
+    Parameters
+    ----------
+    branch : classifier
+        Left as it is; clones are fitted.
+    part : DataFrame or array-like
+        What the branch sees: n rows.
+    y : ndarray of shape (n,)
+        0 and 1.
+    splits : sequence of (train, test) or None
+        Folds that test each row once. None: the fitted branch judges its own training rows.
+    metadata : mapping
+        sample_weight and groups, as far as they are given: each of shape (n,).
+    memory : joblib.Memory
+        Where the outcome is kept for the next call with the same branch, rows and folds.
+
+    Returns
+    -------
+    fitted : classifier
+        Fitted on all rows that are present.
+    probability : ndarray of shape (n,)
+        Of class 1; NaN where the row is not present.
+    """
+    if memory.location is None:
+        return _learn(branch, part, y, splits, metadata)
+    cached = memory.cache(_learn_known, ignore=["part"])
+    versions = ", ".join(f"{name} {version(name)}" for name in ("skosteo", "scikit-learn", "torch"))
+    return cached(branch, part, table_digest(part), y, splits, dict(metadata), versions)
+
+
+def _learn_known(
+    branch: Any,
+    part: Any,
+    digest: str,  # stands for the part, which would take long to hash, and whose films may change
+    y: NDArray,
+    splits: Splits | None,
+    metadata: dict[str, NDArray],
+    versions: str,  # of what else decides the outcome
+) -> tuple[Any, NDArray[np.float64]]:
+    return _learn(branch, part, y, splits, metadata)
+
+
+def _learn(
+    branch: Any, part: Any, y: NDArray, splits: Splits | None, metadata: Mapping[str, NDArray]
+) -> tuple[Any, NDArray[np.float64]]:
+    rows = np.flatnonzero(present_rows(part))
+    probability = np.full(len(y), np.nan)
+    for train, test in splits or ():
+        seen, unseen = np.intersect1d(train, rows), np.intersect1d(test, rows)
+        if len(unseen):
+            model = _fit_rows(branch, part, y, seen, metadata)
+            probability[unseen] = _said(model, _safe_indexing(part, unseen))
+    fitted = _fit_rows(branch, part, y, rows, metadata)
+    if splits is None:
+        probability[rows] = _said(fitted, _safe_indexing(part, rows))
+    return fitted, probability
+
+
+def judge(fitted: Any, part: Any) -> NDArray[np.float64]:
+    """Probability of the second class by a fitted branch; NaN where a row is not present."""
+    present = present_rows(part)
+    probability = np.full(len(present), np.nan)
+    if present.all():
+        return _said(fitted, part)
+    if present.any():
+        rows = np.flatnonzero(present)
+        probability[rows] = _said(fitted, _safe_indexing(part, rows))
+    return probability
+
+
+def _said(fitted: Any, part: Any) -> NDArray[np.float64]:
+    """Probabilities of the second class; NaN is for rows that nobody asked the branch about."""
+    probability = np.asarray(fitted.predict_proba(part)[:, 1], dtype=np.float64)
+    absent = ~np.isfinite(probability)
+    if absent.any():
+        raise InputError(
+            f"{type(fitted).__name__} gives no probability for {absent.sum()} of {len(absent)} "
+            "rows, though they hold something for it. A branch must judge all such rows: put an "
+            "imputer before it."
+        )
+    return probability
+
+
+def splits_of_used_rows(
+    cv: Any, y: NDArray, groups: NDArray | None, used: NDArray, seed: int
+) -> Splits:
+    """Folds of the rows that are used, by their positions among these.
+
+    A number of folds is drawn from the rows used; a cross-validator may have folds of all rows.
+
+    Raises
+    ------
+    InputError
+        Folds let a patient through, lack a class, or do not test each row once.
+    """
+    rows = used if isinstance(cv, Integral) else np.arange(len(y))
+    position = np.full(len(y), -1)
+    position[used] = np.arange(len(used))
+    patients = None if groups is None else groups[rows]
+    splits = []
+    for train, test in fold_splitter(cv, patients, seed).split(rows, y[rows], patients):
+        train, test = position[rows[train]], position[rows[test]]
+        splits.append((train[train >= 0], test[test >= 0]))
+    _check_splits(splits, y[used], None if groups is None else groups[used])
+    return splits
+
+
+def _check_splits(splits: Splits, y: NDArray, groups: NDArray | None) -> None:
+    check_folds(list(splits), y, groups)
+    tested = np.bincount(np.concatenate([test for _, test in splits]), minlength=len(y))
+    if (tested != 1).any():
+        raise InputError(
+            f"cv leaves {(tested == 0).sum()} of {len(y)} rows in no test fold and has "
+            f"{(tested > 1).sum()} in several. "
+            "Use a cross-validator that tests each row once, such as StratifiedGroupKFold."
+        )
+
+
+def _fit_rows(
+    branch: Any, part: Any, y: NDArray, rows: NDArray, metadata: Mapping[str, NDArray]
+) -> Any:
+    if len(np.unique(y[rows])) < 2:
+        raise InputError(
+            f"A branch has {len(rows)} rows to learn from where its columns are not empty, and "
+            "they are of one class. Leave the branch out, or use fewer folds or more patients."
+        )
+    known = {name: values[rows] for name, values in metadata.items()}
+    part = part if len(rows) == len(y) else _safe_indexing(part, rows)
+    return fit_with_metadata(clone(branch), part, y[rows], known)
+
+
+def fit_with_metadata(model: Any, X: Any, y: NDArray, metadata: Mapping[str, NDArray]) -> Any:
+    """Fit a model with the sample weights and the patients, as far as it takes them.
+
+    scikit-learn's metadata routing takes both to the steps that ask for them; skosteo's nets and
+    every group cross-validator do. The last step of a pipeline need not ask: it gets what its
+    ``fit`` can take, as a user of ``fit`` expects, unless a request says otherwise.
+    """
+    last, earlier = model, []
+    while isinstance(last, Pipeline):
+        earlier += [step for _, step in last.steps[:-1]]
+        last = last.steps[-1][1]
+    with config_context(enable_metadata_routing=True):
+        for step in (*earlier, last):
+            _settle_requests(step, metadata, wanted=step is last)
+        taken = get_routing_for_object(model).consumes("fit", metadata)
+        if "sample_weight" in metadata and "sample_weight" not in taken:
+            raise InputError(
+                f"{type(last).__name__} takes no sample_weight, or does not pass it on. Leave the "
+                "weights out, use another classifier, or ask for them with set_fit_request."
+            )
+        return model.fit(X, y, **{name: metadata[name] for name in taken})
+
+
+def _settle_requests(step: Any, metadata: Mapping[str, NDArray], *, wanted: bool) -> None:
+    """Say for a step whether it wants what its ``fit`` can take, where nobody has said so."""
+    request = get_routing_for_object(step)
+    if isinstance(request, MetadataRequest):
+        for name in metadata:
+            if request.fit.requests.get(name) is None and has_fit_parameter(step, name):
+                step.set_fit_request(**{name: wanted})
+
+
+def table_digest(part: Any) -> str:
+    """Stand for the content of a part: for a file, its name, size and time of change."""
+    if not isinstance(part, pd.DataFrame):
+        return content_hash(np.asarray(part))
+    columns = [
+        part[column].to_numpy()
+        if part[column].dtype.kind in "biuf"
+        else [_stamped(item) for item in part[column]]
+        for column in part
+    ]
+    # a category has its order, and numbers as text are no numbers
+    kinds = [
+        (str(column), str(part[column].dtype), list(getattr(part[column].dtype, "categories", ())))
+        for column in part
+    ]
+    return content_hash([kinds, columns])
+
+
+def _stamped(item: Any) -> Any:
+    if not isinstance(item, str | PathLike):
+        return item
+    try:
+        status = stat(item)
+    except (OSError, ValueError):  # a text that is no file's name
+        return fspath(item)
+    return fspath(item), status.st_size, status.st_mtime_ns

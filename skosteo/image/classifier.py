@@ -1,0 +1,372 @@
+"""The image model: a convolutional net on radiographs."""
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from os import PathLike
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.random import RandomState
+from numpy.typing import NDArray
+from sklearn.utils import Tags
+from sklearn.utils.validation import check_is_fitted, validate_data
+from torch import Tensor, from_numpy, nn
+
+from skosteo.exceptions import InputError
+from skosteo.image.embedding_cache import embeddings
+from skosteo.image.reader import RadiographReader
+from skosteo.nets.image_net import ImageNet
+from skosteo.training.fit import Net
+from skosteo.training.inference import apply_in_passes
+from skosteo.training.net_classifier import NetClassifier
+
+# Inception v3 was built for 299 pixels; the paper, like most, gives all others 224
+_DEFAULT_SIZE = {"inception_v3": 299}
+
+
+class ImageOsteoClassifier(NetClassifier):
+    """The paper's image model: a backbone, a wavelet and a soft-attention branch, and a head.
+
+    Parameters
+    ----------
+    image_column : str or None, default="image"
+        Column of a DataFrame that holds the films: paths of DICOM, PNG, JPEG or TIFF files, or
+        2-D arrays with bone bright. None: every column of the DataFrame is a pixel.
+    backbone : str, default="resnet50"
+        "cnn", a plain net of four convolutions, or a convolutional network of timm, such as
+        "resnet50", "vgg16", "inception_v3", "efficientnet_lite0". A tag picks one of timm's weights
+        by name: "resnet50.tv_in1k".
+    pretrained : bool or path, default=True
+        ImageNet weights: True fetches them (for "efficientnet_lite0" from an installed package,
+        without internet), False starts at random, a path reads a state dict.
+    image_size : int or None, default=None
+        Side in pixels to which films are padded and resampled; None: 299 for "inception_v3",
+        else 224. Numeric arrays keep their own size.
+    wavelet : bool, default=True
+        Whether a branch of the Haar transform follows the backbone.
+    soft_attention : bool, default=True
+        Whether a branch of soft attention follows the backbone. `attention_map` shows it.
+    gradient_fusion : {"running", "batch", "fixed", "reference", "learned"}, default="running"
+        How the two branches are weighed, where both are there; see
+        `skosteo.nets.gradient_fusion.GradientFusion`. "fixed" is the honest control.
+    hidden_layer_sizes : sequence of int, default=(1024, 512, 256)
+        Neurons of the hidden layers of the head.
+    dropout : float, default=0.25
+        Share of hidden neurons silenced in training, in [0, 1).
+    freeze_backbone : bool or "stem", default=False
+        True: train the layers behind the backbone only. Without augmentation each film then passes
+        the backbone once per fit instead of once per epoch and, with `cache_dir`, once for all
+        folds, candidates and workers. `fit` keeps what comes of it in memory: with "resnet50" and
+        a branch .4 MB a film. "stem": keep the stem and the first stage as they are.
+    augmentation : {"chest", "paper"} or None, default="chest"
+        Random views of each film in training: "paper" is the paper's list, "chest" a gentler one
+        that keeps the head up. See `skosteo.nets.augmentation.Augmentation`.
+    lr : float, default=1e-5
+        Learning rate of Adam in the first epoch; it falls by 1 % an epoch to a tenth.
+    batch_size : int, default=32
+        Films a step. More than there are films to train on is an error.
+    max_epochs : int, default=100
+        Passes over the training films, at most.
+    early_stopping : bool, default=True
+        Set films aside, stop when their loss has not fallen for `n_iter_no_change` epochs, and
+        keep the weights of the best epoch. The split is stratified, shuffled and, with ``groups``
+        in `fit`, keeps each patient on one side.
+    validation_fraction : float, default=0.2
+        Share of films set aside, in (0, 0.5].
+    n_iter_no_change : int, default=20
+        Patience of early stopping, epochs.
+    class_weight : "balanced", dict or None, default="balanced"
+        "balanced" weighs a class by n / (2 n_class) of the films trained on.
+    device : str, default="auto"
+        "auto" (a GPU where there is one), "cpu", "cuda", ...
+    cache_dir : path or None, default=None
+        Folder that keeps decoded films between fits, and what a frozen backbone makes of them;
+        None decodes them each time. Cross-validation reads each film many times: give a folder
+        there.
+    accept : iterable of str, default=()
+        Rules of `skosteo.dicom.RULES` by which no film is refused.
+    warm_start : bool, default=False
+        Let `fit` go on from the weights, the epochs and the learning rate where it last ended.
+    random_state : int, RandomState or None, default=None
+        Decides split, weights, shuffling, dropout and augmentation.
+    verbose : int, default=0
+        1 shows a progress bar over epochs.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (2,)
+        Labels; the second is the positive class.
+    net_ : skorch.NeuralNet
+        The trained net; the torch module is ``net_.module_``.
+    pixel_range_ : (float, float)
+        Pixel values that the net sees as black and white: (0, 255) for films from files and for
+        uint8 arrays, else the extremes of the arrays given to `fit`.
+    history_ : DataFrame
+        A row per epoch: epoch, train_loss, valid_loss, valid_accuracy, lr, seconds and, with
+        both branches, g_wavelet and g_attention.
+    gradient_weights_ : ndarray of shape (2,)
+        g_wavelet and g_attention of equation 1, as predictions use them: a branch has the share
+        1 - g. Only with both branches.
+    n_iter_ : int
+        Epochs run, with ``warm_start`` those of earlier calls included.
+    n_features_in_ : int
+        Number of columns seen in `fit`.
+    feature_names_in_ : ndarray of str
+        Names of the columns seen in `fit`, if X was a DataFrame.
+
+    Notes
+    -----
+    X may also be an array: of paths, (n,) or (n, 1); of films, (n, h, w) or (n, c, h, w) with one
+    or three channels; or a matrix, whose rows count as films of one row of pixels. In an
+    array of films, one that is 0 throughout is refused: it was not read.
+
+    Other columns of a DataFrame, and their order, do not matter.
+
+    The rows of the paper's Table 3 are the two booleans, those of its Table 2 are `backbone` with
+    both False. `skosteo.presets` has its recipe whole.
+
+    References
+    ----------
+    Tang J, Yin X, Lai J, Luo K, Wu D. JMIR Med Inform 2025;13:e70738. doi:10.2196/70738
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> rng = np.random.default_rng(0)
+    >>> y = np.arange(48) % 2
+    >>> films = rng.integers(0, 100, (48, 16, 16)) + 100 * y[:, None, None]
+    >>> model = ImageOsteoClassifier(
+    ...     backbone="cnn", pretrained=False, hidden_layer_sizes=(32,), lr=1e-3, max_epochs=10,
+    ...     random_state=0,
+    ... )
+    >>> float(model.fit(films.astype(np.uint8), y).score(films.astype(np.uint8), y))
+    1.0
+    """
+
+    _shaping = (
+        "backbone",
+        "wavelet",
+        "soft_attention",
+        "gradient_fusion",
+        "hidden_layer_sizes",
+    )
+
+    def __init__(
+        self,
+        image_column: str | None = "image",
+        backbone: str = "resnet50",
+        pretrained: bool | str | PathLike = True,
+        image_size: int | None = None,
+        wavelet: bool = True,
+        soft_attention: bool = True,
+        gradient_fusion: str = "running",
+        hidden_layer_sizes: Sequence[int] = (1024, 512, 256),
+        dropout: float = 0.25,
+        freeze_backbone: bool | str = False,
+        augmentation: str | None = "chest",
+        lr: float = 1e-5,
+        batch_size: int = 32,
+        max_epochs: int = 100,
+        early_stopping: bool = True,
+        validation_fraction: float = 0.2,
+        n_iter_no_change: int = 20,
+        class_weight: str | dict | None = "balanced",
+        device: str = "auto",
+        cache_dir: str | PathLike | None = None,
+        accept: Iterable[str] = (),
+        warm_start: bool = False,
+        random_state: int | RandomState | None = None,
+        verbose: int = 0,
+    ) -> None:
+        self.image_column = image_column
+        self.backbone = backbone
+        self.pretrained = pretrained
+        self.image_size = image_size
+        self.wavelet = wavelet
+        self.soft_attention = soft_attention
+        self.gradient_fusion = gradient_fusion
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.dropout = dropout
+        self.freeze_backbone = freeze_backbone
+        self.augmentation = augmentation
+        self.lr = lr
+        self.batch_size = batch_size
+        self.max_epochs = max_epochs
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.class_weight = class_weight
+        self.device = device
+        self.cache_dir = cache_dir
+        self.accept = accept
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @property
+    def gradient_weights_(self) -> NDArray[np.float64]:
+        """g_wavelet and g_attention, as predictions use them."""
+        check_is_fitted(self)
+        facts = self.net_.module_.facts()
+        if not facts:
+            raise AttributeError("gradient_weights_: the model has not both branches")
+        return np.array([facts["g_wavelet"], facts["g_attention"]])
+
+    def attention_map(self, X: Any) -> NDArray[np.float32]:
+        """Return where on each film the soft attention lies.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like
+            Films as in `fit`.
+
+        Returns
+        -------
+        ndarray of float32, shape (n, h, w)
+            Of the size of the backbone's feature map, 7 x 7 for "resnet50". All is positive, and
+            the sum over a film is 16, the number of heads.
+
+        Raises
+        ------
+        InputError
+            The model has no such branch.
+        """
+        check_is_fitted(self)
+        if not self.soft_attention:
+            raise InputError("soft_attention=False: there is no attention to show. Set it to True.")
+        films = self._read(X, reset=False)
+        return apply_in_passes(self.net_, self.net_.module_.attention_map, films).numpy()
+
+    def _read(self, X: Any, *, reset: bool) -> Tensor:
+        films = self._film_column(X, reset=reset)
+        if films is None:
+            pixels = self._read_arrays(X, reset=reset)
+        else:
+            reader = RadiographReader(self._size(), cache_dir=self.cache_dir, accept=self.accept)
+            pixels = reader.transform(films)[:, None]
+        goes_on = self.warm_start and hasattr(self, "net_")  # on the scale that the net knows
+        if reset and not goes_on:
+            self.pixel_range_, self._pixel_dtype = _pixel_range(pixels), pixels.dtype
+        elif pixels.dtype != self._pixel_dtype:
+            raise InputError(
+                f"The model was fitted on {self._pixel_dtype} films and X holds {pixels.dtype}: "
+                "their scales differ. Films from files and uint8 arrays are of one kind, all other "
+                "arrays of another; give films as in fit."
+            )
+        return from_numpy(pixels)
+
+    def _film_column(self, X: Any, *, reset: bool) -> Any:
+        """Return the films that X refers to, or None when X itself holds pixels."""
+        if isinstance(X, pd.DataFrame) and self.image_column is not None:
+            if self.image_column not in X.columns:
+                raise InputError(
+                    f"X has no column {self.image_column!r} (image_column); its columns are "
+                    f"{X.columns.tolist()}. Name the column that holds the films, or set "
+                    "image_column=None when every column is a pixel."
+                )
+            if reset:
+                validate_data(self, X, skip_check_array=True)
+            return X[self.image_column]
+        if not _is_column_of_films(X):
+            return None
+        if reset:
+            self.n_features_in_ = 1
+        return X
+
+    def _read_arrays(self, X: Any, *, reset: bool) -> NDArray:
+        pixels = validate_data(self, X, reset=reset, allow_nd=True, dtype="numeric")
+        if pixels.ndim == 2:
+            pixels = pixels[:, None, :]
+        else:
+            _check_all_read(pixels)
+        if pixels.ndim == 3:
+            pixels = pixels[:, None]
+        if pixels.ndim != 4 or pixels.shape[1] not in (1, 3):
+            raise InputError(
+                f"X has shape {np.shape(X)}. Films are (n, h, w), or (n, c, h, w) with c = 1 or 3."
+            )
+        # contiguous, and of a type that torch shares without a copy
+        dtype = np.uint8 if pixels.dtype == np.uint8 else np.float32
+        return np.ascontiguousarray(pixels, dtype=dtype)
+
+    def _size(self) -> int:
+        if self.image_size is not None:
+            return self.image_size
+        return _DEFAULT_SIZE.get(self.backbone, 224)
+
+    def _module_factory(self, inputs: Tensor) -> Callable[[], nn.Module]:
+        return partial(
+            ImageNet,
+            hidden_layer_sizes=self.hidden_layer_sizes,
+            dropout=self.dropout,
+            **self._trunk(inputs),
+        )
+
+    def _trunk(self, films: Tensor) -> dict[str, Any]:
+        """Return the parameters of the net but for its head."""
+        return {
+            "backbone": self.backbone,
+            "pretrained": self.pretrained,
+            "pixel_range": self.pixel_range_,
+            "film_shape": tuple(films.shape[2:]),
+            "wavelet": self.wavelet,
+            "soft_attention": self.soft_attention,
+            "gradient_fusion": self.gradient_fusion,
+            "augmentation": self.augmentation,
+            "freeze_backbone": self.freeze_backbone,
+        }
+
+    def _embedding(self) -> Callable[[Net, Tensor], Tensor] | None:
+        if self.freeze_backbone is not True or self.augmentation is not None:
+            return None
+        return partial(features, cache_dir=self.cache_dir)
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        return tags
+
+
+def features(net: Net, films: Tensor, cache_dir: str | PathLike | None) -> Tensor:
+    """Return what the frozen backbone of a net makes of films, from a cache folder if there is one.
+
+    The module has ``features``, and ``features_digest`` for all that decides them.
+    """
+
+    def compute(absent: NDArray) -> NDArray[np.float32]:
+        return apply_in_passes(net, net.module_.features, from_numpy(absent)).numpy()
+
+    if cache_dir is None:
+        return from_numpy(compute(films.numpy()))
+    # another kind of device rounds otherwise
+    kind = "CPU" if net.device == "cpu" else torch.cuda.get_device_name(net.device)
+    digest = f"{net.module_.features_digest()} {kind}"
+    return from_numpy(embeddings(films.numpy(), digest, compute, cache_dir))
+
+
+def _is_column_of_films(X: Any) -> bool:
+    if isinstance(X, list):
+        return bool(X) and isinstance(X[0], str | PathLike)
+    if not isinstance(X, np.ndarray | pd.Series):
+        return False
+    return (X.ndim == 1 or X.shape[1:] == (1,)) and not pd.api.types.is_numeric_dtype(X.dtype)
+
+
+def _check_all_read(pixels: NDArray) -> None:
+    """Refuse films that are 0 throughout."""
+    black = np.flatnonzero(~pixels.any(axis=tuple(range(1, pixels.ndim))))
+    if len(black):
+        raise InputError(
+            f"row {black[0] + 1} of {len(pixels)} is black throughout, as "
+            "RadiographReader(errors='report') leaves a film that it could not read; leave out "
+            "the rows of its report_"
+        )
+
+
+def _pixel_range(pixels: NDArray) -> tuple[float, float]:
+    if pixels.dtype == np.uint8:
+        return 0.0, 255.0
+    low, high = float(pixels.min()), float(pixels.max())
+    return low, high if high > low else low + 1

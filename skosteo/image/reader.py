@@ -1,0 +1,344 @@
+"""`RadiographReader`: a column of paths -> pixels, decoded once and kept in a cache."""
+
+import os
+from collections.abc import Iterable
+from numbers import Integral
+from pathlib import Path
+from typing import Any, Self
+
+import joblib
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils import Tags
+from tqdm.auto import tqdm
+
+from skosteo._validation import is_missing
+from skosteo.dicom import Radiograph, check_accept, read_radiograph
+from skosteo.exceptions import DicomError, InputError
+from skosteo.image.film_cache import CacheError, FilmCache
+
+_CHUNK = 512  # rows whose results are under way at a time
+
+
+class RadiographReader(TransformerMixin, BaseEstimator):
+    """Turn a column of image references into one array of square grey images.
+
+    It learns nothing, so the same instance may read training and test films alike.
+
+    Parameters
+    ----------
+    size : int, default=224
+        Rows and columns of each image; see `Radiograph.to_uint8`.
+    cache_dir : str or path-like, default=None
+        Folder for the finished images, created if needed, which any number of processes may share.
+        A film is found there by its content, `size` and `accept`, so that it is decoded once for
+        all folds, searches and processes. The folder holds patients' images: protect it as the
+        films themselves. None decodes anew each time.
+    n_jobs : int, default=None
+        Number of films decoded at a time, as in joblib.
+    errors : {"raise", "report"}, default="raise"
+        What to do about an image that is missing, refused or cannot be read: raise an error, or
+        leave it black and list it in ``report_``.
+    accept : iterable of str, default=()
+        Rules of `skosteo.dicom.RULES` by which no file is refused; see `read_radiograph`.
+    verbose : int, default=0
+        1 shows a progress bar over films.
+
+    Attributes
+    ----------
+    report_ : DataFrame
+        One row per image of the last `transform` that was not read, in the order of X; only with
+        ``errors="report"``. ``position`` counts the rows of X from 0, as `iloc` does; ``rule`` is
+        the rule that refused the film, or None; ``reason`` and ``remedy`` say why and what to do.
+    n_features_in_ : int
+        Number of columns; only when `fit` was given a table.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns; only when `fit` was given a table.
+
+    Notes
+    -----
+    Images that were not read are to be left out, of the table and of the images alike::
+
+        read = X.drop(index=X.index[reader.report_["position"]])
+        images = np.delete(images, reader.report_["position"], axis=0)
+
+    With `cache_dir`, a file is read again only when its path, size, times or inode are others than
+    before, or when it changed in the two seconds before it was read.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> reader = RadiographReader(size=64, errors="report")
+    >>> images = reader.transform([np.eye(300), "nowhere.dcm"])
+    >>> images.shape, images.any(axis=(1, 2)).tolist()
+    ((2, 64, 64), [True, False])
+    >>> reader.report_["position"].tolist()
+    [1]
+    """
+
+    def __init__(
+        self,
+        size: int = 224,
+        cache_dir: str | os.PathLike[str] | None = None,
+        n_jobs: int | None = None,
+        errors: str = "raise",
+        accept: Iterable[str] = (),
+        verbose: int = 0,
+    ) -> None:
+        self.size = size
+        self.cache_dir = cache_dir
+        self.n_jobs = n_jobs
+        self.errors = errors
+        self.accept = accept
+        self.verbose = verbose
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Check the parameters and note the name of the column.
+
+        Parameters
+        ----------
+        X : Series, DataFrame, list or ndarray
+            As in `transform`; no image is opened.
+        y : ignored
+
+        Returns
+        -------
+        RadiographReader
+            This instance.
+
+        Raises
+        ------
+        InputError
+            A parameter has a value that is not allowed.
+        """
+        self._check_parameters()
+        if hasattr(X, "columns"):
+            self.n_features_in_ = len(X.columns)
+            self.feature_names_in_ = np.asarray(X.columns, dtype=object)
+        return self
+
+    def transform(self, X: Any) -> NDArray[np.uint8]:
+        """Read every image.
+
+        Parameters
+        ----------
+        X : Series, DataFrame of one column, list or ndarray of n items
+            An item is a path (DICOM, PNG, JPEG or TIFF) or an array (rows, columns) of pixels as
+            displayed, bone bright: uint8 from 0 to 255 or float from 0 to 1.
+
+        Returns
+        -------
+        ndarray of uint8, shape (n, size, size)
+            0 is black, 255 is white; with ``errors="report"``, an image that was not read is 0
+            throughout, and no other is. With `cache_dir` it is a `numpy.memmap` of a file there,
+            which joblib's workers share. What is written to it stays in this process: workers
+            see the file.
+
+        Raises
+        ------
+        InputError
+            A parameter, the form of `X` or the cache folder is not allowed, or an item is missing
+            or of another kind.
+        DicomError
+            A file cannot be read. The message begins with the position of the row, counted from
+            1. It is a `MissingFileError` where there is no such file.
+        """
+        accept = self._check_parameters()
+        items = film_items(X)
+        if self.errors == "raise":
+            check_none_missing(items)
+        cache = None if self.cache_dir is None else FilmCache.prepared(self.cache_dir)
+        images, unread = self._read(items, accept, cache)
+        if cache is not None:
+            images = cache.assembled(
+                images, self.size, lambda row: _read_row(items[row], self.size, accept, cache)
+            )
+        if self.errors == "report":
+            self.report_ = _report(unread)
+        return images
+
+    def clear_cache(self, max_bytes: int = 0) -> int:
+        """Remove the files longest in `cache_dir` until at most `max_bytes` remain.
+
+        Only files that are named as the cache names them are touched, so that a folder given by
+        mistake keeps its own. What a killed process left half written goes after a day. An array
+        that `transform` returned before stays whole, but workers can no longer share it.
+
+        Parameters
+        ----------
+        max_bytes : int, default=0
+            Bytes that may remain; 0 removes all.
+
+        Returns
+        -------
+        int
+            Bytes freed.
+
+        Raises
+        ------
+        InputError
+            `cache_dir` is None or cannot be used, or `max_bytes` is no such number.
+        """
+        self._check_parameters()
+        if self.cache_dir is None:
+            raise InputError("cache_dir is None: there is no cache to clear; give its folder")
+        if not _is_integer(max_bytes) or max_bytes < 0:
+            raise InputError(f"max_bytes={max_bytes!r} is not allowed; give an integer from 0")
+        return FilmCache(Path(self.cache_dir)).clear(max_bytes)
+
+    def _read(
+        self, items: list[Any], accept: frozenset[str], cache: FilmCache | None
+    ) -> tuple[Any, dict[int, DicomError | InputError]]:
+        """Images of all rows, or their keys in the cache, and why rows were not read."""
+        n, unread = len(items), {}
+        read: Any = [None] * n
+        if cache is None:
+            read = np.zeros((n, self.size, self.size), dtype=np.uint8)
+        bar = tqdm(
+            total=n, desc=type(self).__name__, unit="film", disable=not self.verbose, leave=False
+        )
+        with bar, joblib.Parallel(n_jobs=self.n_jobs) as parallel:
+            for start in range(0, n, _CHUNK):
+                chunk = items[start : start + _CHUNK]
+                results = parallel(
+                    joblib.delayed(_read_row)(item, self.size, accept, cache) for item in chunk
+                )
+                for position, result in enumerate(results, start):
+                    if not isinstance(result, DicomError | InputError):
+                        read[position] = result
+                    elif self.errors == "raise":
+                        raise _at_row(result, position, n)
+                    else:
+                        unread[position] = result
+                bar.update(len(chunk))
+        return read, unread
+
+    def _check_parameters(self) -> frozenset[str]:
+        if not _is_integer(self.size) or self.size < 1:
+            raise InputError(f"size={self.size!r} is not allowed; give an integer of at least 1")
+        if self.cache_dir is not None and not isinstance(self.cache_dir, str | os.PathLike):
+            came = type(self.cache_dir).__name__
+            raise InputError(f"cache_dir is a {came}; give the path of a folder, or None")
+        if self.n_jobs is not None and (not _is_integer(self.n_jobs) or self.n_jobs == 0):
+            raise InputError(
+                f"n_jobs={self.n_jobs!r} is not allowed; give None or an integer, not 0"
+            )
+        if self.errors not in ("raise", "report"):
+            raise InputError(f"errors={self.errors!r} is not allowed; give 'raise' or 'report'")
+        return check_accept(self.accept)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return True
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.requires_fit = False
+        tags.input_tags.two_d_array = False
+        tags.input_tags.string = True
+        return tags
+
+
+def _is_integer(value: Any) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def _read_row(
+    item: Any, size: int, accept: frozenset[str], cache: FilmCache | None
+) -> NDArray[np.uint8] | str | DicomError | InputError:
+    """Image of a row, or its key in the cache, or why it cannot be read."""
+    key, content = None, None
+    try:
+        if is_missing(item):
+            raise InputError("the image is missing; leave the row out, or fill in its path")
+        if not isinstance(item, str | os.PathLike):
+            film = Radiograph(checked_pixels(item))
+        else:
+            if cache is not None:
+                key, content = cache.find(item, size, accept)
+                if key is not None and content is None:
+                    return key
+            film = read_radiograph(item if content is None else content, accept=accept)
+        image = film.to_uint8(size)
+        if not image.any():  # which says that an image was not read
+            raise DicomError("the image is black throughout", "check its window and its bits")
+        return image if cache is None else cache.put(key, image)
+    except CacheError:
+        raise
+    except (DicomError, InputError) as error:
+        return type(error)(*error.args)  # without the traceback, which would hold the file
+
+
+def _at_row(error: DicomError | InputError, position: int, n: int) -> DicomError | InputError:
+    row = f"row {position + 1} of {n}: "
+    if isinstance(error, DicomError):
+        return type(error)(row + error.reason, error.remedy, error.rule)
+    return type(error)(f"{row}{error}")
+
+
+def _report(unread: dict[int, DicomError | InputError]) -> pd.DataFrame:
+    rows = [
+        (position, error.rule, error.reason, error.remedy)
+        if isinstance(error, DicomError)
+        else (position, None, *str(error).split("; ", 1))
+        for position, error in unread.items()
+    ]
+    report = pd.DataFrame(rows, columns=["position", "rule", "reason", "remedy"], dtype=object)
+    return report.astype({"position": int, "reason": str, "remedy": str})
+
+
+def film_items(X: Any) -> list[Any]:
+    """Take the images out of a column in any of its forms."""
+    if isinstance(X, str | os.PathLike):
+        raise InputError("X is one path; put it in a list: [path]")
+    if hasattr(X, "columns"):
+        X = X.to_numpy()
+        if X.shape[1] != 1:
+            raise InputError(f"X has {X.shape[1]} columns; pick the one of the images: X['image']")
+    if isinstance(X, np.ndarray) and X.ndim == 2:
+        if X.dtype.kind in "biuf" or X.shape[1] != 1:
+            raise InputError(
+                f"X is an array of shape {X.shape}; give the column of the images, X[:, j], or put "
+                "a single image in a list: [pixels]"
+            )
+        X = X[:, 0]
+    if not isinstance(X, list | tuple | np.ndarray | pd.Series) or getattr(X, "ndim", 1) == 0:
+        raise InputError(
+            f"X is a {type(X).__name__}; give a column of paths or of 2-D arrays: a Series, a "
+            "DataFrame of one column, a list or an array"
+        )
+    if len(X) == 0:
+        raise InputError("X has no rows; give at least one image")
+    return list(X)
+
+
+def check_none_missing(items: list[Any]) -> None:
+    """Refuse items that are None, NaN or empty, by their rows."""
+    missing = [row for row, item in enumerate(items, start=1) if is_missing(item)]
+    if not missing:
+        return
+    rows = ", ".join(map(str, missing[:5]))
+    more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
+    raise InputError(
+        f"the image is missing in row{'s' if len(missing) > 1 else ''} {rows}{more} of "
+        f"{len(items)}; leave these rows out, or fill in their paths"
+    )
+
+
+def checked_pixels(item: Any) -> NDArray[np.float32]:
+    """Brightness in [0, 1] of an array of pixels as displayed; shape (rows, columns)."""
+    allowed = "give a path, or a 2-D array of uint8 from 0 to 255 or of float from 0 to 1"
+    if not isinstance(item, np.ndarray):
+        raise InputError(f"the image is a {type(item).__name__}; {allowed}")
+    if item.ndim != 2 or item.size == 0:
+        raise InputError(f"the image is an array of shape {item.shape}; {allowed}")
+    if item.dtype != np.uint8 and item.dtype.kind != "f":
+        raise InputError(f"the image is an array of {item.dtype}; {allowed}")
+    # written so that NaN fails it
+    if item.dtype != np.uint8 and not (item.min() >= 0 and item.max() <= 1):
+        raise InputError(f"the image has float pixels outside 0 to 1 or not finite; {allowed}")
+    if item.min() == item.max():
+        raise InputError("the image is blank: all its pixels are alike; give the film itself")
+    scale = 255 if item.dtype == np.uint8 else 1
+    return item.astype(np.float32) / np.float32(scale)

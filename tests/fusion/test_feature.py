@@ -1,0 +1,548 @@
+"""FeatureFusionClassifier: what it learns from, what it may lack, and what it refuses."""
+
+import copy
+import pickle
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from sklearn.base import clone
+from sklearn.compose import make_column_transformer
+from sklearn.impute import SimpleImputer
+from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import GridSearchCV
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
+
+from skosteo import ClinicalPreprocessor, FeatureFusionClassifier, ImageOsteoClassifier, splits
+from skosteo.exceptions import InputError, MissingModalityWarning
+from tests.small_models import small_clinical, small_feature_fusion, small_image, write_films
+
+STRATEGIES = ["concat", "learned", "attention"]
+LACKING = "rows hold nothing for the branch"
+# nothing but the head could learn: no fit of the image branch, and no pass through the backbone
+STILL = small_image(freeze_backbone=True, wavelet=False, soft_attention=False)
+
+
+def still(**changes):
+    return small_feature_fusion(**{"image": clone(STILL)} | changes)
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    return write_films(tmp_path_factory.mktemp("films"))
+
+
+def cohort(decides, n=240, seed=0):
+    """Films that are bright above or below, ages high or low, and a label by one or by both."""
+    rng = np.random.default_rng(seed)
+    above, old = rng.integers(0, 2, (2, n)).astype(bool)
+    films = rng.integers(0, 60, (n, 24, 24)).astype(np.uint8)
+    films[above, :12] += 120
+    films[~above, 12:] += 120
+    table = pd.DataFrame({
+        "age": 60 + 15 * old + rng.normal(0, 2, n),
+        "bmi": rng.normal(25, 3, n),
+        "image": list(films),
+    })  # fmt: skip
+    return table, {"film": above, "table": old, "both": above & old}[decides].astype(int)
+
+
+# ---------------------------------------------------------------- learning
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("decides", ["film", "table", "both"])
+def test_it_learns_what_is_planted_in_film_table_and_both(strategy, decides):
+    X, y = cohort(decides)
+    model = small_feature_fusion(
+        image=small_image(max_epochs=2), strategy=strategy, max_epochs=25, early_stopping=False
+    )
+    new = model.fit(X[:160], y[:160]).predict_proba(X[160:])[:, 1]
+    # where both decide, either alone allows for 1 - 1/3/2: a third of the others looks the same
+    assert roc_auc_score(y[160:], new) > 0.97
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_a_fine_tuned_branch_learns_what_neither_side_shows(strategy):
+    """The label is whether film and age disagree: a film alone teaches its branch nothing."""
+    X, above = cohort("film", n=400)
+    y = above ^ (X["age"] > 67.5).to_numpy().astype(int)
+    model = small_feature_fusion(
+        image=small_image(wavelet=False, soft_attention=False), strategy=strategy,
+        image_branch="fine-tuned", max_epochs=15, batch_size=16, early_stopping=False,
+    )  # fmt: skip
+    assert roc_auc_score(y[300:], model.fit(X[:300], y[:300]).predict_proba(X[300:])[:, 1]) > 0.95
+
+
+def test_attention_tells_how_much_each_side_looks_at_what(study):
+    X, y, _ = study
+    X = X.assign(sex=np.where(np.arange(len(X)) % 3, "F", "M")).set_index(np.arange(100, 148))
+    model = still(strategy="attention").fit(X, y)
+    looks = model.attention(X)
+    assert looks.image.shape == (48, 2, 2)  # a film of 24 pixels after 4 halvings
+    assert looks.clinical.columns.tolist() == ["age", "bmi", "sex"]  # sex once, of two columns
+    assert looks.clinical.index.equals(X.index)
+    assert looks.image.min() >= 0
+    assert looks.clinical.min(axis=None) >= 0
+    np.testing.assert_allclose(looks.image.sum(axis=(1, 2)), 1, atol=1e-5)
+    np.testing.assert_allclose(looks.clinical.sum(axis=1), 1, atol=1e-5)
+
+
+def test_who_lacks_a_modality_looks_at_nothing(study, attentive):
+    X, _, _ = study
+    with pytest.warns(MissingModalityWarning):
+        looks = attentive.attention(lacking(X, film=[1], table=[5]))
+    assert np.flatnonzero(np.isnan(looks.image).all(axis=(1, 2))).tolist() == [1, 5]
+    assert np.flatnonzero(looks.clinical.isna().all(axis=1)).tolist() == [1, 5]
+    whole = attentive.attention(X)
+    others = np.delete(np.arange(48), [1, 5])
+    np.testing.assert_allclose(looks.image[others], whole.image[others], atol=1e-6)
+
+
+@pytest.mark.parametrize("strategy", ["concat", "learned"])
+def test_others_have_no_attention_to_show(study, strategy):
+    X, y, _ = study
+    with pytest.raises(InputError, match=f"strategy='{strategy}' has no.*'attention'"):
+        still(strategy=strategy).fit(X, y).attention(X)
+
+
+# ---------------------------------------------------------------- what each side sees
+
+
+class Spy(ImageOsteoClassifier):
+    """Notes what it was fitted on, in a list that its clones share."""
+
+    log: list = []  # noqa: RUF012
+
+    def fit(self, X, y, sample_weight=None, groups=None):
+        Spy.log.append((X, y, sample_weight, groups))
+        return super().fit(X, y, sample_weight, groups)
+
+
+@pytest.fixture(autouse=True)
+def empty_log():
+    Spy.log.clear()
+
+
+def spied(**changes):
+    return Spy(**small_image().get_params() | {"max_epochs": 1} | changes)
+
+
+class Noting(FunctionTransformer):
+    """Passes columns through, and notes in `fit` which."""
+
+    def fit(self, X, y=None):
+        self.seen_ = list(X)
+        return super().fit(X, y)
+
+
+@pytest.mark.parametrize("columns", [None, ["age"]])
+def test_each_side_sees_only_its_columns(study, columns):
+    X, y, _ = study
+    model = small_feature_fusion(
+        image=spied(), clinical=Noting(), clinical_columns=columns, max_epochs=1
+    ).fit(X, y)
+    assert list(Spy.log[0][0]) == ["image"]
+    assert model.clinical_.seen_ == (columns or ["age", "bmi"])
+    assert model.columns_ == {"image": ["image"], "clinical": columns or ["age", "bmi"]}
+    assert len(model.scaler_.mean_) == len(model.clinical_.seen_)
+
+
+def test_the_image_branch_learns_from_the_rows_of_fit_that_have_a_film_and_weigh(study):
+    X, y, groups = study
+    labels, weights = np.where(y == 1, "ill", "well"), 1.0 + np.arange(48)
+    weights[:6] = 0
+    X = X.assign(image=X["image"].where(np.arange(48) % 8 != 7))
+    model = small_feature_fusion(
+        image=spied(), strategy="attention", max_epochs=1, early_stopping=False
+    )
+    with pytest.warns(MissingModalityWarning, match=f"6 of 42 {LACKING} 'image'"):
+        model.fit(X, labels, sample_weight=weights, groups=groups)
+    (seen, of, weighed, patients), *further = Spy.log
+    rows = [i for i in range(6, 48) if i % 8 != 7]
+    assert not further
+    assert seen.index.tolist() == rows
+    assert list(of) == list(labels[rows])
+    np.testing.assert_array_equal(weighed, weights[rows])
+    assert len(np.unique(patients)) == len(np.unique(groups[rows]))
+    assert pd.Series(groups[rows]).groupby(patients).nunique().eq(1).all()
+
+
+def test_the_image_branch_has_not_seen_the_rows_that_stop_the_fusion(study, monkeypatch):
+    X, y, groups = study
+    aside, split = [], splits.validation_split
+
+    def noting(*args):
+        aside.append(split(*args)[1])
+        return split(*args)
+
+    monkeypatch.setattr("skosteo.training.net_classifier.validation_split", noting)
+    small_feature_fusion(image=spied(), max_epochs=1).fit(X, y, groups=groups)
+    seen = Spy.log[0][0].index
+    assert sorted([*seen, *aside[0]]) == list(range(48))
+    assert not set(groups[seen]) & set(groups[aside[0]])
+
+
+def test_a_frozen_branch_is_as_its_own_fit_leaves_it(study):
+    X, y, groups = study
+    model = small_feature_fusion(early_stopping=False).fit(X, y, groups=groups)
+    alone = small_image().fit(X[["image"]], y, groups=groups).net_.module_.state_dict()
+    trunk = model.net_.module_.trunk.state_dict()
+    assert {f"head.{k}" for k in ("layers.0.weight", "layers.3.bias")} < alone.keys()
+    for name, value in trunk.items():
+        assert torch.equal(value, alone[name]), name
+
+
+@pytest.mark.parametrize(
+    ("changes", "strategy", "branch", "fits"),
+    [
+        ({}, "concat", "frozen", 1),
+        ({}, "concat", "fine-tuned", 0),
+        ({"freeze_backbone": "stem"}, "attention", "fine-tuned", 0),
+        ({"freeze_backbone": "stem"}, "attention", "frozen", 1),
+        ({"freeze_backbone": True}, "concat", "frozen", 1),  # its branches can learn
+        ({"freeze_backbone": True}, "attention", "frozen", 0),  # which attention does without
+        ({"freeze_backbone": True, "wavelet": False, "soft_attention": False}, "learned",
+         "frozen", 0),
+    ],
+)  # fmt: skip
+def test_the_image_branch_is_fitted_where_it_can_learn_more_than_a_head(
+    study, changes, strategy, branch, fits
+):
+    X, y, _ = study
+    model = small_feature_fusion(
+        image=spied(**changes), strategy=strategy, image_branch=branch, max_epochs=1
+    ).fit(X, y)
+    assert len(Spy.log) == fits
+    assert hasattr(model.image_, "net_") == bool(fits)
+    assert model.predict(X).shape == y.shape
+
+
+def test_column_order_and_further_columns_do_not_matter(study):
+    X, y, _ = study
+    model = still(strategy="attention").fit(X, y)
+    shuffled = X[["image", "bmi", "age"]].assign(ward=3)
+    assert np.array_equal(model.predict_proba(X), model.predict_proba(shuffled))
+    with pytest.raises(InputError, match=r"misses the columns \['bmi'\]"):
+        model.predict(X.drop(columns="bmi"))
+
+
+def test_a_patients_score_ignores_its_batch_neighbours(study):
+    X, y, _ = study
+    for strategy in STRATEGIES:
+        model = small_feature_fusion(strategy=strategy, max_epochs=1).fit(X, y)
+        alone = np.vstack([model.predict_proba(X.iloc[[i]]) for i in range(8)])
+        np.testing.assert_allclose(model.predict_proba(X)[:8], alone, atol=1e-6)
+
+
+def test_features_computed_before_train_the_same_net_as_whole_passes(study):
+    # with nothing random in between, both ways are the same arithmetic
+    X, y, _ = study
+    for strategy in STRATEGIES:
+        quick, slow = (small_feature_fusion(strategy=strategy, dropout=0.0) for _ in range(2))
+        slow._embedding = lambda: None
+        expected = slow.fit(X, y).predict_proba(X)
+        np.testing.assert_allclose(quick.fit(X, y).predict_proba(X), expected, atol=1e-5)
+
+
+# ---------------------------------------------------------------- a modality missing
+
+
+def lacking(X, film=(), table=()):
+    X = X.copy()
+    X.loc[X.index[list(film)], "image"] = None
+    X.loc[X.index[list(table)], ["age", "bmi"]] = np.nan
+    return X
+
+
+@pytest.fixture(scope="module")
+def attentive(study):
+    X, y, _ = study
+    return still(strategy="attention").fit(X, y)
+
+
+def test_who_lacks_a_modality_gets_a_probability_and_a_flag(study, attentive):
+    X, _, _ = study
+    part = lacking(X, film=[1, 2, 3], table=[5])
+    with pytest.warns(MissingModalityWarning) as caught:
+        found = attentive.predict_proba(part)
+    assert len(caught) == 1
+    assert f"3 of 48 {LACKING} 'image', 1 of 48 {LACKING} 'clinical'" in str(caught[0].message)
+    assert np.isfinite(found).all()
+    np.testing.assert_allclose(found.sum(axis=1), 1)
+    whole = attentive.predict_proba(X)
+    touched = [1, 2, 3, 5]
+    np.testing.assert_allclose(
+        np.delete(found, touched, 0), np.delete(whole, touched, 0), atol=1e-6
+    )
+    assert (np.abs(found - whole)[touched, 0] > 1e-6).all()
+    used = attentive.branches_used(part)
+    assert used.columns.tolist() == ["image", "clinical"]
+    assert np.flatnonzero(~used["image"]).tolist() == [1, 2, 3]
+    assert np.flatnonzero(~used["clinical"]).tolist() == [5]
+
+
+def test_a_table_without_any_film_is_answered_too(study, attentive):
+    X, _, _ = study
+    some, none = lacking(X, film=range(1, 48)), lacking(X, film=range(48))
+    with pytest.warns(MissingModalityWarning, match="48 of 48"):
+        found = attentive.predict_proba(none)
+    with pytest.warns(MissingModalityWarning, match="47 of 48"):
+        np.testing.assert_allclose(attentive.predict_proba(some)[1:], found[1:], atol=1e-6)
+
+
+def test_without_a_table_only_the_film_counts(study, attentive):
+    X, _, _ = study
+    twice = pd.concat([X.iloc[[0, 1]], X.iloc[[0, 0]]], ignore_index=True)
+    with pytest.warns(MissingModalityWarning):
+        p = attentive.predict_proba(lacking(twice, table=range(4)))[:, 1]
+    assert p[0] == pytest.approx(p[2], abs=1e-6)
+    assert p[0] != pytest.approx(p[1], abs=1e-6)
+
+
+@pytest.mark.parametrize("clinical", [None, SimpleImputer()])
+def test_a_transformer_that_fills_gaps_makes_no_table_where_there_is_none(study, clinical):
+    """The warning says that the film answers; so it does, whatever the transformer fills in."""
+    X, y, _ = study
+    model = still(strategy="attention", clinical=clinical).fit(X, y)
+    taken = []
+    model.net_.module_.fusion.register_forward_pre_hook(lambda _, args: taken.append(args[1]))
+    with pytest.warns(MissingModalityWarning):
+        model.predict_proba(lacking(X, table=[2]))
+    assert taken[0].isnan().all(dim=1).nonzero().tolist() == [[2]]
+
+
+def test_a_gap_reaches_the_net_as_missing_and_not_as_a_number(study):
+    X, y, _ = study
+    X = X.assign(sex=np.where(np.arange(48) % 3, "F", "M"))
+    X.loc[4, "age"], X.loc[9, "sex"] = np.nan, None
+    model = still(strategy="attention").fit(X, y)
+    taken = []
+    model.net_.module_.fusion.register_forward_pre_hook(lambda _, args: taken.append(args[1]))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.predict_proba(X)
+    table = taken[0].numpy()
+    # standardised by what is there
+    np.testing.assert_allclose(np.nanmean(table, axis=0), 0, atol=1e-5)
+    np.testing.assert_allclose(np.nanstd(table, axis=0), 1, atol=1e-5)
+    assert np.argwhere(np.isnan(table)).tolist() == [[4, 0], [9, 2], [9, 3]]
+
+
+@pytest.mark.parametrize("strategy", ["concat", "learned"])
+@pytest.mark.parametrize(
+    ("side", "rows"), [("image", {"film": [3, 7]}), ("clinical", {"table": [3, 7]})]
+)
+def test_without_attention_a_missing_modality_is_an_error_with_the_remedy(
+    study, strategy, side, rows
+):
+    X, y, _ = study
+    match = (
+        f"2 of 48 rows hold nothing in the {side} columns, the first is row 4. "
+        ".*strategy='attention' or ProbabilityFusionClassifier"
+    )
+    model = still(strategy=strategy)
+    with pytest.raises(InputError, match=match):
+        model.fit(lacking(X, **rows), y)
+    with pytest.raises(InputError, match=match):
+        model.fit(X, y).predict(lacking(X, **rows))
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_a_patient_with_nothing_at_all_is_an_error(study, strategy):
+    X, y, _ = study
+    nothing = lacking(X, film=[6], table=[6])
+    with pytest.raises(InputError, match=r"1 of 48 rows hold nothing .* row 7"):
+        still(strategy=strategy).fit(nothing, y)
+    with pytest.raises(InputError, match=r"1 of 48 rows hold nothing .* row 7"):
+        still(strategy=strategy).fit(X, y).predict(nothing)
+
+
+@pytest.mark.parametrize("image", [small_image(), STILL], ids=["learns", "still"])
+def test_there_must_be_films_to_fit_on(study, image):
+    X, y, _ = study
+    model = small_feature_fusion(image=image, strategy="attention")
+    with pytest.raises(InputError, match="None of 48 rows has a film"):
+        model.fit(lacking(X, film=range(48)), y)
+
+
+# ---------------------------------------------------------------- scikit-learn's conventions
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("branch", ["frozen", "fine-tuned"])
+def test_same_seed_same_bits_and_pickle_and_clone_keep_them(study, strategy, branch):
+    X, y, _ = study
+    params = {"strategy": strategy, "image_branch": branch, "max_epochs": 2}
+    image = small_image(augmentation="chest", max_epochs=1)
+    model = small_feature_fusion(image=image, **params).fit(X, y)
+    found = model.predict_proba(X)
+    assert np.array_equal(pickle.loads(pickle.dumps(model)).predict_proba(X), found)
+    assert np.array_equal(clone(model).fit(X, y).predict_proba(X), found)
+    assert not hasattr(image, "net_")  # the user's own is untouched
+    other = clone(model).set_params(random_state=1).fit(X, y)
+    assert not np.array_equal(other.predict_proba(X), found)
+
+
+@pytest.mark.parametrize(
+    ("changes", "match"),
+    [({"lr": -1}, "lr=-1"), ({"image__max_epochs": 0}, "max_epochs=0"),
+     ({"clinical_columns": ["bme"]}, "'bme'"), ({"strategy": "sum"}, "'sum'")],
+)  # fmt: skip
+def test_a_fit_that_fails_leaves_the_model_as_it_was(study, changes, match):
+    X, y, _ = study
+    model = small_feature_fusion(max_epochs=1).fit(X, y)
+    before, attributes = model.predict_proba(X), copy.copy(vars(model))
+    with pytest.raises(InputError, match=match):
+        model.set_params(**changes).fit(X.assign(bmi=X["bmi"] + 1), 1 - y)
+    fitted = {name for name in attributes if name.endswith("_") or name.startswith("_")}
+    assert all(vars(model)[name] is attributes[name] for name in fitted)
+    model.strategy = "concat"
+    assert np.array_equal(model.predict_proba(X), before)
+
+
+def test_string_labels_and_their_class_weights(study):
+    X, y, _ = study
+    labels = np.where(y == 1, "osteoporosis", "normal")
+    weights = {"normal": 1.0, "osteoporosis": 3.0}
+    params = {"image__class_weight": weights, "class_weight": weights}
+    named = small_feature_fusion().set_params(**params).fit(X, labels)
+    params = {name: {0: 1.0, 1: 3.0} for name in params}
+    numbered = small_feature_fusion().set_params(**params).fit(X, y)
+    assert named.classes_.tolist() == ["normal", "osteoporosis"]
+    assert set(named.predict(X)) <= set(labels)
+    assert np.array_equal(named.predict_proba(X), numbered.predict_proba(X))
+
+
+def test_rows_of_weight_zero_are_left_out_altogether(study):
+    X, y, groups = study
+    kept = np.arange(48) >= 8
+    noise = X.assign(age=X["age"].where(kept, 1e4), image=X["image"].where(kept, "nowhere.png"))
+    model = small_feature_fusion()
+    weighed = model.fit(noise, y, sample_weight=kept.astype(float), groups=groups)
+    found = weighed.predict_proba(X)
+    without = clone(model).fit(X[kept], y[kept], groups=groups[kept])
+    assert np.array_equal(without.predict_proba(X), found)
+
+
+def test_a_search_over_the_image_branch_and_the_strategy(study):
+    X, y, _ = study
+    grid = {"image__dropout": [0.0, 0.5], "strategy": STRATEGIES}
+    search = GridSearchCV(small_feature_fusion(max_epochs=1), grid, cv=2, scoring="roc_auc")
+    search.set_params(estimator__image__max_epochs=1).fit(X, y)
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+    assert search.best_estimator_.image_.dropout == search.best_params_["image__dropout"]
+
+
+def test_a_search_embeds_each_film_once(study, tmp_path, monkeypatch):
+    """Between folds, candidates and strategies of the same pooling, by the cache folder."""
+    from skosteo.nets.backbone import PlainCNN
+
+    X, y, _ = study
+    passed, forward = [], PlainCNN.forward
+
+    def counting(self, x):
+        if len(x) > 1 or x.any():
+            passed.append(len(x))
+        return forward(self, x)
+
+    monkeypatch.setattr(PlainCNN, "forward", counting)
+    grid = {"dropout": [0.0, 0.5], "lr": [1e-3, 1e-4], "strategy": ["concat", "learned"]}
+    model = still(image=clone(STILL).set_params(cache_dir=tmp_path), max_epochs=1)
+    search = GridSearchCV(model, grid, cv=3).fit(X, y)
+    assert sum(passed) == 48
+    direct = clone(search.best_estimator_).set_params(image__cache_dir=None).fit(X, y)
+    np.testing.assert_allclose(search.predict_proba(X), direct.predict_proba(X), atol=1e-6)
+
+
+# ---------------------------------------------------------------- the table
+
+
+def test_the_table_is_standardised_by_the_rows_of_fit(study):
+    X, y, _ = study
+    model = still().fit(X.iloc[:30], y[:30])
+    np.testing.assert_allclose(model.scaler_.mean_, X[["age", "bmi"]][:30].mean())
+    np.testing.assert_allclose(model.scaler_.scale_, X[["age", "bmi"]][:30].std(ddof=0))
+
+
+@pytest.mark.parametrize("strategy", ["concat", "learned"])
+def test_gaps_are_filled_by_the_default_and_refused_where_a_transformer_leaves_them(
+    study, strategy
+):
+    X, y, _ = study
+    gaps = X.assign(age=X["age"].where(np.arange(48) % 5 > 0))
+    assert np.isfinite(still(strategy=strategy).fit(gaps, y).predict_proba(gaps)).all()
+    leaves = still(strategy=strategy, clinical=ClinicalPreprocessor(imputation="keep"))
+    with pytest.raises(
+        InputError, match=f"leaves gaps, and strategy='{strategy}' takes none.*Fill"
+    ):
+        leaves.fit(gaps, y)
+    with pytest.raises(InputError, match="leaves gaps"):
+        leaves.fit(X, y).predict(gaps)
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("output", ["default", "pandas"])
+def test_any_transformer_makes_the_numbers(study, strategy, output):
+    X, y, _ = study
+    X = X.assign(sex=np.where(np.arange(48) % 3, "F", "M"))
+    clinical = make_column_transformer(
+        (SimpleImputer(), ["age", "bmi"]), (OneHotEncoder(sparse_output=False), ["sex"])
+    ).set_output(transform=output)
+    model = still(strategy=strategy, clinical=clinical).fit(X, y)
+    assert np.isfinite(model.predict_proba(X)).all()
+    if strategy == "attention":
+        assert model.attention(X).clinical.shape == (48, 4)
+
+
+# ---------------------------------------------------------------- bad input
+
+
+@pytest.mark.parametrize(
+    ("changes", "match"),
+    [
+        ({"strategy": "late"}, r"strategy='late'.*\['concat', 'learned', 'attention'\]"),
+        ({"image_branch": "tuned"}, r"image_branch='tuned'.*\['frozen', 'fine-tuned'\]"),
+        ({"image": small_clinical()}, "image=ClinicalOsteoClassifier.*ProbabilityFusion"),
+        ({"image": "resnet50"}, "image=str: the fusion needs.* ImageOsteoClassifier"),
+        ({"image": small_image(image_column="film")}, r"'film'.*\['age', 'bmi', 'image'\]"),
+        ({"clinical_columns": "age"}, "'age'.*give a list"),
+        ({"clinical_columns": []}, r"\[\].*at least one"),
+        ({"clinical_columns": ["age", "bme"]}, r"misses the columns \['bme'\]"),
+        *[({"dropout": 1.0, "strategy": s}, "dropout=1.0: allowed") for s in STRATEGIES],
+        ({"image_branch": "fine-tuned"}, "fine-tuned', but image has freeze_backbone=True"),
+        ({"batch_size": 39}, "batch_size=39, but there are 38 rows"),
+        ({"validation_fraction": 0.9}, "validation_fraction=0.9"),
+        ({"class_weight": {0: 1}}, "class_weight"),
+        ({"device": "gpu"}, "device='gpu'"),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_bad_parameters(study, changes, match):
+    X, y, _ = study
+    with pytest.raises(InputError, match=match):
+        still(**changes).fit(X, y)
+
+
+def test_the_default_image_branch_is_that_of_the_paper():
+    image = FeatureFusionClassifier(random_state=7)._image()
+    assert str(image) == str(ImageOsteoClassifier(random_state=7))
+
+
+@pytest.mark.parametrize("image", [None, small_image()], ids=["default", "given"])
+def test_attention_has_no_wavelet_and_no_soft_attention_beside_it(image):
+    image = FeatureFusionClassifier(image, strategy="attention")._image()
+    assert (image.wavelet, image.soft_attention) == (False, False)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [still(strategy="attention"), small_feature_fusion(max_epochs=1)],
+    ids=["attention", "concat"],
+)
+def test_films_as_an_array_need_a_table(model):
+    films = np.random.default_rng(0).random((40, 12, 12))
+    with pytest.raises(ValueError, match="dim 3"):
+        model.fit(films, np.resize([0, 1], 40))

@@ -1,0 +1,380 @@
+"""ImageOsteoClassifier."""
+
+import os
+import pickle
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import sklearn
+import torch
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV, StratifiedGroupKFold
+
+from skosteo import ImageOsteoClassifier, RadiographReader, net_classifier
+from skosteo.exceptions import DicomError, InputError, MissingFileError, TrainingError
+from tests.small_models import small_image, write_film, write_films
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    return write_films(tmp_path_factory.mktemp("films"))
+
+
+def test_it_learns_where_the_film_is_bright(study):
+    X, y, groups = study
+    model = small_image(max_epochs=20).fit(X.iloc[:32], y[:32], groups=groups[:32])
+    assert model.score(X.iloc[32:], y[32:]) == 1
+
+
+@pytest.mark.parametrize(("backbone", "size"), [("resnet50", 224), ("inception_v3", 299)])
+def test_films_have_the_size_that_the_backbone_was_built_for(backbone, size):
+    assert ImageOsteoClassifier(backbone=backbone)._size() == size
+    assert ImageOsteoClassifier(backbone=backbone, image_size=128)._size() == 128
+
+
+@pytest.mark.slow
+def test_the_default_is_the_net_of_the_paper(study):
+    X, y, _ = study
+    model = ImageOsteoClassifier(
+        pretrained=False, image_size=32, batch_size=16, max_epochs=1, random_state=0
+    ).fit(X, y)
+    assert sum(p.numel() for p in model.net_.module_.parameters()) == 43_410_513
+
+
+# ---------------------------------------------------------------- the paper's block
+
+
+def test_the_weights_of_equation_1_are_kept_by_epoch(study):
+    X, y, _ = study
+    model = small_image(max_epochs=6, early_stopping=False).fit(X, y)
+    shares = model.history_[["g_wavelet", "g_attention"]].to_numpy()
+    np.testing.assert_allclose(shares.sum(axis=1), 1, atol=1e-6)
+    assert len(np.unique(shares[:, 0])) == 6
+    np.testing.assert_allclose(model.gradient_weights_, shares[-1])
+
+
+def test_without_both_branches_there_are_no_such_weights(study):
+    X, y, _ = study
+    model = small_image(wavelet=False).fit(X, y)
+    assert not hasattr(model, "gradient_weights_")
+    assert "g_wavelet" not in model.history_
+    assert model.attention_map(X).shape == (48, 2, 2)
+    with pytest.raises(InputError, match="soft_attention=False"):
+        small_image(soft_attention=False).fit(X, y).attention_map(X)
+
+
+def test_attention_lies_where_the_classes_differ():
+    """In one quarter of the film, where only films of class 1 have a bright square."""
+    rng = np.random.default_rng(0)
+    y = np.resize([0, 1], 120)
+    films = rng.integers(0, 60, (120, 64, 64)).astype(np.uint8)
+    films[y == 1, 8:24, 40:56] += 150
+    model = small_image(max_epochs=15, wavelet=False, early_stopping=False, lr=3e-3).fit(films, y)
+    alpha = model.attention_map(films)
+    np.testing.assert_allclose(alpha.sum(axis=(1, 2)), 16, rtol=1e-5)
+    quarter = alpha[y == 1, :2, 2:].sum(axis=(1, 2)) / 16
+    assert model.score(films, y) == 1
+    assert quarter.mean() > 2 * 4 / 16
+
+
+# ---------------------------------------------------------------- going on
+
+
+def test_the_same_seed_gives_the_same_bits_in_a_fresh_process_too(study):
+    X, y, _ = study
+    params = {"augmentation": "paper", "random_state": 5}
+    here = [small_image(**params).fit(X, y).predict_proba(X).tobytes() for _ in range(2)]
+    code = (
+        "import sys, pickle; from tests.small_models import small_image\n"
+        "X, y, params = pickle.load(sys.stdin.buffer)\n"
+        "sys.stdout.buffer.write(small_image(**params).fit(X, y).predict_proba(X).tobytes())"
+    )
+    # as many threads as here: sums of floats depend on how they are cut up
+    there = subprocess.run(
+        [sys.executable, "-c", code],
+        input=pickle.dumps((X, y, params)),
+        env=os.environ | {"OMP_NUM_THREADS": str(torch.get_num_threads())},
+        cwd=Path(__file__).parents[2],
+        check=True,
+        capture_output=True,
+    ).stdout
+    assert here[0] == here[1] == there
+
+
+@pytest.mark.parametrize("lr", [1e6, 1e30])
+def test_a_learning_rate_far_too_high_ends_in_an_error(study, lr):
+    X, y, _ = study
+    with pytest.raises(TrainingError, match=r"training lost its way\. Lower lr"):
+        small_image(lr=lr).fit(X, y)
+
+
+def test_warm_start_goes_on(study):
+    X, y, _ = study
+    whole = small_image(max_epochs=2, warm_start=True, early_stopping=False)
+    first = whole.fit(X, y).history_
+    weights = {k: v.clone() for k, v in whole.net_.module_.state_dict().items()}
+    whole.set_params(max_epochs=3, lr=1e-9).fit(X, y)
+    assert whole.history_["epoch"].tolist() == [1, 2, 3, 4, 5]
+    assert whole.n_iter_ == 5
+    pd.testing.assert_frame_equal(whole.history_[:2], first)
+    for name, parameter in whole.net_.module_.named_parameters():
+        torch.testing.assert_close(parameter, weights[name], atol=1e-6, rtol=0)
+    again = small_image(max_epochs=3).fit(X, y)
+    assert again.fit(X, y).n_iter_ == 3
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"gradient_fusion": "fixed"},
+        {"wavelet": False, "backbone": "resnet18"},
+        {"hidden_layer_sizes": (8,)},
+    ],
+)
+def test_warm_start_needs_the_same_net(study, changes):
+    X, y, _ = study
+    model = small_image(warm_start=True).fit(X, y).set_params(**changes)
+    with pytest.raises(InputError, match=f"the same net, and .*{min(changes)}.* changed"):
+        model.fit(X.assign(image="nowhere"), y)  # before any film is read
+
+
+def test_warm_start_keeps_the_films_set_aside(study):
+    X, y, _ = study
+    model = small_image(warm_start=True, random_state=None).fit(X, y)
+    seed = model._seed
+    assert model.fit(X, y)._seed == seed
+    assert model.set_params(warm_start=False).fit(X, y)._seed != seed
+
+
+def test_a_fit_that_fails_leaves_the_model_as_it_was(study):
+    X, y, _ = study
+    model = small_image().fit(X, y)
+    before = model.predict_proba(X)
+    films = np.random.default_rng(0).random((40, 12, 12))
+    with pytest.raises(InputError, match="lr=-1"):
+        model.set_params(lr=-1).fit(films, Y)
+    np.testing.assert_array_equal(model.predict_proba(X), before)
+
+
+def test_warm_start_needs_the_same_classes(study):
+    X, y, _ = study
+    model = small_image(warm_start=True).fit(X, y)
+    with pytest.raises(InputError, match=r"goes on with the classes \[0, 1\]"):
+        model.fit(X, y + 1)
+
+
+# ---------------------------------------------------------------- a frozen backbone
+
+
+@pytest.mark.parametrize("augmentation", [None, "chest"])
+def test_a_frozen_backbone_keeps_its_weights_and_the_head_learns(study, augmentation):
+    X, y, _ = study
+    params = {
+        "backbone": "efficientnet_lite0", "pretrained": True, "freeze_backbone": True,
+        "augmentation": augmentation, "image_size": 32, "early_stopping": False,
+    }  # fmt: skip
+    one, many = (small_image(**params, max_epochs=n).fit(X, y).net_.module_ for n in (1, 6))
+    for name, value in one.backbone.state_dict().items():
+        assert torch.equal(value, many.backbone.state_dict()[name])
+    assert not torch.equal(one.head.layers[0].weight, many.head.layers[0].weight)
+
+
+def test_features_of_a_frozen_backbone_give_the_same_as_whole_passes(study):
+    # with nothing random in between, both ways are the same arithmetic
+    X, y, _ = study
+    params = {"freeze_backbone": True, "dropout": 0.0}
+    quick = small_image(**params).fit(X, y)
+    slow = small_image(**params)
+    slow._embedding = lambda: None
+    np.testing.assert_allclose(quick.predict_proba(X), slow.fit(X, y).predict_proba(X), atol=1e-5)
+
+
+GRID = {"lr": [1e-3, 1e-4], "dropout": [0.2, 0.35, 0.5]}
+
+
+class Counting(ImageOsteoClassifier):
+    """Notes in a file how many films pass the backbone; in workers of any kind."""
+
+    def _module_factory(self, inputs):
+        return partial(_counting, super()._module_factory(inputs), self.cache_dir)
+
+
+def _counting(make, folder):
+    net = make()
+    net.backbone.register_forward_pre_hook(partial(_note, Path(folder, "passed")))
+    return net
+
+
+def _note(path, module, args):
+    with path.open("a") as stream:
+        stream.write(f"{len(args[0])}\n")
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+@pytest.mark.parametrize("branches", [True, False])
+def test_a_search_embeds_each_film_once(n_jobs, branches, tmp_path):
+    X, y, groups = write_films(tmp_path, n=120)
+    (tmp_path / "cache").mkdir()
+    params = small_image().get_params() | {"freeze_backbone": True, "cache_dir": tmp_path / "cache"}
+    params |= {"wavelet": branches, "soft_attention": branches}
+    search = GridSearchCV(Counting(**params), GRID, cv=StratifiedGroupKFold(3), n_jobs=n_jobs)
+    with sklearn.config_context(enable_metadata_routing=True):
+        search.fit(X, y, groups=groups)
+    assert search.cv_results_["mean_test_score"].shape == (6,)
+    passed = (tmp_path / "cache" / "passed").read_text().split()
+    assert sum(map(int, passed)) == 120
+    direct = ImageOsteoClassifier(**params | search.best_params_ | {"cache_dir": None}).fit(
+        X, y, groups=groups
+    )
+    np.testing.assert_allclose(search.predict_proba(X), direct.predict_proba(X), atol=1e-6)
+
+
+@pytest.mark.parametrize("folder", [None, "cache"])
+def test_no_more_than_a_part_is_embedded_at_a_time_in_prediction(
+    folder, study, tmp_path, monkeypatch
+):
+    X, y, _ = study
+    cache = folder and tmp_path / folder
+    model = small_image(freeze_backbone=True, cache_dir=cache).fit(X, y)
+    whole, sizes = model.predict_proba(X), []
+    monkeypatch.setattr(net_classifier, "_PART", 20)
+    logits = net_classifier.predict_logits
+    monkeypatch.setattr(
+        net_classifier, "predict_logits", lambda net, x: sizes.append(len(x)) or logits(net, x)
+    )
+    np.testing.assert_allclose(model.predict_proba(X), whole, atol=1e-6)
+    assert sizes == [20, 20, 8]
+
+
+def test_other_weights_have_other_embeddings(study, tmp_path):
+    X, y, _ = study
+    params = {"freeze_backbone": True, "cache_dir": tmp_path, "early_stopping": False}
+    one, other = (small_image(**params, random_state=s).fit(X, y) for s in (0, 1))
+    params["cache_dir"] = None
+    for seed, cached in enumerate((one, other)):
+        model = small_image(**params, random_state=seed).fit(X, y)
+        np.testing.assert_allclose(cached.predict_proba(X), model.predict_proba(X), atol=1e-6)
+
+
+def test_augmentation_is_off_in_prediction(study):
+    X, y, _ = study
+    model = small_image(augmentation="paper").fit(X, y)
+    assert np.array_equal(model.predict_proba(X), model.predict_proba(X))
+
+
+def test_a_patients_score_ignores_its_batch_neighbours(study):
+    X, y, _ = study
+    model = small_image().fit(X, y)
+    alone = np.vstack([model.predict_proba(X.iloc[[i]]) for i in range(12)])
+    np.testing.assert_allclose(model.predict_proba(X)[:12], alone, atol=1e-6)
+
+
+def test_pixel_range_is_learnt_from_the_films_of_fit():
+    films = np.random.default_rng(0).integers(0, 4096, (40, 12, 12))
+    y = np.resize([0, 1], 40)
+    model = small_image().fit(films, y)
+    assert model.pixel_range_ == (films.min(), films.max())
+    assert small_image().fit(films.astype(np.uint8), y).pixel_range_ == (0, 255)
+
+
+def test_films_of_another_scale_than_in_fit_are_refused():
+    films = np.random.default_rng(0).random((40, 12, 12))
+    model = small_image().fit(films, np.resize([0, 1], 40))
+    with pytest.raises(InputError, match="float32 films and X holds uint8"):
+        model.predict((films * 255).astype(np.uint8))
+
+
+def test_cache_is_used_and_changes_nothing(study, tmp_path):
+    X, y, _ = study
+    cached = small_image(cache_dir=tmp_path)
+    first = cached.fit(X, y).predict_proba(X)
+    assert RadiographReader(24, cache_dir=tmp_path).clear_cache() > len(X) * 24 * 24
+    assert np.array_equal(first, small_image().fit(X, y).predict_proba(X))
+
+
+def test_accept_lifts_rules(tmp_path):
+    paths = [write_film(tmp_path / f"{i}.png", i, (40, 40)) for i in range(40)]
+    with pytest.raises(DicomError, match=r"row 1 of 40: .*accept=\['dimensions'\]"):
+        small_image().fit(paths, Y)
+    model = clone(small_image(accept=["dimensions"]))
+    assert model.fit(paths, Y).predict(paths).shape == (40,)
+
+
+@pytest.mark.parametrize("channels", [(), (1,), (3,)])
+def test_a_film_that_was_not_read_is_not_scored(study, channels):
+    X, y, _ = study
+    column = X["image"].mask(X.index == 16, "nowhere.png")
+    reader = RadiographReader(24, errors="report")
+    pixels = reader.transform(column)
+    films = np.broadcast_to(
+        pixels.reshape(len(X), *(1 for _ in channels), 24, 24), (len(X), *channels, 24, 24)
+    )
+    read = np.delete(films, reader.report_["position"], axis=0)
+    model = small_image().fit(read, np.delete(y, reader.report_["position"]))
+    assert model.predict(read).shape == (len(X) - 1,)
+    for call in (model.predict, model.predict_proba, lambda X: small_image().fit(X, y)):
+        with pytest.raises(InputError, match=r"row 17 of 48 is black throughout.*report_"):
+            call(films)
+
+
+def films(**changes):
+    table = pd.DataFrame({"image": list(np.random.default_rng(0).random((40, 8, 8)))})
+    return table.assign(**changes)
+
+
+Y = np.resize([0, 1], 40)
+
+
+def with_item(item):
+    table = films()
+    items = table["image"].tolist()
+    items[16] = item
+    return table.assign(image=pd.Series(items, dtype=object))
+
+
+@pytest.mark.parametrize(
+    ("X", "error", "match"),
+    [
+        (films().rename(columns={"image": "film"}), InputError, r"'image'.*\['film'\]"),
+        (with_item("/nowhere/canary.dcm"), MissingFileError, "row 17 of 40"),
+        (with_item(__file__), DicomError, "row 17 of 40"),
+        (with_item(np.full((8, 8), np.nan)), InputError, "row 17 of 40.*not finite"),
+        (with_item(None), InputError, "row 17 of 40"),
+        (with_item(np.full((8, 8), 0.5)), InputError, "row 17 of 40.*blank"),
+        (np.full((40, 8, 8), np.nan), ValueError, "contains NaN"),
+        (np.ones((40, 2, 8, 8)), InputError, r"\(40, 2, 8, 8\).*c = 1 or 3"),
+        (np.ones(40), ValueError, "1D array"),
+    ],
+)
+def test_bad_films(X, error, match):
+    with pytest.raises(error, match=match) as caught:
+        small_image().fit(X, Y)
+    assert "canary" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("params", "match"),
+    [
+        ({"batch_size": 33}, "batch_size=33, but there are 32 rows"),
+        ({"augmentation": "wild"}, "'wild'.*chest"),
+        ({"backbone": "resnet5000"}, "'resnet5000'"),
+        ({"image_size": 0}, "size=0"),
+        ({"image_size": 16, "backbone": "inception_v3"}, "cannot take films of 16 x 16 pixels"),
+        ({"wavelet": "no"}, "wavelet='no'"),
+        ({"soft_attention": 1}, "soft_attention=1"),
+        ({"gradient_fusion": "runing", "wavelet": False}, "gradient_fusion='runing'.*'running'"),
+        ({"freeze_backbone": "all"}, "freeze_backbone='all'"),
+        ({"hidden_layer_sizes": 32}, "hidden_layer_sizes=32"),
+        ({"pretrained": None}, "pretrained=None"),
+        ({"device": "gpu"}, "device='gpu'"),
+        ({"accept": ["veiw"]}, "'veiw'; the rules are"),
+    ],
+)
+def test_bad_parameters(params, match):
+    with pytest.raises(InputError, match=match):
+        small_image(**params).fit(films(), Y)
