@@ -15,8 +15,9 @@ import torch
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, StratifiedGroupKFold
 
-from skosteo import ImageOsteoClassifier, RadiographReader, net_classifier
+from skosteo import ImageOsteoClassifier, RadiographReader
 from skosteo.exceptions import DicomError, InputError, MissingFileError, TrainingError
+from skosteo.training import net_classifier
 from tests.small_models import small_image, write_film, write_films
 
 
