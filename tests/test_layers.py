@@ -34,9 +34,11 @@ HOMES = {
     "pooch": {"datasets._home"},
     "matplotlib": {
         "_plotting",
-        "clinical.plots",
+        "clinical.flow",
         "evaluation.plots",
-        "explain.plots",
+        "explain.fusion_view",
+        "explain.gradcam",
+        "explain.shapley",
         "study.figures",
         "study.saving",
     },

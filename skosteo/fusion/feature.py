@@ -224,14 +224,14 @@ class FeatureFusionClassifier(NetClassifier):
                 f"strategy={self.strategy!r} has no attention to show. Set it to 'attention'."
             )
         module, studies = self.net_.module_, self._read(X, reset=False)
-        looks = apply_in_passes(self.net_, module.attention, studies).numpy()
+        weights = apply_in_passes(self.net_, module.attention, studies).numpy()
         n_variables = len(self._variable_names)
         used = self.branches_used(X).to_numpy()
-        looks[~used.all(axis=1)] = np.nan
+        weights[~used.all(axis=1)] = np.nan
         index = X.index if isinstance(X, pd.DataFrame) else None
         return Bunch(
-            image=looks[:, :-n_variables].reshape(-1, *module.map_shape),
-            clinical=pd.DataFrame(looks[:, -n_variables:], index, self._variable_names),
+            image=weights[:, :-n_variables].reshape(-1, *module.map_shape),
+            clinical=pd.DataFrame(weights[:, -n_variables:], index, self._variable_names),
         )
 
     def _prepare(
