@@ -1,6 +1,7 @@
 """Checks that every part of skosteo shares: labels, weights, patients, blank cells and names."""
 
 import re
+import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
@@ -101,6 +102,35 @@ def check_groups(groups: ArrayLike | None, n_rows: int) -> NDArray | None:
             "A row without a patient cannot be kept apart from the others: fill or drop it."
         )
     return codes
+
+
+def to_pandas(X: Any) -> Any:
+    """Convert a table or a column of polars or pyarrow to pandas; return all else as it is."""
+    if isinstance(X, pd.DataFrame | pd.Series | np.ndarray | list):
+        return X
+    import narwhals as nw
+
+    table = nw.from_native(X, pass_through=True, allow_series=True)
+    if isinstance(table, nw.LazyFrame):
+        raise InputError("X is a lazy frame, which holds no rows yet. Give X.collect().")
+    return table.to_pandas() if isinstance(table, nw.DataFrame | nw.Series) else X
+
+
+def name_columns(estimator: BaseEstimator, X: Any) -> Any:
+    """Read an array by position where the estimator was fitted on a table of as many columns.
+
+    With scikit-learn's usual warning. All else is returned as it is.
+    """
+    names = getattr(estimator, "feature_names_in_", None)
+    if names is None or not isinstance(X, np.ndarray) or X.ndim != 2 or X.shape[1] != len(names):
+        return X
+    warnings.warn(
+        f"X does not have valid feature names, but {type(estimator).__name__} was fitted with "
+        "feature names",
+        UserWarning,
+        stacklevel=2,
+    )
+    return pd.DataFrame(X, columns=names).infer_objects()
 
 
 @contextmanager

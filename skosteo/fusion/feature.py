@@ -1,6 +1,6 @@
 """Feature fusion: one net that sees the film and the clinical values of a patient together."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -14,7 +14,7 @@ from sklearn.base import clone
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import Bunch, _safe_indexing
 from sklearn.utils.validation import check_is_fitted, validate_data
-from torch import Tensor, from_numpy, nn
+from torch import Tensor, from_numpy
 
 from skosteo.clinical import ClinicalPreprocessor
 from skosteo.exceptions import InputError
@@ -25,12 +25,12 @@ from skosteo.fusion.columns import (
     resolve_columns,
     split_columns,
 )
-from skosteo.image.classifier import ImageOsteoClassifier, features
+from skosteo.image.classifier import ImageOsteoClassifier, embed_films
 from skosteo.nets.feature_fusion import FeatureFusionNet
-from skosteo.training.data import Studies
+from skosteo.training.data import Inputs
 from skosteo.training.fit import Net
-from skosteo.training.inference import apply_in_passes
-from skosteo.training.net_classifier import NetClassifier
+from skosteo.training.inference import batched_forward
+from skosteo.training.net_classifier import NetClassifier, Plan
 
 _STRATEGIES = ("concat", "learned", "attention")
 _BRANCHES = ("frozen", "fine-tuned")
@@ -161,10 +161,13 @@ class FeatureFusionClassifier(NetClassifier):
         early_stopping: bool = True,
         validation_fraction: float = 0.2,
         n_iter_no_change: int = 20,
-        class_weight: str | dict | None = "balanced",
+        class_weight: str | Mapping | None = None,
+        optimizer: type = torch.optim.Adam,
+        callbacks: list | None = None,
         device: str = "auto",
         random_state: int | RandomState | None = None,
         verbose: int = 0,
+        **skorch_params: Any,
     ) -> None:
         self.image = image
         self.clinical = clinical
@@ -179,9 +182,12 @@ class FeatureFusionClassifier(NetClassifier):
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
         self.class_weight = class_weight
+        self.optimizer = optimizer
+        self.callbacks = callbacks
         self.device = device
         self.random_state = random_state
         self.verbose = verbose
+        self._set_skorch_params(skorch_params)
 
     def branches_used(self, X: Any) -> pd.DataFrame:
         """Say for each row which sides hold anything to look at.
@@ -223,8 +229,9 @@ class FeatureFusionClassifier(NetClassifier):
             raise InputError(
                 f"strategy={self.strategy!r} has no attention to show. Set it to 'attention'."
             )
-        module, studies = self.net_.module_, self._read(X, reset=False)
-        looks = apply_in_passes(self.net_, module.attention, studies).numpy()
+        module = self.net_.module_
+        show = module.attention
+        looks = batched_forward(self.net_, lambda x: show(**x), self.net_inputs(X)).numpy()
         n_variables = len(self._variable_names)
         used = self.branches_used(X).to_numpy()
         looks[~used.all(axis=1)] = np.nan
@@ -234,9 +241,7 @@ class FeatureFusionClassifier(NetClassifier):
             clinical=pd.DataFrame(looks[:, -n_variables:], index, self._variable_names),
         )
 
-    def _prepare(
-        self, X: Any, y: NDArray, weights: NDArray, groups: NDArray | None, train_on: NDArray
-    ) -> None:
+    def _prepare(self, X: Any, plan: Plan) -> None:
         """Fit what reads the table and, where it is to be frozen, what reads the films."""
         for name, value, allowed in (
             ("strategy", self.strategy, _STRATEGIES),
@@ -264,12 +269,13 @@ class FeatureFusionClassifier(NetClassifier):
         clinical = ClinicalPreprocessor() if self.clinical is None else clone(self.clinical)
         if self.clinical is None and self.strategy == "attention":
             clinical.set_params(imputation="keep")
-        self.clinical_ = clinical.fit(parts["clinical"], y)
+        self.clinical_ = clinical.fit(parts["clinical"], plan.y)
         if self.image_branch == "frozen" and self._learns_features():
             # not from the rows set aside, which must be as new to the features as patients to come
-            rows = np.intersect1d(np.flatnonzero(has_film), train_on)
-            patients = None if groups is None else groups[rows]
-            image.fit(_safe_indexing(parts["image"], rows), y[rows], weights[rows], patients)
+            rows = np.intersect1d(np.flatnonzero(has_film), plan.train_on)
+            patients = None if plan.groups is None else plan.groups[rows]
+            part = _safe_indexing(parts["image"], rows)
+            image.fit(part, plan.y[rows], plan.weights[rows], patients)
 
     def _image(self) -> ImageOsteoClassifier:
         image = self.image
@@ -298,7 +304,10 @@ class FeatureFusionClassifier(NetClassifier):
             return X
         return validate_data(self, X, reset=reset, dtype="numeric")
 
-    def _read(self, X: Any, *, reset: bool) -> Studies:
+    def _inputs(self, X: Any, *, plan: Plan | None) -> Inputs:
+        reset = plan is not None
+        if plan is not None:
+            self._prepare(X, plan)
         parts = split_columns(self._check(X, reset=reset), self.columns_)
         # `_prepare` has checked those of fit
         present = map(present_rows, parts.values()) if reset else self._check_modalities(parts)
@@ -311,7 +320,9 @@ class FeatureFusionClassifier(NetClassifier):
                 "sparse_output=False, or the like."
             )
         if reset:
-            self.scaler_ = StandardScaler().fit(numbers)  # of the values that are there
+            self.scaler_ = (
+                StandardScaler().set_output(transform="default").fit(numbers)
+            )  # of the values that are there
             self._variables, self._variable_names = self._group_columns(numbers.shape[1])
         table = np.array(self.scaler_.transform(numbers), dtype=np.float32)
         table[~has_table] = np.nan  # whatever a transformer has filled in
@@ -320,7 +331,7 @@ class FeatureFusionClassifier(NetClassifier):
                 f"clinical= leaves gaps, and strategy={self.strategy!r} takes none. Fill them, as "
                 "ClinicalPreprocessor() does, or set strategy='attention'."
             )
-        return Studies(films, from_numpy(table), from_numpy(has_film))
+        return {"films": films, "table": from_numpy(table), "has_film": from_numpy(has_film)}
 
     def _check_modalities(self, parts: dict[str, Any]) -> list[NDArray[np.bool_]]:
         """Return which rows have a film, and which a table; refuse or report those that lack it."""
@@ -343,7 +354,7 @@ class FeatureFusionClassifier(NetClassifier):
         if len(rows) == 0 and not reset:
             return self._no_film.expand(len(has_film), *self._no_film.shape[1:])
         known = part if len(rows) == len(has_film) else _safe_indexing(part, rows)
-        films = self.image_._read(known, reset=reset and not hasattr(self.image_, "net_"))
+        films = self.image_.read_films(known, reset=reset and not hasattr(self.image_, "net_"))
         if reset:
             self._no_film = torch.zeros_like(films[:1])
         if len(rows) == len(has_film):
@@ -360,29 +371,27 @@ class FeatureFusionClassifier(NetClassifier):
         numbers, names = pd.factorize(np.asarray(sources, dtype=object))
         return tuple(numbers.tolist()), list(names)
 
-    def _module_factory(self, inputs: Studies) -> Callable[[], nn.Module]:
-        trunk, weights = self.image_._trunk(inputs.films), None
-        if hasattr(self.image_, "net_"):
-            state = self.image_.net_.module_.state_dict()
-            weights = {k: v.cpu() for k, v in state.items() if not k.startswith("head.")}
+    def _module(self, inputs: Inputs) -> tuple[type[FeatureFusionNet], dict[str, Any]]:
+        trunk = self.image_.trunk_parameters(inputs["films"])
+        frozen = hasattr(self.image_, "net_")
+        if frozen:
             trunk |= {"pretrained": False, "augmentation": None}
-        return partial(
-            FeatureFusionNet,
-            strategy=self.strategy,
-            trunk=trunk,
-            trunk_weights=weights,
-            variables=self._variables,
-            dropout=self.dropout,
-        )
+        return FeatureFusionNet, {
+            "strategy": self.strategy,
+            "trunk": trunk,
+            "freeze_trunk": frozen,
+            "variables": self._variables,
+            "dropout": self.dropout,
+        }
 
-    def _embedding(self) -> Callable[[Net, Studies], Studies] | None:
+    def _prepare_net(self, net: Net) -> None:
+        if hasattr(self.image_, "net_"):
+            net.module_.load_trunk(self.image_.net_.module_.state_dict())
+
+    def _embedding(self) -> Callable[[Net, Inputs], Inputs] | None:
         frozen = hasattr(self.image_, "net_")
         if not frozen and (
             self.image_.freeze_backbone is not True or self.image_.augmentation is not None
         ):
             return None
-        return partial(_with_features, cache_dir=self.image_.cache_dir)
-
-
-def _with_features(net: Net, studies: Studies, cache_dir: Any) -> Studies:
-    return Studies(features(net, studies.films, cache_dir), studies.table, studies.has_film)
+        return partial(embed_films, cache_dir=self.image_.cache_dir)
