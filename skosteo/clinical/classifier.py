@@ -52,7 +52,7 @@ class ClinicalOsteoClassifier(NetClassifier):
         Decides split, weights, shuffling and dropout.
     verbose : int, default=0
         1 shows a progress bar over epochs.
-    **skorch_params
+    **module__params
         Parameters of skorch's net, by its names: ``optimizer__weight_decay=1e-4``,
         ``module__dropout=0.5``, ``callbacks__name__parameter``.
 
@@ -113,7 +113,7 @@ class ClinicalOsteoClassifier(NetClassifier):
         device: str = "auto",
         random_state: int | RandomState | None = None,
         verbose: int = 0,
-        **skorch_params: Any,
+        **module__params: Any,
     ) -> None:
         self.hidden_layer_sizes = hidden_layer_sizes
         self.dropout = dropout
@@ -129,7 +129,7 @@ class ClinicalOsteoClassifier(NetClassifier):
         self.device = device
         self.random_state = random_state
         self.verbose = verbose
-        self._set_skorch_params(skorch_params)
+        self._set_skorch_params(module__params)
 
     def _inputs(self, X: Any, *, plan: Plan | None) -> Inputs:
         matrix = validate_data(self, X, reset=plan is not None, dtype=np.float64)

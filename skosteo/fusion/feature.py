@@ -167,7 +167,7 @@ class FeatureFusionClassifier(NetClassifier):
         device: str = "auto",
         random_state: int | RandomState | None = None,
         verbose: int = 0,
-        **skorch_params: Any,
+        **module__params: Any,
     ) -> None:
         self.image = image
         self.clinical = clinical
@@ -187,7 +187,7 @@ class FeatureFusionClassifier(NetClassifier):
         self.device = device
         self.random_state = random_state
         self.verbose = verbose
-        self._set_skorch_params(skorch_params)
+        self._set_skorch_params(module__params)
 
     def branches_used(self, X: Any) -> pd.DataFrame:
         """Say for each row which sides hold anything to look at.

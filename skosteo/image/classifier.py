@@ -109,7 +109,7 @@ class ImageOsteoClassifier(NetClassifier):
         Decides split, weights, shuffling, dropout and augmentation.
     verbose : int, default=0
         1 shows a progress bar over epochs.
-    **skorch_params
+    **module__params
         Parameters of skorch's net, by its names: ``optimizer__weight_decay=1e-4``,
         ``module__dropout=0.5``, ``callbacks__name__parameter``.
 
@@ -205,7 +205,7 @@ class ImageOsteoClassifier(NetClassifier):
         n_jobs: int | None = None,
         random_state: int | RandomState | None = None,
         verbose: int = 0,
-        **skorch_params: Any,
+        **module__params: Any,
     ) -> None:
         self.image_column = image_column
         self.backbone = backbone
@@ -233,7 +233,7 @@ class ImageOsteoClassifier(NetClassifier):
         self.n_jobs = n_jobs
         self.random_state = random_state
         self.verbose = verbose
-        self._set_skorch_params(skorch_params)
+        self._set_skorch_params(module__params)
 
     @property
     def gradient_weights_(self) -> NDArray[np.float64]:

@@ -41,7 +41,8 @@ from skosteo.training.fit import WEIGHT, Net, Recipe, resolve_device, train
 from skosteo.training.inference import predict_logits
 
 _ROWS_EMBEDDED_AT_A_TIME = 1024
-# Parameters of skorch's net that may be given beside those of the estimator.
+# Parameters of skorch's net that may be given beside those of the estimator. scikit-learn's checks
+# set every name of a signature, the ``**module__params`` that takes these included: hence its name.
 _SKORCH = ("module__", "optimizer__", "callbacks__")
 
 
@@ -157,7 +158,7 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     ) -> Self:
         self._validate_params()
         context = self._init_callback_context(max_subtasks=self.max_epochs)
-        metadata = {"sample_weight": sample_weight, "groups": groups}
+        metadata = None if sample_weight is None else {"sample_weight": sample_weight}
         told = {"estimator": self, "X": X, "y": y, "metadata": metadata}
         context.call_on_fit_task_begin(**told)
 
@@ -197,8 +198,8 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """Probability of each class, in the order of ``classes_``: shape (n, 2)."""
-        positive = expit(self.decision_function(X))
-        return np.stack([1 - positive, positive], axis=1)
+        log_odds = self.decision_function(X)
+        return np.stack([expit(-log_odds), expit(log_odds)], axis=1)
 
     def predict_log_proba(self, X: Any) -> NDArray[np.float64]:
         """Logarithm of the probability of each class: shape (n, 2)."""
@@ -309,24 +310,20 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         except InvalidParameterError as error:
             raise InputError(str(error)) from None
         resolve_device(self.device)
-        for name in self._skorch_params():
+
+    def _set_skorch_params(self, params: Mapping[str, Any]) -> None:
+        """Keep the parameters of skorch's net, such as ``optimizer__weight_decay``."""
+        for name, value in params.items():
             if not name.startswith(_SKORCH):
-                raise InputError(
+                raise TypeError(
                     f"{type(self).__name__} has no parameter {name!r}"
                     f"{guess(name, super().get_params(deep=False))} Those of skorch's net begin "
                     f"with {', '.join(_SKORCH)}."
                 )
-
-    def _set_skorch_params(self, params: Mapping[str, Any]) -> None:
-        """Keep further parameters; as scikit-learn asks, `fit` is to check them."""
-        for name, value in params.items():
             setattr(self, name, value)
-        if params:
-            self._skorch_names = tuple(dict.fromkeys([*self._skorch_params(), *params]))
 
     def _skorch_params(self) -> dict[str, Any]:
-        """Return the parameters of skorch's net, such as ``optimizer__weight_decay``."""
-        return {name: getattr(self, name) for name in getattr(self, "_skorch_names", ())}
+        return {name: value for name, value in vars(self).items() if name.startswith(_SKORCH)}
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Parameters, those of skorch's net included: see scikit-learn."""
@@ -334,10 +331,9 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
     def set_params(self, **params: Any) -> Self:
         """Set parameters, those of skorch's net included: see scikit-learn."""
-        known = self._skorch_params()
-        further = {k: v for k, v in params.items() if k in known or k.startswith(_SKORCH)}
-        self._set_skorch_params(further)
-        super().set_params(**{k: v for k, v in params.items() if k not in further})
+        of_skorch = {name: v for name, v in params.items() if name.startswith(_SKORCH)}
+        self._set_skorch_params(of_skorch)
+        super().set_params(**{name: v for name, v in params.items() if name not in of_skorch})
         return self
 
     def __sklearn_tags__(self) -> Tags:

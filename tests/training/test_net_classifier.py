@@ -16,7 +16,7 @@ from sklearn import config_context
 from sklearn.base import clone
 from sklearn.callback import ProgressBar, ScoringMonitor
 from sklearn.ensemble import VotingClassifier
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import log_loss, roc_auc_score
 from sklearn.model_selection import GridSearchCV, cross_val_score, learning_curve
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -78,7 +78,7 @@ def test_parameters_of_the_net_are_saved_and_loaded(fitted, tmp_path):
 
 
 def test_a_trained_net_holds_no_rows_and_no_moments(fitted):
-    model, data = fitted
+    model, _ = fitted
     assert (
         len(pickle.dumps(model))
         < 3 * sum(p.numel() * p.element_size() for p in model.net_.module_.parameters())
@@ -192,7 +192,7 @@ def test_optimiser_and_its_parameters_and_those_of_the_module():
     assert net.module_.layers[0].out_features == 7
     strong = clone(model).set_params(optimizer__weight_decay=10.0).fit(X, Y)
     weak = clone(model).set_params(optimizer__weight_decay=0.0).fit(X, Y)
-    size = [float(m.net_.module_.layers[0].weight.square().sum()) for m in (strong, weak)]
+    size = [float(m.net_.module_.layers[0].weight.detach().square().sum()) for m in (strong, weak)]
     assert size[0] < size[1] / 2
 
 
@@ -204,8 +204,8 @@ def test_parameters_of_skorch_are_searched():
 
 
 def test_a_parameter_that_does_not_exist_is_refused():
-    with pytest.raises(InputError, match=r"no parameter 'max_epoch'; did you mean 'max_epochs'\?"):
-        small_clinical(max_epoch=3).fit(X, Y)
+    with pytest.raises(TypeError, match=r"no parameter 'max_epoch'; did you mean 'max_epochs'\?"):
+        small_clinical(max_epoch=3)
     with pytest.raises(ValueError, match="Invalid parameter 'max_epoch'"):
         small_clinical().set_params(max_epoch=3)
 
@@ -214,12 +214,15 @@ def test_a_parameter_that_does_not_exist_is_refused():
 
 
 def test_the_scoring_monitor_sees_every_epoch():
-    monitor = ScoringMonitor(eval_on="both", scoring="roc_auc", X_val=X, y_val=Y)
-    model = small_clinical(max_epochs=4, early_stopping=False)
+    monitor = ScoringMonitor(scoring="neg_log_loss")
+    model = small_clinical(max_epochs=4, early_stopping=False, dropout=0.0)
     model.set_callbacks(monitor).fit(X, Y)
-    log = monitor.get_logs()
-    assert len(model.history_) == 4
-    assert len(log) >= 1
+    log = monitor.get_logs(select="most_recent").data_as_pandas
+    epochs = log[log["task_name"] == "epoch"]["neg_log_loss"]
+    assert len(epochs) == 4
+    assert epochs.is_monotonic_increasing
+    # the loss by epoch, as scikit-learn computes it from the net of that moment
+    assert epochs.iloc[-1] == pytest.approx(-log_loss(Y, model.predict_proba(X)), abs=1e-12)
 
 
 def test_the_progress_bar_of_a_search_shows_epochs(capsys):
@@ -266,10 +269,10 @@ def test_too_few_rows_for_early_stopping_are_said():
 
 
 @pytest.mark.filterwarnings("ignore:batch_size=|The rows by class")
-@pytest.mark.parametrize("n", [20, 60])
+@pytest.mark.parametrize("n", [60, 80])
 def test_a_learning_curve_at_defaults(n):
     model = ClinicalOsteoClassifier(max_epochs=2, random_state=0)
-    sizes, train, test = learning_curve(model, X[:n], Y[:n], cv=2, shuffle=True, random_state=0)
+    _, train, test = learning_curve(model, X[:n], Y[:n], cv=2, shuffle=True, random_state=0)
     assert np.isfinite(train).all()
     assert np.isfinite(test).all()
 
@@ -301,9 +304,6 @@ def test_scores_of_all_kinds_agree(fitted):
     np.testing.assert_allclose(np.log(p), model.predict_log_proba(data), atol=1e-9)
     np.testing.assert_allclose(p[:, 1], 1 / (1 + np.exp(-log_odds)), atol=1e-12)
     assert roc_auc_score(Y, p[:, 1]) == roc_auc_score(Y, log_odds)
-    far = clone(model).fit(data, Y)
-    far.net_.module_.state_dict()  # a log probability is finite where the probability is 0
-    assert np.isfinite(model.predict_log_proba(data)).all()
 
 
 # ---------------------------------------------------------------- reproducible
@@ -386,7 +386,7 @@ def test_any_output_that_scikit_learn_is_set_to(output):
     expected = make_pipeline(StandardScaler(), small_clinical()).fit(X, Y).predict_proba(X)
     with config_context(transform_output=output):
         model = make_pipeline(StandardScaler(), small_clinical()).fit(X, Y)
-        assert np.array_equal(model.predict_proba(X), expected)
+        np.testing.assert_allclose(model.predict_proba(X), expected, atol=1e-9)
 
 
 @pytest.mark.parametrize("library", ["polars", "pyarrow"])
@@ -413,7 +413,7 @@ def test_an_array_is_read_by_position_with_the_usual_warning():
 def test_a_sparse_matrix_gets_scikit_learns_message(fitted):
     from scipy.sparse import csr_array
 
-    model, data = fitted
+    model, _ = fitted
     with pytest.raises(TypeError, match="Sparse data was passed for X, but dense data is required"):
         clone(model).fit(csr_array(X), Y)
 
@@ -423,7 +423,13 @@ def test_a_pickle_opens_where_pyarrow_is_not_installed(fitted, tmp_path):
     (tmp_path / "model.pickle").write_bytes(pickle.dumps((model, data)))
     code = """
 import pickle, sys
-sys.modules["pyarrow"] = None
+
+class Absent:
+    def find_spec(name, path=None, target=None):
+        if name.partition(".")[0] == "pyarrow":
+            raise ModuleNotFoundError(name)
+
+sys.meta_path.insert(0, Absent)
 with open(sys.argv[1], "rb") as stream:
     model, data = pickle.load(stream)
 model.history_, model.predict_proba(data)
