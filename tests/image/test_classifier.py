@@ -227,6 +227,8 @@ def test_a_patients_score_ignores_its_batch_neighbours(study):
     model = small_image().fit(X, y)
     alone = np.vstack([model.predict_proba(X.iloc[[i]]) for i in range(12)])
     np.testing.assert_allclose(model.predict_proba(X)[:12], alone, atol=1e-6)
+    log_odds = np.concatenate([model.decision_function(X.iloc[[i]]) for i in range(12)])
+    np.testing.assert_allclose(model.decision_function(X)[:12], log_odds, rtol=1e-5, atol=1e-6)
 
 
 def test_pixel_range_is_learnt_from_the_films_of_fit():
