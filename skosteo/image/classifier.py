@@ -359,10 +359,9 @@ def _check_all_read(pixels: NDArray) -> None:
     black = np.flatnonzero(~pixels.any(axis=tuple(range(1, pixels.ndim))))
     if len(black):
         raise InputError(
-            f"row {black[0] + 1} of {len(pixels)} is black throughout, as "
-            "RadiographReader(errors='report') leaves a film that it could not read; leave out "
-            "the rows of its report_"
-        )
+            "the film is black throughout, as RadiographReader(errors='report') leaves one that it "
+            "could not read; leave out the rows of its report_"
+        ).at_rows(black, len(pixels))
 
 
 def _pixel_range(pixels: NDArray) -> tuple[float, float]:

@@ -209,7 +209,7 @@ class RadiographReader(TransformerMixin, BaseEstimator):
                     if not isinstance(result, DicomError | InputError):
                         read[position] = result
                     elif self.errors == "raise":
-                        raise _at_row(result, position, n)
+                        raise result.at_rows([position], n)
                     else:
                         unread[position] = result
                 bar.update(len(chunk))
@@ -270,13 +270,6 @@ def _read_row(
         return type(error)(*error.args)  # without the traceback, which would hold the file
 
 
-def _at_row(error: DicomError | InputError, position: int, n: int) -> DicomError | InputError:
-    row = f"row {position + 1} of {n}: "
-    if isinstance(error, DicomError):
-        return type(error)(row + error.reason, error.remedy, error.rule)
-    return type(error)(f"{row}{error}")
-
-
 def _report(unread: dict[int, DicomError | InputError]) -> pd.DataFrame:
     rows = [
         (position, error.rule, error.reason, error.remedy)
@@ -315,15 +308,11 @@ def film_items(X: Any) -> list[Any]:
 
 def check_none_missing(items: list[Any]) -> None:
     """Refuse items that are None, NaN or empty, by their rows."""
-    missing = [row for row, item in enumerate(items, start=1) if is_missing(item)]
-    if not missing:
-        return
-    rows = ", ".join(map(str, missing[:5]))
-    more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
-    raise InputError(
-        f"the image is missing in row{'s' if len(missing) > 1 else ''} {rows}{more} of "
-        f"{len(items)}; leave these rows out, or fill in their paths"
-    )
+    missing = [row for row, item in enumerate(items) if is_missing(item)]
+    if missing:
+        raise InputError(
+            "the image is missing; leave these rows out, or fill in their paths"
+        ).at_rows(missing, len(items))
 
 
 def checked_pixels(item: Any) -> NDArray[np.float32]:

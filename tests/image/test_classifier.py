@@ -319,7 +319,7 @@ def test_a_film_that_was_not_read_is_not_scored(study, channels):
     model = small_image().fit(read, np.delete(y, reader.report_["position"]))
     assert model.predict(read).shape == (len(X) - 1,)
     for call in (model.predict, model.predict_proba, lambda X: small_image().fit(X, y)):
-        with pytest.raises(InputError, match=r"row 17 of 48 is black throughout.*report_"):
+        with pytest.raises(InputError, match=r"row 17 of 48: the film is black throughout.*report_"):
             call(films)
 
 
