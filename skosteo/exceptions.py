@@ -4,8 +4,12 @@ Every message says what came, what is allowed and what to do. It names a column 
 a row ("row 17 of 240"), never a path or a value, because paths and values can identify a patient.
 """
 
-from collections.abc import Sequence
-from typing import Self
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 _ROWS_NAMED = 5
 
@@ -37,7 +41,7 @@ class SkosteoError(Exception):
         """Position of the first of these rows; None where it is about none."""
         return self.rows[0] if self.rows else None
 
-    def at_rows(self, rows: Sequence[int], n_rows: int) -> Self:
+    def at_rows(self, rows: Iterable[int], n_rows: int) -> Self:
         """Say which rows of a table of so many it is about; returns the error."""
         self.rows, self.n_rows = tuple(map(int, rows)), int(n_rows)
         return self
@@ -101,7 +105,9 @@ class DatasetError(SkosteoError, OSError):
     """A data set that is neither on disk nor to be had, or that fails its checksum."""
 
 
-def renumbered(error: SkosteoError, rows: Sequence[int], n_rows: int) -> SkosteoError:
+def renumbered(
+    error: SkosteoError, rows: "Sequence[int] | NDArray[np.intp]", n_rows: int
+) -> SkosteoError:
     """Let an error about part of a table name the rows of the whole.
 
     Parameters
