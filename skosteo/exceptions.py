@@ -72,7 +72,7 @@ class DicomError(SkosteoError, ValueError):
     remedy : str
         What to do.
     rule : str, optional
-        The rule of `skosteo.dicom.RULES` that refused the file, which ``accept`` can lift.
+        The rule of `skosteo.dicom.RULES` that refused the file, which ``ignore_rules`` can lift.
 
     Examples
     --------

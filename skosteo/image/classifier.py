@@ -85,7 +85,7 @@ class ImageOsteoClassifier(NetClassifier):
         Folder that keeps decoded films between fits, and what a frozen backbone makes of them;
         None decodes them each time. Cross-validation reads each film many times: give a folder
         there.
-    accept : iterable of str, default=()
+    ignore_rules : iterable of str, default=()
         Rules of `skosteo.dicom.RULES` by which no film is refused.
     warm_start : bool, default=False
         Let `fit` go on from the weights, the epochs and the learning rate where it last ended.
@@ -175,7 +175,7 @@ class ImageOsteoClassifier(NetClassifier):
         class_weight: str | dict | None = "balanced",
         device: str = "auto",
         cache_dir: str | PathLike | None = None,
-        accept: Iterable[str] = (),
+        ignore_rules: Iterable[str] = (),
         warm_start: bool = False,
         random_state: int | RandomState | None = None,
         verbose: int = 0,
@@ -200,7 +200,7 @@ class ImageOsteoClassifier(NetClassifier):
         self.class_weight = class_weight
         self.device = device
         self.cache_dir = cache_dir
-        self.accept = accept
+        self.ignore_rules = ignore_rules
         self.warm_start = warm_start
         self.random_state = random_state
         self.verbose = verbose
@@ -244,7 +244,9 @@ class ImageOsteoClassifier(NetClassifier):
         if films is None:
             pixels = self._read_arrays(X, reset=reset)
         else:
-            reader = RadiographReader(self._size(), cache_dir=self.cache_dir, accept=self.accept)
+            reader = RadiographReader(
+                self._size(), cache_dir=self.cache_dir, ignore_rules=self.ignore_rules
+            )
             pixels = reader.transform(films)[:, None]
         goes_on = self.warm_start and hasattr(self, "net_")  # on the scale that the net knows
         if reset and not goes_on:

@@ -80,7 +80,7 @@ class FilmCache:
         return cache
 
     def find(
-        self, path: str | os.PathLike[str], size: int, accept: Set[str]
+        self, path: str | os.PathLike[str], size: int, ignore_rules: Set[str]
     ) -> tuple[str | None, bytes | None]:
         """Return the key of a file's film and, where the film is yet to be made, the file's bytes.
 
@@ -90,7 +90,7 @@ class FilmCache:
         try:
             status = os.stat(path)
             digest = self.content(_name_key(path, status), _DIGEST_BYTES)
-            if digest is not None and self._has(key := _film_key(digest, size, accept), size):
+            if digest is not None and self._has(key := _film_key(digest, size, ignore_rules), size):
                 return key, None
             if not stat.S_ISREG(status.st_mode) or status.st_size > _LARGEST_FILE:
                 return None, None
@@ -103,7 +103,7 @@ class FilmCache:
         digest = blake2b(content, digest_size=_DIGEST_BYTES).digest()
         if _stamp(before) == _stamp(after) and _is_settled(after):
             self.enter(_name_key(path, after), digest)
-        key = _film_key(digest, size, accept)
+        key = _film_key(digest, size, ignore_rules)
         return key, None if self._has(key, size) else content
 
     def put(self, key: str | None, film: NDArray[np.uint8]) -> str:
@@ -279,8 +279,8 @@ def _name_key(path: str | os.PathLike[str], status: os.stat_result) -> str:
     return hashed_key("name", os.path.abspath(path), *_stamp(status))
 
 
-def _film_key(digest: bytes, size: int, accept: Set[str]) -> str:
-    return hashed_key("film", digest.hex(), size, _FORMAT, *sorted(accept))
+def _film_key(digest: bytes, size: int, ignore_rules: Set[str]) -> str:
+    return hashed_key("film", digest.hex(), size, _FORMAT, *sorted(ignore_rules))
 
 
 def _stamp(status: os.stat_result) -> tuple[int, int, int, int]:

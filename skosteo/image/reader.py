@@ -15,7 +15,7 @@ from sklearn.utils import Tags
 from tqdm.auto import tqdm
 
 from skosteo._validation import is_missing
-from skosteo.dicom import Radiograph, check_accept, read_radiograph
+from skosteo.dicom import Radiograph, check_ignore_rules, read_radiograph
 from skosteo.exceptions import DicomError, InputError
 from skosteo.image.film_cache import CacheError, FilmCache
 
@@ -33,15 +33,15 @@ class RadiographReader(TransformerMixin, BaseEstimator):
         Rows and columns of each image; see `Radiograph.to_uint8`.
     cache_dir : str or path-like, default=None
         Folder for the finished images, created if needed, which any number of processes may share.
-        A film is found there by its content, `size` and `accept`, so that it is decoded once for
-        all folds, searches and processes. The folder holds patients' images: protect it as the
-        films themselves. None decodes anew each time.
+        A film is found there by its content, `size` and `ignore_rules`, so that it is decoded once
+        for all folds, searches and processes. The folder holds patients' images: protect it as
+        the films themselves. None decodes anew each time.
     n_jobs : int, default=None
         Number of films decoded at a time, as in joblib.
     errors : {"raise", "report"}, default="raise"
         What to do about an image that is missing, refused or cannot be read: raise an error, or
         leave it black and list it in ``report_``.
-    accept : iterable of str, default=()
+    ignore_rules : iterable of str, default=()
         Rules of `skosteo.dicom.RULES` by which no file is refused; see `read_radiograph`.
     verbose : int, default=0
         1 shows a progress bar over films.
@@ -84,14 +84,14 @@ class RadiographReader(TransformerMixin, BaseEstimator):
         cache_dir: str | os.PathLike[str] | None = None,
         n_jobs: int | None = None,
         errors: str = "raise",
-        accept: Iterable[str] = (),
+        ignore_rules: Iterable[str] = (),
         verbose: int = 0,
     ) -> None:
         self.size = size
         self.cache_dir = cache_dir
         self.n_jobs = n_jobs
         self.errors = errors
-        self.accept = accept
+        self.ignore_rules = ignore_rules
         self.verbose = verbose
 
     def fit(self, X: Any, y: Any = None) -> Self:
@@ -145,15 +145,15 @@ class RadiographReader(TransformerMixin, BaseEstimator):
             A file cannot be read. The message begins with the position of the row, counted from
             1. It is a `MissingFileError` where there is no such file.
         """
-        accept = self._check_parameters()
+        ignore_rules = self._check_parameters()
         items = film_items(X)
         if self.errors == "raise":
             check_none_missing(items)
         cache = None if self.cache_dir is None else FilmCache.prepared(self.cache_dir)
-        images, unread = self._read(items, accept, cache)
+        images, unread = self._read(items, ignore_rules, cache)
         if cache is not None:
             images = cache.assembled(
-                images, self.size, lambda row: _read_row(items[row], self.size, accept, cache)
+                images, self.size, lambda row: _read_row(items[row], self.size, ignore_rules, cache)
             )
         if self.errors == "report":
             self.report_ = _report(unread)
@@ -189,7 +189,7 @@ class RadiographReader(TransformerMixin, BaseEstimator):
         return FilmCache(Path(self.cache_dir)).clear(max_bytes)
 
     def _read(
-        self, items: list[Any], accept: frozenset[str], cache: FilmCache | None
+        self, items: list[Any], ignore_rules: frozenset[str], cache: FilmCache | None
     ) -> tuple[Any, dict[int, DicomError | InputError]]:
         """Images of all rows, or their keys in the cache, and why rows were not read."""
         n, unread = len(items), {}
@@ -203,7 +203,8 @@ class RadiographReader(TransformerMixin, BaseEstimator):
             for start in range(0, n, _CHUNK):
                 chunk = items[start : start + _CHUNK]
                 results = parallel(
-                    joblib.delayed(_read_row)(item, self.size, accept, cache) for item in chunk
+                    joblib.delayed(_read_row)(item, self.size, ignore_rules, cache)
+                    for item in chunk
                 )
                 for position, result in enumerate(results, start):
                     if not isinstance(result, DicomError | InputError):
@@ -227,7 +228,7 @@ class RadiographReader(TransformerMixin, BaseEstimator):
             )
         if self.errors not in ("raise", "report"):
             raise InputError(f"errors={self.errors!r} is not allowed; give 'raise' or 'report'")
-        return check_accept(self.accept)
+        return check_ignore_rules(self.ignore_rules)
 
     def __sklearn_is_fitted__(self) -> bool:
         return True
@@ -245,7 +246,7 @@ def _is_integer(value: Any) -> bool:
 
 
 def _read_row(
-    item: Any, size: int, accept: frozenset[str], cache: FilmCache | None
+    item: Any, size: int, ignore_rules: frozenset[str], cache: FilmCache | None
 ) -> NDArray[np.uint8] | str | DicomError | InputError:
     """Image of a row, or its key in the cache, or why it cannot be read."""
     key, content = None, None
@@ -256,10 +257,10 @@ def _read_row(
             film = Radiograph(checked_pixels(item))
         else:
             if cache is not None:
-                key, content = cache.find(item, size, accept)
+                key, content = cache.find(item, size, ignore_rules)
                 if key is not None and content is None:
                     return key
-            film = read_radiograph(item if content is None else content, accept=accept)
+            film = read_radiograph(item if content is None else content, ignore_rules=ignore_rules)
         image = film.to_uint8(size)
         if not image.any():  # which says that an image was not read
             raise DicomError("the image is black throughout", "check its window and its bits")

@@ -49,9 +49,9 @@ def decoded(monkeypatch):
     """Count the films decoded from here on."""
     calls = []
 
-    def counting(source, *, accept=()):
+    def counting(source, *, ignore_rules=()):
         calls.append(source)
-        return read_radiograph(source, accept=accept)
+        return read_radiograph(source, ignore_rules=ignore_rules)
 
     monkeypatch.setattr(images, "read_radiograph", counting)
     return calls
@@ -150,8 +150,8 @@ def test_sizes_and_lifted_rules_do_not_collide(paths, cache, decoded):
         read = RadiographReader(size=size, cache_dir=cache).transform(paths)
         np.testing.assert_array_equal(read, wanted(paths, size))
     assert len(decoded) == 2 * len(paths)
-    for accept in (["view"], ["view", "blank"], ("blank", "view"), {"view"}):
-        RadiographReader(16, cache_dir=cache, accept=accept).transform(paths)
+    for ignore_rules in (["view"], ["view", "blank"], ("blank", "view"), {"view"}):
+        RadiographReader(16, cache_dir=cache, ignore_rules=ignore_rules).transform(paths)
     assert len(decoded) == 4 * len(paths)
 
 
@@ -204,8 +204,8 @@ def test_a_film_just_written_is_not_known_by_its_name(paths, reader, cache, monk
 
 
 def test_a_film_that_changes_while_it_is_read(paths, reader, settled, monkeypatch):
-    def swap(source, *, accept=()):
-        film = read_radiograph(source, accept=accept)
+    def swap(source, *, ignore_rules=()):
+        film = read_radiograph(source, ignore_rules=ignore_rules)
         shutil.copy(paths[1], paths[0])
         return film
 
@@ -427,7 +427,7 @@ def finish(process):
 @pytest.mark.parametrize("n_jobs", [1, 2])
 def test_another_process_uses_the_same_entries(n_jobs, paths, reader):
     # in another process the set of these names has another order
-    mine = reader.set_params(accept=["view", "blank", "modality", "color"]).transform(paths)
+    mine = reader.set_params(ignore_rules=["view", "blank", "modality", "color"]).transform(paths)
     user = start_user(reader.set_params(n_jobs=n_jobs), paths[::-1], False)
     np.testing.assert_array_equal(finish(user), mine[::-1])
 
