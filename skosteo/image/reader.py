@@ -1,5 +1,6 @@
 """`RadiographReader`: a column of paths -> pixels, decoded once and kept in a cache."""
 
+import json
 import os
 from collections.abc import Iterable
 from numbers import Integral
@@ -17,9 +18,10 @@ from tqdm.auto import tqdm
 from skosteo._validation import is_missing
 from skosteo.dicom import Radiograph, check_ignore_rules, read_radiograph
 from skosteo.exceptions import DicomError, InputError
-from skosteo.image.film_cache import CacheError, FilmCache
+from skosteo.image.film_cache import CacheError, FilmCache, PooledFilms, hashed_key
+from skosteo.image.films import Film, Films, MemoryFilms, film_digest
 
-_CHUNK = 512  # rows whose results are under way at a time
+_CHUNK = 256  # rows whose results are under way at a time
 
 
 class RadiographReader(TransformerMixin, BaseEstimator):
@@ -133,8 +135,9 @@ class RadiographReader(TransformerMixin, BaseEstimator):
         ndarray of uint8, shape (n, size, size)
             0 is black, 255 is white; with ``errors="report"``, an image that was not read is 0
             throughout, and no other is. With `cache_dir` it is a `numpy.memmap` of a file there,
-            which joblib's workers share. What is written to it stays in this process: workers
-            see the file.
+            which joblib's workers share, where the images lie side by side in that file: so they
+            do when all were first read in one call, by one process. Other selections are copied
+            into memory. What is written to it stays in this process: workers see the file.
 
         Raises
         ------
@@ -145,19 +148,35 @@ class RadiographReader(TransformerMixin, BaseEstimator):
             A file cannot be read. The message begins with the position of the row, counted from
             1. It is a `MissingFileError` where there is no such file.
         """
+        return self.read(X).to_array()
+
+    def read(self, X: Any) -> Films:
+        """Read every image as `transform` does, and leave the pixels where they are.
+
+        Parameters
+        ----------
+        X : Series, DataFrame of one column, list or ndarray of n items
+            As in `transform`.
+
+        Returns
+        -------
+        Films
+            To take pixels from by row, with a digest and the facts of each film. With `cache_dir`
+            it holds none of them in memory, whatever the selection.
+
+        Raises
+        ------
+        InputError, DicomError
+            As from `transform`.
+        """
         ignore_rules = self._check_parameters()
         items = film_items(X)
         if self.errors == "raise":
             check_none_missing(items)
-        cache = None if self.cache_dir is None else FilmCache.prepared(self.cache_dir)
-        images, unread = self._read(items, ignore_rules, cache)
-        if cache is not None:
-            images = cache.assembled(
-                images, self.size, lambda row: _read_row(items[row], self.size, ignore_rules, cache)
-            )
-        if self.errors == "report":
-            self.report_ = _report(unread)
-        return images
+        if self.cache_dir is None:
+            return self._read(items, ignore_rules, None, MemoryFilms(len(items), self.size))
+        cache = FilmCache.prepared(self.cache_dir)
+        return self._read(items, ignore_rules, cache, PooledFilms(cache, len(items), self.size))
 
     def clear_cache(self, max_bytes: int = 0) -> int:
         """Remove the files longest in `cache_dir` until at most `max_bytes` remain.
@@ -189,13 +208,13 @@ class RadiographReader(TransformerMixin, BaseEstimator):
         return FilmCache(Path(self.cache_dir)).clear(max_bytes)
 
     def _read(
-        self, items: list[Any], ignore_rules: frozenset[str], cache: FilmCache | None
-    ) -> tuple[Any, dict[int, DicomError | InputError]]:
-        """Images of all rows, or their keys in the cache, and why rows were not read."""
+        self,
+        items: list[Any],
+        ignore_rules: frozenset[str],
+        cache: FilmCache | None,
+        films: Films,
+    ) -> Films:
         n, unread = len(items), {}
-        read: Any = [None] * n
-        if cache is None:
-            read = np.zeros((n, self.size, self.size), dtype=np.uint8)
         bar = tqdm(
             total=n, desc=type(self).__name__, unit="film", disable=not self.verbose, leave=False
         )
@@ -206,15 +225,19 @@ class RadiographReader(TransformerMixin, BaseEstimator):
                     joblib.delayed(_read_row)(item, self.size, ignore_rules, cache)
                     for item in chunk
                 )
-                for position, result in enumerate(results, start):
-                    if not isinstance(result, DicomError | InputError):
-                        read[position] = result
+                read = {}
+                for row, result in enumerate(results, start):
+                    if isinstance(result, Film):
+                        read[row] = result
                     elif self.errors == "raise":
-                        raise result.at_rows([position], n)
+                        raise result.at_rows([row], n)
                     else:
-                        unread[position] = result
+                        unread[row] = result
+                films.keep(read)
                 bar.update(len(chunk))
-        return read, unread
+        if self.errors == "report":
+            self.report_ = _report(unread)
+        return films
 
     def _check_parameters(self) -> frozenset[str]:
         if not _is_integer(self.size) or self.size < 1:
@@ -247,24 +270,26 @@ def _is_integer(value: Any) -> bool:
 
 def _read_row(
     item: Any, size: int, ignore_rules: frozenset[str], cache: FilmCache | None
-) -> NDArray[np.uint8] | str | DicomError | InputError:
-    """Image of a row, or its key in the cache, or why it cannot be read."""
-    key, content = None, None
+) -> Film | DicomError | InputError:
+    """Film of a row, or why it cannot be read."""
+    key, found = "", None
     try:
         if is_missing(item):
             raise InputError("the image is missing; leave the row out, or fill in its path")
         if not isinstance(item, str | os.PathLike):
-            film = Radiograph(checked_pixels(item))
+            radiograph = Radiograph(checked_pixels(item))
         else:
             if cache is not None:
-                key, content = cache.find(item, size, ignore_rules)
-                if key is not None and content is None:
-                    return key
-            film = read_radiograph(item if content is None else content, ignore_rules=ignore_rules)
-        image = film.to_uint8(size)
-        if not image.any():  # which says that an image was not read
+                key, found = cache.find(item, size, ignore_rules)
+            if isinstance(found, Film):
+                return found
+            radiograph = read_radiograph(found or item, ignore_rules=ignore_rules)
+        pixels = radiograph.to_uint8(size)
+        if not pixels.any():  # which says that an image was not read
             raise DicomError("the image is black throughout", "check its window and its bits")
-        return image if cache is None else cache.put(key, image)
+        digest = film_digest(pixels)
+        facts = {name: fact for name, fact in radiograph.stated.items() if fact is not None}
+        return Film(pixels, digest, json.dumps(facts), key or hashed_key("pixels", digest))
     except CacheError:
         raise
     except (DicomError, InputError) as error:

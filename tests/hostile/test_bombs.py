@@ -99,7 +99,7 @@ def test_a_file_that_fails_while_it_is_read_is_refused():
 
 # ---------------------------------------------------------------- names
 
-LAYOUT = re.compile(r"([0-9a-f]{2})/\1[0-9a-f]{38}\.entry|stacks/[0-9a-f]{40}\.u8")
+LAYOUT = re.compile(r"([0-9a-f]{2})/\1[0-9a-f]{38}\.entry|pool/16-[0-9a-f]{32}\.u8|pool\.lock")
 SIZE = 16
 FILE_NAMES = [
     b"..film",
