@@ -1,6 +1,7 @@
 """Checks that every part of skosteo shares: labels, weights, patients, blank cells and names."""
 
 import re
+import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
@@ -32,9 +33,15 @@ def encode_target(y: ArrayLike) -> tuple[NDArray, NDArray[np.int64]]:
     Raises
     ------
     InputError
-        There are not exactly two classes.
+        There are not exactly two classes, or a label is missing beside names.
     """
     labels = column_or_1d(y, warn=True)
+    if labels.dtype.kind == "O" and pd.isna(labels).any():
+        missing = np.flatnonzero(pd.isna(labels))
+        raise InputError(
+            f"y misses the label of {len(missing)} of {len(labels)} rows, the first is row "
+            f"{missing[0] + 1}. Leave them out, or find their labels."
+        )
     if labels.dtype.kind == "f":
         assert_all_finite(labels, input_name="y")
     kind = type_of_target(labels, input_name="y")
@@ -101,6 +108,35 @@ def check_groups(groups: ArrayLike | None, n_rows: int) -> NDArray | None:
             "A row without a patient cannot be kept apart from the others: fill or drop it."
         )
     return codes
+
+
+def to_pandas(X: Any) -> Any:
+    """Convert a table or a column of polars or pyarrow to pandas; return all else as it is."""
+    if isinstance(X, pd.DataFrame | pd.Series | np.ndarray | list):
+        return X
+    import narwhals as nw
+
+    table = nw.from_native(X, pass_through=True, allow_series=True)
+    if isinstance(table, nw.LazyFrame):
+        raise InputError("X is a lazy frame, which holds no rows yet. Give X.collect().")
+    return table.to_pandas() if isinstance(table, nw.DataFrame | nw.Series) else X
+
+
+def name_columns(estimator: BaseEstimator, X: Any) -> Any:
+    """Read an array by position where the estimator was fitted on a table of as many columns.
+
+    With scikit-learn's usual warning. All else is returned as it is.
+    """
+    names = getattr(estimator, "feature_names_in_", None)
+    if names is None or not isinstance(X, np.ndarray) or X.ndim != 2 or X.shape[1] != len(names):
+        return X
+    warnings.warn(
+        f"X does not have valid feature names, but {type(estimator).__name__} was fitted with "
+        "feature names",
+        UserWarning,
+        stacklevel=2,
+    )
+    return pd.DataFrame(X, columns=names).infer_objects()
 
 
 @contextmanager
