@@ -13,7 +13,6 @@ LEVELS = [
     {"_plotting", "_validation"},
     {"dicom", "splits"},
     {"clinical"},
-    {"training.data"},  # its rows of film and table are known to the nets
     {"nets"},
     {"training"},
     {"datasets", "image"},
@@ -29,7 +28,13 @@ HOMES = {
     "imagecodecs": {"dicom.decode"},
     "PIL": {"dicom.picture"},
     "filelock": {"image.embedding_cache"},
-    "skorch": {"training.fit"},
+    "skorch": {
+        "training.callbacks",
+        "training.data",
+        "training.fit",
+        "training.inference",
+        "training.net_classifier",
+    },
     "timm": {"nets.backbone"},
     "pooch": {"datasets._home"},
     "matplotlib": {

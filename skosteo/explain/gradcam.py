@@ -21,8 +21,8 @@ from skosteo.fusion.feature import FeatureFusionClassifier
 from skosteo.fusion.probability import ProbabilityFusionClassifier
 from skosteo.image.classifier import ImageOsteoClassifier
 from skosteo.nets.cross_attention import CrossAttention
-from skosteo.training.data import Inputs, Studies
-from skosteo.training.inference import apply_in_passes
+from skosteo.training.data import Inputs, move, take
+from skosteo.training.inference import batched_forward
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -199,8 +199,7 @@ def grad_cam(model: Any, X: Any) -> GradCam:
     if isinstance(model, FeatureFusionClassifier):
         check_is_fitted(model)
         _check_films(model.branches_used(X)["image"].to_numpy())
-        studies = model._read(X, reset=False)
-        return _of_net(model.net_, studies, studies.films, model.image_.pixel_range_)
+        return _of_net(model.net_, model.net_inputs(X), model.image_.pixel_range_)
     return _of_image(_checked(model), X)
 
 
@@ -217,8 +216,7 @@ def _checked(model: Any) -> ImageOsteoClassifier:
 def _of_image(
     model: ImageOsteoClassifier, X: Any, slope: Callable[[NDArray], NDArray] | None = None
 ) -> GradCam:
-    films = model._read(X, reset=False)
-    return _of_net(model.net_, films, films, model.pixel_range_, slope)
+    return _of_net(model.net_, model.net_inputs(X), model.pixel_range_, slope)
 
 
 def _of_fusion(model: ProbabilityFusionClassifier, X: Any) -> GradCam:
@@ -245,20 +243,19 @@ def _of_fusion(model: ProbabilityFusionClassifier, X: Any) -> GradCam:
 def _of_net(
     net: Any,
     inputs: Inputs,
-    films: Tensor,
     pixel_range: tuple[float, float],
     slope: Callable[[NDArray], NDArray] | None = None,
 ) -> GradCam:
     module = net.module_
     with evaluating(module):
         # one tensor, as passes give one: map, attention and logit of each row side by side
-        first = _explained(module, inputs[:1].to(net.device))
+        first = _explained(module, move(take(inputs, slice(1)), net.device))
         sizes = [part[0].numel() for part in first]
 
         def together(some: Inputs) -> Tensor:
             return torch.cat([part.flatten(1).double() for part in _explained(module, some)], dim=1)
 
-        every = apply_in_passes(net, together, inputs)
+        every = batched_forward(net, together, inputs)
     cam, attention, logit = every.split(sizes, dim=1)
     shapes = [(len(every), *part.shape[1:]) for part in first]
     said = logit.squeeze(1).numpy()
@@ -267,7 +264,7 @@ def _of_net(
     maps, peak = _scaled(maps)
     return GradCam(
         maps,
-        _as_pictures(films, pixel_range),
+        _as_pictures(inputs["films"], pixel_range),
         expit(said),
         peak,
         _scaled(attention.numpy().reshape(shapes[1]))[0] if sizes[1] else None,
@@ -276,15 +273,13 @@ def _of_net(
 
 def _explained(module: Any, inputs: Inputs) -> tuple[Tensor, Tensor, Tensor]:
     """Return the weighted sum of the map's channels (n, h, w), attention (n, h', w'), logit."""
-    films = inputs.films if isinstance(inputs, Studies) else inputs
     trunk = getattr(module, "trunk", module)
     with torch.no_grad():
-        f = trunk.feature_map(films)
-    seen: Any = f
+        f = trunk.feature_map(inputs["films"])
     with torch.enable_grad():
         f = f.detach().requires_grad_()
-        seen = Studies(f, inputs.table, inputs.has_film) if isinstance(inputs, Studies) else f
-        logit = module(seen)
+        seen = {**inputs, "films": f}
+        logit = module(**seen)
         (gradient,) = torch.autograd.grad(logit.sum(), f)
     # in single precision at least: half of it overflows in a sum over 2,048 channels
     weight = gradient.double().mean(dim=(2, 3), keepdim=True)
@@ -293,13 +288,12 @@ def _explained(module: Any, inputs: Inputs) -> tuple[Tensor, Tensor, Tensor]:
 
 
 @torch.no_grad()
-def _attention(module: Any, trunk: Any, seen: Any) -> Tensor:
-    fusion = getattr(module, "fusion", None)
-    if isinstance(fusion, CrossAttention):
-        looks = fusion.looks(trunk.as_features(seen.films), seen.table, seen.has_film)
+def _attention(module: Any, trunk: Any, seen: Inputs) -> Tensor:
+    if isinstance(getattr(module, "fusion", None), CrossAttention):
+        looks = module.attention(**seen)
         height, width = module.map_shape
         return looks[:, : height * width].view(-1, height, width)
-    f = seen.films if isinstance(seen, Studies) else seen
+    f = seen["films"]
     if trunk.attention is None:
         return f.new_empty(len(f), 0)
     return trunk.attention.attention(f).squeeze(1)

@@ -44,7 +44,7 @@ def renumbering(rows: NDArray, n_rows: int) -> Iterator[None]:
         raise
 
 
-def check_table(
+def validate_table(
     fusion: BaseEstimator, X: Any, *, reset: bool, by_name: bool, **array_checks: Any
 ) -> Any:
     """Check X and return it as a DataFrame of pandas, or as an array for a model of arrays.

@@ -1,33 +1,30 @@
 """Feature fusion: one net on the radiograph and the clinical values of a patient together."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
+import torch
 from numpy.random import RandomState
-from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.utils import Bunch
+from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
-from torch import nn
 
 from skosteo.clinical import ClinicalPreprocessor
 from skosteo.exceptions import InputError
-from skosteo.fusion.columns import check_table, presence, split_columns
+from skosteo.fusion.columns import presence, split_columns, validate_table
 from skosteo.fusion.out_of_fold import validate_steps
 from skosteo.fusion.study_reader import StudyReader
-from skosteo.image.classifier import ImageOsteoClassifier, features
+from skosteo.image.classifier import ImageOsteoClassifier, embed_films
 from skosteo.nets.feature_fusion import FeatureFusionNet
-from skosteo.training.data import Studies
+from skosteo.training.data import Inputs
 from skosteo.training.fit import Net
-from skosteo.training.inference import apply_in_passes
-from skosteo.training.net_classifier import NetClassifier
-
-_STRATEGIES = ("concat", "learned", "attention")
-_BRANCHES = ("frozen", "fine-tuned")
+from skosteo.training.inference import batched_forward
+from skosteo.training.net_classifier import NetClassifier, Plan
 
 
 class FeatureFusionClassifier(NetClassifier):
@@ -57,9 +54,9 @@ class FeatureFusionClassifier(NetClassifier):
     dropout : float, default=0.25
         Proportion of hidden neurons set to 0 in training, in [0, 1).
     lr : float, default=1e-4
-        Learning rate of Adam in the first epoch; it falls by 1 % an epoch to a tenth.
+        Learning rate of the optimiser in the first epoch; it falls by 1 % an epoch to a tenth.
     batch_size : int, default=32
-        Rows a step. More than there are rows to train on is an error.
+        Rows a step; clipped, with a warning, to the rows that there are to train on.
     max_epochs : int, default=100
         Passes over the training rows, at most.
     early_stopping : bool, default=True
@@ -75,12 +72,20 @@ class FeatureFusionClassifier(NetClassifier):
         model then gives no risks any more: measured on NHANES, a clinical net's mean probability is
         .35 where .05 of the people are cases. None: a probability is a risk in a population like
         that of `fit`.
+    optimizer : class, default=torch.optim.Adam
+        Optimiser of `torch.optim`.
+    callbacks : list of skorch callbacks or None, default=None
+        As in skorch: callbacks, or (name, callback). An `LRScheduler` takes the place of the
+        learning rate's own fall.
     device : str, default="auto"
         "auto" (a GPU where there is one), "cpu", "cuda", ...
     random_state : int, RandomState or None, default=None
         Decides split, weights, shuffling, dropout and augmentation, and an `image` that is None.
     verbose : int, default=0
         1 shows a progress bar over epochs.
+    **module__params
+        Parameters of skorch's net, by its names: ``optimizer__weight_decay=1e-4``,
+        ``module__dropout=0.5``, ``callbacks__name__parameter``.
 
     Attributes
     ----------
@@ -95,8 +100,8 @@ class FeatureFusionClassifier(NetClassifier):
         Mean and standard deviation of the clinical numbers.
     strategy_ : str
         Strategy of the fit.
-    net_ : skorch.NeuralNet
-        The trained net; the torch module is ``net_.module_``.
+    net_ : skorch.NeuralNetBinaryClassifier
+        The trained net; the torch module is ``net_.module_``. It takes what `net_inputs` gives.
     columns_ : dict of str to list of str
         Columns that each side sees; empty where X was an array, which both see whole.
     history_ : DataFrame
@@ -146,6 +151,12 @@ class FeatureFusionClassifier(NetClassifier):
 
     _reader: StudyReader
 
+    _parameter_constraints: ClassVar[dict] = {
+        **NetClassifier._parameter_constraints,
+        "strategy": [StrOptions({"concat", "learned", "attention"})],
+        "image_branch": [StrOptions({"frozen", "fine-tuned"})],
+    }
+
     def __init__(
         self,
         image: ImageOsteoClassifier | None = None,
@@ -161,10 +172,13 @@ class FeatureFusionClassifier(NetClassifier):
         early_stopping: bool = True,
         validation_fraction: float = 0.2,
         n_iter_no_change: int = 20,
-        class_weight: str | dict | None = None,
+        class_weight: str | Mapping | None = None,
+        optimizer: type = torch.optim.Adam,
+        callbacks: list | None = None,
         device: str = "auto",
         random_state: int | RandomState | None = None,
         verbose: int = 0,
+        **module__params: Any,
     ) -> None:
         self.image = image
         self.clinical = clinical
@@ -179,9 +193,12 @@ class FeatureFusionClassifier(NetClassifier):
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
         self.class_weight = class_weight
+        self.optimizer = optimizer
+        self.callbacks = callbacks
         self.device = device
         self.random_state = random_state
         self.verbose = verbose
+        self._set_skorch_params(module__params)
 
     def branches_used(self, X: Any) -> pd.DataFrame:
         """Say for each row which sides hold anything to look at.
@@ -224,10 +241,10 @@ class FeatureFusionClassifier(NetClassifier):
         """
         check_is_fitted(self)
         X = self._check(X, reset=False)
-        module, studies = self.net_.module_, Studies(**self._reader.read(X))
-        weights = apply_in_passes(self.net_, module.attention, studies).numpy()
-        names = self._reader.variable_names
-        used = studies.has_film & ~studies.table.isnan().all(dim=1)
+        module, inputs = self.net_.module_, self._reader.read(X)
+        show, names = module.attention, self._reader.variable_names
+        weights = batched_forward(self.net_, lambda some: show(**some), inputs).numpy()
+        used = inputs["has_film"] & ~inputs["table"].isnan().all(dim=1)
         weights[~used.numpy()] = np.nan
         index = X.index if isinstance(X, pd.DataFrame) else None
         return Bunch(
@@ -235,40 +252,31 @@ class FeatureFusionClassifier(NetClassifier):
             clinical=pd.DataFrame(weights[:, -len(names) :], index, names),
         )
 
-    def _prepare(
-        self, X: Any, y: NDArray, weights: NDArray, groups: NDArray | None, train_on: NDArray
-    ) -> None:
-        self._check_parameters()
+    def _inputs(self, X: Any, *, plan: Plan | None) -> Inputs:
+        X = self._check(X, reset=plan is not None)
+        if plan is None:
+            return self._reader.read(X)
         reader = self._make_reader()
-        X = self._check(X, reset=True)
-        self._studies = Studies(**reader.fit_read(X, y, weights, groups, train_on))
+        inputs = reader.fit_read(X, plan)
         self._reader, self.strategy_ = reader, self.strategy
         self.columns_, self.scaler_ = reader.columns, reader.scaler
         self.image_, self.clinical_ = reader.image, reader.clinical
+        return inputs
 
-    def _read(self, X: Any, *, reset: bool) -> Studies:
-        if reset:  # `_prepare` has read them
-            return self.__dict__.pop("_studies")
-        return Studies(**self._reader.read(self._check(X, reset=False)))
-
-    def _check_parameters(self) -> None:
-        for name, value, allowed in (
-            ("strategy", self.strategy, _STRATEGIES),
-            ("image_branch", self.image_branch, _BRANCHES),
-        ):
-            if value not in allowed:
-                raise InputError(f"{name}={value!r}: allowed are {list(allowed)}.")
+    def _validate_params(self) -> None:
+        super()._validate_params()
         if self.image is not None and not isinstance(self.image, ImageOsteoClassifier):
             raise InputError(
                 f"image={type(self.image).__name__}: the fusion needs the features of an "
                 "ImageOsteoClassifier. Others can be a branch of ProbabilityFusionClassifier."
             )
-        if self.image_branch == "fine-tuned" and self._image().freeze_backbone is True:
+        image = self._image()
+        if self.image_branch == "fine-tuned" and image.freeze_backbone is True:
             raise InputError(
                 "image_branch='fine-tuned', but image has freeze_backbone=True. Set one of the two "
                 "otherwise: image_branch='frozen', or freeze_backbone=False."
             )
-        validate_steps(self._image())
+        validate_steps(image)
         validate_steps(self._clinical())
 
     def _make_reader(self) -> StudyReader:
@@ -297,30 +305,27 @@ class FeatureFusionClassifier(NetClassifier):
 
     def _check(self, X: Any, *, reset: bool) -> Any:
         by_name = not reset and self.image_.image_column is not None
-        return check_table(self, X, reset=reset, by_name=by_name, dtype="numeric")
+        return validate_table(self, X, reset=reset, by_name=by_name, dtype="numeric")
 
-    def _module_factory(self, inputs: Studies) -> Callable[[], nn.Module]:
-        trunk, weights = self.image_._trunk(inputs.films), None
-        if self._reader.fit_image:
-            state = self.image_.net_.module_.state_dict()
-            weights = {k: v.cpu() for k, v in state.items() if not k.startswith("head.")}
+    def _module(self, inputs: Inputs) -> tuple[type[FeatureFusionNet], dict[str, Any]]:
+        trunk, frozen = self.image_.trunk_parameters(inputs["films"]), self._reader.fit_image
+        if frozen:
             trunk |= {"pretrained": False, "augmentation": None}
-        return partial(
-            FeatureFusionNet,
-            strategy=self.strategy_,
-            trunk=trunk,
-            trunk_weights=weights,
-            variables=self._reader.variables,
-            dropout=self.dropout,
-        )
+        return FeatureFusionNet, {
+            "strategy": self.strategy,
+            "trunk": trunk,
+            "freeze_trunk": frozen,
+            "variables": self._reader.variables,
+            "dropout": self.dropout,
+        }
 
-    def _embedding(self) -> Callable[[Net, Studies], Studies] | None:
+    def _prepare_net(self, net: Net) -> None:
+        if self._reader.fit_image:
+            net.module_.load_trunk(self.image_.net_.module_.state_dict())
+
+    def _embedding(self) -> Callable[[Net, Inputs], Inputs] | None:
         image = self.image_
         still = image.freeze_backbone is True and image.augmentation is None
         if not (self._reader.fit_image or still):
             return None
-        return partial(_with_features, cache_dir=image.cache_dir)
-
-
-def _with_features(net: Net, studies: Studies, cache_dir: Any) -> Studies:
-    return Studies(features(net, studies.films, cache_dir), studies.table, studies.has_film)
+        return partial(embed_films, cache_dir=image.cache_dir)

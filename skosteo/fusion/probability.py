@@ -36,11 +36,11 @@ from skosteo.fusion.columns import (
     Part,
     check_other_branches,
     check_present,
-    check_table,
     presence,
     renumbering,
     resolve_columns,
     split_columns,
+    validate_table,
 )
 from skosteo.fusion.final_estimators import check_final_estimator, fit_final_estimators
 from skosteo.fusion.out_of_fold import (
@@ -403,7 +403,7 @@ class ProbabilityFusionClassifier(ClassifierMixin, _BaseComposition):
         validate_steps(self.final_estimator)
 
     def _check(self, X: Any, *, reset: bool) -> Any:
-        return check_table(
+        return validate_table(
             self,
             X,
             reset=reset,

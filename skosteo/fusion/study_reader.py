@@ -21,6 +21,8 @@ from skosteo.fusion.columns import (
     split_columns,
 )
 from skosteo.image.classifier import ImageOsteoClassifier
+from skosteo.training.data import Inputs
+from skosteo.training.net_classifier import Plan
 
 
 class StudyReader:
@@ -63,24 +65,15 @@ class StudyReader:
         self.image, self.clinical, self.clinical_columns = image, clinical, clinical_columns
         self.needs_all, self.fit_image = needs_all, fit_image
 
-    def fit_read(
-        self,
-        X: Any,
-        y: NDArray,
-        weights: NDArray,
-        groups: NDArray | None,
-        train_on: NDArray,
-    ) -> dict[str, Tensor]:
+    def fit_read(self, X: Any, plan: Plan) -> Inputs:
         """Learn what X looks like, and read it.
 
         Parameters
         ----------
         X : DataFrame or ndarray of n rows
             Checked.
-        y, weights, groups : ndarray of shape (n,)
-            Labels, sample weights and patients, of the rows of X.
-        train_on : ndarray
-            Rows that the net learns from. The image branch sees no others: those of early stopping
+        plan : Plan
+            Of the fit. The image branch sees the rows of ``train_on`` only: those of early stopping
             must be as new to its features as patients to come.
 
         Returns
@@ -97,12 +90,13 @@ class StudyReader:
                 "clinical side alone."
             )
         self._check_modalities(parts)
-        self.clinical.fit(parts["clinical"].table, y)
+        self.clinical.fit(parts["clinical"].table, plan.y)
         if self.fit_image:
-            rows = np.intersect1d(np.flatnonzero(has_film), train_on)
-            patients = None if groups is None else groups[rows]
-            with renumbering(rows, len(y)):
-                self.image.fit(parts["image"].take(rows), y[rows], weights[rows], patients)
+            rows = np.intersect1d(np.flatnonzero(has_film), plan.train_on)
+            patients = None if plan.groups is None else plan.groups[rows]
+            with renumbering(rows, len(plan.y)):
+                part = parts["image"].take(rows)
+                self.image.fit(part, plan.y[rows], plan.weights[rows], patients)
         films = self._read_films(parts["image"], reset=not self.fit_image)
         self._no_film = torch.zeros_like(films[:1])
         numbers = self._read_numbers(parts["clinical"])
@@ -110,7 +104,7 @@ class StudyReader:
         self.variables, self.variable_names = self._group_columns(numbers.shape[1])
         return self._tensors(parts, films, numbers)
 
-    def read(self, X: Any) -> dict[str, Tensor]:
+    def read(self, X: Any) -> Inputs:
         """Read X as `fit_read` has learnt to.
 
         Returns
@@ -142,7 +136,7 @@ class StudyReader:
         if len(rows) == 0:
             return self._no_film.expand(len(part.present), -1, -1, -1)
         with renumbering(rows, len(part.present)):
-            films = self.image._read(part.take(rows), reset=reset)
+            films = self.image.read_films(part.take(rows), reset=reset)
         if len(rows) == len(part.present):
             return films
         every = films.new_zeros(len(part.present), *films.shape[1:])
@@ -170,7 +164,7 @@ class StudyReader:
 
     def _tensors(
         self, parts: dict[str, Part], films: Tensor, numbers: NDArray[np.float64]
-    ) -> dict[str, Tensor]:
+    ) -> Inputs:
         table = np.array(self.scaler.transform(numbers), dtype=np.float32)
         table[~parts["clinical"].present] = np.nan  # whatever a transformer has filled in
         if self.needs_all and np.isnan(table).any():

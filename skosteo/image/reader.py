@@ -113,7 +113,7 @@ class RadiographReader(TransformerMixin, BaseEstimator):
         InputError
             A parameter has a value that is not allowed.
         """
-        self._check_parameters()
+        self.check_parameters()
         if hasattr(X, "columns"):
             self.n_features_in_ = len(X.columns)
             self.feature_names_in_ = np.asarray(X.columns, dtype=object)
@@ -145,7 +145,7 @@ class RadiographReader(TransformerMixin, BaseEstimator):
             A file cannot be read. The message begins with the position of the row, counted from
             1. It is a `MissingFileError` where there is no such file.
         """
-        accept = self._check_parameters()
+        accept = self.check_parameters()
         items = film_items(X)
         if self.errors == "raise":
             check_none_missing(items)
@@ -181,7 +181,7 @@ class RadiographReader(TransformerMixin, BaseEstimator):
         InputError
             `cache_dir` is None or cannot be used, or `max_bytes` is no such number.
         """
-        self._check_parameters()
+        self.check_parameters()
         if self.cache_dir is None:
             raise InputError("cache_dir is None: there is no cache to clear; give its folder")
         if not _is_integer(max_bytes) or max_bytes < 0:
@@ -215,7 +215,8 @@ class RadiographReader(TransformerMixin, BaseEstimator):
                 bar.update(len(chunk))
         return read, unread
 
-    def _check_parameters(self) -> frozenset[str]:
+    def check_parameters(self) -> frozenset[str]:
+        """Refuse wrong parameters; return the rules that are lifted."""
         if not _is_integer(self.size) or self.size < 1:
             raise InputError(f"size={self.size!r} is not allowed; give an integer of at least 1")
         if self.cache_dir is not None and not isinstance(self.cache_dir, str | os.PathLike):

@@ -520,7 +520,7 @@ def test_an_array_for_a_model_of_tables_is_read_by_position():
     assert asked.dtypes.tolist() == X[["age", "sex"]].dtypes.tolist()
     with (
         pytest.warns(UserWarning, match="does not have valid feature names"),
-        pytest.raises(ValueError, match="X has 3 features, but .* is expecting 4"),
+        pytest.raises(ValueError, match=r"X has 3 features, but .* is expecting 4"),
     ):
         model.predict(X.to_numpy()[:, :3])
 
@@ -539,7 +539,7 @@ def test_a_sparse_matrix_gets_the_message_of_scikit_learn():
     for call in (model.predict, lambda X: clone(model).fit(X, y)):
         with (
             warnings.catch_warnings(action="ignore"),  # of names that are not there
-            pytest.raises(TypeError, match="Sparse data was passed.*dense data is required"),
+            pytest.raises(TypeError, match=r"Sparse data was passed.*dense data is required"),
         ):
             call(csr_array(X.to_numpy()))
 
