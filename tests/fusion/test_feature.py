@@ -516,7 +516,7 @@ def test_any_transformer_makes_the_numbers(study, strategy, output):
         ({"image_branch": "fine-tuned"}, "fine-tuned', but image has freeze_backbone=True"),
         ({"batch_size": 0}, "'batch_size'.* Got 0"),
         ({"validation_fraction": 0.9}, "'validation_fraction'.* Got 0.9"),
-        ({"image": clone(STILL).set_params(image_size=0)}, "size=0"),
+        ({"image": clone(STILL).set_params(image_size=0)}, "'image_size'.* Got 0"),
         ({"clinical": ClinicalPreprocessor("maen")}, "maen"),
         ({"class_weight": {0: 1}}, "class_weight"),
         ({"device": "gpu"}, "device='gpu'"),
