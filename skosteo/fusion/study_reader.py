@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.sparse import issparse
 from sklearn.preprocessing import StandardScaler
-from torch import Tensor, from_numpy
+from torch import from_numpy
 
 from skosteo._validation import to_pandas
 from skosteo.exceptions import InputError
@@ -98,7 +98,7 @@ class StudyReader:
                 part = parts["image"].take(rows)
                 self.image.fit(part, plan.y[rows], plan.weights[rows], patients)
         films = self._read_films(parts["image"], reset=not self.fit_image)
-        self._no_film = torch.zeros_like(films[:1])
+        self._no_film = torch.zeros_like(films[:1].to("cpu"))
         numbers = self._read_numbers(parts["clinical"])
         self.scaler = StandardScaler().set_output(transform="default").fit(numbers)
         self.variables, self.variable_names = self._group_columns(numbers.shape[1])
@@ -131,7 +131,7 @@ class StudyReader:
                     "is there."
                 ).at_rows(np.flatnonzero(~present), len(present))
 
-    def _read_films(self, part: Part, *, reset: bool) -> Tensor:
+    def _read_films(self, part: Part, *, reset: bool) -> Any:
         rows = np.flatnonzero(part.present)
         if len(rows) == 0:
             return self._no_film.expand(len(part.present), -1, -1, -1)
@@ -139,6 +139,7 @@ class StudyReader:
             films = self.image.read_films(part.take(rows), reset=reset)
         if len(rows) == len(part.present):
             return films
+        films = films.to("cpu")
         every = films.new_zeros(len(part.present), *films.shape[1:])
         every[from_numpy(rows)] = films
         return every
@@ -162,9 +163,7 @@ class StudyReader:
         variables, names = pd.factorize(np.asarray(sources, dtype=object))
         return tuple(variables.tolist()), list(names)
 
-    def _tensors(
-        self, parts: dict[str, Part], films: Tensor, numbers: NDArray[np.float64]
-    ) -> Inputs:
+    def _tensors(self, parts: dict[str, Part], films: Any, numbers: NDArray[np.float64]) -> Inputs:
         table = np.array(self.scaler.transform(numbers), dtype=np.float32)
         table[~parts["clinical"].present] = np.nan  # whatever a transformer has filled in
         if self.needs_all and np.isnan(table).any():

@@ -20,6 +20,8 @@ from torch import Tensor, from_numpy
 from skosteo._validation import name_columns
 from skosteo.exceptions import InputError
 from skosteo.image.embedding_cache import embeddings
+from skosteo.image.film_rows import FilmRows
+from skosteo.image.films import film_digest
 from skosteo.image.reader import RadiographReader
 from skosteo.nets.augmentation import PRESETS
 from skosteo.nets.backbone import check_backbone
@@ -101,7 +103,7 @@ class ImageOsteoClassifier(NetClassifier):
         Folder that keeps decoded films between fits, and what a frozen backbone makes of them;
         None decodes them each time. Cross-validation reads each film many times: give a folder
         there.
-    accept : iterable of str, default=()
+    ignore_rules : iterable of str, default=()
         Rules of `skosteo.dicom.RULES` by which no film is refused.
     n_jobs : int or None, default=None
         Number of films decoded at a time, as in joblib.
@@ -201,7 +203,7 @@ class ImageOsteoClassifier(NetClassifier):
         callbacks: list | None = None,
         device: str = "auto",
         cache_dir: str | PathLike | None = None,
-        accept: Iterable[str] = (),
+        ignore_rules: Iterable[str] = (),
         n_jobs: int | None = None,
         random_state: int | RandomState | None = None,
         verbose: int = 0,
@@ -229,7 +231,7 @@ class ImageOsteoClassifier(NetClassifier):
         self.callbacks = callbacks
         self.device = device
         self.cache_dir = cache_dir
-        self.accept = accept
+        self.ignore_rules = ignore_rules
         self.n_jobs = n_jobs
         self.random_state = random_state
         self.verbose = verbose
@@ -270,35 +272,38 @@ class ImageOsteoClassifier(NetClassifier):
     def _inputs(self, X: Any, *, plan: Plan | None) -> Inputs:
         return {"films": self.read_films(X, reset=plan is not None)}
 
-    def read_films(self, X: Any, *, reset: bool) -> Tensor:
+    def read_films(self, X: Any, *, reset: bool) -> Any:
         """Films of X as the net takes them, (n, c, h, w); with ``reset`` learn what X looks like.
 
-        For developers: fusions read films as their image branch does.
+        A tensor, or `FilmRows` where they come from files. For developers: fusions read films as
+        their image branch does.
         """
         if reset:
             self._validate_params()
             self.reader_ = self._reader()
         films = self._film_column(X, reset=reset)
+        inputs: Tensor | FilmRows
         if films is None:
-            pixels = self._read_arrays(X, reset=reset)
+            inputs = from_numpy(self._read_arrays(X, reset=reset))
         else:
-            pixels = self.reader_.transform(films)[:, None]
+            inputs = FilmRows(self.reader_.read(films))
+        dtype = str(inputs.dtype).removeprefix("torch.")
         if reset:
-            self.pixel_range_, self._pixel_dtype = _pixel_range(pixels), pixels.dtype
-        elif pixels.dtype != self._pixel_dtype:
+            self.pixel_range_, self._pixel_dtype = _pixel_range(inputs), dtype
+        elif dtype != self._pixel_dtype:
             raise InputError(
-                f"The model was fitted on {self._pixel_dtype} films and X holds {pixels.dtype}: "
+                f"The model was fitted on {self._pixel_dtype} films and X holds {dtype}: "
                 "their scales differ. Films from files and uint8 arrays are of one kind, all other "
                 "arrays of another; give films as in fit."
             )
-        return from_numpy(pixels)
+        return inputs
 
     def _reader(self) -> RadiographReader:
         size = self.image_size
         if size is None:
             size = _DEFAULT_SIZE.get(self.backbone, 224)
         return RadiographReader(
-            size, cache_dir=self.cache_dir, accept=self.accept, n_jobs=self.n_jobs
+            size, cache_dir=self.cache_dir, ignore_rules=self.ignore_rules, n_jobs=self.n_jobs
         )
 
     def _film_column(self, X: Any, *, reset: bool) -> Any:
@@ -392,18 +397,22 @@ def embed_films(net: Net, inputs: Inputs, *, cache_dir: str | PathLike | None) -
     cache_dir : path or None
         Folder that keeps the features.
     """
+    films, features = inputs["films"], net.module_.features
 
-    def compute(films: NDArray) -> NDArray[np.float32]:
-        features = net.module_.features
-        return batched_forward(net, lambda x: features(**x), {"films": from_numpy(films)}).numpy()
+    def compute(rows: Any) -> Tensor:
+        return batched_forward(net, lambda x: features(**x), {"films": films[rows]})
 
-    films = inputs["films"].numpy()
     if cache_dir is None:
-        return {**inputs, "films": from_numpy(compute(films))}
+        return {**inputs, "films": compute(slice(None))}
+    if isinstance(films, FilmRows):
+        digests = films.films.digests.astype(str).tolist()
+    else:
+        digests = [film_digest(film) for film in films.numpy()]
     # another kind of device rounds otherwise
     kind = "CPU" if net.device == "cpu" else torch.cuda.get_device_name(net.device)
     digest = f"{net.module_.features_digest()} {kind}"
-    return {**inputs, "films": from_numpy(embeddings(films, digest, compute, cache_dir))}
+    known = embeddings(digests, digest, lambda rows: compute(rows).numpy(), cache_dir)
+    return {**inputs, "films": from_numpy(known)}
 
 
 def _is_column_of_films(X: Any) -> bool:
@@ -419,14 +428,13 @@ def _check_all_read(pixels: NDArray) -> None:
     black = np.flatnonzero(~pixels.any(axis=tuple(range(1, pixels.ndim))))
     if len(black):
         raise InputError(
-            f"row {black[0] + 1} of {len(pixels)} is black throughout, as "
-            "RadiographReader(errors='report') leaves a film that it could not read; leave out "
-            "the rows of its report_"
-        )
+            "the film is black throughout, as RadiographReader(errors='report') leaves one that it "
+            "could not read; leave out the rows of its report_"
+        ).at_rows(black, len(pixels))
 
 
-def _pixel_range(pixels: NDArray) -> tuple[float, float]:
-    if pixels.dtype == np.uint8:
+def _pixel_range(films: Tensor | FilmRows) -> tuple[float, float]:
+    if isinstance(films, FilmRows) or films.dtype == torch.uint8:
         return 0.0, 255.0
-    low, high = float(pixels.min()), float(pixels.max())
+    low, high = float(films.min()), float(films.max())
     return low, high if high > low else low + 1

@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--limit", action="append", default=[], metavar="SENTENCE", dest="limits",
         help="what a reader must see first; may be given several times")  # fmt: skip
     add("--published", action="store_true", help="show the paper's published figures beside")
-    add("--accept", nargs="+", default=[], metavar="RULE", help="rules that refuse no film")
+    add("--ignore-rules", nargs="+", default=[], metavar="RULE", help="rules that refuse no film")
     add("--cache", type=Path, help="folder for decoded films (default: a temporary one)")
     add("--device", default="auto", help="auto, cpu, cuda, ... (default: auto)")
     add("--jobs", type=int, help="fits at a time")
@@ -87,7 +87,7 @@ def run(given: argparse.Namespace) -> None:
         limits=given.limits,
         published=given.published,
         flow=flow,
-        accept=given.accept,
+        ignore_rules=given.ignore_rules,
         cache_dir=given.cache,
         device=given.device,
         n_jobs=given.jobs,

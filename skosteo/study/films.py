@@ -38,7 +38,7 @@ def read_films(
     *,
     size: int,
     cache_dir: Any,
-    accept: Iterable[str],
+    ignore_rules: Iterable[str],
     n_jobs: int | None,
     verbose: int,
 ) -> Films:
@@ -50,7 +50,7 @@ def read_films(
         Films, as `RadiographReader` takes them.
     size : int
         Rows and columns of the pixels.
-    cache_dir, accept, n_jobs, verbose
+    cache_dir, ignore_rules, n_jobs, verbose
         As in `RadiographReader`.
 
     Returns
@@ -58,7 +58,12 @@ def read_films(
     Films
     """
     reader = RadiographReader(
-        size, cache_dir=cache_dir, n_jobs=n_jobs, errors="report", accept=accept, verbose=verbose
+        size,
+        cache_dir=cache_dir,
+        n_jobs=n_jobs,
+        errors="report",
+        ignore_rules=ignore_rules,
+        verbose=verbose,
     )
     pixels = reader.transform(column)
     usable = np.ones(len(column), dtype=bool)

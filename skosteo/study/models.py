@@ -143,7 +143,7 @@ def make_models(
     clinical_columns: list[str],
     device: str,
     cache_dir: Any,
-    accept: Iterable[str],
+    ignore_rules: Iterable[str],
     seed: int,
 ) -> dict[str, StudyModel]:
     """Make the models that were chosen, ready to be fitted.
@@ -157,7 +157,7 @@ def make_models(
         The table; only its columns matter.
     preset : {"quick", "paper"}
         Recipe of the nets.
-    image_column, clinical_columns, device, cache_dir, accept, seed
+    image_column, clinical_columns, device, cache_dir, ignore_rules, seed
         As in `run_study`.
 
     Returns
@@ -168,7 +168,7 @@ def make_models(
     if preset not in PRESETS:
         raise InputError(f"preset={preset!r}: allowed are {', '.join(map(repr, PRESETS))}.")
     recipe = _Recipe(PRESETS[preset], X, image_column, clinical_columns, device, seed, {})
-    recipe.films.update(cache_dir=cache_dir, accept=tuple(accept))
+    recipe.films.update(cache_dir=cache_dir, ignore_rules=tuple(ignore_rules))
     if models is None:
         choices: list[Choice] = [name for name in PRESETS[preset].default if recipe.allows(name)]
     elif isinstance(models, str) or not isinstance(models, Iterable):

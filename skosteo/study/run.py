@@ -62,7 +62,7 @@ def run_study(
     limits: Sequence[str] = (),
     published: bool = False,
     flow: Flow | None = None,
-    accept: Iterable[str] = (),
+    ignore_rules: Iterable[str] = (),
     cache_dir: str | PathLike | None = None,
     device: str = "auto",
     n_jobs: int | None = None,
@@ -119,7 +119,7 @@ def run_study(
         Show the paper's published figures beside.
     flow : Flow, default=None
         What `select_cohort` left out before: the ``flow`` of its cohort.
-    accept : iterable of str, default=()
+    ignore_rules : iterable of str, default=()
         Rules by which no film is refused; see `read_radiograph`.
     cache_dir : path, default=None
         Folder for decoded films, which are patients' images. None: a temporary one.
@@ -193,7 +193,7 @@ def run_study(
                 X[image_column],
                 size=_SIZE,
                 cache_dir=cache,
-                accept=accept,
+                ignore_rules=ignore_rules,
                 n_jobs=n_jobs,
                 verbose=verbose,
             )
@@ -235,7 +235,7 @@ def run_study(
             clinical_columns=columns,
             device=device,
             cache_dir=cache,
-            accept=accept,
+            ignore_rules=ignore_rules,
             seed=random_state,
         )
         # models of one's own see all columns

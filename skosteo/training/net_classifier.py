@@ -33,7 +33,7 @@ from skosteo._validation import (
     to_pandas,
     unchanged_on_error,
 )
-from skosteo.exceptions import InputError
+from skosteo.exceptions import InputError, SkosteoError, renumbered
 from skosteo.splits import validation_split
 from skosteo.training.callbacks import ScikitLearnCallbacks
 from skosteo.training.data import Inputs, take
@@ -52,6 +52,10 @@ class Plan:
 
     Parameters
     ----------
+    rows : ndarray of shape (n,)
+        Positions of the rows that count in the user's table, of ``n_rows``.
+    n_rows : int
+        Rows of the user's table.
     y : ndarray of shape (n,)
         Labels as the user has them.
     codes : ndarray of shape (n,)
@@ -66,6 +70,8 @@ class Plan:
         Of all that is random.
     """
 
+    rows: NDArray[np.intp]
+    n_rows: int
     y: NDArray
     codes: NDArray[np.int64]
     weights: NDArray[np.float64]
@@ -165,7 +171,10 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         X, classes, plan = self._plan(to_pandas(X), y, sample_weight, groups)
         self.classes_ = classes
         class_weights = self._class_weights(classes, plan)
-        inputs = self._inputs(X, plan=plan)
+        try:
+            inputs = self._inputs(X, plan=plan)
+        except SkosteoError as error:
+            raise renumbered(error, plan.rows, plan.n_rows) from None
         # the net of a table computes in double precision
         floats = [part.dtype for part in inputs.values() if part.dtype.is_floating_point]
         dtype = torch.float64 if torch.float64 in floats else torch.float32
@@ -239,8 +248,8 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         check_consistent_length(X, codes)
         patients = check_groups(groups, len(codes))
         weights = check_weights(sample_weight, X, codes)
-        used = np.flatnonzero(weights > 0)
-        if len(used) < len(codes):
+        used, n_rows = np.flatnonzero(weights > 0), len(codes)
+        if len(used) < n_rows:
             X, codes, weights = _safe_indexing(X, used), codes[used], weights[used]
             patients = None if patients is None else patients[used]
         # sklearn's convention: None draws the seed from numpy's global generator
@@ -258,7 +267,17 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
                 )
             else:
                 train_on, valid_on = split
-        plan = Plan(classes[codes], codes, weights, patients, train_on, valid_on, seed)
+        plan = Plan(
+            rows=used,
+            n_rows=n_rows,
+            y=classes[codes],
+            codes=codes,
+            weights=weights,
+            groups=patients,
+            train_on=train_on,
+            valid_on=valid_on,
+            seed=seed,
+        )
         return X, classes, plan
 
     def _recipe(self, n_rows: int, seed: int) -> Recipe:

@@ -254,11 +254,11 @@ def test_cache_is_used_and_changes_nothing(study, tmp_path):
     assert np.array_equal(first, small_image().fit(X, y).predict_proba(X))
 
 
-def test_accept_lifts_rules(tmp_path):
+def test_ignore_rules_lifts_rules(tmp_path):
     paths = [write_film(tmp_path / f"{i}.png", i, (40, 40)) for i in range(40)]
-    with pytest.raises(DicomError, match=r"row 1 of 40: .*accept=\['dimensions'\]"):
+    with pytest.raises(DicomError, match=r"row 1 of 40: .*ignore_rules=\['dimensions'\]"):
         small_image().fit(paths, Y)
-    model = clone(small_image(accept=["dimensions"]))
+    model = clone(small_image(ignore_rules=["dimensions"]))
     assert model.fit(paths, Y).predict(paths).shape == (40,)
 
 
@@ -275,7 +275,9 @@ def test_a_film_that_was_not_read_is_not_scored(study, channels):
     model = small_image().fit(read, np.delete(y, reader.report_["position"]))
     assert model.predict(read).shape == (len(X) - 1,)
     for call in (model.predict, model.predict_proba, lambda X: small_image().fit(X, y)):
-        with pytest.raises(InputError, match=r"row 17 of 48 is black throughout.*report_"):
+        with pytest.raises(
+            InputError, match=r"row 17 of 48: the film is black throughout.*report_"
+        ):
             call(films)
 
 
@@ -328,12 +330,20 @@ def test_bad_films(X, error, match):
         ({"hidden_layer_sizes": 32}, "hidden_layer_sizes=32"),
         ({"pretrained": None}, "pretrained=None"),
         ({"device": "gpu"}, "device='gpu'"),
-        ({"accept": ["veiw"]}, "'veiw'; the rules are"),
+        ({"ignore_rules": ["veiw"]}, "'veiw'; the rules are"),
     ],
 )
 def test_bad_parameters(params, match):
     with pytest.raises(InputError, match=match):
         small_image(**params).fit(films(), Y)
+
+
+def test_an_error_names_the_row_of_the_users_table(study):
+    X, y, _ = study
+    X = X.assign(image=X["image"].where(np.arange(48) != 10, None))
+    weights = np.where(np.arange(48) < 4, 0.0, 1.0)
+    with pytest.raises(InputError, match=r"^row 11 of 48: the image is missing"):
+        small_image().fit(X, y, sample_weight=weights)
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,7 @@ def test_a_rule_that_is_lifted_leaves_no_film_out(cohort, tmp_path):
     X.loc[7, "image"] = dicom(tmp_path / "side.dcm", ViewPosition="LL")
     assert len(study_of(X, y, groups).design.y) == 47
     rule = study_of(X, y, groups).flow.frame()["step"].iloc[-1].split("'")[1]
-    assert len(study_of(X, y, groups, accept=[rule]).design.y) == 48
+    assert len(study_of(X, y, groups, ignore_rules=[rule]).design.y) == 48
 
 
 def test_patients_without_a_film_leave_with_the_test_rows_that_were_given(cohort):

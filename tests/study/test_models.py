@@ -19,7 +19,7 @@ X = pd.DataFrame(columns=["image", *CLINICAL])
 def made(names, **changes):
     params = {
         "preset": "quick", "image_column": "image", "clinical_columns": CLINICAL, "device": "cpu",
-        "cache_dir": None, "accept": (), "seed": 0,
+        "cache_dir": None, "ignore_rules": (), "seed": 0,
     } | changes  # fmt: skip
     return make_models(names, X, **params)
 
@@ -120,7 +120,7 @@ def test_a_model_that_cannot_be_told_apart_is_refused():
 
 
 def test_rules_that_are_lifted_make_another_model():
-    assert keys("image", accept=("modality",)) != keys("image")
+    assert keys("image", ignore_rules=("modality",)) != keys("image")
 
 
 def test_a_model_of_ones_own_is_not_touched():
