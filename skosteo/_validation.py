@@ -33,9 +33,15 @@ def encode_target(y: ArrayLike) -> tuple[NDArray, NDArray[np.int64]]:
     Raises
     ------
     InputError
-        There are not exactly two classes.
+        There are not exactly two classes, or a label is missing beside names.
     """
     labels = column_or_1d(y, warn=True)
+    if labels.dtype.kind == "O" and pd.isna(labels).any():
+        missing = np.flatnonzero(pd.isna(labels))
+        raise InputError(
+            f"y misses the label of {len(missing)} of {len(labels)} rows, the first is row "
+            f"{missing[0] + 1}. Leave them out, or find their labels."
+        )
     if labels.dtype.kind == "f":
         assert_all_finite(labels, input_name="y")
     kind = type_of_target(labels, input_name="y")

@@ -166,7 +166,7 @@ def explain_fusion(model: Any, X: pd.DataFrame, background: Any) -> FusionView:
     def fused_log_odds(probability: NDArray[np.float64]) -> NDArray[np.float64]:
         every = np.full((len(probability), len(known)), np.nan)
         every[:, known] = probability
-        return logits(model._fuse(every)[:, 1])
+        return logits(model.fuse(every)[:, 1])
 
     k = int(known.sum())
     masks, weights = every_coalition(k)
@@ -177,11 +177,11 @@ def explain_fusion(model: Any, X: pd.DataFrame, background: Any) -> FusionView:
     if len(known) == k == 2:
         across = np.linspace(0, 1, _GRID)
         grid = np.stack(np.meshgrid(across, across), axis=-1).reshape(-1, 2)
-        surface = model._fuse(grid)[:, 1].reshape(_GRID, _GRID)
+        surface = model.fuse(grid)[:, 1].reshape(_GRID, _GRID)
     return FusionView(
         tuple(model.branches_),
         said[0],
-        float(model._fuse(said)[0, 1]),
+        float(model.fuse(said)[0, 1]),
         float(worth[0, 0]),
         moved,
         others,

@@ -15,9 +15,8 @@ from skosteo._validation import gives_probabilities
 from skosteo.clinical import ClinicalPreprocessor
 from skosteo.clinical.columns import MAX_CATEGORIES, Numbers
 from skosteo.exceptions import InputError
-from skosteo.fusion.columns import split_columns
 from skosteo.fusion.feature import FeatureFusionClassifier
-from skosteo.fusion.out_of_fold import judge
+from skosteo.fusion.out_of_fold import predict_present
 from skosteo.fusion.probability import ProbabilityFusionClassifier
 from skosteo.image.classifier import ImageOsteoClassifier
 
@@ -179,9 +178,9 @@ def _with_model(
 
 def _of_fusion(model: ProbabilityFusionClassifier, X: Any, background: Any) -> Game:
     """Return the game of a whole fusion: the clinical columns, and each other branch as one."""
-    seen, given = (split_columns(model._read(part), model.columns_) for part in (X, background))
+    seen, given = (model.read_parts(part) for part in (X, background))
     said, heard = (
-        {name: judge(branch, part[name]) for name, branch in model.branches_.items()}
+        {name: predict_present(branch, part[name]) for name, branch in model.branches_.items()}
         for part in (seen, given)
     )
     for what, probabilities in (("X", said), ("background", heard)):
@@ -192,14 +191,14 @@ def _of_fusion(model: ProbabilityFusionClassifier, X: Any, background: Any) -> G
                 f"the first is row {gaps.argmax() + 1}. Leave them out, or explain "
                 "model.clinical_."
             )
-    clinical = make_game(model.clinical_, seen["clinical"], given["clinical"])
+    clinical = make_game(model.clinical_, seen["clinical"].table, given["clinical"].table)
     d, others = clinical.rows.shape[1], [name for name in model.branches_ if name != "clinical"]
     place = [d + others.index(name) if name in others else -1 for name in model.branches_]
 
     def ask(matrix: NDArray) -> NDArray[np.float64]:
         own = clinical.ask(matrix[:, :d])
         fused = [own if column < 0 else matrix[:, column] for column in place]
-        return model._fuse(np.column_stack(fused))[:, 1]
+        return model.fuse(np.column_stack(fused))[:, 1]
 
     rows, backs = (
         np.column_stack([matrix, *(heard_or_said[name] for name in others)])

@@ -17,7 +17,6 @@ from torch.nn.functional import interpolate
 from skosteo._validation import logits
 from skosteo.exceptions import InputError
 from skosteo.explain.coalitions import evaluating
-from skosteo.fusion.columns import present_rows, split_columns
 from skosteo.fusion.feature import FeatureFusionClassifier
 from skosteo.fusion.probability import ProbabilityFusionClassifier
 from skosteo.image.classifier import ImageOsteoClassifier
@@ -199,7 +198,7 @@ def grad_cam(model: Any, X: Any) -> GradCam:
         return _of_fusion(model, X)
     if isinstance(model, FeatureFusionClassifier):
         check_is_fitted(model)
-        _check_films(split_columns(model._check(X, reset=False), model.columns_)["image"])
+        _check_films(model.branches_used(X)["image"].to_numpy())
         return _of_net(model.net_, model.net_inputs(X), model.image_.pixel_range_)
     return _of_image(_checked(model), X)
 
@@ -223,8 +222,8 @@ def _of_image(
 def _of_fusion(model: ProbabilityFusionClassifier, X: Any) -> GradCam:
     """Explain the image branch, by what a change of its log odds changes in the fused ones."""
     image = _checked(getattr(model.image_, "best_estimator_", model.image_))
-    part = split_columns(model._read(X), model.columns_)["image"]
-    _check_films(part)
+    part = model.read_parts(X)["image"]
+    _check_films(part.present)
     with evaluating(image.net_.module_):
         said = model.branch_probabilities(X)
     place = list(model.branches_).index("image")
@@ -234,11 +233,11 @@ def _of_fusion(model: ProbabilityFusionClassifier, X: Any) -> GradCam:
         for step in (-_STEP, _STEP):
             fused = said.copy()
             fused[:, place] = expit(logit + step)
-            moved.append(logits(model._fuse(fused)[:, 1]))
+            moved.append(logits(model.fuse(fused)[:, 1]))
         return (moved[1] - moved[0]) / (2 * _STEP)
 
-    found = _of_image(image, part, slope)
-    return GradCam(found.maps, found.films, model._fuse(said)[:, 1], found.peak, found.attention)
+    found = _of_image(image, part.table, slope)
+    return GradCam(found.maps, found.films, model.fuse(said)[:, 1], found.peak, found.attention)
 
 
 def _of_net(
@@ -300,8 +299,7 @@ def _attention(module: Any, trunk: Any, seen: Inputs) -> Tensor:
     return trunk.attention.attention(f).squeeze(1)
 
 
-def _check_films(part: Any) -> None:
-    there = present_rows(part)
+def _check_films(there: NDArray[np.bool_]) -> None:
     if not there.all():
         raise InputError(
             f"{(~there).sum()} of {len(there)} rows have no film, the first is row "
