@@ -103,6 +103,18 @@ def check_groups(groups: ArrayLike | None, n_rows: int) -> NDArray | None:
     return codes
 
 
+def to_pandas(X: Any) -> Any:
+    """Convert a table or a column of polars or pyarrow to pandas; return all else as it is."""
+    if isinstance(X, pd.DataFrame | pd.Series | np.ndarray | list):
+        return X
+    import narwhals as nw
+
+    table = nw.from_native(X, pass_through=True, allow_series=True)
+    if isinstance(table, nw.LazyFrame):
+        raise InputError("X is a lazy frame, which holds no rows yet. Give X.collect().")
+    return table.to_pandas() if isinstance(table, nw.DataFrame | nw.Series) else X
+
+
 @contextmanager
 def unchanged_on_error(estimator: BaseEstimator) -> Iterator[None]:
     """Leave a fitted model as it was when another fit fails or is interrupted."""
