@@ -73,7 +73,7 @@ def check_leakage(
     site: str | None = None,
     films: NDArray[np.uint8] | None = None,
 ) -> LeakageReport:
-    """Look for what makes scores too good: patients, films and columns that give answers away.
+    """Look for what makes scores too good: repeated patients and films, columns that leak.
 
     Parameters
     ----------
@@ -107,7 +107,8 @@ def check_leakage(
     -----
     Looked for are: a row, a patient or a film on both sides of a split; a film that is in twice,
     as it is or as a near copy (see `find_copies`), and whether patient or label differ; an id that
-    several sites use; columns whose name, text, values, gaps or numbering give the answer away;
+    several sites use; columns whose name, text, values, missing values or numbering give the
+    label away;
     columns without information. A column is judged by its values where ten patients of each class
     have one: by the area under its ROC curve (.99 or more either way), a category by the
     proportion of positive rows among the other patients of its level.

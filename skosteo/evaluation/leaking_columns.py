@@ -57,10 +57,10 @@ def column_findings(
     text = _is_text(values)
     if text:
         findings += _of_text(values, name)
-    gaps = _auc(known.astype(float), positive, patient)
-    if max(gaps, 1 - gaps) >= _SEPARATES:
-        words = f"Whether {name!r} is missing tells the classes apart (AUC {_figure(gaps)})."
-        findings.append(Finding("column's gaps", "leak", name, None, words, remedy))
+    missing = _auc(known.astype(float), positive, patient)
+    if max(missing, 1 - missing) >= _SEPARATES:
+        words = f"Whether {name!r} is missing tells the classes apart (AUC {_figure(missing)})."
+        findings.append(Finding("column's missing values", "leak", name, None, words, remedy))
     rows = np.flatnonzero(known)
     auc = _best_auc(values.iloc[rows], text, positive[rows], patient[rows])
     if auc >= _SEPARATES:

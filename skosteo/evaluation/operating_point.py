@@ -85,8 +85,8 @@ def operating_point(
     >>> from skosteo.evaluation import operating_point
     >>> y, p = [0, 0, 0, 1, 0, 1, 1, 1], [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 0.9]
     >>> point = operating_point(y, p, specificity=1)
-    >>> print(f"{point.threshold:.2f}: {point.tp} found, {point.fp} false alarms")
-    0.55: 3 found, 0 false alarms
+    >>> print(f"{point.threshold:.2f}: {point.tp} true and {point.fp} false positives")
+    0.55: 3 true and 0 false positives
     """
     rows = Scored.of_scores(y_true, y_prob, check=as_probability)
     if sensitivity is not None and specificity is not None:
