@@ -40,7 +40,11 @@ HOMES = {
     "matplotlib": {
         "_plotting",
         "clinical.plots",
-        "evaluation.plots",
+        "evaluation.comparison",
+        "evaluation.decision_curve",
+        "evaluation.reliability",
+        "evaluation.report",
+        "evaluation.subgroups",
         "explain.plots",
         "study.figures",
         "study.saving",

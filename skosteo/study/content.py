@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
+from skosteo.evaluation._format import NOT_ESTIMABLE, p_number_text, proportion_text
 from skosteo.evaluation.calibration import CalibrationLine
-from skosteo.evaluation.texts import NOT_ESTIMABLE, p_number_text, share_text
 from skosteo.study.about import PAPER, departures, versions
 from skosteo.study.captions import FIGURES, TABLES
 from skosteo.study.checklists import fill
@@ -239,7 +239,7 @@ def _operating(study: Study, names: list[str]) -> Table:
                 lines[title, rule] = dict.fromkeys(["threshold", *shown])
                 continue
             rates = study.report(names=[name], rule=rule).table(metrics=shown).loc[title]
-            lines[title, rule] = {"threshold": share_text(points[name, rule]), **rates}
+            lines[title, rule] = {"threshold": proportion_text(points[name, rule]), **rates}
     frame = pd.DataFrame.from_dict(lines, orient="index")
     frame.index = pd.MultiIndex.from_tuples(lines, names=["model", "chosen for"])
     return Table(

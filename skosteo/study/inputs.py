@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from skosteo._validation import check_groups, encode_target
 from skosteo.clinical.flow import Flow, Rows
 from skosteo.clinical.variables import find_column, recognise
-from skosteo.evaluation.inputs import as_share
+from skosteo.evaluation._scored import as_proportion
 from skosteo.evaluation.leakage import LeakageReport
 from skosteo.evaluation.subgroups import age_band, subgroups
 from skosteo.exceptions import InputError
@@ -26,7 +26,7 @@ def check_said(title: Any, limits: Any, prevalence: float | None) -> None:
     if not given:
         raise InputError(f"limits={limits!r}: give a list of sentences.")
     if prevalence is not None:
-        as_share(prevalence, "prevalence", inside=True)
+        as_proportion(prevalence, "prevalence", inside=True)
 
 
 def check_numbers(random_state: Any, n_jobs: Any) -> None:

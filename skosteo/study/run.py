@@ -160,7 +160,7 @@ def run_study(
     Examples
     --------
     >>> from skosteo.datasets import make_cohort
-    >>> from skosteo.evaluation import run_study
+    >>> from skosteo.study import run_study
     >>> cohort = make_cohort(200, clinical_signal=0.9, random_state=0)
     >>> study = run_study(
     ...     cohort.data.drop(columns="image"), cohort.target, groups=cohort.groups,

@@ -13,7 +13,7 @@ from skosteo.clinical import table_one
 from skosteo.clinical.flow import Flow
 from skosteo.evaluation.comparison import Comparison, compare
 from skosteo.evaluation.decision_curve import DecisionCurve, decision_curve
-from skosteo.evaluation.operating import operating_point
+from skosteo.evaluation.operating_point import operating_point
 from skosteo.evaluation.reliability import Reliability, reliability
 from skosteo.evaluation.report import Report, evaluate
 from skosteo.evaluation.subgroups import Subgroups, subgroups

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 import skosteo
-from skosteo.study import command
+from skosteo.study import command, run_study
 from tests.study.cohorts import filmed_patients, patients
 from tests.study.test_running import wait_for
 
@@ -127,7 +127,7 @@ def ran(monkeypatch):
     taken = []
 
     def run(X, y, **params):
-        taken.append((X, y, params, skosteo.evaluation.run_study(X, y, **params)))
+        taken.append((X, y, params, run_study(X, y, **params)))
         return taken[-1][-1]
 
     monkeypatch.setattr(command, "run_study", run)

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from skosteo.evaluation import run_study
 from skosteo.explain import ShapValues
+from skosteo.study import run_study
 from skosteo.study.explaining import explain
 from skosteo.study.figures import explanations
 from tests.small_models import small_clinical

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from skosteo.evaluation import run_study
 from skosteo.exceptions import InputError
+from skosteo.study import run_study
 from skosteo.study.figures import FIGURES, available
 from tests.small_models import small_clinical
 from tests.study.cohorts import patients

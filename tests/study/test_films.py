@@ -5,8 +5,8 @@ import pytest
 from PIL import Image
 from pydicom import dcmread
 
-from skosteo.evaluation import run_study
 from skosteo.exceptions import InputError
+from skosteo.study import run_study
 from tests.films import dataset, save
 from tests.study.cohorts import Says, filmed_patients
 

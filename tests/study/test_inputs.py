@@ -6,8 +6,8 @@ import pytest
 from sklearn.svm import LinearSVC
 
 from skosteo.clinical.flow import Flow, Rows
-from skosteo.evaluation import run_study
 from skosteo.exceptions import InputError, SkosteoError
+from skosteo.study import run_study
 from skosteo.study.inputs import given_groupings
 from tests.study.cohorts import Says, patients
 

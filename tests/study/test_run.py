@@ -9,8 +9,7 @@ import pytest
 
 from skosteo import evaluation
 from skosteo.datasets import make_cohort
-from skosteo.evaluation import run_study
-from skosteo.study import Study
+from skosteo.study import Study, run_study
 from skosteo.study.command import main
 from tests.study.cohorts import filmed_patients, patients
 
@@ -23,8 +22,10 @@ def study_of(**changes):
     return run_study(X, y, groups=groups, **params)
 
 
-def test_the_name_that_stays():
-    assert evaluation.run_study is run_study
+def test_its_one_public_home():
+    assert "run_study" not in dir(evaluation)
+    with pytest.raises(AttributeError, match="run_study"):
+        evaluation.run_study  # noqa: B018
     assert isinstance(study_of(), Study)
 
 

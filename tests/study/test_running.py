@@ -14,8 +14,8 @@ from sklearn.base import clone
 from sklearn.dummy import DummyClassifier
 
 import skosteo
-from skosteo.evaluation import run_study
 from skosteo.exceptions import InputError
+from skosteo.study import run_study
 from tests.study.cohorts import Counts, Fails, Remembers, Says, fits_in, patients
 
 pytestmark = pytest.mark.usefixtures("no_report")

@@ -18,8 +18,8 @@ import pytest
 
 import skosteo
 from skosteo import _files as files
-from skosteo.evaluation import run_study
 from skosteo.exceptions import InputError
+from skosteo.study import run_study
 from skosteo.study.content import checklist
 from tests.study.cohorts import Says, files_in, filmed_patients, patients
 from tests.study.test_page import Reader
