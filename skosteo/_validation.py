@@ -8,8 +8,10 @@ from difflib import get_close_matches
 from typing import Any
 from unicodedata import normalize
 
+import narwhals.stable.v2 as nw
 import numpy as np
 import pandas as pd
+from narwhals.exceptions import DuplicateError
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import logit
 from sklearn.base import BaseEstimator, is_classifier
@@ -25,6 +27,33 @@ from skosteo.exceptions import InputError
 
 # A probability of 0 or 1 exactly, as trees give, has no logit
 _EDGE = 1e-6
+
+
+def to_pandas(X: Any) -> Any:
+    """Table or column of another library (polars, pyarrow, ...) as pandas; all else unchanged.
+
+    Raises
+    ------
+    InputError
+        The table is lazy, or has two columns of one name.
+    """
+    if isinstance(X, pd.DataFrame | pd.Series):
+        return X
+    try:
+        known = nw.from_native(X, allow_series=True, pass_through=True)
+    except DuplicateError:
+        raise InputError("X has several columns of one name. Rename or drop one of each.") from None
+    if isinstance(known, nw.LazyFrame):
+        raise InputError(
+            f"X is a lazy table ({type(X).__module__}.{type(X).__name__}), whose rows are not "
+            "there yet. Give X.collect()."
+        )
+    if not isinstance(known, nw.DataFrame | nw.Series):
+        return X
+    table = known.to_pandas().reset_index(drop=True)
+    if isinstance(table, pd.Series):
+        table.name = table.name or None  # "" where the library knows no name
+    return table
 
 
 def encode_target(y: ArrayLike) -> tuple[NDArray, NDArray[np.int64]]:
