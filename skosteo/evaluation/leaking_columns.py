@@ -13,7 +13,7 @@ from pandas.api.types import (
     is_timedelta64_dtype,
 )
 
-from skosteo.clinical.answers import names_answer
+from skosteo.clinical.report_text import is_label_leaking_name
 from skosteo.clinical.columns import MAX_CATEGORIES
 from skosteo.clinical.report_text import GIVEAWAY_TERMS, compile_terms, names_diagnosis
 from skosteo.clinical.variables import recognise
@@ -62,7 +62,7 @@ def column_findings(
     remedy = f"Leave {name!r} out, unless it was known before the outcome was."
     known = values.notna().to_numpy(dtype=bool)
     findings = []
-    if names_answer(values.name):
+    if is_label_leaking_name(values.name):
         words = f"The name {name!r} promises the answer."
         findings.append(Finding("column's name", "suspect", name, None, words, remedy))
     if not known.any() or (_n_different(values) == 1 and known.all()):

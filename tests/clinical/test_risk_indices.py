@@ -312,7 +312,11 @@ AGE_AND_WEIGHT = {"age": [60.0, 70.0, 80.0], "weight_kg": [60.0, 70.0, 80.0]}
         ({"columns": {"estrogen_now": "hrt"}}, {}, "'estrogen_now'.*did you mean 'oestrogen_now'"),
         ({}, {"weight_kg": [60, np.nan, None]}, "'weight_kg' is missing in 2 of 3 rows.*row 2"),
         ({}, {"age": [60, 70, pd.NA]}, "'age' is missing in 1 of 3 rows, the first in row 3"),
-        ({}, {"weight_kg": ["60", "70", "heavy"]}, "'weight_kg' is not one column of numbers"),
+        (
+            {},
+            {"weight_kg": ["60", "70", "heavy"]},
+            "'weight_kg' holds neither.* in 1 of 3 rows.*row 3",
+        ),
         ({}, {"age": [60, 70, 999]}, "'age' holds what.* in 1 of 3 rows, the first in row 3"),
         ({}, {"weight_kg": [60, np.inf, 0]}, "'weight_kg' cannot be in 2 of 3 rows.*20 to 400 kg"),
         ({}, {"weight": [60, 70, 80]}, "'weight_kg', 'weight'.* all 'weight_kg'"),
@@ -321,7 +325,7 @@ AGE_AND_WEIGHT = {"age": [60.0, 70.0, 80.0], "weight_kg": [60.0, 70.0, 80.0]}
         (
             {"index": "orai"},
             {"oestrogen_now": ["yes", "no", "no"]},
-            r"'oestrogen_now' is not one column.*X\['oestrogen_now'\] == 'yes'",
+            r"'oestrogen_now' holds neither numbers.*X\['oestrogen_now'\] == 'yes'",
         ),
         (
             {"index": "orai"},
