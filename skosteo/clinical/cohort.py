@@ -218,7 +218,8 @@ def _check_limits(min_age: float, max_missing: float | None) -> None:
         percent = isinstance(max_missing, Real) and 1 < max_missing <= 100
         hint = f" Is {max_missing / 100:g} meant?" if percent else ""
         raise InputError(
-            f"max_missing is {max_missing!r}; it takes a proportion above 0, up to 1, or None.{hint}"
+            f"max_missing is {max_missing!r}; it takes a proportion above 0, up to 1, or None."
+            + hint
         )
 
 

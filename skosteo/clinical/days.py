@@ -62,7 +62,8 @@ def _day(text: str) -> pd.Timestamp | None:
     if found is None:
         return None
     try:
-        date = pd.Timestamp(*map(int, found.groups()))
+        year, month, day = map(int, found.groups())
+        date = pd.Timestamp(year, month, day)
     except ValueError:
         return None
     return date if 1900 <= date.year <= 2100 else None

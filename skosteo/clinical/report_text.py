@@ -175,7 +175,7 @@ class ReportText:
         return self
 
     def transform(self, texts: pd.Series) -> NDArray[np.float64]:
-        """Texts (n,) to components (n, 8 at most); NaN without a text if missing values are kept."""
+        """Texts (n,) to components (n, 8 at most); NaN without a text if these are kept."""
         codes, different = pd.factorize(_plain(texts))
         components = self.components_.transform(self._mask(list(different)))
         if self.keep:

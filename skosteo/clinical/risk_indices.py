@@ -1,4 +1,4 @@
-"""Published risk indices as classifiers: OST, OSTA, ORAI and SCORE."""
+"""Published risk indices as scikit-learn classifiers: OST, OSTA, ORAI and SCORE."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Self
@@ -171,7 +171,8 @@ class RiskIndexClassifier(ClassifierMixin, BaseEstimator):
         Parameters
         ----------
         X : DataFrame of shape (n, n_columns)
-            With the columns of the index, in any order and among others.
+            Of pandas, polars or pyarrow, with the columns of the index, in any order and among
+            others. After `fit`, those of an array are read by position.
         y : array-like of shape (n,)
             Two classes; the second in sorted order is the positive one.
         sample_weight : array-like of shape (n,), optional
@@ -185,7 +186,7 @@ class RiskIndexClassifier(ClassifierMixin, BaseEstimator):
         Raises
         ------
         InputError
-            A column is absent, holds a gap or a value that no person has, or y is not binary.
+            A column is absent, misses a value or holds one that no person has, or y is not binary.
         """
         table = self._table(X, reset=True)
         classes, codes = encode_target(y)
@@ -255,12 +256,12 @@ class RiskIndexClassifier(ClassifierMixin, BaseEstimator):
                     f"instance X[{column!r}] == 'yes'."
                 )
             values, place = numbers * factor, f"Column {column!r}"
-        gaps = np.isnan(values)
-        if gaps.any():
+        missing = np.isnan(values)
+        if missing.any():
             raise InputError(
-                f"{place} is missing in {gaps.sum()} of {len(X)} rows, the first in row "
-                f"{gaps.argmax() + 1}. A published index says nothing about a patient without it: "
-                "leave these rows out, or put an imputer with pandas output in front."
+                f"{place} is missing in {missing.sum()} of {len(X)} rows, the first in row "
+                f"{missing.argmax() + 1}. A published index says nothing about a patient without "
+                "it: leave these rows out, or put an imputer with pandas output in front."
             )
         wrong, allowed = _wrong(values, item)
         if wrong.any():
@@ -290,6 +291,7 @@ class RiskIndexClassifier(ClassifierMixin, BaseEstimator):
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_class = False
+        tags.classifier_tags.poor_score = True  # nothing is learnt
         tags.input_tags.two_d_array = False  # a table with names, not a matrix
         return tags
 

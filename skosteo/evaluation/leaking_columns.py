@@ -13,9 +13,13 @@ from pandas.api.types import (
     is_timedelta64_dtype,
 )
 
-from skosteo.clinical.report_text import is_label_leaking_name
 from skosteo.clinical.columns import MAX_CATEGORIES
-from skosteo.clinical.report_text import GIVEAWAY_TERMS, compile_terms, names_diagnosis
+from skosteo.clinical.report_text import (
+    GIVEAWAY_TERMS,
+    compile_terms,
+    is_label_leaking_name,
+    names_diagnosis,
+)
 from skosteo.clinical.variables import recognise
 from skosteo.evaluation.metrics import auc_influence
 from skosteo.evaluation.texts import share_text

@@ -375,7 +375,7 @@ def test_one_class_is_refused():
 
 
 def test_tables_that_are_none_are_refused():
-    with pytest.raises(InputError, match="table is a .*; give a DataFrame"):
+    with pytest.raises(InputError, match=r"table is a .*; give a DataFrame"):
         select_cohort({"age": [60]}, t_score="t")
     table = people()
     with pytest.raises(InputError, match=r"table has several columns named \['age'\]"):
