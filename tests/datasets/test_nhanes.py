@@ -268,7 +268,10 @@ def test_another_copy_of_the_density_passes_with_a_warning(agency):
     assert caught[0].filename == __file__
     assert cohort.groups.tolist() == [1, 2]
     agency.content["the agency's own"] = pd.DataFrame(SEQN)
-    with pytest.raises(DatasetError, match="has no column DXXNKBMD"):
+    with (
+        pytest.warns(UserWarning, match="another checksum"),
+        pytest.raises(DatasetError, match="has no column DXXNKBMD"),
+    ):
         agency.fetch()
 
 
