@@ -62,7 +62,7 @@ def hospital_table():
     day = pd.Timestamp("2024-01-01") + pd.to_timedelta(rng.integers(0, 365, n), unit="D")
     later = day + pd.to_timedelta(rng.choice([0, 0, 0, 0, 0, 0, 0, 1, 9], n), unit="D")
     table["film taken"] = day.strftime("%Y-%m-%d 08:30")
-    table["DXA done"] = np.where(site == "A", later.strftime("%d.%m.%Y"), later.strftime("%Y%m%d"))
+    table["DXA done"] = np.where(site == "A", later.strftime("%Y-%m-%d"), later.strftime("%Y%m%d"))
     table["malignant tumour"] = rng.choice(["no", "yes", ""], n, p=[0.93, 0.05, 0.02])
     table["hormone drugs"] = rng.random(n) < 0.03
     table["osteoporosis drugs"] = (table["t_score"] < -2.5) & (rng.random(n) < 0.5)

@@ -86,7 +86,7 @@ class ClinicalPreprocessor(TransformerMixin, BaseEstimator):
 
     A body mass index that X lacks is added with ``columns=None``, and where ``columns`` names it:
     ``["age", "sex", "bmi"]`` needs a height and a weight in X, and does not put them out. Where
-    they only fill gaps of a body mass index that X has, a table may come without them later. Two
+    they only complete a body mass index that X has, a table may come without them later. Two
     heights or two weights compute nothing, as either could be meant.
 
     Repeated measurements of one variable in two columns are two columns of numbers, but a name

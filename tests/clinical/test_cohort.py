@@ -414,3 +414,20 @@ def test_nhanes(cycle, rows, with_gaps, osteoporosis, low):
     values = ["bmi", "wbc_10e9_l", "platelets_10e9_l", "calcium_mmol_l", "glucose_mmol_l"]
     missing = frame.loc[frame["age"] >= 50, values].isna().sum(axis=1) / 7 >= 0.3
     assert rows - len(strict.data) == missing.sum() == with_gaps
+
+
+@pytest.mark.parametrize("library", ["polars", "pyarrow"])
+def test_a_table_of_another_library(library):
+    pytest.importorskip("pyarrow")
+    module = pytest.importorskip(library)
+    table = people().assign(
+        film=pd.Timestamp("2024-03-05 09:12"), dxa="2024-03-05", who=list("abc")
+    )
+    columns = {"t_score": "t", "same_day": ["film", "dxa"], "patient": "who"}
+    expected = select_cohort(table, **columns)
+    other = module.from_pandas(table) if library == "polars" else module.Table.from_pandas(table)
+    cohort = select_cohort(other, **columns)
+    pd.testing.assert_frame_equal(cohort.data, expected.data)
+    pd.testing.assert_series_equal(cohort.target, expected.target)
+    pd.testing.assert_series_equal(cohort.groups, expected.groups)
+    pd.testing.assert_frame_equal(cohort.flow.frame(), expected.flow.frame())

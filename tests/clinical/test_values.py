@@ -229,3 +229,12 @@ def test_every_variable_of_numbers_has_its_units_planted():
     planted = {(v, unit) for v, _, unit in FACTORS}
     known = {(name.split("_")[0], u) for name, v in VARIABLES.items() for u in v.other_units}
     assert planted == known
+
+
+@pytest.mark.parametrize("library", ["polars", "pyarrow"])
+def test_a_table_of_another_library(library):
+    pytest.importorskip("pyarrow")
+    module = pytest.importorskip(library)
+    columns = {"age": [61, 75, None], "calcium": ["9.2", "8.8", "9.9"]}
+    table = module.DataFrame(columns) if library == "polars" else module.table(columns)
+    pd.testing.assert_frame_equal(check_values(table), check_values(pd.DataFrame(columns)))
