@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from skosteo._validation import check_groups, encode_target
-from skosteo.clinical.flow import Flow, Rows
+from skosteo.clinical.flow import ExclusionLog, Flow
 from skosteo.clinical.variables import find_column, recognise
 from skosteo.evaluation._scored import as_proportion
 from skosteo.evaluation.leakage import LeakageReport
@@ -130,7 +130,7 @@ def is_sex_or_age(column: Any) -> bool:
     return known is not None and known.variable.name in ("sex", "age")
 
 
-def leave_out_films(films: Films, rows: Rows) -> None:
+def leave_out_films(films: Films, rows: ExclusionLog) -> None:
     """Count the films that cannot be used, by the rule that they break."""
     unread = films.unread
     rule = unread["rule"].map("breaks the rule {!r}".format, na_action="ignore")
@@ -138,7 +138,7 @@ def leave_out_films(films: Films, rows: Rows) -> None:
     for why, some in unread.groupby(reason, sort=False):
         out = np.zeros(len(rows.kept), dtype=bool)
         out[some["position"].to_numpy(dtype=int)] = True
-        rows.leave_out(f"film {why}", out)
+        rows.exclude(f"film {why}", out)
     if not rows.kept.any():
         raise InputError(
             f"None of {len(rows.kept)} films can be used. The first: {unread['reason'].iloc[0]}; "
@@ -175,7 +175,7 @@ def check_flow(before: Flow | None, n_rows: int) -> None:
         )
 
 
-def joined_flow(before: Flow | None, rows: Rows, labels: NDArray, outcome: str) -> Flow:
+def joined_flow(before: Flow | None, rows: ExclusionLog, labels: NDArray, outcome: str) -> Flow:
     """Continue the flow of a cohort by what the study left out."""
     positive = pd.Series(encode_target(labels)[1])[rows.kept]
     frame = rows.frame()

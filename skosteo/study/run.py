@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from skosteo.clinical.flow import Flow, Rows
+from skosteo.clinical.flow import ExclusionLog, Flow
 from skosteo.evaluation.leakage import check_leakage
 from skosteo.fusion.out_of_fold import table_digest
 from skosteo.study.about import About, versions
@@ -184,7 +184,7 @@ def run_study(
     if test is not None:
         check_rows(X, test, "test")
     tested = None if test is None else np.asarray(test)
-    rows = Rows(pd.DataFrame({"patient": patient}), "patient" if known else None)
+    rows = ExclusionLog(pd.DataFrame({"patient": patient}), "patient" if known else None)
     with ExitStack() as stack:
         cache = cache_dir or stack.enter_context(tempfile.TemporaryDirectory())
         films = None
