@@ -20,7 +20,7 @@ _HOME = {
     "RiskIndexClassifier": "clinical.risk_indices",
     "read_radiograph": "dicom",
 }
-_MODULES = ("clinical", "datasets", "evaluation", "exceptions", "explain", "presets")
+_MODULES = ("clinical", "datasets", "evaluation", "exceptions", "explain", "presets", "study")
 
 __all__ = ["__version__", *sorted(_HOME), *_MODULES]
 

@@ -37,11 +37,11 @@ HOMES = {
         "clinical.plots",
         "evaluation.plots",
         "explain.plots",
-        "study.figures",
-        "study.saving",
+        "study.report.figures",
+        "study.report.saving",
     },
     "shap": {"explain.trees"},
-    "jinja2": {"study.page"},
+    "jinja2": {"study.report.content"},
 }
 # heavy or optional: never at the top of a module
 LAZY = {

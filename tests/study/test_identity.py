@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from pydicom import dcmread
 
-from skosteo.evaluation import run_study
 from skosteo.exceptions import SkosteoError
-from skosteo.study.figures import explanations
+from skosteo.study import run_study
+from skosteo.study.report.figures import explanations
 from tests.films import bytes_of, dataset
 from tests.hostile.test_canaries import (
     CANARIES,

@@ -7,11 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from skosteo import evaluation
+import skosteo
 from skosteo.datasets import make_cohort
-from skosteo.evaluation import run_study
-from skosteo.study import Study
-from skosteo.study.command import main
+from skosteo.study import Study, run_study
+from skosteo.study.cli import main
 from tests.study.cohorts import filmed_patients, patients
 
 
@@ -24,7 +23,8 @@ def study_of(**changes):
 
 
 def test_the_name_that_stays():
-    assert evaluation.run_study is run_study
+    assert skosteo.study.run_study is run_study
+    assert "study" in skosteo.__all__
     assert isinstance(study_of(), Study)
 
 

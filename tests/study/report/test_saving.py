@@ -18,11 +18,11 @@ import pytest
 
 import skosteo
 from skosteo import _files as files
-from skosteo.evaluation import run_study
 from skosteo.exceptions import InputError
-from skosteo.study.content import checklist
+from skosteo.study import run_study
+from skosteo.study.report.content import checklist
 from tests.study.cohorts import Says, files_in, filmed_patients, patients
-from tests.study.test_page import Reader
+from tests.study.report.pages import Reader
 
 ROOT = Path(skosteo.__file__).parents[1]
 FORMULA, SCRIPT = "=1+1", "<script>alert(1)</script>"

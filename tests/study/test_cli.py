@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 
 import skosteo
-from skosteo.study import command
+from skosteo.study import cli
 from tests.study.cohorts import filmed_patients, patients
-from tests.study.test_running import wait_for
+from tests.study.test_fitting import wait_for
 
 ROOT = Path(skosteo.__file__).parents[1]
 SMALL = ["--no-images", "--models", "age_sex_bmi", "logistic", "--folds", "2", "--quiet"]
@@ -36,7 +36,7 @@ def arguments(path, out, *more, target="osteoporosis", patient="patient_id"):
 
 def call(*given):
     """Run the command in this process; return its status."""
-    return command.main([str(argument) for argument in given])
+    return cli.main([str(argument) for argument in given])
 
 
 def shell(*given, **params):
@@ -73,7 +73,7 @@ SLIPS = {
     "test of years": ({}, ["--test", "age"], "--test 'age' holds other than 0 and 1"),
     "T-scores": ({"target": "bmi"}, [], "From T-scores make it (table['bmi'] <= -2.5)"),
     "a constant target": ({"target": "one"}, [], "has 1 value in all rows; 0 and 1 are needed"),
-    "model": ({}, ["--models", "logistik"], "Did you mean 'logistic'"),
+    "model": ({}, ["--models", "logistik"], "did you mean 'logistic'"),
     "folds": ({}, ["--folds", "60"], "n_folds="),
     "prevalence": ({}, ["--prevalence", "20"], "Is it in per cent?"),
     "a column that answers": ({}, ["--clinical", "age", "osteoporosis"], "osteoporosis"),
@@ -127,10 +127,10 @@ def ran(monkeypatch):
     taken = []
 
     def run(X, y, **params):
-        taken.append((X, y, params, skosteo.evaluation.run_study(X, y, **params)))
+        taken.append((X, y, params, skosteo.study.run_study(X, y, **params)))
         return taken[-1][-1]
 
-    monkeypatch.setattr(command, "run_study", run)
+    monkeypatch.setattr(cli, "run_study", run)
     monkeypatch.setattr("skosteo.study.Study.save", lambda study, out: None)
     return taken
 
@@ -184,7 +184,7 @@ def test_options_reach_the_study(cohort, tmp_path, monkeypatch, capsys):
     X, _, _, study = taken[0]
     assert list(X) == ["age", "sex", "bmi", "weight_kg"]
     np.testing.assert_array_equal(study.design.test, np.arange(61, 90))
-    about = study.about
+    about = study.settings
     assert (about.title, about.outcome, about.limits) == (
         "My study",
         "low density",

@@ -7,16 +7,17 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from skosteo.evaluation import compare, evaluate, run_study
+from skosteo.evaluation import compare, evaluate
 from skosteo.exceptions import InputError
-from skosteo.study.study import RULES, Study
+from skosteo.study import Study, run_study
+from skosteo.study.design import RULES
 from tests.study.cohorts import Says, patients
 
 
 def with_labels(study, y):
     """The same study as if the labels had been these."""
     return Study(
-        replace(study.design, y=y), study.models, study.results, study.about, study.flow,
+        replace(study.design, y=y), study.models, study.results, study.settings, study.flow,
         study.leakage, study.groupings,
     )  # fmt: skip
 
@@ -155,7 +156,7 @@ def test_small_subgroups_are_not_shown():
      (lambda s: s.report(rule="youden"), "youden.*allowed|allowed.*Youden"),
      (lambda s: s.figure(1), r"figure\(1\): allowed are 2, 3, .*'fusion'"),
      (lambda s: s.figure("roc"), r"figure\('roc'\): allowed"),
-     (lambda s: s.figure(7), "needs a model of films for Grad-CAM")],
+     (lambda s: s.figure(7), "needs an image model for Grad-CAM")],
 )  # fmt: skip
 def test_what_is_not_there_is_said(call, message, of_values):
     with pytest.raises(InputError, match=message):
