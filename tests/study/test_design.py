@@ -12,12 +12,12 @@ from skosteo.study.design import Settings, make_design, versions
 from skosteo.study.inputs import validate_inputs
 
 
-def cohort(rng):
+def cohort(rng, least=20, most=40):
     """Patients of one to three films; the label is the patient's, or that of each film."""
-    n = int(rng.integers(20, 40))
+    n = int(rng.integers(least, most))
     films = rng.integers(1, 4, n)
     patient = rng.permutation(np.repeat(rng.permutation(1000)[:n], films))
-    share = rng.uniform(0.25, 0.6)
+    share = rng.uniform(0.35, 0.6)
     if rng.random() < 0.5:
         y = (rng.random(1000) < share)[patient].astype(int)
     else:
@@ -28,6 +28,9 @@ def cohort(rng):
 def design_of(y, patient, *, test=None, n_folds=5, seed=0):
     given = validate_inputs(pd.DataFrame({"x": np.arange(len(y)) / 7}), y, patient, test=test)
     return make_design(given, n_folds, seed)
+
+
+GIVEN = validate_inputs(pd.DataFrame({"x": [1, 2]}), [0, 1])
 
 
 def check(design, patient):
@@ -49,10 +52,11 @@ def test_a_thousand_cohorts_without_a_patient_on_both_sides():
     rng = np.random.default_rng(0)
     made = 0
     for seed in range(1000):
-        y, patient = cohort(rng)
-        n_folds = int(rng.integers(2, 5))
+        y, patient = cohort(rng, 18, 28)
+        codes = np.unique(patient, return_inverse=True)[1]
+        given = GIVEN._replace(X=pd.DataFrame(index=range(len(y))), y=y, patient=codes)
         try:
-            design = design_of(y, patient, n_folds=n_folds, seed=seed)
+            design = make_design(given, int(rng.integers(2, 5)), seed)
         except InputError:  # too few of a class, said so
             continue
         check(design, patient)

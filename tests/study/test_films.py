@@ -80,6 +80,20 @@ def test_no_film_at_all(cohort, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [{"models": ["imgae"]}, {"preset": "slow"}, {"n_folds": 1}, {"device": "abacus"},
+     {"accept": ["colour"]}, {"subgroups": ["weight_kg"]}, {"clinical_columns": ["agee"]}],
+)  # fmt: skip
+def test_a_wrong_argument_is_refused_before_the_first_film_is_opened(wrong, cohort, monkeypatch):
+    X, y, groups = cohort
+    opened = []
+    monkeypatch.setattr("skosteo.study.run.read_films", lambda *_, **__: opened.append(1))
+    with pytest.raises(InputError):
+        study_of(X, y, groups, **wrong)
+    assert not opened
+
+
 def test_too_few_patients_are_left(cohort, tmp_path):
     X, y, groups = cohort
     X.loc[y == 1, "image"] = None
