@@ -1,14 +1,18 @@
-"""Checks that every part of skosteo shares: labels, weights, patients, blank cells and names."""
+"""Checks that every part of skosteo shares: tables, labels, weights, patients, cells and names."""
 
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from difflib import get_close_matches
+from numbers import Real
 from typing import Any
 from unicodedata import normalize
 
+import narwhals.stable.v2 as nw
 import numpy as np
 import pandas as pd
+from narwhals.exceptions import DuplicateError
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import logit
 from sklearn.base import BaseEstimator, is_classifier
@@ -24,6 +28,55 @@ from skosteo.exceptions import InputError
 
 # A probability of 0 or 1 exactly, as trees give, has no logit
 _EDGE = 1e-6
+
+
+def to_pandas(X: Any) -> Any:
+    """Table or column of another library (polars, pyarrow, ...) as pandas; all else unchanged.
+
+    Raises
+    ------
+    InputError
+        The table is lazy, or has two columns of one name.
+    """
+    if isinstance(X, pd.DataFrame | pd.Series):
+        return X
+    try:
+        known = nw.from_native(X, allow_series=True, pass_through=True)
+    except DuplicateError:
+        raise InputError("X has several columns of one name. Rename or drop one of each.") from None
+    if isinstance(known, nw.LazyFrame):
+        raise InputError(
+            f"X is a lazy table ({type(X).__module__}.{type(X).__name__}), whose rows are not "
+            "there yet. Give X.collect()."
+        )
+    if not isinstance(known, nw.DataFrame | nw.Series):
+        return X
+    table = known.to_pandas().reset_index(drop=True)
+    if isinstance(table, pd.Series):
+        table.name = table.name or None  # "" where the library knows no name
+    return table
+
+
+def check_table(X: Any, name: str = "X") -> pd.DataFrame:
+    """Table of any library as a DataFrame whose columns have different names."""
+    table = to_pandas(X)
+    if not isinstance(table, pd.DataFrame):
+        raise InputError(
+            f"{name} is a {type(table).__name__}; give a DataFrame, such as pandas.read_csv makes."
+        )
+    twice = table.columns[table.columns.duplicated()].unique().tolist()
+    if twice:
+        raise InputError(f"{name} has several columns named {twice}. Rename or drop one of each.")
+    return table
+
+
+def check_image_column(X: pd.DataFrame, image_column: str, remedy: str) -> None:
+    """Refuse a table without its column of images; the remedy is a sentence of the caller."""
+    if image_column not in X.columns:
+        raise InputError(
+            f"X has no column {image_column!r} (image_column){guess(image_column, X.columns)} Its "
+            f"columns are {X.columns.tolist()}. {remedy}"
+        )
 
 
 def encode_target(y: ArrayLike) -> tuple[NDArray, NDArray[np.int64]]:
@@ -119,6 +172,38 @@ def is_missing(item: Any) -> bool:
     if isinstance(item, str):
         return not item.strip()
     return bool(pd.api.types.is_scalar(item) and pd.isna(item))
+
+
+def missing_cells(values: pd.Series) -> NDArray[np.bool_]:
+    """Whether each cell of a column is missing, as `is_missing` says: shape (n,)."""
+    if pd.api.types.is_object_dtype(values) or isinstance(
+        values.dtype, pd.StringDtype | pd.CategoricalDtype
+    ):
+        values = values.astype(object).map(is_missing)
+        return values.to_numpy(dtype=bool)
+    return values.isna().to_numpy(dtype=bool)
+
+
+def split_numbers(values: pd.Series) -> tuple[NDArray[np.float64], pd.Series]:
+    """Numbers of a column, written as text too, and the cells that are neither number nor missing.
+
+    Returns
+    -------
+    numbers : ndarray of shape (n,)
+        NaN where a cell is missing or no number.
+    others : Series of object
+        The cells that are no numbers, by their position from 0.
+    """
+    cells = values.reset_index(drop=True)
+    is_number = pd.api.types.is_numeric_dtype(cells) or pd.api.types.is_bool_dtype(cells)
+    if is_number and not pd.api.types.is_complex_dtype(cells):
+        return cells.to_numpy(np.float64, na_value=np.nan), pd.Series(dtype=object)
+    cells = cells.astype(object)[~missing_cells(cells)]
+    readable = cells.map(lambda cell: isinstance(cell, str | Real | Decimal | np.bool_))
+    known = pd.to_numeric(cells[readable.astype(bool)], errors="coerce").astype(np.float64)
+    numbers: NDArray[np.float64] = np.full(len(values), np.nan)
+    numbers[known.index] = known
+    return numbers, cells[np.isnan(numbers[cells.index])]
 
 
 def plain_name(name: object) -> str:
