@@ -16,15 +16,19 @@ from skosteo.exceptions import InputError, SkosteoError
 from skosteo.study.inputs import is_sex_or_age
 from skosteo.study.run import run_study
 
+# options that `run_study` takes as they are
+_AS_GIVEN = (
+    *("out", "preset", "models", "site", "n_folds", "prevalence", "limits", "published"),
+    *("accept", "cache_dir", "device", "n_jobs", "random_state"),
+)
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command to a parser."""
     add = parser.add_argument
     add("table", type=Path, help="CSV file, one row per radiograph")
     add("--target", required=True, help="column of 0 and 1; rows without it are left out, counted")
-    add(
-        "--out", type=Path, required=True, help="folder for the report; goes on there after a crash"
-    )
+    add("--out", type=Path, required=True, help="folder of the report; goes on there after a crash")
     add("--patient", help="column of the patient; needed where a patient has several rows")
     add("--images", type=Path, help="folder that the image names are relative to")
     add("--image-column", default="image", help="column of image names (default: image)")
@@ -35,76 +39,69 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--test", metavar="COLUMN", help="column that is 1 for the rows to test on")
     add("--preset", choices=["quick", "paper"], default="quick", help="small nets, or the paper's")
     add("--models", nargs="+", metavar="NAME", help="models (default: those of the preset)")
-    add("--folds", type=int, default=5, help="folds beside the test part (default: 5)")
+    add("--folds", dest="n_folds", type=int, default=5, help="beside the test part (default: 5)")
     add("--prevalence", type=float, help="proportion of positives where the model is to be used")
     add("--title", help="heading of the report")
     add("--outcome", help="what the target means, in words (default: its column)")
     add("--limit", action="append", default=[], metavar="SENTENCE", dest="limits",
         help="what a reader must see first; may be given several times")  # fmt: skip
     add("--published", action="store_true", help="show the paper's published figures beside")
+    add("--accept", nargs="+", default=[], metavar="RULE", help="rules that refuse no radiograph")
     add(
-        "--accept",
-        nargs="+",
-        default=[],
-        metavar="RULE",
-        help="rules by which no radiograph is refused",
+        "--cache",
+        dest="cache_dir",
+        type=Path,
+        help="folder of decoded images (default: temporary)",
     )
-    add("--cache", type=Path, help="folder for decoded images (default: a temporary one)")
     add("--device", default="auto", help="auto, cpu, cuda, ... (default: auto)")
-    add("--jobs", type=int, help="fits at a time")
-    add("--seed", type=int, default=0, help="seed of every draw (default: 0)")
+    add("--jobs", dest="n_jobs", type=int, help="fits at a time")
+    add("--seed", dest="random_state", type=int, default=0, help="seed of every draw (default: 0)")
     add("--quiet", action="store_true", help="no progress bars")
 
 
 def run(given: argparse.Namespace) -> None:
     """Run a study from parsed arguments, and print what came out."""
-    table, outcome = _read_table(given), given.outcome or given.target
-    table, flow = _with_target(table, given, outcome)
+    outcome = given.outcome or given.target
+    table, flow = _with_target(_read_table(given), given, outcome)
     image_column = None if given.no_images else given.image_column
     if image_column is not None:
         _check_column(table, image_column, "--image-column", " For a study without, --no-images.")
         table[image_column] = _image_paths(table[image_column], given.images)
-    aside = {given.target, given.patient, given.test, given.site, image_column}
-    clinical = given.clinical or [
-        column for column in table if column not in aside and recognise(column) is not None
-    ]
-    unused = [c for c in table if c not in {*aside, *clinical, *given.subgroups}]
-    if unused:
-        _print(
-            f"Columns that are not used (name them by --clinical): {', '.join(map(str, unused))}"
-        )
+    clinical = _clinical_columns(table, given, image_column)
     # sex and age among the clinical columns come by themselves, age in bands
     asked = [c for c in given.subgroups if not (c in clinical and is_sex_or_age(c))]
-    kept = [column for column in (image_column, given.site) if column is not None]
+    aside = [column for column in (image_column, given.site) if column is not None]
     words = {} if given.title is None else {"title": given.title}
     study = run_study(
-        table[[*dict.fromkeys([*clinical, *kept])]],
+        table[[*dict.fromkeys([*clinical, *aside])]],
         table[given.target].to_numpy(),
         groups=None if given.patient is None else table[given.patient],
-        out=given.out,
-        preset=given.preset,
-        models=given.models,
         image_column=image_column,
         clinical_columns=clinical,
         test=None if given.test is None else _as_bool(table, given.test),
-        n_folds=given.folds,
         subgroups=table[asked],
-        site=given.site,
-        prevalence=given.prevalence,
         outcome=outcome,
-        limits=given.limits,
-        published=given.published,
         flow=flow,
-        accept=given.accept,
-        cache_dir=given.cache,
-        device=given.device,
-        n_jobs=given.jobs,
-        random_state=given.seed,
         verbose=not given.quiet,
+        **{name: getattr(given, name) for name in _AS_GIVEN},
         **words,
     )
     _print(repr(study))
     _print(f"\nreport.html, its tables and its figures are in {given.out}")
+
+
+def _clinical_columns(
+    table: pd.DataFrame, given: argparse.Namespace, image_column: str | None
+) -> list[str]:
+    """Columns of --clinical, or those whose names are known; what is not used is said."""
+    aside = {given.target, given.patient, given.test, given.site, image_column}
+    clinical = given.clinical or [
+        column for column in table if column not in aside and recognise(column) is not None
+    ]
+    unused = [str(c) for c in table if c not in {*aside, *clinical, *given.subgroups}]
+    if unused:
+        _print(f"Columns that are not used (name them by --clinical): {', '.join(unused)}")
+    return clinical
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

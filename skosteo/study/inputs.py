@@ -8,7 +8,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from skosteo._validation import check_groups, encode_target
+from skosteo._validation import (
+    check_groups,
+    check_image_column,
+    check_table,
+    encode_target,
+    to_pandas,
+)
 from skosteo.clinical.flow import Flow, Rows
 from skosteo.clinical.variables import find_column, recognise
 from skosteo.evaluation.inputs import as_share
@@ -79,17 +85,11 @@ def validate_inputs(
     image_column: str | None = None,
     clinical_columns: Sequence[str] | None = None,
     site: str | None = None,
-    subgroups: Sequence[str] | pd.DataFrame = (),
+    subgroups: Any = (),
 ) -> Inputs:
     """Refuse what of table, labels, patients and columns cannot be worked with; see `run_study`."""
-    if not isinstance(X, pd.DataFrame):
-        raise InputError(
-            f"X is a {type(X).__name__}; a study takes a DataFrame, one row per radiograph."
-        )
-    if not X.columns.is_unique:
-        twice = X.columns[X.columns.duplicated()].unique().tolist()
-        raise InputError(f"X has several columns of the name {twice}; give each its own.")
-    X = X.reset_index(drop=True)
+    X = check_table(X).reset_index(drop=True)
+    y, groups, test, subgroups = map(to_pandas, (y, groups, test, subgroups))
     _check_rows(X, y, "y")
     missing = np.asarray(pd.isna(np.asarray(y)))
     if missing.any():
@@ -134,11 +134,9 @@ def _clinical_columns(
 ) -> list[str]:
     """Columns of the clinical models: those named, or all but those of radiographs and site."""
     every = X.columns.tolist()
-    if image_column is not None and image_column not in every:
-        raise InputError(
-            f"X has no column {image_column!r} (image_column); its columns are {every}. Name the "
-            "column that holds the films, or give image_column=None for a study without films."
-        )
+    if image_column is not None:
+        remedy = "Name the column of the radiographs, or give None for a study without them."
+        check_image_column(X, image_column, remedy)
     if site is not None and site not in every:
         raise InputError(f"X has no column {site!r} (site); its columns are {every}.")
     if clinical_columns is None:

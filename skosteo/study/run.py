@@ -194,34 +194,68 @@ def run_study(
         published=published,
     )
     with ExitStack() as stack:
-        cache = cache_dir or stack.enter_context(tempfile.TemporaryDirectory())
-        reading: dict[str, Any] = {
-            "cache_dir": cache,
-            "accept": tuple(sorted(check_accept(accept))),
-        }
-        chosen = make_models(models, given.X, settings, device=device, **reading)
-        rows, films = _read(given, image_column, n_jobs=n_jobs, verbose=verbose, **reading)
-        kept = np.flatnonzero(rows.kept)
-        used = given.take(kept)
-        design = make_design(used, n_folds, settings.seed)
-        groupings = all_groupings(used, None if films is None else films.facts)
-        pixels = None if films is None else films.pixels
-        leakage = _checked_leakage(used, design, chosen.values(), pixels, image_column, site)
-        check_no_leak(leakage, kept)
-        results = fit_models(
-            design,
-            chosen.values(),
-            _to_explain(chosen),
-            store=None if out is None else Store(out, _digest(design, settings, pixels)),
-            seed=settings.seed,
+        study = _fitted(
+            given,
+            settings,
+            models,
+            flow,
+            site=site,
+            out=out,
+            device=device,
+            cache_dir=cache_dir or stack.enter_context(tempfile.TemporaryDirectory()),
+            accept=tuple(sorted(check_accept(accept))),
             n_jobs=n_jobs,
             verbose=verbose,
         )
-    joined = joined_flow(flow, rows, used.y, settings.outcome)
-    study = Study(design, chosen, results, settings, joined, leakage, groupings)
     if out is not None:
         study.save(out)
     return study
+
+
+def _fitted(
+    given: Inputs,
+    settings: Settings,
+    models: Iterable[Choice] | Mapping[str, Any] | None,
+    flow: Flow | None,
+    *,
+    site: str | None,
+    out: str | PathLike | None,
+    device: str,
+    cache_dir: str | PathLike,
+    accept: tuple[str, ...],
+    n_jobs: int | None,
+    verbose: int,
+) -> Study:
+    """Read the radiographs, divide the rows, look for leaks, then fit; nothing is written before."""
+    chosen = make_models(
+        models, given.X, settings, device=device, cache_dir=cache_dir, accept=accept
+    )
+    rows, films = _read(
+        given,
+        settings.image_column,
+        cache_dir=cache_dir,
+        accept=accept,
+        n_jobs=n_jobs,
+        verbose=verbose,
+    )
+    kept = np.flatnonzero(rows.kept)
+    used = given.take(kept)
+    design = make_design(used, settings.n_folds, settings.seed)
+    groupings = all_groupings(used, None if films is None else films.facts)
+    pixels = None if films is None else films.pixels
+    leakage = _checked_leakage(used, design, chosen.values(), pixels, settings.image_column, site)
+    check_no_leak(leakage, kept)
+    results = fit_models(
+        design,
+        chosen.values(),
+        _to_explain(chosen),
+        store=None if out is None else Store(out, _digest(design, settings, pixels)),
+        seed=settings.seed,
+        n_jobs=n_jobs,
+        verbose=verbose,
+    )
+    flow = joined_flow(flow, rows, used.y, settings.outcome)
+    return Study(design, chosen, results, settings, flow, leakage, groupings)
 
 
 def _read(given: Inputs, image_column: str | None, **reading: Any) -> tuple[Rows, Films | None]:

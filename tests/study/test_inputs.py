@@ -121,6 +121,24 @@ WAYS = {
 }
 
 
+@pytest.mark.parametrize("library", ["polars", "pyarrow"])
+def test_tables_of_other_libraries_give_the_same(library):
+    module = pytest.importorskip(library)
+    names = ("DataFrame", "Series") if library == "polars" else ("table", "array")
+    table, column = (getattr(module, name) for name in names)
+    given = {"X": X, "y": pd.Series(Y), "groups": pd.Series(GROUPS), "test": pd.Series(GROUPS < 30)}
+    given["subgroups"] = pd.DataFrame({"device": np.resize(["a", "b"], 90)})
+    plain = study_of(**given)
+    made = {
+        name: table(value.to_dict("list")) if value.ndim == 2 else column(value.to_numpy())
+        for name, value in given.items()
+    }
+    study = study_of(**made)
+    pd.testing.assert_frame_equal(study.probability(), plain.probability())
+    assert list(study.groupings) == list(plain.groupings) == ["sex", "age", "device"]
+    pd.testing.assert_frame_equal(study.table(1), plain.table(1))
+
+
 @pytest.mark.parametrize("way", WAYS)
 def test_the_same_rows_in_another_form_give_the_same(way, plain):
     pd.testing.assert_frame_equal(study_of(**WAYS[way]).probability(), plain)
