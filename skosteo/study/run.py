@@ -226,7 +226,7 @@ def _fitted(
     n_jobs: int | None,
     verbose: int,
 ) -> Study:
-    """Read the radiographs, divide the rows, look for leaks, then fit; nothing is written before."""
+    """Read the radiographs, divide the rows, look for leaks, then fit; only fits are written."""
     chosen = make_models(
         models, given.X, settings, device=device, cache_dir=cache_dir, accept=accept
     )
