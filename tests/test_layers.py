@@ -35,7 +35,11 @@ HOMES = {
     "matplotlib": {
         "_plotting",
         "clinical.plots",
-        "evaluation.plots",
+        "evaluation.comparison",
+        "evaluation.decision_curve",
+        "evaluation.reliability",
+        "evaluation.report",
+        "evaluation.subgroups",
         "explain.plots",
         "study.report.figures",
         "study.report.saving",

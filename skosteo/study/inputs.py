@@ -17,7 +17,7 @@ from skosteo._validation import (
 )
 from skosteo.clinical.flow import Flow, Rows
 from skosteo.clinical.variables import find_column, recognise
-from skosteo.evaluation.inputs import as_share
+from skosteo.evaluation._scored import as_proportion
 from skosteo.evaluation.leakage import LeakageReport
 from skosteo.evaluation.subgroups import age_band
 from skosteo.exceptions import InputError
@@ -62,7 +62,7 @@ def validate_numbers(n_folds: Any, prevalence: Any, random_state: Any, n_jobs: A
     if not _is_whole(n_folds) or n_folds < 2:
         raise InputError(f"n_folds={n_folds!r}: allowed is a whole number from 2; the paper has 5.")
     if prevalence is not None:
-        as_share(prevalence, "prevalence", inside=True)
+        as_proportion(prevalence, "prevalence", inside=True)
     if not _is_whole(random_state) or not 0 <= random_state < 2**32:
         raise InputError(
             f"random_state={random_state!r}: a study takes a whole number from 0, so that it can "

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 import skosteo
+from skosteo import evaluation
 from skosteo.datasets import make_cohort
 from skosteo.study import Study, run_study
 from skosteo.study.cli import main
@@ -23,9 +24,12 @@ def study_of(**changes):
     return run_study(X, y, groups=groups, **params)
 
 
-def test_the_name_that_stays():
+def test_its_one_public_home():
     assert skosteo.study.run_study is run_study
     assert "study" in skosteo.__all__
+    assert "run_study" not in dir(evaluation)
+    with pytest.raises(AttributeError, match="run_study"):
+        evaluation.run_study  # noqa: B018
     assert isinstance(study_of(), Study)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from skosteo.clinical.variables import recognise
-from skosteo.evaluation.texts import NOT_ESTIMABLE, p_number_text, share_text
+from skosteo.evaluation._format import NOT_ESTIMABLE, p_number_text, proportion_text
 from skosteo.study.design import RULES, Settings, versions
 from skosteo.study.models import CLINICAL, TITLES
 from skosteo.study.report import checklists
@@ -172,7 +172,7 @@ def operating_table(study: Any, names: list[str]) -> pd.DataFrame:
         title = study.models[name].title
         line: dict[str, Any] = dict.fromkeys(["threshold", *shown])
         if not np.isnan(points[name, rule]):
-            line = {"threshold": share_text(points[name, rule]), **rates[rule].loc[title]}
+            line = {"threshold": proportion_text(points[name, rule]), **rates[rule].loc[title]}
         lines[title, rule] = line
     frame = pd.DataFrame.from_dict(lines, orient="index")
     frame.index = pd.MultiIndex.from_tuples(lines, names=["model", "chosen for"])

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from skosteo.evaluation.texts import (
+from skosteo.evaluation._format import (
     interval_text,
     p_number_text,
     p_text,
-    share_text,
+    proportion_text,
     signed_text,
 )
 
@@ -17,9 +17,9 @@ MINUS = "\N{MINUS SIGN}"
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        (share_text(0.8123), ".812"),
-        (share_text(0.9996), "1.000"),
-        (share_text(0.05, 2), ".05"),
+        (proportion_text(0.8123), ".812"),
+        (proportion_text(0.9996), "1.000"),
+        (proportion_text(0.05, 2), ".05"),
         (interval_text(0.8, 0.75, 1), ".800 [.750, 1.000]"),
         (interval_text(0.8, np.nan, np.nan), ".800 [not estimable]"),
         (interval_text(np.nan, 0, 1), "not estimable"),

@@ -1,4 +1,4 @@
-"""Shares, intervals, differences and p-values as a paper prints them, without a leading zero."""
+"""Proportions, intervals, differences and p-values as a paper prints them, without a leading 0."""
 
 import re
 
@@ -7,22 +7,22 @@ import numpy as np
 NOT_ESTIMABLE = "not estimable"
 
 
-def share_text(share: float, digits: int = 3) -> str:
-    """Return a share, such as ".812"; 1 is "1.000"."""
-    return _without_zero(f"{share:.{digits}f}")
+def proportion_text(proportion: float, digits: int = 3) -> str:
+    """Return a proportion, such as ".812"; 1 is "1.000"."""
+    return _without_zero(f"{proportion:.{digits}f}")
 
 
 def interval_text(estimate: float, low: float, high: float) -> str:
-    """Return a share with its interval, such as ".812 [.760, .864]"."""
+    """Return a proportion with its confidence interval, such as ".812 [.760, .864]"."""
     if np.isnan(estimate):
         return NOT_ESTIMABLE
     known = np.isfinite([low, high]).all()
-    ends = f"{share_text(low)}, {share_text(high)}" if known else NOT_ESTIMABLE
-    return f"{share_text(estimate)} [{ends}]"
+    limits = f"{proportion_text(low)}, {proportion_text(high)}" if known else NOT_ESTIMABLE
+    return f"{proportion_text(estimate)} [{limits}]"
 
 
 def signed_text(difference: float, low: float, high: float) -> str:
-    """Return a difference of shares with its interval, each with its sign."""
+    """Return a difference of proportions with its confidence interval, each with its sign."""
     if np.isnan(difference):
         return NOT_ESTIMABLE
     parts = [_without_zero(f"{x:+.3f}") for x in (difference, low, high)]
@@ -40,7 +40,7 @@ def p_number_text(pvalue: float) -> str:
         return NOT_ESTIMABLE
     if pvalue < 0.001:
         return "< .001"
-    return share_text(pvalue, 2 if pvalue >= 0.0995 else 3)
+    return proportion_text(pvalue, 2 if pvalue >= 0.0995 else 3)
 
 
 def p_text(pvalue: float) -> str:

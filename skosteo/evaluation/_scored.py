@@ -1,48 +1,22 @@
-"""Checks of what every score takes: labels, probabilities, patients and weights by row."""
+"""Checked rows of an evaluation: labels, patients, weights and the scores of each model."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from numbers import Real
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from skosteo._validation import check_groups
+from skosteo._validation import check_groups, to_pandas
 from skosteo.exceptions import InputError
 
-
-def used_rows(
-    y_true: ArrayLike,
-    groups: ArrayLike | None,
-    sample_weight: ArrayLike | None,
-    *y_prob: ArrayLike,
-) -> tuple[NDArray, ...]:
-    """Check labels, patients, weights and scores, and keep the rows of weight above 0.
-
-    Returns
-    -------
-    positive, patient, weight, *score : ndarray of shape (n_used,)
-        ``patient`` in codes 0, 1, ..., and ``weight`` with 1 for the heaviest row.
-    """
-    positive = as_positive(y_true)
-    n = len(positive)
-    patient, weight = as_patient(groups, n), as_weight(sample_weight, n)
-    scores = [as_score(score, n) for score in y_prob]
-    used = weight > 0
-    if used.all():
-        return positive, patient, weight, *scores
-    positive = positive[used]
-    if positive.all() or not positive.any():
-        raise InputError(
-            "sample_weight leaves 1 class with weights above 0; AUC and calibration need both."
-        )
-    patient = np.unique(patient[used], return_inverse=True)[1]
-    return positive, patient, weight[used], *(score[used] for score in scores)
+Scores = NDArray[np.float64]
 
 
 def as_positive(y_true: ArrayLike) -> NDArray[np.bool_]:
     """Mark each row of the greater of two labels; InputError for anything not binary."""
-    label = np.asarray(y_true)
+    label = np.asarray(to_pandas(y_true))
     if label.ndim == 2 and label.shape[1] == 1:
         label = label[:, 0]
     if label.ndim != 1 or len(label) == 0:
@@ -73,10 +47,10 @@ def as_positive(y_true: ArrayLike) -> NDArray[np.bool_]:
     return label == classes[1]
 
 
-def as_score(y_prob: ArrayLike, n: int) -> NDArray[np.float64]:
+def as_score(y_prob: ArrayLike, n: int) -> Scores:
     """Take one finite score per row; of the two columns of ``predict_proba`` the second."""
     try:
-        score = np.asarray(y_prob, dtype=float)
+        score = np.asarray(to_pandas(y_prob), dtype=float)
     except (TypeError, ValueError):
         raise InputError(
             "y_prob is not numeric; it is the probability of the positive class, as from "
@@ -104,7 +78,7 @@ def as_score(y_prob: ArrayLike, n: int) -> NDArray[np.float64]:
     return score
 
 
-def as_probability(y_prob: ArrayLike, n: int) -> NDArray[np.float64]:
+def as_probability(y_prob: ArrayLike, n: int) -> Scores:
     """Take one probability per row, as `as_score` does; InputError outside 0 to 1."""
     probability = as_score(y_prob, n)
     low, high = probability.min(), probability.max()
@@ -126,12 +100,12 @@ def as_patient(groups: ArrayLike | None, n: int) -> NDArray[np.intp]:
     return np.arange(n) if codes is None else codes
 
 
-def as_weight(sample_weight: ArrayLike | None, n: int) -> NDArray[np.float64]:
-    """Weights as a share of the greatest, so that equal ones are exactly 1, as none are."""
+def as_weight(sample_weight: ArrayLike | None, n: int) -> Scores:
+    """Weights relative to the greatest, so that equal ones are exactly 1, as none are."""
     if sample_weight is None:
         return np.ones(n)
     try:
-        weight = np.asarray(sample_weight, dtype=float)
+        weight = np.asarray(to_pandas(sample_weight), dtype=float)
     except (TypeError, ValueError):
         raise InputError("sample_weight is not numeric; it is one number per row.") from None
     if weight.shape != (n,):
@@ -152,8 +126,9 @@ def as_weight(sample_weight: ArrayLike | None, n: int) -> NDArray[np.float64]:
 
 def as_models(
     y_prob: ArrayLike | Mapping[str, ArrayLike] | pd.DataFrame, n: int
-) -> dict[str, NDArray[np.float64]]:
+) -> dict[str, Scores]:
     """Take the probabilities of each model by its name; a single array is called "model"."""
+    y_prob = to_pandas(y_prob)
     if isinstance(y_prob, pd.DataFrame) and not y_prob.columns.is_unique:
         raise InputError("y_prob has two columns of the same name; give each model its own.")
     models = y_prob if isinstance(y_prob, (Mapping, pd.DataFrame)) else {"model": y_prob}
@@ -168,6 +143,75 @@ def as_models(
     if len(probability) < len(models.keys()):
         raise InputError("y_prob has two models of the same name as text; give each its own.")
     return probability
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Rows that were checked once, with what each model says of them.
+
+    Attributes
+    ----------
+    positive : ndarray of shape (n,), bool
+        The label; both classes occur.
+    patient : ndarray of shape (n,), int
+        Codes 0, 1, ... of the patients.
+    weight : ndarray of shape (n,)
+        Above 0, and 1 for the heaviest row.
+    models : dict of str to ndarray of shape (n,)
+        Score or probability of the positive class by model.
+    """
+
+    positive: NDArray[np.bool_]
+    patient: NDArray[np.intp]
+    weight: Scores
+    models: dict[str, Scores]
+
+    @classmethod
+    def of_models(
+        cls,
+        y_true: ArrayLike,
+        y_prob: ArrayLike | Mapping[str, ArrayLike] | pd.DataFrame,
+        groups: ArrayLike | None = None,
+    ) -> "Scored":
+        """Check the probabilities of one or several named models."""
+        positive = as_positive(y_true)
+        n = len(positive)
+        return cls(positive, as_patient(groups, n), np.ones(n), as_models(y_prob, n))
+
+    @classmethod
+    def of_scores(
+        cls,
+        y_true: ArrayLike,
+        *y_prob: ArrayLike,
+        groups: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+        check: Callable[[ArrayLike, int], Scores] = as_score,
+    ) -> "Scored":
+        """Check the scores of models without names, and keep the rows of weight above 0."""
+        positive = as_positive(y_true)
+        n = len(positive)
+        patient, weight = as_patient(groups, n), as_weight(sample_weight, n)
+        scores = {str(number): check(score, n) for number, score in enumerate(y_prob)}
+        rows = cls(positive, patient, weight, scores)
+        used = weight > 0
+        if used.all():
+            return rows
+        if len(np.unique(positive[used])) < 2:
+            raise InputError(
+                "sample_weight leaves 1 class with weights above 0; AUC and calibration need both."
+            )
+        return rows.at(used)
+
+    @property
+    def score(self) -> Scores:
+        """Scores of the first model."""
+        return next(iter(self.models.values()))
+
+    def at(self, rows: NDArray[np.bool_]) -> "Scored":
+        """Return some of the rows, their patients numbered anew."""
+        patient = np.unique(self.patient[rows], return_inverse=True)[1]
+        models = {name: score[rows] for name, score in self.models.items()}
+        return Scored(self.positive[rows], patient, self.weight[rows], models)
 
 
 def as_thresholds(
@@ -186,14 +230,14 @@ def as_thresholds(
             )
     else:
         given = dict.fromkeys(models, threshold)
-    return {name: as_share(given[name], "threshold") for name in models}
+    return {name: as_proportion(given[name], "threshold") for name in models}
 
 
-def as_share(value: float, name: str, *, inside: bool = False) -> float:
-    """Take a share from 0 to 1, with ``inside`` neither of them."""
+def as_proportion(value: float, name: str, *, inside: bool = False) -> float:
+    """Take a proportion from 0 to 1, with ``inside`` neither of them."""
     if not isinstance(value, Real) or not 0 <= value <= 1 or (inside and value in (0, 1)):
         number = isinstance(value, Real)
         hint = " Is it in per cent?" if number and 1 < value <= 100 else ""
         allowed = "above 0 and below 1" if inside else "0 to 1"
-        raise InputError(f"{name} is {value!r}; it is a share, {allowed}.{hint}")
+        raise InputError(f"{name} is {value!r}; it is a proportion, {allowed}.{hint}")
     return float(value)

@@ -1,11 +1,11 @@
-"""At what probability is a patient called positive? Operating points; pure functions."""
+"""Operating points: the threshold from which on a row is predicted positive."""
 
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from skosteo.evaluation.inputs import as_positive, as_probability, as_share
+from skosteo.evaluation._scored import Scored, as_probability, as_proportion
 from skosteo.exceptions import InputError
 
 
@@ -15,7 +15,7 @@ class OperatingPoint(NamedTuple):
     Attributes
     ----------
     threshold : float
-        Rows with at least this probability are called positive.
+        Rows with at least this probability are predicted positive.
     sensitivity, specificity : float
         On the rows that it was chosen on: too good to be reported.
     rule : str
@@ -54,10 +54,10 @@ def operating_point(
         Probability of the positive class, or both columns of ``predict_proba``; of a training
         fold, out-of-fold ones.
     sensitivity : float, default=None
-        At least this share of positive rows shall be found, with as few false alarms as can be.
+        At least this sensitivity, at the highest specificity that goes with it.
     specificity : float, default=None
-        At least this share of negative rows shall be spared, with as many found as can be. With
-        neither, Youden's index (sensitivity + specificity - 1) is the greatest [1]_.
+        At least this specificity, at the highest sensitivity that goes with it. With neither,
+        Youden's index (sensitivity + specificity - 1) is the greatest [1]_.
 
     Returns
     -------
@@ -67,14 +67,14 @@ def operating_point(
     Raises
     ------
     InputError
-        Both a sensitivity and a specificity; one that is no share above 0; a specificity that no
-        threshold reaches, because too many negative rows have probability 1.
+        Both a sensitivity and a specificity; one that is no proportion above 0; a specificity that
+        no threshold reaches, because too many negative rows have probability 1.
 
     Notes
     -----
     The threshold lies midway between two probabilities that occur (with 0 below the lowest and 1
     above the highest), so that rounding does not move a row across. Of points with the same
-    Youden's index, the one that finds more is taken.
+    Youden's index, the one of the higher sensitivity is taken.
 
     References
     ----------
@@ -88,46 +88,46 @@ def operating_point(
     >>> print(f"{point.threshold:.2f}: {point.tp} found, {point.fp} false alarms")
     0.55: 3 found, 0 false alarms
     """
-    positive = as_positive(y_true)
-    probability = as_probability(y_prob, len(positive))
+    rows = Scored.of_scores(y_true, y_prob, check=as_probability)
     if sensitivity is not None and specificity is not None:
         raise InputError(
             "operating_point takes a sensitivity or a specificity, not both: one threshold cannot "
             "be chosen for two aims."
         )
-    value, code = np.unique(probability, return_inverse=True)
-    # Calling positive from each value upward, and lastly nobody.
+    value, code = np.unique(rows.score, return_inverse=True)
+    # Predicted positive from each value upward, and lastly nobody
     tp, fp = (
         np.append(np.cumsum(np.bincount(code, side)[::-1])[::-1], 0)
-        for side in (positive, ~positive)
+        for side in (rows.positive, ~rows.positive)
     )
-    found, spared = tp / tp[0], 1 - fp / fp[0]
-    if value[-1] == 1:  # no probability is above 1, so nobody cannot be called positive
-        found, spared = found[:-1], spared[:-1]
+    sensitivities, specificities = tp / tp[0], 1 - fp / fp[0]
+    if value[-1] == 1:  # no probability is above 1, so somebody is always predicted positive
+        sensitivities, specificities = sensitivities[:-1], specificities[:-1]
     if sensitivity is not None:
         target = _above_0(sensitivity, "sensitivity")
-        at, rule = np.flatnonzero(found >= target - 1e-12)[-1], f"sensitivity of {target:g}"
+        at, rule = np.flatnonzero(sensitivities >= target - 1e-12)[-1], f"sensitivity of {target:g}"
     elif specificity is not None:
         target = _above_0(specificity, "specificity")
-        enough = np.flatnonzero(spared >= target - 1e-12)
+        enough = np.flatnonzero(specificities >= target - 1e-12)
         if len(enough) == 0:
             raise InputError(
-                f"No threshold has a specificity of {target:g}: {fp[len(spared) - 1]:.0f} of "
-                f"{fp[0]:.0f} negative rows have probability 1. Ask for less, or calibrate the "
+                f"No threshold has a specificity of {target:g}: {fp[len(specificities) - 1]:.0f} "
+                f"of {fp[0]:.0f} negative rows have probability 1. Ask for less, or calibrate the "
                 "model so that it is not certain."
             )
         at, rule = enough[0], f"specificity of {target:g}"
     else:
-        at, rule = (found + spared).round(12).argmax(), "Youden's index"
+        at, rule = (sensitivities + specificities).round(12).argmax(), "Youden's index"
     below, above = np.append(0.0, value)[at], np.append(value, 1.0)[at]
     middle = (below + above) / 2
     threshold = above if middle <= below else middle
     cells = int(tp[at]), int(fp[at]), int(fp[0] - fp[at]), int(tp[0] - tp[at])
-    return OperatingPoint(float(threshold), float(found[at]), float(spared[at]), rule, *cells)
+    reached = float(sensitivities[at]), float(specificities[at])
+    return OperatingPoint(float(threshold), *reached, rule, *cells)
 
 
 def _above_0(value: float, name: str) -> float:
-    share = as_share(value, name)
-    if share == 0:
-        raise InputError(f"{name} is 0, which every threshold has; give a share above 0.")
-    return share
+    proportion = as_proportion(value, name)
+    if proportion == 0:
+        raise InputError(f"{name} is 0, which every threshold has; give a proportion above 0.")
+    return proportion
