@@ -28,7 +28,7 @@ HOMES = {
     "pydicom": {"dicom.decode", "datasets.dicom_writer"},
     "imagecodecs": {"dicom.decode"},
     "PIL": {"dicom.picture"},
-    "filelock": {"image.embedding_cache"},
+    "filelock": {"image.film_cache"},
     "skorch": {"training.fit"},
     "timm": {"nets.backbone"},
     "pooch": {"datasets._home"},

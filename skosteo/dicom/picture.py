@@ -31,7 +31,7 @@ _AGAIN = "export the film again as PNG or TIFF, grey of 8 or 16 bits"
 
 
 def read_picture(
-    stream: BinaryIO, size: int, accept: frozenset[str]
+    stream: BinaryIO, size: int, ignore_rules: frozenset[str]
 ) -> tuple[NDArray[np.float32], int]:
     """Read the brightness in [0, 1] of a PNG, JPEG or TIFF file, and its bits per pixel.
 
@@ -49,16 +49,16 @@ def read_picture(
             start = stream.read(len(_PNG))
             stream.seek(0)
             if start == _PNG:
-                stream = _without_extras(stream, accept)
+                stream = _without_extras(stream, ignore_rules)
             elif start.startswith(_JPEG):
-                _check_jpeg(stream, size, accept)
+                _check_jpeg(stream, size, ignore_rules)
             with Image.open(stream, formats=["PNG", "JPEG", "TIFF"]) as image:
-                check_dimensions(image.height, image.width, accept)
+                check_dimensions(image.height, image.width, ignore_rules)
                 _check_tiles(image)
                 if _has_another_page(image):
-                    _refuse_pages(accept)
+                    _refuse_pages(ignore_rules)
                 image.load()
-                return _grey(image, accept)
+                return _grey(image, ignore_rules)
         except DicomError:
             raise
         except Exception as error:  # whatever the damage leads to
@@ -69,7 +69,7 @@ def read_picture(
             ) from None
 
 
-def _without_extras(stream: BinaryIO, accept: frozenset[str]) -> BinaryIO:
+def _without_extras(stream: BinaryIO, ignore_rules: frozenset[str]) -> BinaryIO:
     """Return a PNG without its ancillary chunks: texts, profiles, times (ISO/IEC 15948 5).
 
     They say nothing of the pixels, may name a patient, and may expand to any size.
@@ -79,7 +79,7 @@ def _without_extras(stream: BinaryIO, accept: frozenset[str]) -> BinaryIO:
         head = stream.read(8)
         length, kind = int.from_bytes(head[:4], "big"), head[4:]
         if kind == b"acTL":  # an animation
-            _refuse_pages(accept)
+            _refuse_pages(ignore_rules)
         if kind[:1].isupper():  # which says that a chunk is critical
             left -= length
             if left < 0:
@@ -96,10 +96,10 @@ def _without_extras(stream: BinaryIO, accept: frozenset[str]) -> BinaryIO:
     raise DicomError(f"the PNG has more than {_MAX_CHUNKS} chunks", _AGAIN)
 
 
-def _check_jpeg(stream: BinaryIO, size: int, accept: frozenset[str]) -> None:
+def _check_jpeg(stream: BinaryIO, size: int, ignore_rules: frozenset[str]) -> None:
     """Refuse a JPEG that has more to decode than its size asks for, and leave it at its start."""
     stated = read_jpeg_header(stream.read(_MAX_HEADER))
-    check_dimensions(stated.rows, stated.columns, accept)
+    check_dimensions(stated.rows, stated.columns, ignore_rules)
     most = 2 * stated.rows * stated.columns * stated.samples + _MAX_HEADER
     if size > most:
         raise DicomError(f"the picture has {size} bytes, where {most} are enough", _AGAIN)
@@ -109,9 +109,9 @@ def _check_jpeg(stream: BinaryIO, size: int, accept: frozenset[str]) -> None:
     stream.seek(0)
 
 
-def _refuse_pages(accept: frozenset[str]) -> None:
+def _refuse_pages(ignore_rules: frozenset[str]) -> None:
     reason = "the file holds several pictures; allowed is 1"
-    refuse("multi_frame", accept, reason, "give a file of one")
+    refuse("multi_frame", ignore_rules, reason, "give a file of one")
 
 
 def _check_tiles(image: Image.Image) -> None:
@@ -149,7 +149,7 @@ def _quiet() -> Iterator[None]:
                 logger.disabled = before
 
 
-def _grey(image: Image.Image, accept: frozenset[str]) -> tuple[NDArray[np.float32], int]:
+def _grey(image: Image.Image, ignore_rules: frozenset[str]) -> tuple[NDArray[np.float32], int]:
     if image.mode in ("1", "L", "LA"):
         return _scaled(image.getchannel(0).convert("L")), 8
     if image.mode == "I" or image.mode.startswith("I;16"):
@@ -159,7 +159,7 @@ def _grey(image: Image.Image, accept: frozenset[str]) -> tuple[NDArray[np.float3
     red, green, blue, _ = image.convert("RGBA").split()
     if red.tobytes() == green.tobytes() == blue.tobytes():
         return _scaled(red), 8
-    refuse("color", accept, "the picture is in colour", "give the original grey film")
+    refuse("color", ignore_rules, "the picture is in colour", "give the original grey film")
     return _scaled(image.convert("RGB").convert("L")), 8
 
 

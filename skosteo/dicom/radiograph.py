@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-_STATED = (
+FACTS = (
+    "rows",
+    "columns",
     "spacing_mm",
     "view_position",
     "laterality",
@@ -67,9 +69,13 @@ class Radiograph:
         * ``pixel_digest``: str of 32 hexadecimal digits. Films of 8, 10 or 12 bits that show the
           same pixels have the same digest, however they are stored.
         """
+        return self.stated | {"pixel_digest": self._digest()}
+
+    @property
+    def stated(self) -> dict[str, Any]:
+        """The facts but for the digest, which takes longer than all else."""
         rows, columns = self.pixels.shape
-        stated = {name: self._stated.get(name) for name in _STATED}
-        return {"rows": rows, "columns": columns} | stated | {"pixel_digest": self._digest()}
+        return dict.fromkeys(FACTS) | dict(self._stated) | {"rows": rows, "columns": columns}
 
     def _digest(self) -> str:
         digest = blake2b(repr(self.pixels.shape).encode(), digest_size=16)

@@ -323,7 +323,7 @@ def _scaled(maps: NDArray) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
 
 def _as_pictures(films: Tensor, pixel_range: tuple[float, float]) -> NDArray[np.uint8]:
     low, high = pixel_range
-    grey = films.float().mean(dim=1)
+    grey = films.to("cpu").float().mean(dim=1)
     return ((grey - low) / (high - low) * 255).clamp(0, 255).round().to(torch.uint8).numpy()
 
 

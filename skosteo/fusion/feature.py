@@ -345,11 +345,11 @@ class FeatureFusionClassifier(NetClassifier):
         known = part if len(rows) == len(has_film) else _safe_indexing(part, rows)
         films = self.image_._read(known, reset=reset and not hasattr(self.image_, "net_"))
         if reset:
-            self._no_film = torch.zeros_like(films[:1])
+            self._no_film = torch.zeros_like(films[:1].to("cpu"))
         if len(rows) == len(has_film):
             return films
         every = self._no_film.repeat(len(has_film), 1, 1, 1)
-        every[from_numpy(rows)] = films
+        every[from_numpy(rows)] = films.to("cpu")
         return every
 
     def _group_columns(self, n_columns: int) -> tuple[tuple[int, ...], list[str]]:

@@ -16,6 +16,8 @@ from torch import Tensor, from_numpy, nn
 
 from skosteo.exceptions import InputError
 from skosteo.image.embedding_cache import embeddings
+from skosteo.image.film_rows import FilmRows
+from skosteo.image.films import film_digest
 from skosteo.image.reader import RadiographReader
 from skosteo.nets.image_net import ImageNet
 from skosteo.training.fit import Net
@@ -85,7 +87,7 @@ class ImageOsteoClassifier(NetClassifier):
         Folder that keeps decoded films between fits, and what a frozen backbone makes of them;
         None decodes them each time. Cross-validation reads each film many times: give a folder
         there.
-    accept : iterable of str, default=()
+    ignore_rules : iterable of str, default=()
         Rules of `skosteo.dicom.RULES` by which no film is refused.
     warm_start : bool, default=False
         Let `fit` go on from the weights, the epochs and the learning rate where it last ended.
@@ -175,7 +177,7 @@ class ImageOsteoClassifier(NetClassifier):
         class_weight: str | dict | None = "balanced",
         device: str = "auto",
         cache_dir: str | PathLike | None = None,
-        accept: Iterable[str] = (),
+        ignore_rules: Iterable[str] = (),
         warm_start: bool = False,
         random_state: int | RandomState | None = None,
         verbose: int = 0,
@@ -200,7 +202,7 @@ class ImageOsteoClassifier(NetClassifier):
         self.class_weight = class_weight
         self.device = device
         self.cache_dir = cache_dir
-        self.accept = accept
+        self.ignore_rules = ignore_rules
         self.warm_start = warm_start
         self.random_state = random_state
         self.verbose = verbose
@@ -239,23 +241,28 @@ class ImageOsteoClassifier(NetClassifier):
         films = self._read(X, reset=False)
         return apply_in_passes(self.net_, self.net_.module_.attention_map, films).numpy()
 
-    def _read(self, X: Any, *, reset: bool) -> Tensor:
+    def _read(self, X: Any, *, reset: bool) -> Any:
+        """Films as a tensor (n, c, h, w), or as `FilmRows` where they come from files."""
         films = self._film_column(X, reset=reset)
+        inputs: Tensor | FilmRows
         if films is None:
-            pixels = self._read_arrays(X, reset=reset)
+            inputs = from_numpy(self._read_arrays(X, reset=reset))
         else:
-            reader = RadiographReader(self._size(), cache_dir=self.cache_dir, accept=self.accept)
-            pixels = reader.transform(films)[:, None]
+            reader = RadiographReader(
+                self._size(), cache_dir=self.cache_dir, ignore_rules=self.ignore_rules
+            )
+            inputs = FilmRows(reader.read(films))
+        dtype = str(inputs.dtype).removeprefix("torch.")
         goes_on = self.warm_start and hasattr(self, "net_")  # on the scale that the net knows
         if reset and not goes_on:
-            self.pixel_range_, self._pixel_dtype = _pixel_range(pixels), pixels.dtype
-        elif pixels.dtype != self._pixel_dtype:
+            self.pixel_range_, self._pixel_dtype = _pixel_range(inputs), dtype
+        elif dtype != self._pixel_dtype:
             raise InputError(
-                f"The model was fitted on {self._pixel_dtype} films and X holds {pixels.dtype}: "
+                f"The model was fitted on {self._pixel_dtype} films and X holds {dtype}: "
                 "their scales differ. Films from files and uint8 arrays are of one kind, all other "
                 "arrays of another; give films as in fit."
             )
-        return from_numpy(pixels)
+        return inputs
 
     def _film_column(self, X: Any, *, reset: bool) -> Any:
         """Return the films that X refers to, or None when X itself holds pixels."""
@@ -329,21 +336,25 @@ class ImageOsteoClassifier(NetClassifier):
         return tags
 
 
-def features(net: Net, films: Tensor, cache_dir: str | PathLike | None) -> Tensor:
+def features(net: Net, films: Any, cache_dir: str | PathLike | None) -> Tensor:
     """Return what the frozen backbone of a net makes of films, from a cache folder if there is one.
 
     The module has ``features``, and ``features_digest`` for all that decides them.
     """
-
-    def compute(absent: NDArray) -> NDArray[np.float32]:
-        return apply_in_passes(net, net.module_.features, from_numpy(absent)).numpy()
-
     if cache_dir is None:
-        return from_numpy(compute(films.numpy()))
+        return apply_in_passes(net, net.module_.features, films)
+
+    def compute(rows: list[int]) -> NDArray[np.float32]:
+        return apply_in_passes(net, net.module_.features, films[rows]).numpy()
+
+    if isinstance(films, FilmRows):
+        digests = films.films.digests.astype(str).tolist()
+    else:
+        digests = [film_digest(film) for film in films.numpy()]
     # another kind of device rounds otherwise
     kind = "CPU" if net.device == "cpu" else torch.cuda.get_device_name(net.device)
     digest = f"{net.module_.features_digest()} {kind}"
-    return from_numpy(embeddings(films.numpy(), digest, compute, cache_dir))
+    return from_numpy(embeddings(digests, digest, compute, cache_dir))
 
 
 def _is_column_of_films(X: Any) -> bool:
@@ -359,14 +370,13 @@ def _check_all_read(pixels: NDArray) -> None:
     black = np.flatnonzero(~pixels.any(axis=tuple(range(1, pixels.ndim))))
     if len(black):
         raise InputError(
-            f"row {black[0] + 1} of {len(pixels)} is black throughout, as "
-            "RadiographReader(errors='report') leaves a film that it could not read; leave out "
-            "the rows of its report_"
-        )
+            "the film is black throughout, as RadiographReader(errors='report') leaves one that it "
+            "could not read; leave out the rows of its report_"
+        ).at_rows(black, len(pixels))
 
 
-def _pixel_range(pixels: NDArray) -> tuple[float, float]:
-    if pixels.dtype == np.uint8:
+def _pixel_range(films: Tensor | FilmRows) -> tuple[float, float]:
+    if isinstance(films, FilmRows) or films.dtype == torch.uint8:
         return 0.0, 255.0
-    low, high = float(pixels.min()), float(pixels.max())
+    low, high = float(films.min()), float(films.max())
     return low, high if high > low else low + 1

@@ -19,7 +19,7 @@ from skosteo.study.run import run_study
 # options that `run_study` takes as they are
 _AS_GIVEN = (
     *("out", "preset", "models", "site", "n_folds", "prevalence", "limits", "published"),
-    *("accept", "cache_dir", "device", "n_jobs", "random_state"),
+    *("ignore_rules", "cache_dir", "device", "n_jobs", "random_state"),
 )
 
 
@@ -46,13 +46,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--limit", action="append", default=[], metavar="SENTENCE", dest="limits",
         help="what a reader must see first; may be given several times")  # fmt: skip
     add("--published", action="store_true", help="show the paper's published figures beside")
-    add("--accept", nargs="+", default=[], metavar="RULE", help="rules that refuse no radiograph")
     add(
-        "--cache",
-        dest="cache_dir",
-        type=Path,
-        help="folder of decoded images (default: temporary)",
+        "--ignore-rules",
+        nargs="+",
+        default=[],
+        metavar="RULE",
+        help="rules that refuse no radiograph",
     )
+    add("--cache", dest="cache_dir", type=Path, help="folder of decoded images (default: its own)")
     add("--device", default="auto", help="auto, cpu, cuda, ... (default: auto)")
     add("--jobs", dest="n_jobs", type=int, help="fits at a time")
     add("--seed", dest="random_state", type=int, default=0, help="seed of every draw (default: 0)")

@@ -224,7 +224,7 @@ def all_groupings(used: Inputs, facts: pd.DataFrame | None) -> pd.DataFrame:
     if age is not None:
         found["age"] = age_band(clinical[age])
     if facts is not None:
-        found["projection"], found["manufacturer"] = (facts[name] for name in facts)
+        found["projection"], found["manufacturer"] = facts["view_position"], facts["manufacturer"]
     stated = pd.DataFrame(found, index=used.X.index)
     new = [n for n in stated if n not in used.groupings and len(stated[n].unique()) > 1]
     return pd.concat([stated[new], used.groupings], axis=1)

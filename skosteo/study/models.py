@@ -148,12 +148,12 @@ def make_models(
     *,
     device: str,
     cache_dir: Any,
-    accept: tuple[str, ...],
+    ignore_rules: tuple[str, ...],
 ) -> dict[str, StudyModel]:
     """Make the models that were chosen, ready to be fitted, by name and in the order of the choice.
 
-    `models`, `device`, `cache_dir` and `accept` are those of `run_study`; of the table `X` only
-    the columns matter.
+    `models`, `device`, `cache_dir` and `ignore_rules` are those of `run_study`; of the table `X`
+    only the columns matter.
     """
     if settings.preset not in PRESETS:
         raise InputError(
@@ -161,7 +161,7 @@ def make_models(
         )
     preset = PRESETS[settings.preset]
     recipe = _Recipe(
-        preset, X[list(settings.clinical_columns)], settings, device, cache_dir, accept
+        preset, X[list(settings.clinical_columns)], settings, device, cache_dir, ignore_rules
     )
     if models is None:
         choices: list[Choice] = [name for name in preset.default if recipe.allows(name)]
@@ -193,7 +193,7 @@ class _Recipe(NamedTuple):
     settings: Settings
     device: str
     cache_dir: Any
-    accept: tuple[str, ...]
+    ignore_rules: tuple[str, ...]
 
     def allows(self, name: str) -> bool:
         """Whether the columns suffice for a model."""
@@ -281,7 +281,7 @@ class _Recipe(NamedTuple):
         given = {
             "image_column": self.settings.image_column,
             "cache_dir": self.cache_dir,
-            "accept": self.accept,
+            "ignore_rules": self.ignore_rules,
             "device": self.device,
             "batch_size": self.preset.batch_size,
             "random_state": self.settings.seed,

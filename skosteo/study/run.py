@@ -3,22 +3,22 @@
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from hashlib import blake2b
 from os import PathLike
 from typing import Any
 
 import joblib
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from skosteo.clinical.flow import Flow, Rows
-from skosteo.dicom import check_accept
+from skosteo.dicom import check_ignore_rules
 from skosteo.evaluation import check_leakage
 from skosteo.evaluation.leakage import LeakageReport
 from skosteo.fusion.out_of_fold import table_digest
+from skosteo.image.films import Films
 from skosteo.study.design import Design, Settings, make_design, versions
-from skosteo.study.films import Films, exclude_unread, read_films
+from skosteo.study.films import read_films
 from skosteo.study.fitting import fit_models
 from skosteo.study.inputs import (
     Inputs,
@@ -56,7 +56,7 @@ def run_study(
     limits: Sequence[str] = (),
     published: bool = False,
     flow: Flow | None = None,
-    accept: Iterable[str] = (),
+    ignore_rules: Iterable[str] = (),
     cache_dir: str | PathLike | None = None,
     device: str = "auto",
     n_jobs: int | None = None,
@@ -113,7 +113,7 @@ def run_study(
         Show the paper's published figures beside.
     flow : Flow, default=None
         What `select_cohort` left out before: the ``flow`` of its cohort.
-    accept : iterable of str, default=()
+    ignore_rules : iterable of str, default=()
         Rules by which no radiograph is refused; see `read_radiograph`.
     cache_dir : path, default=None
         Folder for decoded radiographs, which are patients' images. None: a temporary one.
@@ -203,7 +203,7 @@ def run_study(
             out=out,
             device=device,
             cache_dir=cache_dir or stack.enter_context(tempfile.TemporaryDirectory()),
-            accept=tuple(sorted(check_accept(accept))),
+            ignore_rules=tuple(sorted(check_ignore_rules(ignore_rules))),
             n_jobs=n_jobs,
             verbose=verbose,
         )
@@ -222,34 +222,36 @@ def _fitted(
     out: str | PathLike | None,
     device: str,
     cache_dir: str | PathLike,
-    accept: tuple[str, ...],
+    ignore_rules: tuple[str, ...],
     n_jobs: int | None,
     verbose: int,
 ) -> Study:
     """Read the radiographs, divide the rows, look for leaks, then fit; only fits are written."""
     chosen = make_models(
-        models, given.X, settings, device=device, cache_dir=cache_dir, accept=accept
+        models, given.X, settings, device=device, cache_dir=cache_dir, ignore_rules=ignore_rules
     )
-    rows, films = _read(
-        given,
-        settings.image_column,
-        cache_dir=cache_dir,
-        accept=accept,
-        n_jobs=n_jobs,
-        verbose=verbose,
-    )
+    patients = pd.DataFrame({"patient": given.patient})
+    rows, films = Rows(patients, "patient" if given.grouped else None), None
+    if settings.image_column is not None:
+        films = read_films(
+            given.X[settings.image_column],
+            rows,
+            cache_dir=cache_dir,
+            ignore_rules=ignore_rules,
+            n_jobs=n_jobs,
+            verbose=verbose,
+        )
     kept = np.flatnonzero(rows.kept)
     used = given.take(kept)
     design = make_design(used, settings.n_folds, settings.seed)
     groupings = all_groupings(used, None if films is None else films.facts)
-    pixels = None if films is None else films.pixels
-    leakage = _checked_leakage(used, design, chosen.values(), pixels, settings.image_column, site)
+    leakage = _checked_leakage(used, design, chosen.values(), films, settings.image_column, site)
     check_no_leak(leakage, kept)
     results = fit_models(
         design,
         chosen.values(),
         _to_explain(chosen),
-        store=None if out is None else Store(out, _digest(design, settings, pixels)),
+        store=None if out is None else Store(out, _digest(design, settings, films)),
         seed=settings.seed,
         n_jobs=n_jobs,
         verbose=verbose,
@@ -258,22 +260,11 @@ def _fitted(
     return Study(design, chosen, results, settings, flow, leakage, groupings)
 
 
-def _read(given: Inputs, image_column: str | None, **reading: Any) -> tuple[Rows, Films | None]:
-    """Read the radiographs, if there are any, and leave out the rows of those that cannot be."""
-    patients = pd.DataFrame({"patient": given.patient})
-    rows = Rows(patients, "patient" if given.grouped else None)
-    if image_column is None:
-        return rows, None
-    films = read_films(given.X[image_column], **reading)
-    exclude_unread(films, rows)
-    return rows, films.take(np.flatnonzero(rows.kept))
-
-
 def _checked_leakage(
     used: Inputs,
     design: Design,
     models: Iterable[StudyModel],
-    pixels: NDArray[np.uint8] | None,
+    films: Films | None,
     image_column: str | None,
     site: str | None,
 ) -> LeakageReport:
@@ -288,7 +279,7 @@ def _checked_leakage(
         splits=[*design.folds, (design.development, design.test)],
         image_column=None,
         site=site,
-        films=pixels,
+        films=None if films is None else films.to_array(),
     )
 
 
@@ -300,17 +291,16 @@ def _to_explain(models: Mapping[str, StudyModel]) -> dict[str, tuple[str, ...]]:
     return {models[name].key: what for name, what in alone.items() if name in models}
 
 
-def _digest(design: Design, settings: Settings, pixels: NDArray[np.uint8] | None) -> str:
+def _digest(design: Design, settings: Settings, films: Films | None) -> str:
     """Stand for the rows, the splits and all that decides a result but for the models.
 
     A radiograph is what it shows, wherever it lies.
     """
     table = design.X.drop(columns=[] if settings.image_column is None else settings.image_column)
-    films = [] if pixels is None else [blake2b(film.tobytes()).digest() for film in pixels]
     return joblib.hash(
         (
             table_digest(table),
-            films,
+            None if films is None else films.digests,
             design.y,
             design.patient,
             design.test,

@@ -208,7 +208,7 @@ def test_arrays_paths_and_tables_agree(study):
 def test_reader_is_cloned_and_searched_like_any_transformer(tmp_path):
     reader = clone(RadiographReader(64, cache_dir=tmp_path))
     assert reader.get_params() == {
-        "size": 64, "cache_dir": tmp_path, "n_jobs": None, "errors": "raise", "accept": (),
+        "size": 64, "cache_dir": tmp_path, "n_jobs": None, "errors": "raise", "ignore_rules": (),
         "verbose": 0,
     }  # fmt: skip
     assert reader.set_params(size=32).size == 32

@@ -147,7 +147,7 @@ def test_equals_pydicom_on_the_full_image(case, photometric, tmp_path):
     wanted = by_pydicom(path)
     assert wanted.min() >= 0
     assert wanted.max() <= 1
-    np.testing.assert_allclose(read_radiograph(path, accept=RULES).pixels, wanted, atol=2e-6)
+    np.testing.assert_allclose(read_radiograph(path, ignore_rules=RULES).pixels, wanted, atol=2e-6)
 
 
 @pytest.mark.parametrize(
@@ -171,7 +171,7 @@ def test_equals_pydicom_on_the_full_image(case, photometric, tmp_path):
 def test_equals_pydicom_on_its_own_files(name):
     path = get_testdata_file(name, download=False)
     np.testing.assert_allclose(
-        read_radiograph(path, accept=RULES).pixels, by_pydicom(path), atol=2e-6
+        read_radiograph(path, ignore_rules=RULES).pixels, by_pydicom(path), atol=2e-6
     )
 
 
@@ -247,5 +247,5 @@ def test_a_window_that_is_left_open(window, tmp_path):
 
 def test_a_window_is_not_stretched_to_the_image(tmp_path):
     ds = dataset(gradient(top=1000), WindowCenter=2000.5, WindowWidth=4001)
-    film = read_radiograph(save(ds, tmp_path / "film"), accept=["dark"])
+    film = read_radiograph(save(ds, tmp_path / "film"), ignore_rules=["dark"])
     assert film.pixels.max() == pytest.approx(0.25)

@@ -37,7 +37,7 @@ def test_grey_in_other_modes(mode, tmp_path):
     Image.fromarray(levels).convert(mode).save(tmp_path / "film", "PNG")
     with Image.open(tmp_path / "film") as image:
         assert image.mode == mode
-    pixels = read_radiograph(tmp_path / "film", accept=["saturated"]).pixels
+    pixels = read_radiograph(tmp_path / "film", ignore_rules=["saturated"]).pixels
     np.testing.assert_allclose(pixels, levels / 255, atol=1e-6)
 
 

@@ -298,11 +298,11 @@ def test_cache_is_used_and_changes_nothing(study, tmp_path):
     assert np.array_equal(first, small_image().fit(X, y).predict_proba(X))
 
 
-def test_accept_lifts_rules(tmp_path):
+def test_ignore_rules_lifts_rules(tmp_path):
     paths = [write_film(tmp_path / f"{i}.png", i, (40, 40)) for i in range(40)]
-    with pytest.raises(DicomError, match=r"row 1 of 40: .*accept=\['dimensions'\]"):
+    with pytest.raises(DicomError, match=r"row 1 of 40: .*ignore_rules=\['dimensions'\]"):
         small_image().fit(paths, Y)
-    model = clone(small_image(accept=["dimensions"]))
+    model = clone(small_image(ignore_rules=["dimensions"]))
     assert model.fit(paths, Y).predict(paths).shape == (40,)
 
 
@@ -319,7 +319,9 @@ def test_a_film_that_was_not_read_is_not_scored(study, channels):
     model = small_image().fit(read, np.delete(y, reader.report_["position"]))
     assert model.predict(read).shape == (len(X) - 1,)
     for call in (model.predict, model.predict_proba, lambda X: small_image().fit(X, y)):
-        with pytest.raises(InputError, match=r"row 17 of 48 is black throughout.*report_"):
+        with pytest.raises(
+            InputError, match=r"row 17 of 48: the film is black throughout.*report_"
+        ):
             call(films)
 
 
@@ -373,7 +375,7 @@ def test_bad_films(X, error, match):
         ({"hidden_layer_sizes": 32}, "hidden_layer_sizes=32"),
         ({"pretrained": None}, "pretrained=None"),
         ({"device": "gpu"}, "device='gpu'"),
-        ({"accept": ["veiw"]}, "'veiw'; the rules are"),
+        ({"ignore_rules": ["veiw"]}, "'veiw'; the rules are"),
     ],
 )
 def test_bad_parameters(params, match):

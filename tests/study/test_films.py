@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 from pydicom import dcmread
 
+from skosteo.dicom import read_radiograph
 from skosteo.exceptions import InputError
 from skosteo.study import run_study
 from tests.films import dataset, save
@@ -58,7 +59,7 @@ def test_a_rule_that_is_lifted_leaves_no_film_out(cohort, tmp_path):
     X.loc[7, "image"] = dicom(tmp_path / "side.dcm", ViewPosition="LL")
     assert len(study_of(X, y, groups).design.y) == 47
     rule = study_of(X, y, groups).flow.frame()["step"].iloc[-1].split("'")[1]
-    assert len(study_of(X, y, groups, accept=[rule]).design.y) == 48
+    assert len(study_of(X, y, groups, ignore_rules=[rule]).design.y) == 48
 
 
 def test_patients_without_a_film_leave_with_the_test_rows_that_were_given(cohort):
@@ -83,7 +84,7 @@ def test_no_film_at_all(cohort, tmp_path):
 @pytest.mark.parametrize(
     "wrong",
     [{"models": ["imgae"]}, {"preset": "slow"}, {"n_folds": 1}, {"device": "abacus"},
-     {"accept": ["colour"]}, {"subgroups": ["weight_kg"]}, {"clinical_columns": ["agee"]}],
+     {"ignore_rules": ["colour"]}, {"subgroups": ["weight_kg"]}, {"clinical_columns": ["agee"]}],
 )  # fmt: skip
 def test_a_wrong_argument_is_refused_before_the_first_film_is_opened(wrong, cohort, monkeypatch):
     X, y, groups = cohort
@@ -149,6 +150,20 @@ def test_what_headers_state_becomes_subgroups(cohort, tmp_path):
     groupings = study_of(X, y, groups).groupings
     assert groupings["projection"].tolist() == ["PA", "AP"] * 24
     assert set(groupings["manufacturer"]) == {"GE", "Siemens", "other"}
+
+
+def test_each_radiograph_is_decoded_once(cohort, monkeypatch, small_preset):
+    opened = []
+
+    def counted(item, **params):
+        opened.append(item)
+        return read_radiograph(item, **params)
+
+    monkeypatch.setattr("skosteo.image.reader.read_radiograph", counted)
+    monkeypatch.setattr("skosteo.study.films._SIZE", 64)  # that of the small model
+    study = study_of(*cohort, models=["image"])
+    assert len(study.results) == 1
+    assert len(opened) == 48
 
 
 def test_films_in_memory(cohort, tmp_path):

@@ -18,7 +18,7 @@ X = pd.DataFrame(columns=["image", *CLINICAL])
 
 
 def made(names, **changes):
-    where = {"device": "cpu", "cache_dir": None, "accept": ()}
+    where = {"device": "cpu", "cache_dir": None, "ignore_rules": ()}
     where |= {name: changes.pop(name) for name in list(changes) if name in where}
     asked = {
         "preset": "quick", "image_column": "image", "clinical_columns": CLINICAL, "seed": 0,
@@ -125,7 +125,7 @@ def test_a_model_that_cannot_be_told_apart_is_refused():
 
 
 def test_rules_that_are_lifted_make_another_model():
-    assert keys("image", accept=("modality",)) != keys("image")
+    assert keys("image", ignore_rules=("modality",)) != keys("image")
 
 
 def test_a_model_of_ones_own_is_not_touched():

@@ -99,7 +99,7 @@ def test_every_option_of_the_call_is_one_of_the_command(capsys):
         "n_jobs": "jobs", "random_state": "seed", "verbose": "quiet", "flow": "",
     }  # fmt: skip
     for parameter in inspect.signature(run_study).parameters:
-        option = named.get(parameter, parameter)
+        option = named.get(parameter, parameter.replace("_", "-"))
         assert not option or option in options, parameter
 
 
