@@ -160,7 +160,7 @@ def test_each_radiograph_is_decoded_once(cohort, monkeypatch, small_preset):
         return read_radiograph(item, **params)
 
     monkeypatch.setattr("skosteo.image.reader.read_radiograph", counted)
-    monkeypatch.setattr("skosteo.study.films._SIZE", 64)  # that of the small model
+    monkeypatch.setattr("skosteo.study.films._SIZE", 24)  # that of the small model
     study = study_of(*cohort, models=["image"])
     assert len(study.results) == 1
     assert len(opened) == 48
