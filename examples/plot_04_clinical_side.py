@@ -34,7 +34,7 @@ from skosteo.clinical import check_values, select_cohort
 from skosteo.datasets import fetch_nhanes
 from skosteo.datasets.cohort import draw_patients
 from skosteo.evaluation import calibration_line, delong_test, evaluate
-from skosteo.presets import age_sex_bmi_classifier, logistic_classifier, xgboost_classifier
+from skosteo.presets import clinical_baseline
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--data", choices=["synthetic", "nhanes"], default="synthetic")
@@ -159,10 +159,10 @@ filled = make_column_transformer(
 NET, BAR = "clinical net", "logistic, age + sex + BMI"
 models = {
     NET: make_pipeline(ClinicalPreprocessor(), ClinicalOsteoClassifier(random_state=0)),
-    "logistic regression": logistic_classifier(),
-    "XGBoost": xgboost_classifier(random_state=0),
+    "logistic regression": clinical_baseline("logistic"),
+    "XGBoost": clinical_baseline("xgboost", random_state=0),
     "OSTA": make_pipeline(filled, RiskIndexClassifier("osta")),
-    BAR: age_sex_bmi_classifier(),
+    BAR: clinical_baseline("age_sex_bmi"),
 }
 if synthetic:
     masked = ClinicalPreprocessor().fit(X).masked_

@@ -22,6 +22,7 @@ from sklearn.utils.validation import (
     _num_samples,
     assert_all_finite,
     column_or_1d,
+    validate_data,
 )
 
 from skosteo.exceptions import InputError
@@ -68,6 +69,29 @@ def check_table(X: Any, name: str = "X") -> pd.DataFrame:
     if twice:
         raise InputError(f"{name} has several columns named {twice}. Rename or drop one of each.")
     return table
+
+
+def named_table(estimator: BaseEstimator, X: Any, *, reset: bool) -> pd.DataFrame:
+    """X as a DataFrame with names: its own, those of `fit` by position, or x0, x1, ...
+
+    Columns that have names are left in their order, among others: they are to be found by name.
+    What has none is compared with `fit`, with scikit-learn's own warnings and errors.
+    """
+    X = to_pandas(X)
+    if isinstance(X, pd.DataFrame):
+        check_table(X)
+        if 0 in X.shape:
+            raise InputError(f"X has {X.shape[0]} rows and {X.shape[1]} columns.")
+        fitted = hasattr(estimator, "n_features_in_")
+        by_name = hasattr(estimator, "feature_names_in_") or not fitted
+        if not reset and by_name and all(isinstance(column, str) for column in X.columns):
+            return X
+        validate_data(estimator, X, reset=reset, skip_check_array=True)
+    else:
+        X = validate_data(estimator, X, reset=reset, dtype=None, ensure_all_finite=False)
+        X = pd.DataFrame(X).infer_objects()
+    positions = [f"x{i}" for i in range(X.shape[1])]
+    return X.set_axis(getattr(estimator, "feature_names_in_", positions), axis=1)
 
 
 def check_image_column(X: pd.DataFrame, image_column: str, remedy: str) -> None:

@@ -13,9 +13,13 @@ from pandas.api.types import (
     is_timedelta64_dtype,
 )
 
-from skosteo.clinical.answers import names_answer
 from skosteo.clinical.columns import MAX_CATEGORIES
-from skosteo.clinical.report_text import GIVEAWAY_TERMS, compile_terms, names_diagnosis
+from skosteo.clinical.report_text import (
+    GIVEAWAY_TERMS,
+    compile_terms,
+    is_label_leaking_name,
+    names_diagnosis,
+)
 from skosteo.clinical.variables import recognise
 from skosteo.evaluation._format import proportion_text
 from skosteo.evaluation.metrics import auc_influence
@@ -47,7 +51,7 @@ def column_findings(
     remedy = f"Leave {name!r} out, unless it was known before the outcome was."
     known = values.notna().to_numpy(dtype=bool)
     findings = []
-    if names_answer(values.name):
+    if is_label_leaking_name(values.name):
         words = f"The name {name!r} promises the answer."
         findings.append(Finding("column's name", "suspect", name, None, words, remedy))
     if not known.any() or (_n_different(values) == 1 and known.all()):

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from skosteo._validation import guess
-from skosteo.clinical.flow import Flow, Rows
+from skosteo.clinical.flow import ExclusionLog, Flow
 from skosteo.clinical.variables import recognise
 from skosteo.exceptions import InputError, SkosteoError
 from skosteo.study.inputs import is_sex_or_age
@@ -195,9 +195,9 @@ def _with_target(
             f"--target {given.target!r} has {came}; it takes two, 0 and 1. {remedy} in pandas, or "
             "see skosteo.clinical.select_cohort."
         )
-    rows = Rows(table, given.patient)
+    rows = ExclusionLog(table, given.patient)
     if target.isna().any():
-        rows.leave_out("outcome not known", target.isna().to_numpy())
+        rows.exclude("outcome not known", target.isna().to_numpy())
     kept = table[rows.kept].reset_index(drop=True)
     positive = target[rows.kept].astype(int)
     kept[given.target] = positive.to_numpy()

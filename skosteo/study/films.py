@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from skosteo.clinical.flow import Rows
+from skosteo.clinical.flow import ExclusionLog
 from skosteo.exceptions import InputError
 from skosteo.image.films import Films
 from skosteo.image.reader import RadiographReader
@@ -13,7 +13,7 @@ from skosteo.image.reader import RadiographReader
 _SIZE = 224  # pixels of the images that are looked at before any model is
 
 
-def read_films(column: pd.Series, rows: Rows, **reading: Any) -> Films:
+def read_films(column: pd.Series, rows: ExclusionLog, **reading: Any) -> Films:
     """Read a column of radiographs, and leave out the rows whose radiograph cannot be used.
 
     `reading` are parameters of `RadiographReader`. Rows that are left out are counted by the rule
@@ -27,7 +27,7 @@ def read_films(column: pd.Series, rows: Rows, **reading: Any) -> Films:
     for why, some in unread.groupby(reason, sort=False):
         out = np.zeros(len(column), dtype=bool)
         out[some["position"].to_numpy(dtype=int)] = True
-        rows.leave_out(f"radiograph {why}", out)
+        rows.exclude(f"radiograph {why}", out)
     if not rows.kept.any():
         raise InputError(
             f"None of {len(column)} radiographs can be used. The first: "

@@ -15,7 +15,7 @@ from skosteo._validation import (
     encode_target,
     to_pandas,
 )
-from skosteo.clinical.flow import Flow, Rows
+from skosteo.clinical.flow import ExclusionLog, Flow
 from skosteo.clinical.variables import find_column, recognise
 from skosteo.evaluation._scored import as_proportion
 from skosteo.evaluation.leakage import LeakageReport
@@ -242,7 +242,7 @@ def check_flow(before: Flow | None, n_rows: int) -> None:
         )
 
 
-def joined_flow(before: Flow | None, rows: Rows, y: NDArray[np.intp], outcome: str) -> Flow:
+def joined_flow(before: Flow | None, rows: ExclusionLog, y: NDArray[np.intp], outcome: str) -> Flow:
     """Continue the flow of a cohort by what the study left out; y is that of the rows kept."""
     frame = rows.frame()
     counts = rows.outcome(pd.Series(y), (outcome, f"no {outcome}"))

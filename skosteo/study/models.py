@@ -273,9 +273,7 @@ class _Recipe(NamedTuple):
         if name == "osta":
             filled = SimpleImputer().set_output(transform="pandas")
             return make_pipeline(filled, RiskIndexClassifier("osta"))
-        known = getattr(presets, f"{name}_classifier")
-        seeded = name in ("random_forest", "hist_gradient_boosting", "xgboost")
-        return known(random_state=self.settings.seed) if seeded else known()
+        return presets.clinical_baseline(name, random_state=self.settings.seed)
 
     def _image(self, **changes: Any) -> ImageOsteoClassifier:
         given = {

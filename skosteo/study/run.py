@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from skosteo.clinical.flow import Flow, Rows
+from skosteo.clinical.flow import ExclusionLog, Flow
 from skosteo.dicom import check_ignore_rules
 from skosteo.evaluation import check_leakage
 from skosteo.evaluation.leakage import LeakageReport
@@ -231,7 +231,7 @@ def _fitted(
         models, given.X, settings, device=device, cache_dir=cache_dir, ignore_rules=ignore_rules
     )
     patients = pd.DataFrame({"patient": given.patient})
-    rows, films = Rows(patients, "patient" if given.grouped else None), None
+    rows, films = ExclusionLog(patients, "patient" if given.grouped else None), None
     if settings.image_column is not None:
         films = read_films(
             given.X[settings.image_column],

@@ -132,7 +132,7 @@ def test_t_scores_that_are_none_are_refused(t, words):
     ],
 )
 def test_a_slip_in_the_label_is_guessed(kind, guess):
-    with pytest.raises(InputError, match=f"Is '{guess}' meant"):
+    with pytest.raises(InputError, match=f"did you mean '{guess}'"):
         label([-1.0], kind=kind)
 
 

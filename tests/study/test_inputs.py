@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from sklearn.svm import LinearSVC
 
-from skosteo.clinical.flow import Flow, Rows
+from skosteo.clinical.flow import ExclusionLog, Flow
 from skosteo.exceptions import InputError, SkosteoError
 from skosteo.study import run_study
 from skosteo.study.inputs import validate_inputs
@@ -71,7 +71,7 @@ BAD = {
     "a yes as folds": ({"n_folds": True}, "whole number"),
     "prevalence in per cent": ({"prevalence": 20}, "prevalence is 20.*per cent"),
     "flow of another cohort": (
-        {"flow": Flow(Rows(X[:50], None).frame(), pd.DataFrame())}, "50 rows and X has 90"),
+        {"flow": Flow(ExclusionLog(X[:50], None).frame(), pd.DataFrame())}, "50 rows and X has 90"),
     "the answer's name": ({"X": X.assign(t_score=X["age"])}, r"\['t_score'\] promise"),
     "a density": ({"X": X.assign(bmd=X["age"])}, r"\['bmd'\] promise"),
     "the answer under another name": ({"X": X.assign(code=Y * 2.5)}, "'code' alone tells"),
@@ -196,8 +196,8 @@ def test_ids_that_two_sites_use_are_found():
 
 
 def earlier_flow(n=120):
-    rows = Rows(pd.DataFrame({"patient": np.arange(n)}), "patient")
-    rows.leave_out("younger than 40", np.arange(n) >= 90)
+    rows = ExclusionLog(pd.DataFrame({"patient": np.arange(n)}), "patient")
+    rows.exclude("younger than 40", np.arange(n) >= 90)
     return Flow(rows.frame(), rows.outcome(pd.Series(Y), ("ill", "well")))
 
 
