@@ -66,8 +66,8 @@ def run_study(
     """Run the paper's study on one's own patients: every table, every figure, one report.
 
     One part of the patients is kept for the test; the others are split into folds. Every model is
-    fitted on all folds but one, judges the rows of that one, and the test part. No patient is on
-    both sides of any split, and thresholds are chosen on rows that are not tested on.
+    fitted on all folds but one, and predicts the rows of that one and of the test part. No patient
+    is on both sides of any split, and thresholds are chosen on rows that are not tested on.
 
     Parameters
     ----------
@@ -186,7 +186,7 @@ def run_study(
         limits=tuple(limits),
         preset=preset,
         seed=int(random_state),
-        n_folds=n_folds,
+        n_folds=int(n_folds),
         drawn_test=test is None,
         image_column=image_column,
         clinical_columns=tuple(given.clinical),
