@@ -46,11 +46,11 @@ HOMES = {
         "evaluation.report",
         "evaluation.subgroups",
         "explain.plots",
-        "study.figures",
-        "study.saving",
+        "study.report.figures",
+        "study.report.saving",
     },
     "shap": {"explain.trees"},
-    "jinja2": {"study.page"},
+    "jinja2": {"study.report.content"},
 }
 # heavy or optional: never at the top of a module
 LAZY = {

@@ -1,4 +1,4 @@
-"""The figures of a study; matplotlib is imported only when one is drawn."""
+"""Draws the figures of a study; matplotlib is imported only when one is drawn."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -15,17 +15,15 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from skosteo.study.study import Study
 
-
-def draw(study: "Study", which: int | str) -> "Figure":
+def draw(study: Any, which: int | str) -> "Figure":
     """Draw one figure; see `Study.figure`."""
     if which not in FIGURES:
         raise InputError(f"figure({which!r}): allowed are {', '.join(map(repr, FIGURES))}.")
     return with_more_fonts(FIGURES[which])(study)
 
 
-def available(study: "Study") -> list[int | str]:
+def available(study: Any) -> list[int | str]:
     """Return the figures that a study has something to show in."""
     found = explanations(study)
     wanted: dict[int | str, str] = {3: "shap", 7: "grad_cam", "fusion": "fusion"}
@@ -37,7 +35,7 @@ def available(study: "Study") -> list[int | str]:
     return [which for which in FIGURES if have.get(which, True)]
 
 
-def explanations(study: "Study") -> dict[str, Arrays]:
+def explanations(study: Any) -> dict[str, Arrays]:
     """Return what was explained, by kind; of the first fold's models."""
     return {
         kind: arrays
@@ -46,21 +44,17 @@ def explanations(study: "Study") -> dict[str, Arrays]:
     }
 
 
-def _explained(study: "Study", kind: str) -> Arrays:
+def _explained(study: Any, kind: str) -> Arrays:
     found = explanations(study)
     if kind not in found:
         raise InputError(
-            "This study has nothing to draw it from: it needs a model of films for Grad-CAM, of "
-            "values for SHAP, or the fusion of both."
+            "This study has nothing to draw it from: it needs an image model for Grad-CAM, a "
+            "clinical one for SHAP, or the fusion of both."
         )
     return found[kind]
 
 
-def _flow(study: "Study") -> "Figure":
-    return _of(study.flow.plot())
-
-
-def _shap(study: "Study") -> "Figure":
+def _shap(study: Any) -> "Figure":
     import matplotlib.pyplot as plt
 
     values = ShapValues.from_arrays(_explained(study, "shap"))
@@ -75,7 +69,7 @@ def _shap(study: "Study") -> "Figure":
     return figure
 
 
-def _losses(study: "Study") -> "Figure":
+def _losses(study: Any) -> "Figure":
     import matplotlib.pyplot as plt
 
     parts = _histories(study, _trained(study))
@@ -91,7 +85,7 @@ def _losses(study: "Study") -> "Figure":
     return figure
 
 
-def _accuracy(study: "Study") -> "Figure":
+def _accuracy(study: Any) -> "Figure":
     import matplotlib.pyplot as plt
 
     found = _accuracies(study)
@@ -111,13 +105,13 @@ def _accuracy(study: "Study") -> "Figure":
     return _of(ax)
 
 
-def _trained(study: "Study") -> str:
+def _trained(study: Any) -> str:
     """Model whose training is shown: the reference, or the first that is a net."""
     nets = [name for name, m in study.models.items() if study.results[m.key][0].histories]
     return study.reference if study.reference in nets or not nets else nets[0]
 
 
-def _histories(study: "Study", name: str) -> dict[str, list[pd.DataFrame]]:
+def _histories(study: Any, name: str) -> dict[str, list[pd.DataFrame]]:
     model = study.models[name]
     results = study.results[model.key]
     return {
@@ -126,7 +120,7 @@ def _histories(study: "Study", name: str) -> dict[str, list[pd.DataFrame]]:
     }
 
 
-def _accuracies(study: "Study") -> dict[str, list[pd.DataFrame]]:
+def _accuracies(study: Any) -> dict[str, list[pd.DataFrame]]:
     """Histories of all nets that stopped early, by title; of a fusion its branches."""
     found: dict[str, list[pd.DataFrame]] = {}
     for name in study.distinct():
@@ -138,7 +132,6 @@ def _accuracies(study: "Study") -> dict[str, list[pd.DataFrame]]:
 
 
 def _curves(ax: "Axes", histories: list[pd.DataFrame], columns: dict[str, str]) -> None:
-
     for (column, label), style, colour in zip(columns.items(), ("-", "--"), PALETTE, strict=False):
         shown = [history for history in histories if column in history]
         for i, history in enumerate(shown):
@@ -166,33 +159,17 @@ def _mean_curve(histories: list[pd.DataFrame], column: str) -> pd.Series:
     return pd.concat(curves, axis=1).mean(axis=1)
 
 
-def _roc(study: "Study") -> "Figure":
+def _roc(study: Any) -> "Figure":
     names = [name for name in study.distinct() if name in study.names(2)] or study.main()
     return _of(study.report(names=names).plot())
 
 
-def _grad_cam(study: "Study") -> "Figure":
+def _grad_cam(study: Any) -> "Figure":
     return _of(GradCam.from_arrays(_explained(study, "grad_cam")).plot(n_columns=2))
 
 
-def _fusion(study: "Study") -> "Figure":
+def _fusion(study: Any) -> "Figure":
     return _of(FusionView.from_arrays(_explained(study, "fusion")).plot())
-
-
-def _calibration(study: "Study") -> "Figure":
-    return _of(study.calibration().plot())
-
-
-def _decision_curve(study: "Study") -> "Figure":
-    return _of(study.decision_curve().plot())
-
-
-def _comparison(study: "Study") -> "Figure":
-    return _of(study.comparison().plot())
-
-
-def _subgroups(study: "Study") -> "Figure":
-    return _of(study.subgroups().plot())
 
 
 def _of(drawn: Any) -> "Figure":
@@ -206,16 +183,16 @@ def _plain(ax: "Axes") -> None:
     ax.tick_params(labelsize=8)
 
 
-FIGURES: dict[int | str, Callable[["Study"], "Figure"]] = {
-    2: _flow,
+FIGURES: dict[int | str, Callable[[Any], "Figure"]] = {
+    2: lambda study: _of(study.flow.plot()),
     3: _shap,
     4: _losses,
     5: _roc,
     6: _accuracy,
     7: _grad_cam,
-    "comparison": _comparison,
-    "calibration": _calibration,
-    "decision_curve": _decision_curve,
-    "subgroups": _subgroups,
+    "comparison": lambda study: _of(study.comparison().plot()),
+    "calibration": lambda study: _of(study.calibration().plot()),
+    "decision_curve": lambda study: _of(study.decision_curve().plot()),
+    "subgroups": lambda study: _of(study.subgroups().plot()),
     "fusion": _fusion,
 }

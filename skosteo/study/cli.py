@@ -1,4 +1,4 @@
-"""``python -m skosteo study``: a CSV and a folder of films to a report, from a shell."""
+"""Command line: ``python -m skosteo study``, from a CSV and a folder of images to a report."""
 
 import argparse
 import sys
@@ -16,18 +16,22 @@ from skosteo.exceptions import InputError, SkosteoError
 from skosteo.study.inputs import is_sex_or_age
 from skosteo.study.run import run_study
 
+# options that `run_study` takes as they are
+_AS_GIVEN = (
+    *("out", "preset", "models", "site", "n_folds", "prevalence", "limits", "published"),
+    *("ignore_rules", "cache_dir", "device", "n_jobs", "random_state"),
+)
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command to a parser."""
     add = parser.add_argument
-    add("table", type=Path, help="CSV file, one row per film")
+    add("table", type=Path, help="CSV file, one row per radiograph")
     add("--target", required=True, help="column of 0 and 1; rows without it are left out, counted")
-    add(
-        "--out", type=Path, required=True, help="folder for the report; goes on there after a crash"
-    )
+    add("--out", type=Path, required=True, help="folder of the report; goes on there after a crash")
     add("--patient", help="column of the patient; needed where a patient has several rows")
-    add("--images", type=Path, help="folder that the film names are relative to")
-    add("--image-column", default="image", help="column of film names (default: image)")
+    add("--images", type=Path, help="folder that the image names are relative to")
+    add("--image-column", default="image", help="column of image names (default: image)")
     add("--no-images", action="store_true", help="study the clinical values alone")
     add("--clinical", nargs="+", metavar="COLUMN", help="clinical columns (default: those known)")
     add("--subgroups", nargs="+", default=[], metavar="COLUMN", help="such as device, projection")
@@ -35,68 +39,70 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--test", metavar="COLUMN", help="column that is 1 for the rows to test on")
     add("--preset", choices=["quick", "paper"], default="quick", help="small nets, or the paper's")
     add("--models", nargs="+", metavar="NAME", help="models (default: those of the preset)")
-    add("--folds", type=int, default=5, help="folds beside the test part (default: 5)")
-    add("--prevalence", type=float, help="share of positives where the model is to be used")
+    add("--folds", dest="n_folds", type=int, default=5, help="beside the test part (default: 5)")
+    add("--prevalence", type=float, help="proportion of positives where the model is to be used")
     add("--title", help="heading of the report")
     add("--outcome", help="what the target means, in words (default: its column)")
     add("--limit", action="append", default=[], metavar="SENTENCE", dest="limits",
         help="what a reader must see first; may be given several times")  # fmt: skip
     add("--published", action="store_true", help="show the paper's published figures beside")
-    add("--ignore-rules", nargs="+", default=[], metavar="RULE", help="rules that refuse no film")
-    add("--cache", type=Path, help="folder for decoded films (default: a temporary one)")
+    add(
+        "--ignore-rules",
+        nargs="+",
+        default=[],
+        metavar="RULE",
+        help="rules that refuse no radiograph",
+    )
+    add("--cache", dest="cache_dir", type=Path, help="folder of decoded images (default: its own)")
     add("--device", default="auto", help="auto, cpu, cuda, ... (default: auto)")
-    add("--jobs", type=int, help="fits at a time")
-    add("--seed", type=int, default=0, help="seed of every draw (default: 0)")
+    add("--jobs", dest="n_jobs", type=int, help="fits at a time")
+    add("--seed", dest="random_state", type=int, default=0, help="seed of every draw (default: 0)")
     add("--quiet", action="store_true", help="no progress bars")
 
 
 def run(given: argparse.Namespace) -> None:
     """Run a study from parsed arguments, and print what came out."""
-    table, outcome = _read_table(given), given.outcome or given.target
-    table, flow = _with_target(table, given, outcome)
+    outcome = given.outcome or given.target
+    table, flow = _with_target(_read_table(given), given, outcome)
     image_column = None if given.no_images else given.image_column
     if image_column is not None:
         _check_column(table, image_column, "--image-column", " For a study without, --no-images.")
-        table[image_column] = _film_paths(table[image_column], given.images)
+        table[image_column] = _image_paths(table[image_column], given.images)
+    clinical = _clinical_columns(table, given, image_column)
+    # sex and age among the clinical columns come by themselves, age in bands
+    asked = [c for c in given.subgroups if not (c in clinical and is_sex_or_age(c))]
+    aside = [column for column in (image_column, given.site) if column is not None]
+    words = {} if given.title is None else {"title": given.title}
+    study = run_study(
+        table[[*dict.fromkeys([*clinical, *aside])]],
+        table[given.target].to_numpy(),
+        groups=None if given.patient is None else table[given.patient],
+        image_column=image_column,
+        clinical_columns=clinical,
+        test=None if given.test is None else _as_bool(table, given.test),
+        subgroups=table[asked],
+        outcome=outcome,
+        flow=flow,
+        verbose=not given.quiet,
+        **{name: getattr(given, name) for name in _AS_GIVEN},
+        **words,
+    )
+    _print(repr(study))
+    _print(f"\nreport.html, its tables and its figures are in {given.out}")
+
+
+def _clinical_columns(
+    table: pd.DataFrame, given: argparse.Namespace, image_column: str | None
+) -> list[str]:
+    """Columns of --clinical, or those whose names are known; what is not used is said."""
     aside = {given.target, given.patient, given.test, given.site, image_column}
     clinical = given.clinical or [
         column for column in table if column not in aside and recognise(column) is not None
     ]
-    unused = [c for c in table if c not in {*aside, *clinical, *given.subgroups}]
+    unused = [str(c) for c in table if c not in {*aside, *clinical, *given.subgroups}]
     if unused:
-        _say(f"Columns that are not used (name them by --clinical): {', '.join(map(str, unused))}")
-    # sex and age among the clinical columns come by themselves, age in bands
-    asked = [c for c in given.subgroups if not (c in clinical and is_sex_or_age(c))]
-    kept = [column for column in (image_column, given.site) if column is not None]
-    words = {} if given.title is None else {"title": given.title}
-    study = run_study(
-        table[[*dict.fromkeys([*clinical, *kept])]],
-        table[given.target].to_numpy(),
-        groups=None if given.patient is None else table[given.patient],
-        out=given.out,
-        preset=given.preset,
-        models=given.models,
-        image_column=image_column,
-        clinical_columns=clinical,
-        test=None if given.test is None else _as_bool(table, given.test),
-        n_folds=given.folds,
-        subgroups=table[asked],
-        site=given.site,
-        prevalence=given.prevalence,
-        outcome=outcome,
-        limits=given.limits,
-        published=given.published,
-        flow=flow,
-        ignore_rules=given.ignore_rules,
-        cache_dir=given.cache,
-        device=given.device,
-        n_jobs=given.jobs,
-        random_state=given.seed,
-        verbose=not given.quiet,
-        **words,
-    )
-    _say(repr(study))
-    _say(f"\nreport.html, its tables and its figures are in {given.out}")
+        _print(f"Columns that are not used (name them by --clinical): {', '.join(unused)}")
+    return clinical
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -114,7 +120,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         run(given)
     except (SkosteoError, OSError) as error:
         notes = "".join(f"\n{note}" for note in getattr(error, "__notes__", ()))
-        print(f"skosteo: {_said(error)}{notes}", file=sys.stderr)  # noqa: T201
+        print(f"skosteo: {_message(error)}{notes}", file=sys.stderr)  # noqa: T201
         return 2
     except KeyboardInterrupt:
         print(  # noqa: T201
@@ -124,13 +130,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _said(error: Exception) -> str:
+def _message(error: Exception) -> str:
     if isinstance(error, OSError) and not isinstance(error, SkosteoError):
         return f"{error.strerror or error}; what is finished stays, and the same command goes on"
     return str(error)
 
 
-def _say(text: str) -> None:
+def _print(text: str) -> None:
     print(text)  # noqa: T201
 
 
@@ -198,11 +204,13 @@ def _with_target(
     return kept, Flow(rows.frame(), rows.outcome(positive, (outcome, f"no {outcome}")))
 
 
-def _film_paths(names: pd.Series, folder: Path | None) -> pd.Series:
+def _image_paths(names: pd.Series, folder: Path | None) -> pd.Series:
     if folder is None:
         return names
     if not folder.is_dir():
-        raise InputError("--images is no folder; give the one that the film names are relative to.")
+        raise InputError(
+            "--images is no folder; give the one that the image names are relative to."
+        )
     paths: list[Any] = [name if pd.isna(name) else str(folder / str(name)) for name in names]
     return pd.Series(paths, index=names.index, dtype=object)
 

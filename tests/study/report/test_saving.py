@@ -20,9 +20,9 @@ import skosteo
 from skosteo import _files as files
 from skosteo.exceptions import InputError
 from skosteo.study import run_study
-from skosteo.study.content import checklist
+from skosteo.study.report.content import checklist
 from tests.study.cohorts import Says, files_in, filmed_patients, patients
-from tests.study.test_page import Reader
+from tests.study.report.pages import Reader, changed
 
 ROOT = Path(skosteo.__file__).parents[1]
 FORMULA, SCRIPT = "=1+1", "<script>alert(1)</script>"
@@ -177,21 +177,17 @@ def test_the_same_study_twice_is_the_same_files(of_values, tmp_path):
     assert files_in(tmp_path) == expected
 
 
-def test_files_of_models_that_are_gone_vanish_and_others_stay(tmp_path):
-    X, y, groups = patients(90)
-
-    def run(models):
-        params = {"image_column": None, "n_folds": 2, "verbose": 0, "models": models}
-        run_study(X, y, groups=groups, out=tmp_path, **params)
-
-    run(["age_sex_bmi", "logistic"])
-    (tmp_path / "tables" / "notes.txt").write_text("mine")
-    assert (tmp_path / "tables" / "comparison.csv").exists()
-    run(["age_sex_bmi"])
-    assert not (tmp_path / "tables" / "comparison.csv").exists()
-    assert not list((tmp_path / "figures").glob("figure_comparison.*"))
-    assert (tmp_path / "tables" / "notes.txt").read_text() == "mine"
-    assert "Logistic: all" not in (tmp_path / "report.html").read_text("utf-8")
+def test_files_of_models_that_are_gone_vanish_and_others_stay(of_values, tmp_path):
+    out = shutil.copytree(of_values.out, tmp_path / "out")
+    (out / "tables" / "notes.txt").write_text("mine")
+    assert (out / "tables" / "comparison.csv").exists()
+    assert "Logistic: all" in (out / "report.html").read_text("utf-8")
+    study = of_values.study
+    changed(study, models={"age_sex_bmi": study.models["age_sex_bmi"]}).save(out)
+    assert not (out / "tables" / "comparison.csv").exists()
+    assert not list((out / "figures").glob("figure_comparison.*"))
+    assert (out / "tables" / "notes.txt").read_text() == "mine"
+    assert "Logistic: all" not in (out / "report.html").read_text("utf-8")
 
 
 def test_nothing_else_is_written(tmp_path, monkeypatch):
@@ -315,7 +311,7 @@ def test_checklists_are_filled_with_what_the_study_knows(of_values):
 
 
 def test_a_study_without_the_models_of_table_2(tmp_path, small_preset):
-    X, y, groups = filmed_patients(tmp_path)
+    X, y, groups = filmed_patients(tmp_path, 48)
     run_study(
         X, y, groups=groups, out=tmp_path / "out", n_folds=2, verbose=0,
         models=["backbone", "backbone_wt"],

@@ -1,31 +1,28 @@
-"""Writing a study: tables and figures first, the page last."""
+"""Writes a study into a folder: tables and figures first, the page last."""
 
 import json
 from dataclasses import asdict
 from io import BytesIO
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from skosteo._files import write_atomic, write_csv
-from skosteo.study.about import versions
-from skosteo.study.content import Pictures, checklist, make_page
-from skosteo.study.figures import available
-from skosteo.study.page import render_page
+from skosteo.study.design import versions
+from skosteo.study.report.content import Pictures, checklist, render_page
+from skosteo.study.report.figures import available
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from skosteo.study.study import Study
-
 _DPI = 200
 _KINDS = {"svg": "image/svg+xml", "png": "image/png"}
-_FILMS = (7,)  # figures that hold films: drawn as pixels in the page
+_RADIOGRAPHS = (7,)  # figures that hold them: drawn as pixels in the page
 
 
-def save(study: "Study", out: str | PathLike) -> None:
+def save(study: Any, out: str | PathLike) -> None:
     """Write a study into a folder; see `Study.save`."""
     import matplotlib.pyplot as plt
 
@@ -44,18 +41,18 @@ def save(study: "Study", out: str | PathLike) -> None:
             picture, data = folders["figures"] / f"figure_{which}.{kind}", _drawn(figure, kind)
             write_atomic(picture, data)
             written.add(picture)
-            if kind == ("png" if which in _FILMS else "svg"):
+            if kind == ("png" if which in _RADIOGRAPHS else "svg"):
                 pictures[which] = (data, mime)
         plt.close(figure)
-    settings = {"study": asdict(study.about), "versions": versions()}
+    settings = {"study": asdict(study.settings), "versions": versions()}
     write_atomic(Path(out, "settings.json"), json.dumps(settings, indent=1).encode())
-    write_atomic(Path(out, "report.html"), render_page(make_page(study, pictures)).encode())
+    write_atomic(Path(out, "report.html"), render_page(study, pictures).encode())
     for folder in folders.values():
         for old in {*folder.glob("*.csv"), *folder.glob("figure_*.*")} - written:
             old.unlink()  # of models that an earlier run had
 
 
-def _tables(study: "Study") -> dict[str, pd.DataFrame]:
+def _tables(study: Any) -> dict[str, pd.DataFrame]:
     """Every table of the study by the name of its file; no row of it is a person's values."""
     found = {
         "table_1": study.table(1),
@@ -84,11 +81,11 @@ def _tables(study: "Study") -> dict[str, pd.DataFrame]:
     return found
 
 
-def _probabilities(study: "Study", part: str) -> pd.DataFrame:
+def _probabilities(study: Any, part: str) -> pd.DataFrame:
     """Label and probabilities by position of the row among those studied."""
-    said = study.probability(part)
-    said.insert(0, "target", study.design.y[said.index])
-    return said.rename_axis("row")
+    y_prob = study.probability(part)
+    y_prob.insert(0, "target", study.design.y[y_prob.index])
+    return y_prob.rename_axis("row")
 
 
 def _drawn(figure: "Figure", kind: str) -> bytes:
@@ -99,4 +96,5 @@ def _drawn(figure: "Figure", kind: str) -> bytes:
     with rc_context({"svg.hashsalt": "skosteo"}):
         metadata = {"Date": None} if kind == "svg" else {}
         figure.savefig(stream, format=kind, dpi=_DPI, bbox_inches="tight", metadata=metadata)
+    figure.set_layout_engine("none")  # it is laid out now, for the other kind too
     return stream.getvalue()

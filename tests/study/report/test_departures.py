@@ -1,14 +1,15 @@
-"""What a study says of itself: departures that belong to its models, versions that are true."""
+"""Departures from the paper: those of the study's own models and settings, and no others."""
 
-from dataclasses import fields, replace
-from importlib.metadata import version
+from dataclasses import replace
+from types import SimpleNamespace
 
-import numpy as np
 import pytest
 
-from skosteo.study.about import About, departures, versions
+from skosteo.study.design import Settings
+from skosteo.study.report.content import render
+from tests.study.report.pages import Reader
 
-ABOUT = About(
+SETTINGS = Settings(
     title="t", outcome="o", limits=(), preset="paper", seed=0, n_folds=5, drawn_test=True,
     image_column="image", clinical_columns=("age", "xray_description"), prevalence=None,
     published=False,
@@ -16,7 +17,8 @@ ABOUT = About(
 
 
 def said(names, **changes):
-    return " ".join(departures(replace(ABOUT, **changes), names))
+    study = SimpleNamespace(settings=replace(SETTINGS, **changes), models=dict.fromkeys(names))
+    return Reader(render("departures.html.jinja", study=study)).text
 
 
 @pytest.mark.parametrize(
@@ -26,6 +28,7 @@ def said(names, **changes):
      ("A conventional CNN", ["cnn"], {}),
      ("named by whoever ran", ["clinical"], {"drawn_test": False}),
      ("character n-grams", ["clinical"], {}),
+     ("character n-grams", ["learned_fusion"], {}),
      ("out-of-fold probabilities", ["multimodal"], {}),
      ("Feature fusions", ["feature_fusion"], {}),
      ("Cross-attention", ["attention_fusion"], {})],
@@ -43,16 +46,4 @@ def test_what_holds_for_every_study():
 
 def test_text_is_not_spoken_of_where_there_is_none():
     assert "n-grams" not in said(["clinical"], clinical_columns=("age", "sex"))
-
-
-def test_versions_are_those_installed():
-    found = versions()
-    assert found["numpy"] == np.__version__
-    assert found["torch"] == version("torch")
-
-
-def test_settings_hold_no_data_of_a_patient():
-    assert {field.name for field in fields(About)} == {
-        "title", "outcome", "limits", "preset", "seed", "n_folds", "drawn_test", "image_column",
-        "clinical_columns", "prevalence", "published",
-    }  # fmt: skip
+    assert "n-grams" not in said(["age_sex_bmi"])

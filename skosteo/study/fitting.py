@@ -1,4 +1,4 @@
-"""Fitting the models of a study, fold by fold; what is finished is not done again."""
+"""Fits the models of a study, fold by fold and in parallel; finished fits are not repeated."""
 
 import time
 import warnings
@@ -38,7 +38,7 @@ class _Job(NamedTuple):
         return "-".join([self.model.key, str(self.fold), *self.explain])
 
 
-def run_models(
+def fit_models(
     design: Design,
     models: Iterable[StudyModel],
     explained: Mapping[str, tuple[str, ...]],
@@ -48,29 +48,11 @@ def run_models(
     n_jobs: int | None,
     verbose: int,
 ) -> Results:
-    """Fit every model on every fold, and let it judge the rows it has not seen.
+    """Fit every model on every fold, and predict the rows that it has not seen.
 
-    Parameters
-    ----------
-    design : Design
-        Rows and folds.
-    models : iterable of StudyModel
-        Those of one key are fitted once.
-    explained : mapping of str to tuple of str
-        What to explain, by the key of the model, on the first fold: see `explain`.
-    store : Store or None
-        Where results are kept, each as soon as it is there.
-    seed : int
-        Chooses the patients that are explained.
-    n_jobs : int or None
-        Fits at a time, as in joblib.
-    verbose : int
-        1 shows a progress bar.
-
-    Returns
-    -------
-    dict of str to list of FoldResult
-        By key, in the order of the folds.
+    Models of one key are fitted once. `explained` says what to explain of the first fold's, by
+    key; `store` keeps each result as soon as it is there, and `seed` draws the patients that are
+    explained. The results are by key, in the order of the folds.
     """
     distinct = {model.key: model for model in models}
     jobs = [
@@ -85,48 +67,48 @@ def run_models(
         # loky takes a worker's import of torch for a leak, starts another, and says so
         warnings.filterwarnings("ignore", "A worker stopped while some jobs were given")
         parallel = joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered")
-        tasks = (joblib.delayed(_run)(design, job, store, seed) for job in missing)
+        tasks = (joblib.delayed(_finish)(design, job, store, seed) for job in missing)
         for job, result in parallel(tasks):
             done[job.entry] = result
             bar.set_postfix_str(job.model.title)
             bar.update()
-    found: dict[str, list[Any]] = {key: [] for key in distinct}
+    results: dict[str, list[Any]] = {key: [] for key in distinct}
     for job in jobs:  # fold by fold
-        found[job.model.key].append(done[job.entry])
-    return found
+        results[job.model.key].append(done[job.entry])
+    return results
 
 
-def _run(design: Design, job: _Job, store: Store | None, seed: int) -> tuple[_Job, FoldResult]:
+def _finish(design: Design, job: _Job, store: Store | None, seed: int) -> tuple[_Job, FoldResult]:
     with _named(job, len(design.folds)):
-        result = _fit_and_judge(design, job, seed)
+        result = _fit_and_predict(design, job, seed)
     if store is not None:  # in the worker: what is finished outlives the process that asked
         store.save(job.entry, result)
     return job, result
 
 
-def _fit_and_judge(design: Design, job: _Job, seed: int) -> FoldResult:
+def _fit_and_predict(design: Design, job: _Job, seed: int) -> FoldResult:
     train, validation = design.folds[job.fold]
-    X, known = job.model.part(design.X), {"groups": design.patient[train]}
+    X, metadata = job.model.part(design.X), {"groups": design.patient[train]}
     start = time.perf_counter()
-    fitted = fit_with_metadata(clone(job.model.estimator), X.iloc[train], design.y[train], known)
+    fitted = fit_with_metadata(clone(job.model.estimator), X.iloc[train], design.y[train], metadata)
     seconds = time.perf_counter() - start
-    said, notes = explain(
+    explained, notes = explain(
         fitted,
         {"train": X.iloc[train], "validation": X.iloc[validation], "test": X.iloc[design.test]},
         job.explain,
         seed,
     )
     return FoldResult(
-        validation=_judged(fitted, X.iloc[validation]),
-        test=_judged(fitted, X.iloc[design.test]),
+        validation=_predicted(fitted, X.iloc[validation]),
+        test=_predicted(fitted, X.iloc[design.test]),
         seconds=seconds,
         histories=_histories(fitted),
-        explained=said,
+        explained=explained,
         notes=notes,
     )
 
 
-def _judged(fitted: Any, X: pd.DataFrame) -> NDArray[np.float64]:
+def _predicted(fitted: Any, X: pd.DataFrame) -> NDArray[np.float64]:
     probability = np.asarray(fitted.predict_proba(X)[:, 1], dtype=np.float64)
     wrong = ~((probability >= 0) & (probability <= 1))
     if wrong.any():

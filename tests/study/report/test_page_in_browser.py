@@ -1,12 +1,12 @@
-"""The page in a real browser; see `tests.study.browser`."""
+"""The page in a real browser; see `tests.study.report.browser`."""
 
 import importlib.util
+import shutil
 
 import pytest
 
-from skosteo.study.page import render_page
-from tests.study import browser
-from tests.study.pages import long_page, small_page
+from tests.study.report import browser
+from tests.study.report.pages import attacked, page_of
 
 pytestmark = [
     pytest.mark.skipif(browser.chromium() is None, reason="needs chromium"),
@@ -15,10 +15,8 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def report(tmp_path_factory):
-    path = tmp_path_factory.mktemp("page") / "report.html"
-    path.write_text(render_page(long_page()), "utf-8")
-    return path
+def report(of_films, tmp_path_factory):
+    return shutil.copy(of_films.out / "report.html", tmp_path_factory.mktemp("page"))
 
 
 def test_nothing_is_wrong_at_a_desk_and_on_a_phone(report):
@@ -28,18 +26,19 @@ def test_nothing_is_wrong_at_a_desk_and_on_a_phone(report):
 def test_the_tab_key_reaches_every_link_and_table_and_shows_where_it_is(report):
     stops = browser.tab_stops(report)
     assert stops[0][:2] == ("A", "#content")  # the skip link
-    assert [stop[1] for stop in stops[1:6]] == [f"#part-{i}" for i in range(1, 6)]
+    assert [stop[1] for stop in stops[1:8]] == [f"#part-{i}" for i in range(1, 8)]
     tables = [stop for stop in stops if stop[0] == "DIV"]
-    assert len(tables) == 5
+    assert len(tables) == report.read_text("utf-8").count("<table") > 8
     assert all("scrolls sideways" in name for _, name, _ in tables)
     assert all(visible for *_, visible in stops)
 
 
-def test_an_attack_runs_nothing(tmp_path):
+def test_an_attack_runs_nothing(of_values, tmp_path):
     attack = '"><script>document.title="owned"</script><img src="http://x.invalid/a" onerror=a()>'
     path = tmp_path / "report.html"
-    path.write_text(render_page(small_page(attack, attack)), "utf-8")
-    assert browser.findings(path) == []
+    path.write_text(page_of(attacked(of_values.study, attack)), "utf-8")
+    # its pictures are none: that is all that may be wrong
+    assert all("image not there" in finding for finding in browser.findings(path))
     with browser.opened(path) as (tab, _):
         assert tab.title() == f"Report {attack}"
 

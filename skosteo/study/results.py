@@ -1,9 +1,9 @@
-"""`Study`: the results of `run_study`, as tables, plots and one report."""
+"""`Study`, the results of `run_study`: probabilities, scores, tables, plots and one report."""
 
-from collections.abc import Sequence
-from functools import cached_property
+from collections.abc import Callable, Sequence
+from functools import cached_property, wraps
 from os import PathLike
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
 import numpy as np
 import pandas as pd
@@ -11,32 +11,46 @@ from numpy.typing import NDArray
 
 from skosteo.clinical import table_one
 from skosteo.clinical.flow import Flow
-from skosteo.evaluation.comparison import Comparison, compare
-from skosteo.evaluation.decision_curve import DecisionCurve, decision_curve
-from skosteo.evaluation.operating_point import operating_point
-from skosteo.evaluation.reliability import Reliability, reliability
-from skosteo.evaluation.report import Report, evaluate
-from skosteo.evaluation.subgroups import Subgroups, subgroups
+from skosteo.evaluation import (
+    Comparison,
+    DecisionCurve,
+    Reliability,
+    Report,
+    Subgroups,
+    compare,
+    decision_curve,
+    evaluate,
+    operating_point,
+    reliability,
+    subgroups,
+)
+from skosteo.evaluation.leakage import LeakageReport
 from skosteo.exceptions import InputError
-from skosteo.study.about import About
-from skosteo.study.design import Design
+from skosteo.study.design import PARTS, RULES, Design, Settings
 from skosteo.study.folds import fold_scores, fold_tests
-from skosteo.study.models import BASELINES, TABLES, TITLES, StudyModel
-from skosteo.study.published import published
+from skosteo.study.models import BASELINES, TABLES, TITLES, StudyModel, published
 from skosteo.study.store import FoldResult
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from skosteo.evaluation.leakage import LeakageReport
+P = ParamSpec("P")
+R = TypeVar("R")
 
-PARTS = ("test", "validation")
-# by name, what `operating_point` is asked for
-RULES: dict[str, dict[str, float]] = {
-    "Youden's index": {},
-    "sensitivity .90": {"sensitivity": 0.9},
-    "specificity .90": {"specificity": 0.9},
-}
+
+def _once(method: Callable[P, R]) -> Callable[P, R]:
+    """Compute what a method returns on the first call with its arguments; frames are copied."""
+
+    @wraps(method)
+    def computed(*args: P.args, **kwargs: P.kwargs) -> R:
+        study: Any = args[0]
+        key = (method.__name__, *args[1:], *sorted(kwargs.items()))
+        if key not in study._computed:
+            study._computed[key] = method(*args, **kwargs)
+        found = study._computed[key]
+        return cast(R, found.copy() if isinstance(found, pd.DataFrame) else found)
+
+    return computed
 
 
 class Study:
@@ -50,7 +64,7 @@ class Study:
         By name, in the order of the tables.
     results : dict of str to list of FoldResult
         By the key of a model, fold by fold.
-    about : About
+    settings : Settings
         What was asked for.
     flow : Flow
         Rows left out and why, the paper's Figure 2.
@@ -65,18 +79,19 @@ class Study:
         design: Design,
         models: dict[str, StudyModel],
         results: dict[str, list[FoldResult]],
-        about: About,
+        settings: Settings,
         flow: Flow,
-        leakage: "LeakageReport",
+        leakage: LeakageReport,
         groupings: pd.DataFrame,
     ) -> None:
         self.design = design
         self.models = models
         self.results = results
-        self.about = about
+        self.settings = settings
         self.flow = flow
         self.leakage = leakage
         self.groupings = groupings
+        self._computed: dict[tuple, Any] = {}
 
     def rows(self, part: str = "test") -> NDArray[np.intp]:
         """Return the positions of the rows of a part, "test" or "validation"."""
@@ -99,26 +114,22 @@ class Study:
             A column per model; the index is the position of the row.
         """
         rows = self.rows(part)
-        said = {name: self._said(model, part) for name, model in self.models.items()}
-        return pd.DataFrame(said, index=rows)
+        y_prob = {name: self._predicted(model, part) for name, model in self.models.items()}
+        return pd.DataFrame(y_prob, index=rows)
 
-    def _said(self, model: StudyModel, part: str) -> NDArray[np.float64]:
+    def _predicted(self, model: StudyModel, part: str) -> NDArray[np.float64]:
         results = self.results[model.key]
         if part == "test":
             return np.mean([result.test for result in results], axis=0)
-        said = np.full(len(self.design.y), np.nan)
+        y_prob = np.full(len(self.design.y), np.nan)
         for (_, validation), result in zip(self.design.folds, results, strict=True):
-            said[validation] = result.validation
-        return said[self.rows(part)]
+            y_prob[validation] = result.validation
+        return y_prob[self.rows(part)]
 
     def report(
-        self,
-        part: str = "test",
-        *,
-        names: Sequence[str] | None = None,
-        rule: str | None = None,
+        self, part: str = "test", *, names: Sequence[str] | None = None, rule: str | None = None
     ) -> Report:
-        """Score the models on a part: counts, rates and AUC with intervals.
+        """Score the models on a part: counts, rates and AUC with confidence intervals.
 
         Parameters
         ----------
@@ -136,29 +147,38 @@ class Study:
         Report
             As from `evaluate`; models by their titles.
         """
-        rows = self.rows(part)
-        chosen = list(self.models) if names is None else list(names)
+        self.rows(part)
+        chosen = tuple(self.models if names is None else names)
         absent = [name for name in chosen if name not in self.models]
         if absent:
             raise InputError(f"names has {absent}: allowed are {', '.join(self.models)}.")
         if rule not in (None, *RULES):
             raise InputError(f"rule={rule!r}: allowed are {', '.join(map(repr, RULES))}, or None.")
+        if rule is not None and part != "test":
+            raise InputError(f"rule={rule!r} was chosen on validation rows: part='test' only.")
+        return self._report(part, chosen, rule)
+
+    @_once
+    def _report(self, part: str, names: tuple[str, ...], rule: str | None) -> Report:
         thresholds: float | dict[str, float] = 0.5
         if rule is not None:
-            if part != "test":
-                raise InputError(f"rule={rule!r} was chosen on validation rows: part='test' only.")
             points = self.operating_points["threshold"]
-            thresholds = {self.models[name].title: float(points[name, rule]) for name in chosen}
+            thresholds = {self.models[name].title: float(points[name, rule]) for name in names}
             without = [title for title, threshold in thresholds.items() if np.isnan(threshold)]
             if without:
                 raise InputError(f"No threshold of {without} does what rule={rule!r} asks.")
         return evaluate(
-            self.design.y[rows],
-            self._titled(self.probability(part)[chosen]),
-            groups=self.design.patient[rows],
+            **self._scored(part, names),
             threshold=thresholds,
-            prevalence=self.about.prevalence,
+            prevalence=self.settings.prevalence,
         )
+
+    def _scored(self, part: str, names: Sequence[str]) -> dict[str, Any]:
+        """Labels, probabilities by the models' titles, and patients of a part."""
+        rows, titles = self.rows(part), {name: self.models[name].title for name in names}
+        y_prob = self.probability(part)[list(names)].rename(columns=titles)
+        patient = self.design.patient[rows]
+        return {"y_true": self.design.y[rows], "y_prob": y_prob, "groups": patient}
 
     @cached_property
     def operating_points(self) -> pd.DataFrame:
@@ -166,12 +186,12 @@ class Study:
 
         NaN where no threshold does what is asked, as for a model that says 0 or 1 only.
         """
-        y, said = self.design.y[self.rows("validation")], self.probability("validation")
+        y, y_prob = self.design.y[self.rows("validation")], self.probability("validation")
         points = {}
         for name in self.models:
             for rule, asked in RULES.items():
                 try:
-                    points[name, rule] = operating_point(y, said[name], **asked).threshold
+                    points[name, rule] = operating_point(y, y_prob[name], **asked).threshold
                 except InputError:
                     points[name, rule] = np.nan
         index = pd.MultiIndex.from_tuples(points, names=["model", "rule"])
@@ -210,10 +230,10 @@ class Study:
                 "study. Name some of them in `models`."
             )
         table = self.report(part, names=names).table()
-        if self.about.published and part == "test":
-            said = published(number).reindex(names)
-            for metric in said:
-                texts = said[metric].map("{:.3f}".format, na_action="ignore").fillna("")
+        if self.settings.published and part == "test":
+            figures = published(number).reindex(names)
+            for metric in figures:
+                texts = figures[metric].map("{:.3f}".format, na_action="ignore").fillna("")
                 table[f"paper: {metric}"] = texts.str.removeprefix("0").to_numpy()
         return table
 
@@ -226,13 +246,15 @@ class Study:
         baselines = [name for name in (*BASELINES, "xgboost") if name in self.models]
         return paper + baselines + own
 
+    @_once
     def _table_one(self) -> pd.DataFrame:
-        design, about = self.design, self.about
+        design, settings = self.design, self.settings
         train, validation = design.folds[0]
         split = pd.Series("test", index=design.X.index)
         split.iloc[train], split.iloc[validation] = "train", "validation"
-        shown = design.X[list(about.clinical_columns)].copy()
-        outcome = about.outcome if about.outcome not in shown else f"{about.outcome} (outcome)"
+        shown = design.X[list(settings.clinical_columns)].copy()
+        outcome = settings.outcome
+        outcome += " (outcome)" if outcome in shown else ""
         shown[outcome] = np.where(design.y == 1, "yes", "no")
         return table_one(shown, by=split)
 
@@ -249,6 +271,7 @@ class Study:
             first.setdefault(self.models[name].key, name)
         return list(first.values())
 
+    @_once
     def comparison(self, part: str = "test") -> Comparison:
         """Compare every model of Tables 2 and 4 with the reference, on the same rows.
 
@@ -267,25 +290,23 @@ class Study:
         InputError
             The study has one model only.
         """
-        rows, names = self.rows(part), self.distinct()
+        names = self.distinct()
         if len(names) < 2:
             raise InputError("The study has one model; a comparison takes two.")
-        return compare(
-            self.design.y[rows],
-            self._titled(self.probability(part)[names]),
-            reference=self.models[self.reference].title,
-            groups=self.design.patient[rows],
-        )
+        return compare(**self._scored(part, names), reference=self.models[self.reference].title)
 
+    @_once
     def fold_scores(self) -> pd.DataFrame:
         """Return AUC and accuracy of every fold's model; see `skosteo.study.folds`."""
         return fold_scores(self.design, self.models, self.results)
 
+    @_once
     def fold_tests(self) -> pd.DataFrame:
         """Compare the reference with other fusions over the folds; see `skosteo.study.folds`."""
         others = [name for name in self.names(4) if name != self.reference]
         return fold_tests(self.design, self.models, self.results, self.reference, others)
 
+    @_once
     def subgroups(self, part: str = "validation") -> Subgroups:
         """Score the main models within levels of sex, age band and other groupings.
 
@@ -306,29 +327,20 @@ class Study:
         """
         if self.groupings.shape[1] == 0:
             raise InputError("The study knows no subgroups; give run_study `subgroups`.")
-        rows = self.rows(part)
-        return subgroups(
-            self.design.y[rows],
-            self._of_main(part),
-            self.groupings.iloc[rows].reset_index(drop=True),
-            groups=self.design.patient[rows],
-        )
+        by = self.groupings.iloc[self.rows(part)].reset_index(drop=True)
+        return subgroups(**self._scored(part, self.main()), by=by)
 
+    @_once
     def calibration(self, part: str = "validation") -> Reliability:
         """Return how the main models are calibrated, as from `reliability`."""
-        rows = self.rows(part)
-        return reliability(
-            self.design.y[rows], self._of_main(part), groups=self.design.patient[rows]
-        )
+        return reliability(**self._scored(part, self.main()))
 
+    @_once
     def decision_curve(self, part: str = "validation") -> DecisionCurve:
         """Return the net benefit of the main models, as from `decision_curve`."""
-        return decision_curve(
-            self.design.y[self.rows(part)], self._of_main(part), prevalence=self.about.prevalence
-        )
-
-    def _of_main(self, part: str) -> pd.DataFrame:
-        return self._titled(self.probability(part)[self.main()])
+        scored = self._scored(part, self.main())
+        del scored["groups"]
+        return decision_curve(**scored, prevalence=self.settings.prevalence)
 
     def main(self) -> list[str]:
         """Image, clinical and multimodal model and the bar to clear, or else the first three."""
@@ -355,7 +367,7 @@ class Study:
         InputError
             There is no such figure, or nothing in this study to draw it from.
         """
-        from skosteo.study.figures import draw
+        from skosteo.study.report.figures import draw
 
         return draw(self, which)
 
@@ -373,15 +385,14 @@ class Study:
             The folder cannot be written to or is full. Each file is whole or not there, and
             ``report.html`` comes last.
         """
-        from skosteo.study.saving import save
+        from skosteo.study.report.saving import save
 
         save(self, out)
 
-    def _titled(self, probability: pd.DataFrame) -> pd.DataFrame:
-        return probability.rename(columns={name: m.title for name, m in self.models.items()})
-
     def __repr__(self) -> str:
         counts = self.design.counts()
-        limits = "".join(f"{limit}\n" for limit in self.about.limits)
-        names: Any = self.names(2) or None
-        return f"{self.about.title}\n{limits}\n{counts.to_string()}\n\n{self.report(names=names)}"
+        limits = "".join(f"{limit}\n" for limit in self.settings.limits)
+        names = self.names(2) or None
+        return (
+            f"{self.settings.title}\n{limits}\n{counts.to_string()}\n\n{self.report(names=names)}"
+        )

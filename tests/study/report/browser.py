@@ -1,7 +1,7 @@
 """A report in a real browser: is everything there, readable, reachable by keyboard, and quiet?
 
-``python -m tests.study.browser report.html folder`` prints what is wrong, and leaves screenshots
-of a desk and of a phone and the print in the folder.
+``python -m tests.study.report.browser report.html folder`` prints what is wrong, and leaves
+screenshots of a desk and of a phone and the print in the folder.
 """
 
 import shutil

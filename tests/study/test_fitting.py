@@ -185,7 +185,7 @@ def test_other_data_do_not_take_the_results_of_these(changed, tmp_path, folder):
 
 
 def start(out, folder, seconds):
-    call = "import sys; from tests.study.test_running import counted; counted(*sys.argv[1:])"
+    call = "import sys; from tests.study.test_fitting import counted; counted(*sys.argv[1:])"
     return subprocess.Popen(
         [sys.executable, "-c", call, out, folder, str(seconds)],
         cwd=ROOT,

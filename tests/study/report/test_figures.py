@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 from skosteo.exceptions import InputError
 from skosteo.study import run_study
-from skosteo.study.figures import FIGURES, available
+from skosteo.study.report.figures import FIGURES, available
 from tests.small_models import small_clinical
 from tests.study.cohorts import patients
 
@@ -32,7 +32,7 @@ def test_each_is_drawn(which, of_films):
 
 @pytest.mark.parametrize("which", [which for which in FIGURES if which not in OF_VALUES])
 def test_what_cannot_be_drawn_is_said(which, of_values):
-    with pytest.raises(InputError, match=r"needs a model|is a net|stopped early"):
+    with pytest.raises(InputError, match=r"needs an image model|is a net|stopped early"):
         of_values.study.figure(which)
 
 

@@ -7,18 +7,19 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from skosteo.evaluation import compare, evaluate, run_study
+from skosteo.evaluation import compare, evaluate
 from skosteo.exceptions import InputError
-from skosteo.study.study import RULES, Study
+from skosteo.study import results, run_study
+from skosteo.study.design import RULES
 from tests.study.cohorts import Says, patients
+from tests.study.report.pages import changed, page_of
 
 
 def with_labels(study, y):
     """The same study as if the labels had been these."""
-    return Study(
-        replace(study.design, y=y), study.models, study.results, study.about, study.flow,
-        study.leakage, study.groupings,
-    )  # fmt: skip
+    turned = changed(study)
+    turned.design = replace(study.design, y=y)
+    return turned
 
 
 def test_thresholds_do_not_look_at_the_test_rows(of_values):
@@ -117,16 +118,15 @@ def test_a_planted_answer_is_found_if_nobody_looks_for_leaks(monkeypatch):
         assert roc_auc_score(study.design.y[study.rows(part)], study.probability(part)["p"]) == 1
 
 
-def test_one_model_only(tmp_path):
+def test_one_model_only():
     X, y, groups = patients(60)
     study = run_study(
-        X, y, groups=groups, image_column=None, n_folds=2, verbose=0, models=["age_sex_bmi"],
-        out=tmp_path,
-    )  # fmt: skip
+        X, y, groups=groups, image_column=None, n_folds=2, verbose=0, models=["age_sex_bmi"]
+    )
     with pytest.raises(InputError, match="a comparison takes two"):
         study.comparison()
     assert study.fold_tests().empty
-    assert "Every model less" not in (tmp_path / "report.html").read_text("utf-8")
+    assert "Every model less" not in page_of(study)
 
 
 def test_small_subgroups_are_not_shown():
@@ -155,7 +155,7 @@ def test_small_subgroups_are_not_shown():
      (lambda s: s.report(rule="youden"), "youden.*allowed|allowed.*Youden"),
      (lambda s: s.figure(1), r"figure\(1\): allowed are 2, 3, .*'fusion'"),
      (lambda s: s.figure("roc"), r"figure\('roc'\): allowed"),
-     (lambda s: s.figure(7), "needs a model of films for Grad-CAM")],
+     (lambda s: s.figure(7), "needs an image model for Grad-CAM")],
 )  # fmt: skip
 def test_what_is_not_there_is_said(call, message, of_values):
     with pytest.raises(InputError, match=message):
@@ -167,3 +167,35 @@ def test_printed_it_says_title_limits_counts_and_scores(of_values):
     assert text.index("SYNTHETIC patients.") < text.index("AUC")
     assert "Logistic: age, sex, BMI" in text
     assert len(max(text.splitlines(), key=len)) < 200
+
+
+def test_results_are_computed_once(of_values, monkeypatch):
+    study, calls = changed(of_values.study), []
+
+    def counted(function):
+        def call(*args, **kwargs):
+            calls.append(function.__name__)
+            return function(*args, **kwargs)
+
+        return call
+
+    names = ["evaluate", "compare", "subgroups", "reliability", "decision_curve", "fold_scores"]
+    for name in names:
+        monkeypatch.setattr(results, name, counted(getattr(results, name)))
+    page = page_of(study)
+    # of all models on the test part, and on the validation part; of each rule
+    assert calls.count("evaluate") == 2 + len(RULES)
+    assert all(calls.count(name) <= 1 for name in names[1:])
+    n = len(calls)
+    assert page_of(study) == page
+    for part in ("test", "validation"):
+        study.report(part)
+    assert len(calls) == n
+
+
+def test_a_frame_that_is_changed_changes_no_result(of_values):
+    study = of_values.study
+    for get in (lambda: study.table(1), study.fold_scores, study.fold_tests, study.probability):
+        frame, before = get(), get()
+        frame["mine"] = 1
+        pd.testing.assert_frame_equal(get(), before)
