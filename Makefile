@@ -32,7 +32,7 @@ study: .venv/installed
 	$(BIN)/python examples/plot_06_study.py --data $(DATA)
 
 test: .venv/installed
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 check: lint types test
 

@@ -1,9 +1,12 @@
-"""Checks that every part of skosteo shares: labels, weights, patients, blank cells and names."""
+"""Checks that every part of skosteo shares: tables, labels, weights, patients, cells and names."""
 
 import re
+import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from difflib import get_close_matches
+from numbers import Real
 from typing import Any
 from unicodedata import normalize
 
@@ -20,6 +23,7 @@ from sklearn.utils.validation import (
     _num_samples,
     assert_all_finite,
     column_or_1d,
+    validate_data,
 )
 
 from skosteo.exceptions import InputError
@@ -55,15 +59,66 @@ def to_pandas(X: Any) -> Any:
     return table
 
 
+def check_table(X: Any, name: str = "X") -> pd.DataFrame:
+    """Table of any library as a DataFrame whose columns have different names."""
+    table = to_pandas(X)
+    if not isinstance(table, pd.DataFrame):
+        raise InputError(
+            f"{name} is a {type(table).__name__}; give a DataFrame, such as pandas.read_csv makes."
+        )
+    twice = table.columns[table.columns.duplicated()].unique().tolist()
+    if twice:
+        raise InputError(f"{name} has several columns named {twice}. Rename or drop one of each.")
+    return table
+
+
+def named_table(estimator: BaseEstimator, X: Any, *, reset: bool) -> pd.DataFrame:
+    """X as a DataFrame with names: its own, those of `fit` by position, or x0, x1, ...
+
+    Columns that have names are left in their order, among others: they are to be found by name.
+    What has none is compared with `fit`, with scikit-learn's own warnings and errors.
+    """
+    X = to_pandas(X)
+    if isinstance(X, pd.DataFrame):
+        check_table(X)
+        if 0 in X.shape:
+            raise InputError(f"X has {X.shape[0]} rows and {X.shape[1]} columns.")
+        fitted = hasattr(estimator, "n_features_in_")
+        by_name = hasattr(estimator, "feature_names_in_") or not fitted
+        if not reset and by_name and all(isinstance(column, str) for column in X.columns):
+            return X
+        validate_data(estimator, X, reset=reset, skip_check_array=True)
+    else:
+        X = validate_data(estimator, X, reset=reset, dtype=None, ensure_all_finite=False)
+        X = pd.DataFrame(X).infer_objects()
+    positions = [f"x{i}" for i in range(X.shape[1])]
+    return X.set_axis(getattr(estimator, "feature_names_in_", positions), axis=1)
+
+
+def check_image_column(X: pd.DataFrame, image_column: str, remedy: str) -> None:
+    """Refuse a table without its column of images; the remedy is a sentence of the caller."""
+    if image_column not in X.columns:
+        raise InputError(
+            f"X has no column {image_column!r} (image_column){guess(image_column, X.columns)} Its "
+            f"columns are {X.columns.tolist()}. {remedy}"
+        )
+
+
 def encode_target(y: ArrayLike) -> tuple[NDArray, NDArray[np.int64]]:
     """Classes, sorted, and the code 0 or 1 of every row.
 
     Raises
     ------
     InputError
-        There are not exactly two classes.
+        There are not exactly two classes, or a label is missing beside names.
     """
     labels = column_or_1d(y, warn=True)
+    if labels.dtype.kind == "O" and pd.isna(labels).any():
+        missing = np.flatnonzero(pd.isna(labels))
+        raise InputError(
+            f"y misses the label of {len(missing)} of {len(labels)} rows, the first is row "
+            f"{missing[0] + 1}. Leave them out, or find their labels."
+        )
     if labels.dtype.kind == "f":
         assert_all_finite(labels, input_name="y")
     kind = type_of_target(labels, input_name="y")
@@ -132,6 +187,23 @@ def check_groups(groups: ArrayLike | None, n_rows: int) -> NDArray | None:
     return codes
 
 
+def name_columns(estimator: BaseEstimator, X: Any) -> Any:
+    """Read an array by position where the estimator was fitted on a table of as many columns.
+
+    With scikit-learn's usual warning. All else is returned as it is.
+    """
+    names = getattr(estimator, "feature_names_in_", None)
+    if names is None or not isinstance(X, np.ndarray) or X.ndim != 2 or X.shape[1] != len(names):
+        return X
+    warnings.warn(
+        f"X does not have valid feature names, but {type(estimator).__name__} was fitted with "
+        "feature names",
+        UserWarning,
+        stacklevel=2,
+    )
+    return pd.DataFrame(X, columns=names).infer_objects()
+
+
 @contextmanager
 def unchanged_on_error(estimator: BaseEstimator) -> Iterator[None]:
     """Leave a fitted model as it was when another fit fails or is interrupted."""
@@ -148,6 +220,38 @@ def is_missing(item: Any) -> bool:
     if isinstance(item, str):
         return not item.strip()
     return bool(pd.api.types.is_scalar(item) and pd.isna(item))
+
+
+def missing_cells(values: pd.Series) -> NDArray[np.bool_]:
+    """Whether each cell of a column is missing, as `is_missing` says: shape (n,)."""
+    if pd.api.types.is_object_dtype(values) or isinstance(
+        values.dtype, pd.StringDtype | pd.CategoricalDtype
+    ):
+        values = values.astype(object).map(is_missing)
+        return values.to_numpy(dtype=bool)
+    return values.isna().to_numpy(dtype=bool)
+
+
+def split_numbers(values: pd.Series) -> tuple[NDArray[np.float64], pd.Series]:
+    """Numbers of a column, written as text too, and the cells that are neither number nor missing.
+
+    Returns
+    -------
+    numbers : ndarray of shape (n,)
+        NaN where a cell is missing or no number.
+    others : Series of object
+        The cells that are no numbers, by their position from 0.
+    """
+    cells = values.reset_index(drop=True)
+    is_number = pd.api.types.is_numeric_dtype(cells) or pd.api.types.is_bool_dtype(cells)
+    if is_number and not pd.api.types.is_complex_dtype(cells):
+        return cells.to_numpy(np.float64, na_value=np.nan), pd.Series(dtype=object)
+    cells = cells.astype(object)[~missing_cells(cells)]
+    readable = cells.map(lambda cell: isinstance(cell, str | Real | Decimal | np.bool_))
+    known = pd.to_numeric(cells[readable.astype(bool)], errors="coerce").astype(np.float64)
+    numbers: NDArray[np.float64] = np.full(len(values), np.nan)
+    numbers[known.index] = known
+    return numbers, cells[np.isnan(numbers[cells.index])]
 
 
 def plain_name(name: object) -> str:

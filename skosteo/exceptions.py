@@ -4,9 +4,58 @@ Every message says what came, what is allowed and what to do. It names a column 
 a row ("row 17 of 240"), never a path or a value, because paths and values can identify a patient.
 """
 
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+_ROWS_NAMED = 5
+
 
 class SkosteoError(Exception):
-    """Root of all errors raised by skosteo."""
+    """Root of all errors raised by skosteo.
+
+    The message of an error about rows of a table begins with them, counted from 1.
+
+    Attributes
+    ----------
+    rows : tuple of int
+        Positions of these rows, from 0 as in `iloc`; empty where it is about none.
+    n_rows : int
+        Rows of the table.
+
+    Examples
+    --------
+    >>> error = InputError("the image is missing").at_rows([3], 40)
+    >>> str(error), error.row
+    ('row 4 of 40: the image is missing', 3)
+    """
+
+    rows: tuple[int, ...] = ()
+    n_rows: int = 0
+
+    @property
+    def row(self) -> int | None:
+        """Position of the first of these rows; None where it is about none."""
+        return self.rows[0] if self.rows else None
+
+    def at_rows(self, rows: Iterable[int], n_rows: int) -> Self:
+        """Say which rows of a table of so many it is about; returns the error."""
+        self.rows, self.n_rows = tuple(map(int, rows)), int(n_rows)
+        return self
+
+    def __str__(self) -> str:
+        if not self.rows:
+            return self._message()
+        named = ", ".join(str(row + 1) for row in self.rows[:_ROWS_NAMED])
+        more = len(self.rows) - _ROWS_NAMED
+        named += f" and {more} more" if more > 0 else ""
+        return f"row{'s'[: len(self.rows) > 1]} {named} of {self.n_rows}: {self._message()}"
+
+    def _message(self) -> str:
+        return super().__str__()
 
 
 class InputError(SkosteoError, ValueError):
@@ -23,7 +72,7 @@ class DicomError(SkosteoError, ValueError):
     remedy : str
         What to do.
     rule : str, optional
-        The rule of `skosteo.dicom.RULES` that refused the file, which ``accept`` can lift.
+        The rule of `skosteo.dicom.RULES` that refused the file, which ``ignore_rules`` can lift.
 
     Examples
     --------
@@ -36,7 +85,7 @@ class DicomError(SkosteoError, ValueError):
         super().__init__(reason, remedy, rule)
         self.reason, self.remedy, self.rule = reason, remedy, rule
 
-    def __str__(self) -> str:
+    def _message(self) -> str:
         return f"{self.reason}; {self.remedy}"
 
 
@@ -54,6 +103,34 @@ class WeightsError(SkosteoError, ValueError):
 
 class DatasetError(SkosteoError, OSError):
     """A data set that is neither on disk nor to be had, or that fails its checksum."""
+
+
+def renumbered(
+    error: SkosteoError, rows: "Sequence[int] | NDArray[np.intp]", n_rows: int
+) -> SkosteoError:
+    """Let an error about part of a table name the rows of the whole.
+
+    Parameters
+    ----------
+    error : SkosteoError
+        Raised by what was given the part; one that is about no row is left as it is.
+    rows : sequence of int
+        Positions of the part's rows in the table, from 0.
+    n_rows : int
+        Rows of the table.
+
+    Returns
+    -------
+    SkosteoError
+        The same error.
+
+    Examples
+    --------
+    >>> error = InputError("the image is missing").at_rows([1], 2)
+    >>> str(renumbered(error, [10, 30], 40))
+    'row 31 of 40: the image is missing'
+    """
+    return error.at_rows([rows[row] for row in error.rows], n_rows) if error.rows else error
 
 
 class ValuesWarning(UserWarning):

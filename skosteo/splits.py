@@ -44,7 +44,7 @@ def check_folds(folds: list[tuple[NDArray, NDArray]], y: NDArray, groups: NDArra
 
 def validation_split(
     y: NDArray, groups: NDArray | None, fraction: float, seed: int
-) -> tuple[NDArray, NDArray]:
+) -> tuple[NDArray, NDArray] | None:
     """Training and validation rows: stratified, shuffled, seeded, and grouped by patient.
 
     Parameters
@@ -54,20 +54,15 @@ def validation_split(
     groups : ndarray of shape (n,) or None
         Patient codes; None makes every row a patient of its own.
     fraction : float
-        Share of rows to validate on, in (0, 0.5]. With groups it is reached as closely as whole
-        patients allow, in steps of one fold of ``round(1 / fraction)``.
+        Proportion of rows to validate on, in (0, 0.5]. With groups it is reached as closely as
+        whole patients allow, in steps of one fold of ``round(1 / fraction)``.
     seed : int
         Seed of the shuffle.
 
     Returns
     -------
     train, valid : ndarray
-        Row positions, sorted.
-
-    Raises
-    ------
-    InputError
-        The fraction is out of range, or one side would miss a class.
+        Row positions, sorted. None where the rows are too few: one side would miss a class.
 
     Examples
     --------
@@ -77,12 +72,8 @@ def validation_split(
     >>> len(train), len(valid)
     (16, 4)
     """
-    if not 0 < fraction <= 0.5:
-        raise InputError(
-            f"validation_fraction={fraction}: allowed is a number above 0 and up to 0.5."
-        )
     if len(y) * fraction < 2 or np.unique(y, return_counts=True)[1].min() < 2:
-        raise _too_few(y)
+        return None
     if groups is None:
         splitter = StratifiedShuffleSplit(1, test_size=fraction, random_state=seed)
         candidates = splitter.split(y, y)
@@ -90,18 +81,9 @@ def validation_split(
         n_folds = min(round(1 / fraction), np.unique(y, return_counts=True)[1].min())
         folds = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
         if len(np.unique(groups)) < n_folds:
-            raise _too_few(y)
+            return None
         candidates = folds.split(y, y, groups)
     for train, valid in candidates:
         if all(len(np.unique(y[side])) == 2 for side in (train, valid)):
             return np.sort(train), np.sort(valid)
-    raise _too_few(y)
-
-
-def _too_few(y: NDArray) -> InputError:
-    counts = np.unique(y, return_counts=True)[1].tolist()
-    return InputError(
-        f"Early stopping needs patients of both classes on both sides of its validation split; "
-        f"the classes have {counts} rows. "
-        "Give more patients, another validation_fraction, or early_stopping=False."
-    )
+    return None

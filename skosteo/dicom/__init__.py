@@ -12,6 +12,6 @@ no length trusted), `rules` (what is refused), `decode` and `codestream` (stored
 
 from skosteo.dicom.radiograph import Radiograph
 from skosteo.dicom.reading import read_facts, read_radiograph
-from skosteo.dicom.rules import RULES, check_accept
+from skosteo.dicom.rules import RULES, check_ignore_rules
 
-__all__ = ["RULES", "Radiograph", "check_accept", "read_facts", "read_radiograph"]
+__all__ = ["RULES", "Radiograph", "check_ignore_rules", "read_facts", "read_radiograph"]

@@ -27,7 +27,7 @@ _ADOBE = b"\xff\xee\x00\x0eAdobe"  # APP14, which says how the samples are to be
 Words = NDArray[np.unsignedinteger]
 
 
-def stored_words(image: DicomImage, accept: frozenset[str]) -> Words:
+def stored_words(image: DicomImage, ignore_rules: frozenset[str]) -> Words:
     """Pixel words as they lie in the file, unused bits included.
 
     Returns
@@ -41,7 +41,7 @@ def stored_words(image: DicomImage, accept: frozenset[str]) -> Words:
         cannot be read.
     """
     if image.syntax in NATIVE:
-        return _native(image, accept)
+        return _native(image, ignore_rules)
     if image.syntax not in _DECODERS:
         from pydicom.uid import UID_dictionary
 
@@ -52,7 +52,7 @@ def stored_words(image: DicomImage, accept: frozenset[str]) -> Words:
         )
     if image.pixel_data.length != UNDEFINED:
         raise DicomError("the transfer syntax is compressed, but the pixel data is not", AGAIN)
-    return _DECODERS[image.syntax](_compressed_frame(image, accept), image)
+    return _DECODERS[image.syntax](_compressed_frame(image, ignore_rules), image)
 
 
 def _shape(image: DicomImage) -> tuple[int, ...]:
@@ -72,21 +72,21 @@ def _raw_bytes(image: DicomImage) -> int:
     return int(np.prod(_shape(image), dtype=np.int64)) * image.header.integer("BitsAllocated") // 8
 
 
-def _check_frames(image: DicomImage, accept: frozenset[str]) -> int:
+def _check_frames(image: DicomImage, ignore_rules: frozenset[str]) -> int:
     frames = image.header.frames()
     if frames != 1:
         refuse(
             "multi_frame",
-            accept,
+            ignore_rules,
             f"the file holds {frames} frames; allowed is 1",
             "give a film of one frame",
         )
     return frames
 
 
-def _native(image: DicomImage, accept: frozenset[str]) -> Words:
+def _native(image: DicomImage, ignore_rules: frozenset[str]) -> Words:
     header, elements, element = image.header, image.elements, image.pixel_data
-    frames, expected = _check_frames(image, accept), _raw_bytes(image)
+    frames, expected = _check_frames(image, ignore_rules), _raw_bytes(image)
     whole = expected * frames
     surplus = element.length - whole
     # PS3.5 8.1.1 pads to an even length; some writers pad further
@@ -120,10 +120,10 @@ def _native(image: DicomImage, accept: frozenset[str]) -> Words:
     return words.reshape(shape)
 
 
-def _compressed_frame(image: DicomImage, accept: frozenset[str]) -> bytes:
+def _compressed_frame(image: DicomImage, ignore_rules: frozenset[str]) -> bytes:
     """Bytes of the first frame, its fragments joined (PS3.5 A.4)."""
     elements = image.elements
-    frames = _check_frames(image, accept)
+    frames = _check_frames(image, ignore_rules)
     (_, *fragments), end = elements.fragments(image.pixel_data)
     _check_rest(image, end)
     if frames != 1 and len(fragments) != frames:
@@ -200,12 +200,16 @@ def _jpeg_2000(frame: bytes, image: DicomImage) -> Words:
 def _checked(stated: Frame, image: DicomImage) -> Frame:
     """Refuse a compressed frame that is not what the header of the file says."""
     header = image.header
-    said = (header.integer("Rows"), header.integer("Columns"), header.integer("SamplesPerPixel", 1))
+    in_header = (
+        header.integer("Rows"),
+        header.integer("Columns"),
+        header.integer("SamplesPerPixel", 1),
+    )
     allocated = header.integer("BitsAllocated")
-    if (stated.rows, stated.columns, stated.samples) != said or stated.bits > allocated:
+    if (stated.rows, stated.columns, stated.samples) != in_header or stated.bits > allocated:
         raise DicomError(
             f"the compressed image says {stated.rows} x {stated.columns} x {stated.samples} of "
-            f"{stated.bits} bits, the header {' x '.join(map(str, said))} of {allocated}",
+            f"{stated.bits} bits, the header {' x '.join(map(str, in_header))} of {allocated}",
             AGAIN,
         )
     return stated

@@ -4,8 +4,7 @@ import logging
 import os
 import threading
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack
 from io import BytesIO
 from typing import BinaryIO
 
@@ -26,12 +25,11 @@ _MAX_CHUNKS = 100_000  # of a PNG; most have one for each 8 kB
 _BITS, _PHOTOMETRIC, _TILE, _WHITE_IS_ZERO = 258, 262, (322, 323), 0  # TIFF 6.0
 _MAX_TILE = 4096  # pixels a side; most are of 256
 _PLUGINS = (Image, ImageFile, JpegImagePlugin, PngImagePlugin, TiffImagePlugin)
-_LOCK = threading.RLock()
 _AGAIN = "export the film again as PNG or TIFF, grey of 8 or 16 bits"
 
 
 def read_picture(
-    stream: BinaryIO, size: int, accept: frozenset[str]
+    stream: BinaryIO, size: int, ignore_rules: frozenset[str]
 ) -> tuple[NDArray[np.float32], int]:
     """Read the brightness in [0, 1] of a PNG, JPEG or TIFF file, and its bits per pixel.
 
@@ -44,21 +42,21 @@ def read_picture(
     """
     if size > _MAX_BYTES:
         raise DicomError(f"the file has {size} bytes; a film has {_MAX_BYTES} at most", _AGAIN)
-    with _quiet():
+    with _SILENCE:
         try:
             start = stream.read(len(_PNG))
             stream.seek(0)
             if start == _PNG:
-                stream = _without_extras(stream, accept)
+                stream = _without_extras(stream, ignore_rules)
             elif start.startswith(_JPEG):
-                _check_jpeg(stream, size, accept)
+                _check_jpeg(stream, size, ignore_rules)
             with Image.open(stream, formats=["PNG", "JPEG", "TIFF"]) as image:
-                check_dimensions(image.height, image.width, accept)
+                check_dimensions(image.height, image.width, ignore_rules)
                 _check_tiles(image)
                 if _has_another_page(image):
-                    _refuse_pages(accept)
+                    _refuse_pages(ignore_rules)
                 image.load()
-                return _grey(image, accept)
+                return _grey(image, ignore_rules)
         except DicomError:
             raise
         except Exception as error:  # whatever the damage leads to
@@ -69,7 +67,7 @@ def read_picture(
             ) from None
 
 
-def _without_extras(stream: BinaryIO, accept: frozenset[str]) -> BinaryIO:
+def _without_extras(stream: BinaryIO, ignore_rules: frozenset[str]) -> BinaryIO:
     """Return a PNG without its ancillary chunks: texts, profiles, times (ISO/IEC 15948 5).
 
     They say nothing of the pixels, may name a patient, and may expand to any size.
@@ -79,7 +77,7 @@ def _without_extras(stream: BinaryIO, accept: frozenset[str]) -> BinaryIO:
         head = stream.read(8)
         length, kind = int.from_bytes(head[:4], "big"), head[4:]
         if kind == b"acTL":  # an animation
-            _refuse_pages(accept)
+            _refuse_pages(ignore_rules)
         if kind[:1].isupper():  # which says that a chunk is critical
             left -= length
             if left < 0:
@@ -96,10 +94,10 @@ def _without_extras(stream: BinaryIO, accept: frozenset[str]) -> BinaryIO:
     raise DicomError(f"the PNG has more than {_MAX_CHUNKS} chunks", _AGAIN)
 
 
-def _check_jpeg(stream: BinaryIO, size: int, accept: frozenset[str]) -> None:
+def _check_jpeg(stream: BinaryIO, size: int, ignore_rules: frozenset[str]) -> None:
     """Refuse a JPEG that has more to decode than its size asks for, and leave it at its start."""
     stated = read_jpeg_header(stream.read(_MAX_HEADER))
-    check_dimensions(stated.rows, stated.columns, accept)
+    check_dimensions(stated.rows, stated.columns, ignore_rules)
     most = 2 * stated.rows * stated.columns * stated.samples + _MAX_HEADER
     if size > most:
         raise DicomError(f"the picture has {size} bytes, where {most} are enough", _AGAIN)
@@ -109,9 +107,9 @@ def _check_jpeg(stream: BinaryIO, size: int, accept: frozenset[str]) -> None:
     stream.seek(0)
 
 
-def _refuse_pages(accept: frozenset[str]) -> None:
+def _refuse_pages(ignore_rules: frozenset[str]) -> None:
     reason = "the file holds several pictures; allowed is 1"
-    refuse("multi_frame", accept, reason, "give a file of one")
+    refuse("multi_frame", ignore_rules, reason, "give a file of one")
 
 
 def _check_tiles(image: Image.Image) -> None:
@@ -130,26 +128,38 @@ def _has_another_page(image: Image.Image) -> bool:
     return True
 
 
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Drop the warnings and log lines of Pillow, which may quote the tags of a file.
+class _Silence:
+    """Drops the warnings and log lines of Pillow, which may quote the tags of a file.
 
-    Warning filters belong to the whole process, hence one thread at a time.
+    Warning filters and loggers belong to the whole process: the first thread that reads a picture
+    silences them, the last one that is done gives them back as they were.
     """
-    loggers = [logging.getLogger(module.__name__) for module in _PLUGINS]
-    with _LOCK, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        disabled = [logger.disabled for logger in loggers]
-        for logger in loggers:
-            logger.disabled = True
-        try:
-            yield
-        finally:
-            for logger, before in zip(loggers, disabled, strict=True):
-                logger.disabled = before
+
+    def __init__(self) -> None:
+        self._lock, self._readers, self._before = threading.Lock(), 0, ExitStack()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self._readers += 1
+            if self._readers == 1:
+                self._before.enter_context(warnings.catch_warnings())
+                warnings.simplefilter("ignore")
+                for module in _PLUGINS:
+                    logger = logging.getLogger(module.__name__)
+                    self._before.callback(setattr, logger, "disabled", logger.disabled)
+                    logger.disabled = True
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._readers -= 1
+            if self._readers == 0:
+                self._before.close()
 
 
-def _grey(image: Image.Image, accept: frozenset[str]) -> tuple[NDArray[np.float32], int]:
+_SILENCE = _Silence()
+
+
+def _grey(image: Image.Image, ignore_rules: frozenset[str]) -> tuple[NDArray[np.float32], int]:
     if image.mode in ("1", "L", "LA"):
         return _scaled(image.getchannel(0).convert("L")), 8
     if image.mode == "I" or image.mode.startswith("I;16"):
@@ -159,7 +169,7 @@ def _grey(image: Image.Image, accept: frozenset[str]) -> tuple[NDArray[np.float3
     red, green, blue, _ = image.convert("RGBA").split()
     if red.tobytes() == green.tobytes() == blue.tobytes():
         return _scaled(red), 8
-    refuse("color", accept, "the picture is in colour", "give the original grey film")
+    refuse("color", ignore_rules, "the picture is in colour", "give the original grey film")
     return _scaled(image.convert("RGB").convert("L")), 8
 
 

@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-_STATED = (
+FACTS = (
+    "rows",
+    "columns",
     "spacing_mm",
     "view_position",
     "laterality",
@@ -67,9 +69,13 @@ class Radiograph:
         * ``pixel_digest``: str of 32 hexadecimal digits. Films of 8, 10 or 12 bits that show the
           same pixels have the same digest, however they are stored.
         """
+        return self.stated | {"pixel_digest": self._digest()}
+
+    @property
+    def stated(self) -> dict[str, Any]:
+        """The facts but for the digest, which takes longer than all else."""
         rows, columns = self.pixels.shape
-        stated = {name: self._stated.get(name) for name in _STATED}
-        return {"rows": rows, "columns": columns} | stated | {"pixel_digest": self._digest()}
+        return dict.fromkeys(FACTS) | dict(self._stated) | {"rows": rows, "columns": columns}
 
     def _digest(self) -> str:
         digest = blake2b(repr(self.pixels.shape).encode(), digest_size=16)
@@ -108,7 +114,7 @@ class Radiograph:
 
 
 def _area_weights(length: int, side: int, size: int) -> csr_array:
-    """Share of each of `length` pixels, centred on an axis of `side` pixels, in `size` cells.
+    """Proportion of each of `length` pixels, centred on an axis of `side` pixels, in `size` cells.
 
     Cell edges and pixel edges together cut the axis into pieces that lie in one cell and one
     pixel each, so that the matrix (size, length) has fewer than ``length + size`` entries.
@@ -121,5 +127,5 @@ def _area_weights(length: int, side: int, size: int) -> csr_array:
     middle = (cuts[:-1] + cuts[1:]) / 2
     to_cell = np.minimum(middle / cell, size - 1).astype(np.intp)
     from_pixel = np.minimum(middle - start, length - 1).astype(np.intp)
-    share = (np.diff(cuts) / cell).astype(np.float32)
-    return csr_array((share, (to_cell, from_pixel)), shape=(size, length))
+    proportion = (np.diff(cuts) / cell).astype(np.float32)
+    return csr_array((proportion, (to_cell, from_pixel)), shape=(size, length))

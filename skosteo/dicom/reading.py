@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skosteo.dicom.decode import NATIVE, stored_words
-from skosteo.dicom.display import check_depth, shown
+from skosteo.dicom.display import apply_grayscale_pipeline, check_depth
 from skosteo.dicom.elements import AGAIN
 from skosteo.dicom.facts import stated_facts
 from skosteo.dicom.header import open_dicom
 from skosteo.dicom.picture import SIGNATURES, read_picture
 from skosteo.dicom.radiograph import Radiograph
-from skosteo.dicom.rules import check_accept, check_dimensions, check_header, refuse
+from skosteo.dicom.rules import check_dimensions, check_header, check_ignore_rules, refuse
 from skosteo.exceptions import DicomError, InputError, MissingFileError
 
 # Windows, Linux, macOS (both byte orders, and for several machines), scripts: PS3.10 7.1 leaves the
@@ -36,12 +36,12 @@ _GREY = ("MONOCHROME1", "MONOCHROME2")
 _COLOUR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
 _LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, as PS3.3 C.7.6.3.1.2
 Result = TypeVar("Result")
-_MOST = 0.95  # share of the pixels
+_MOST = 0.95  # proportion of the pixels
 _DARK = 64  # of 255 greys
 
 
 def read_radiograph(
-    path_or_bytes: str | os.PathLike[str] | bytes, *, accept: Iterable[str] = ()
+    path_or_bytes: str | os.PathLike[str] | bytes, *, ignore_rules: Iterable[str] = ()
 ) -> Radiograph:
     """Read one film from a DICOM, PNG, JPEG or TIFF file.
 
@@ -55,7 +55,7 @@ def read_radiograph(
     ----------
     path_or_bytes : str, path-like or bytes
         One file, or its content.
-    accept : iterable of str, default=()
+    ignore_rules : iterable of str, default=()
         Names of the rules of `skosteo.dicom.RULES` that may be broken.
 
     Returns
@@ -71,7 +71,7 @@ def read_radiograph(
         The file is of another kind, is damaged or cannot be decoded; or it breaks a rule, whose
         name the error then has as ``rule``.
     InputError
-        The film is neither a path nor bytes, or `accept` holds anything but names of rules.
+        The film is neither a path nor bytes, or `ignore_rules` holds anything but names of rules.
 
     Examples
     --------
@@ -81,14 +81,14 @@ def read_radiograph(
     Traceback (most recent call last):
         ...
     skosteo.exceptions.DicomError: the modality is not that of a film: the header says MR; ...
-    >>> film = read_radiograph(path, accept=["modality"])
+    >>> film = read_radiograph(path, ignore_rules=["modality"])
     >>> film, film.facts["spacing_mm"]
     (Radiograph(64 rows x 64 columns), (0.3125, 0.3125))
     """
-    lifted = check_accept(accept)
+    lifted = check_ignore_rules(ignore_rules)
     if not isinstance(path_or_bytes, str | os.PathLike | bytes | bytearray | memoryview):
         raise InputError(f"the film is a {type(path_or_bytes).__name__}; give a path or bytes")
-    return _guarded(path_or_bytes, partial(_read_checked, accept=lifted))
+    return _guarded(path_or_bytes, partial(_read_checked, ignore_rules=lifted))
 
 
 def read_facts(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -136,9 +136,9 @@ def _guarded(source: Any, read: Callable[[BinaryIO], Result]) -> Result:
         del refusal  # or it and this frame, and with it the file, keep each other in memory
 
 
-def _read_checked(stream: BinaryIO, accept: frozenset[str]) -> Radiograph:
-    film = _read(stream, accept)
-    _check_contrast(film.pixels, accept)
+def _read_checked(stream: BinaryIO, ignore_rules: frozenset[str]) -> Radiograph:
+    film = _read(stream, ignore_rules)
+    _check_contrast(film.pixels, ignore_rules)
     return film
 
 
@@ -150,7 +150,7 @@ def _read_stated(stream: BinaryIO) -> dict[str, Any]:
     return stated_facts(open_dicom(stream, size).header) if is_dicom else {}
 
 
-def _read(stream: BinaryIO, accept: frozenset[str]) -> Radiograph:
+def _read(stream: BinaryIO, ignore_rules: frozenset[str]) -> Radiograph:
     size = stream.seek(0, os.SEEK_END)
     stream.seek(0)
     head = stream.read(132)
@@ -158,9 +158,9 @@ def _read(stream: BinaryIO, accept: frozenset[str]) -> Radiograph:
     if head[128:] == b"DICM":  # PS3.10 7.1
         if head.startswith(_PROGRAMS):
             raise DicomError("the file begins like a program", f"do not open it; {AGAIN}")
-        return _read_dicom(stream, size, accept)
+        return _read_dicom(stream, size, ignore_rules)
     if head.startswith(SIGNATURES):
-        pixels, bits = read_picture(stream, size, accept)
+        pixels, bits = read_picture(stream, size, ignore_rules)
         return Radiograph(pixels, {"bits": bits})
     raise DicomError(
         "the content is neither DICOM (with its preamble of 128 bytes) nor PNG, JPEG or TIFF",
@@ -188,20 +188,21 @@ def _open(source: Any) -> BinaryIO:
         ) from None
 
 
-def _read_dicom(stream: BinaryIO, size: int, accept: frozenset[str]) -> Radiograph:
+def _read_dicom(stream: BinaryIO, size: int, ignore_rules: frozenset[str]) -> Radiograph:
     image = open_dicom(stream, size)
     header = image.header
-    check_header(header, accept)
-    check_dimensions(header.integer("Rows"), header.integer("Columns"), accept)
+    check_header(header, ignore_rules)
+    check_dimensions(header.integer("Rows"), header.integer("Columns"), ignore_rules)
     check_depth(header)
     facts = stated_facts(header)
     photometric, samples = facts["photometric_interpretation"], header.integer("SamplesPerPixel", 1)
     if samples == 1 and photometric in _GREY:
-        return Radiograph(shown(stored_words(image, accept), header), facts)
+        words = stored_words(image, ignore_rules)
+        return Radiograph(apply_grayscale_pipeline(words, header), facts)
     if samples == 3 and photometric in _COLOUR and header.integer("BitsAllocated") == 8:
         luminance_first = photometric == "YBR_FULL" and image.syntax in NATIVE
-        words = stored_words(image, accept)
-        return Radiograph(_without_colour(words, luminance_first, accept), facts)
+        words = stored_words(image, ignore_rules)
+        return Radiograph(_without_colour(words, luminance_first, ignore_rules), facts)
     raise DicomError(
         f"the image is {photometric or 'of another kind'} with {samples} samples per pixel; "
         "allowed is MONOCHROME1 or MONOCHROME2 with one",
@@ -210,7 +211,7 @@ def _read_dicom(stream: BinaryIO, size: int, accept: frozenset[str]) -> Radiogra
 
 
 def _without_colour(
-    words: NDArray[np.unsignedinteger], luminance_first: bool, accept: frozenset[str]
+    words: NDArray[np.unsignedinteger], luminance_first: bool, ignore_rules: frozenset[str]
 ) -> NDArray[np.float32]:
     """Luminance in [0, 1] of RGB, or of luminance and two colour differences."""
     first, second, third = np.moveaxis(words, -1, 0)
@@ -220,27 +221,27 @@ def _without_colour(
         else (first == second) & (second == third)
     )
     if not neutral.all():
-        refuse("color", accept, "the image is in colour", "give the original grey film")
+        refuse("color", ignore_rules, "the image is in colour", "give the original grey film")
         if not luminance_first:
             return (words @ _LUMINANCE) / np.float32(255)
     return first / np.float32(255)
 
 
-def _check_contrast(pixels: NDArray[np.float32], accept: frozenset[str]) -> None:
+def _check_contrast(pixels: NDArray[np.float32], ignore_rules: frozenset[str]) -> None:
     """Refuse a film that shows next to nothing, judged on a sixteenth of its pixels."""
     sample = (pixels[::4, ::4] * 255).astype(np.uint8)
     count = np.bincount(sample.ravel(), minlength=256)
     if count.max() >= _MOST * sample.size:
         refuse(
             "blank",
-            accept,
+            ignore_rules,
             f"the image is blank: {_MOST:.0%} of its pixels or more show the same grey",
             "check the export and its window",
         )
     elif not count[_DARK:].any():
         refuse(
             "dark",
-            accept,
+            ignore_rules,
             f"the image is dark: no pixel is brighter than {_DARK} of 255, as when 12 bits are "
             "saved as 16",
             "check the export and its window",
@@ -248,7 +249,7 @@ def _check_contrast(pixels: NDArray[np.float32], accept: frozenset[str]) -> None
     elif count[0] + count[255] >= _MOST * sample.size:
         refuse(
             "saturated",
-            accept,
+            ignore_rules,
             f"the image is saturated: {_MOST:.0%} of its pixels or more are pure black or white",
             "check the export and its window",
         )

@@ -52,12 +52,12 @@ _FRONTAL = re.compile(
 )
 
 
-def check_accept(accept: Iterable[str]) -> frozenset[str]:
+def check_ignore_rules(ignore_rules: Iterable[str]) -> frozenset[str]:
     """Return the names of the rules to lift, checked.
 
     Parameters
     ----------
-    accept : iterable of str
+    ignore_rules : iterable of str
         Names of `RULES`.
 
     Returns
@@ -71,31 +71,33 @@ def check_accept(accept: Iterable[str]) -> frozenset[str]:
 
     Examples
     --------
-    >>> sorted(check_accept(["view", "blank"]))
+    >>> sorted(check_ignore_rules(["view", "blank"]))
     ['blank', 'view']
     """
-    if isinstance(accept, str):
-        raise InputError(f"accept={accept!r} is one string; give a list: [{accept!r}]")
+    if isinstance(ignore_rules, str):
+        raise InputError(
+            f"ignore_rules={ignore_rules!r} is one string; give a list: [{ignore_rules!r}]"
+        )
     try:
-        if iter(accept) is accept:  # it would be empty the next time
+        if iter(ignore_rules) is ignore_rules:  # it would be empty the next time
             raise TypeError
-        names = frozenset(accept)
+        names = frozenset(ignore_rules)
     except TypeError:
         raise InputError(
-            f"accept is a {type(accept).__name__}; give a list of names of rules"
+            f"ignore_rules is a {type(ignore_rules).__name__}; give a list of names of rules"
         ) from None
     if unknown := sorted(map(repr, names - set(RULES))):
-        raise InputError(f"accept has {', '.join(unknown)}; the rules are {', '.join(RULES)}")
+        raise InputError(f"ignore_rules has {', '.join(unknown)}; the rules are {', '.join(RULES)}")
     return names
 
 
-def refuse(rule: str, accept: frozenset[str], reason: str, remedy: str) -> None:
+def refuse(rule: str, ignore_rules: frozenset[str], reason: str, remedy: str) -> None:
     """Raise unless the rule is lifted."""
-    if rule not in accept:
-        raise DicomError(reason, f"{remedy}, or lift the rule with accept=[{rule!r}]", rule)
+    if rule not in ignore_rules:
+        raise DicomError(reason, f"{remedy}, or lift the rule with ignore_rules=[{rule!r}]", rule)
 
 
-def check_dimensions(rows: int, columns: int, accept: frozenset[str]) -> None:
+def check_dimensions(rows: int, columns: int, ignore_rules: frozenset[str]) -> None:
     """Refuse what is too small or too large for a film, before anything is decoded."""
     if rows < 1 or columns < 1:
         raise DicomError(f"the image has {rows} rows and {columns} columns", "export it again")
@@ -103,21 +105,21 @@ def check_dimensions(rows: int, columns: int, accept: frozenset[str]) -> None:
     if small < MIN_SIDE or large > MAX_SIDE or rows * columns > MAX_PIXELS:
         refuse(
             "dimensions",
-            accept,
+            ignore_rules,
             f"the image has {rows} rows and {columns} columns; a film has {MIN_SIDE} to "
             f"{MAX_SIDE} of each and at most {MAX_PIXELS} pixels",
             "give the film in its original size",
         )
 
 
-def check_header(header: Header, accept: frozenset[str]) -> None:
+def check_header(header: Header, ignore_rules: frozenset[str]) -> None:
     """Refuse what the header says is no frontal chest film, or names somebody in its pixels."""
     modality = header.text("Modality") or _SOP_CLASS.get(header.text("SOPClassUID"), "")
     if modality not in ("CR", "DX", "RG"):
         came = f"says {modality}" if modality in MODALITIES else "does not say CR or DX"
         refuse(
             "modality",
-            accept,
+            ignore_rules,
             f"the modality is not that of a film: the header {came}; allowed are CR, DX and RG",
             "give a chest film",
         )
@@ -127,41 +129,41 @@ def check_header(header: Header, accept: frozenset[str]) -> None:
     ):
         refuse(
             "for_processing",
-            accept,
+            ignore_rules,
             "the image is FOR PROCESSING: raw detector values, not meant to be displayed",
             "give the image FOR PRESENTATION of the same exposure",
         )
     if header.text("BurnedInAnnotation").startswith("Y"):
         refuse(
             "burned_in",
-            accept,
+            ignore_rules,
             "the header says that annotations are burned into the pixels (0028,0301)",
             "give the film without them, or black them out",
         )
-    _check_body_part(header, accept)
-    _check_view(header, accept)
+    _check_body_part(header, ignore_rules)
+    _check_view(header, ignore_rules)
 
 
-def _check_body_part(header: Header, accept: frozenset[str]) -> None:
+def _check_body_part(header: Header, ignore_rules: frozenset[str]) -> None:
     part = _words(header, "BodyPartExamined")
     named = _SPINE.search(part) or (not _CHEST.search(part) and _ELSEWHERE.search(part))
     if named:
         refuse(
             "body_part",
-            accept,
+            ignore_rules,
             f"the header names another part of the body than the chest ({named[0]})",
             "give a chest film",
         )
 
 
-def _check_view(header: Header, accept: frozenset[str]) -> None:
+def _check_view(header: Header, ignore_rules: frozenset[str]) -> None:
     view = header.view_position()
     if view is None:
         view = _view_in_words(header)
     if view not in (None, "PA", "AP"):
         refuse(
             "view",
-            accept,
+            ignore_rules,
             f"the header says that the view is {view}; allowed are PA and AP",
             "give the frontal film of the study",
         )

@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skosteo._plotting import PALETTE, hide_spines, make_axes, name_rows, with_more_fonts
 from skosteo._validation import logits, to_pandas
-from skosteo.evaluation.texts import share_text
+from skosteo.evaluation._format import proportion_text
 from skosteo.exceptions import InputError
 from skosteo.explain.coalitions import coalition_means, every_coalition
 from skosteo.explain.fitted import is_a, nets_in_evaluation, thinned
@@ -99,12 +99,12 @@ class FusionView:
         lines = ax.contour(
             across, across, surface, levels[1:-1], colors=PALETTE[0], linewidths=widths
         )
-        ax.clabel(lines, fontsize=8, fmt=lambda level: share_text(level, 2))
+        ax.clabel(lines, fontsize=8, fmt=lambda level: proportion_text(level, 2))
         x, y = self.background.T
         ax.scatter(x, y, s=10, color=PALETTE[0], alpha=0.4, linewidths=0, zorder=3)
         x, y = self.probability
         ax.scatter(x, y, s=170, marker="*", color=PALETTE[1], edgecolors="white", zorder=5)
-        first, second, fused = (share_text(p, 2) for p in (x, y, self.fused))
+        first, second, fused = (proportion_text(p, 2) for p in (x, y, self.fused))
         said = f"{self.branches[0]} {first}, {self.branches[1]} {second}: fused {fused}"
         key = "lines: fused probability; dots: other patients"
         ax.set_title(f"{said}\n{key}", fontsize=9, loc="left", parse_math=False)
@@ -128,14 +128,16 @@ class FusionView:
         )
         texts = [f"{size:+.2f}".replace("-", "\N{MINUS SIGN}") for size in sizes]
         ax.bar_label(bars, texts, padding=4, fontsize=8)
-        name_rows(ax, [f"{self.branches[i]} ({share_text(self.probability[i], 2)})" for i in known])
+        name_rows(
+            ax, [f"{self.branches[i]} ({proportion_text(self.probability[i], 2)})" for i in known]
+        )
         ax.axvline(0, color="0.4", linewidth=0.8)
         reach = 1.3 * (np.abs(sizes).max() or 1.0)
         ax.set_xlim(-reach, reach)
         ax.set_xlabel("Change of the fused log odds from the background's")
         gone = [name for name, out in zip(self.branches, missing, strict=True) if out]
         without = f"; without {', '.join(gone)}" if gone else ""
-        title = f"fused {share_text(self.fused, 2)}{without}"
+        title = f"fused {proportion_text(self.fused, 2)}{without}"
         ax.set_title(title, fontsize=9, loc="left", parse_math=False)
         return ax
 
@@ -224,8 +226,8 @@ def explain_fusion(model: Any, X: Any, background: Any) -> FusionView:
         if len(known) == known.sum() == 2:
             across = np.linspace(0, 1, _GRID)
             grid = np.stack(np.meshgrid(across, across), axis=-1).reshape(-1, 2)
-            surface = model._fuse(grid)[:, 1].reshape(_GRID, _GRID)
-        fused = float(model._fuse(own)[0, 1])
+            surface = model.fuse(grid)[:, 1].reshape(_GRID, _GRID)
+        fused = float(model.fuse(own)[0, 1])
     branches = tuple(model.branches_)
     return FusionView(branches, own[0], fused, base, contributions, others, surface)
 
@@ -238,7 +240,7 @@ def _contributions(
     def fused_log_odds(probability: NDArray[np.float64]) -> NDArray[np.float64]:
         every = np.full((len(probability), len(known)), np.nan)
         every[:, known] = probability
-        return logits(model._fuse(every)[:, 1])
+        return logits(model.fuse(every)[:, 1])
 
     k = int(known.sum())
     masks, weights = every_coalition(k)

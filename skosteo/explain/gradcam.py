@@ -16,16 +16,15 @@ from torch.nn.functional import interpolate
 
 from skosteo._plotting import with_more_fonts
 from skosteo._validation import logits, to_pandas
-from skosteo.evaluation.texts import share_text
+from skosteo.evaluation._format import proportion_text
 from skosteo.exceptions import InputError
 from skosteo.explain.fitted import nets_in_evaluation
-from skosteo.fusion.columns import present_rows, split_columns
 from skosteo.fusion.feature import FeatureFusionClassifier
 from skosteo.fusion.probability import ProbabilityFusionClassifier
 from skosteo.image.classifier import ImageOsteoClassifier
 from skosteo.nets.cross_attention import CrossAttention
-from skosteo.training.data import Inputs, Studies
-from skosteo.training.inference import apply_in_passes
+from skosteo.training.data import Inputs, move, take
+from skosteo.training.inference import batched_forward
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -149,7 +148,7 @@ class GradCam:
         for ax in axes:
             ax.imshow(self.films[row], cmap="gray", vmin=0, vmax=255)
         titles = [
-            f"probability {share_text(self.probability[row], 2)}",
+            f"probability {proportion_text(self.probability[row], 2)}",
             "Grad-CAM" if self.peak[row] > 0 else "Grad-CAM: none",
             "attention",
         ]
@@ -241,9 +240,8 @@ def grad_cam(model: Any, X: Any) -> GradCam:
             return _of_fusion(model, X)
         if isinstance(model, FeatureFusionClassifier):
             check_is_fitted(model)
-            _check_films(split_columns(model._check(X, reset=False), model.columns_)["image"])
-            studies = model._read(X, reset=False)
-            return _of_net(model.net_, studies, studies.films, model.image_.pixel_range_)
+            _check_films(model.branches_used(X)["image"].to_numpy())
+            return _of_net(model.net_, model.net_inputs(X), model.image_.pixel_range_)
         return _of_image(_checked(model), X)
 
 
@@ -260,15 +258,14 @@ def _checked(model: Any) -> ImageOsteoClassifier:
 def _of_image(
     model: ImageOsteoClassifier, X: Any, slope: Callable[[NDArray], NDArray] | None = None
 ) -> GradCam:
-    films = model._read(X, reset=False)
-    return _of_net(model.net_, films, films, model.pixel_range_, slope)
+    return _of_net(model.net_, model.net_inputs(X), model.pixel_range_, slope)
 
 
 def _of_fusion(model: ProbabilityFusionClassifier, X: Any) -> GradCam:
     """Explain the image branch, by what a change of its log odds changes in the fused ones."""
     image = _checked(getattr(model.image_, "best_estimator_", model.image_))
-    part = split_columns(model._read(X), model.columns_)["image"]
-    _check_films(part)
+    part = model.read_parts(X)["image"]
+    _check_films(part.present)
     probability = model.branch_probabilities(X)
     place = list(model.branches_).index("image")
 
@@ -277,28 +274,27 @@ def _of_fusion(model: ProbabilityFusionClassifier, X: Any) -> GradCam:
         for step in (-_STEP, _STEP):
             stepped = probability.copy()
             stepped[:, place] = expit(logit + step)
-            fused.append(logits(model._fuse(stepped)[:, 1]))
+            fused.append(logits(model.fuse(stepped)[:, 1]))
         return (fused[1] - fused[0]) / (2 * _STEP)
 
-    return replace(_of_image(image, part, slope), probability=model._fuse(probability)[:, 1])
+    return replace(_of_image(image, part.table, slope), probability=model.fuse(probability)[:, 1])
 
 
 def _of_net(
     net: Any,
     inputs: Inputs,
-    films: Tensor,
     pixel_range: tuple[float, float],
     slope: Callable[[NDArray], NDArray] | None = None,
 ) -> GradCam:
     module = net.module_
     # one tensor, as passes give one: map, attention and logit of each row side by side
-    first = _explained(module, inputs[:1].to(net.device))
+    first = _explained(module, move(take(inputs, slice(1)), net.device))
     sizes = [part[0].numel() for part in first]
 
     def together(some: Inputs) -> Tensor:
         return torch.cat([part.flatten(1).double() for part in _explained(module, some)], dim=1)
 
-    every = apply_in_passes(net, together, inputs)
+    every = batched_forward(net, together, inputs)
     cam, attention, logit = every.split(sizes, dim=1)
     shapes = [(len(every), *part.shape[1:]) for part in first]
     log_odds = logit.squeeze(1).numpy()
@@ -307,7 +303,7 @@ def _of_net(
     maps, peak = _scaled(maps)
     return GradCam(
         maps,
-        _as_pictures(films, pixel_range),
+        _as_pictures(inputs["films"], pixel_range),
         expit(log_odds),
         peak,
         _scaled(attention.numpy().reshape(shapes[1]))[0] if sizes[1] else None,
@@ -316,15 +312,13 @@ def _of_net(
 
 def _explained(module: Any, inputs: Inputs) -> tuple[Tensor, Tensor, Tensor]:
     """Return the weighted sum of the map's channels (n, h, w), attention (n, h', w'), logit."""
-    films = inputs.films if isinstance(inputs, Studies) else inputs
     trunk = getattr(module, "trunk", module)
     with torch.no_grad():
-        f = trunk.feature_map(films)
-    seen: Any = f
+        f = trunk.feature_map(inputs["films"])
     with torch.enable_grad():
         f = f.detach().requires_grad_()
-        seen = Studies(f, inputs.table, inputs.has_film) if isinstance(inputs, Studies) else f
-        logit = module(seen)
+        seen = {**inputs, "films": f}
+        logit = module(**seen)
         (gradient,) = torch.autograd.grad(logit.sum(), f)
     # in single precision at least: half of it overflows in a sum over 2,048 channels
     weight = gradient.double().mean(dim=(2, 3), keepdim=True)
@@ -333,21 +327,17 @@ def _explained(module: Any, inputs: Inputs) -> tuple[Tensor, Tensor, Tensor]:
 
 
 @torch.no_grad()
-def _attention(module: Any, trunk: Any, seen: Any) -> Tensor:
-    fusion = getattr(module, "fusion", None)
-    if isinstance(fusion, CrossAttention):
-        features = trunk.as_features(seen.films)
-        attention = fusion.attention_weights(features, seen.table, seen.has_film)
+def _attention(module: Any, trunk: Any, seen: Inputs) -> Tensor:
+    if isinstance(getattr(module, "fusion", None), CrossAttention):
         height, width = module.map_shape
-        return attention[:, : height * width].view(-1, height, width)
-    f = seen.films if isinstance(seen, Studies) else seen
+        return module.attention(**seen)[:, : height * width].view(-1, height, width)
+    f = seen["films"]
     if trunk.attention is None:
         return f.new_empty(len(f), 0)
     return trunk.attention.attention(f).squeeze(1)
 
 
-def _check_films(part: Any) -> None:
-    there = present_rows(part)
+def _check_films(there: NDArray[np.bool_]) -> None:
     if not there.all():
         raise InputError(
             f"{(~there).sum()} of {len(there)} rows have no film, the first is row "
@@ -363,7 +353,7 @@ def _scaled(maps: NDArray) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
 
 def _as_pictures(films: Tensor, pixel_range: tuple[float, float]) -> NDArray[np.uint8]:
     low, high = pixel_range
-    grey = films.float().mean(dim=1)
+    grey = films.to("cpu").float().mean(dim=1)
     return ((grey - low) / (high - low) * 255).clamp(0, 255).round().to(torch.uint8).numpy()
 
 

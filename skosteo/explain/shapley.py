@@ -13,7 +13,7 @@ from sklearn.utils import check_random_state
 
 from skosteo._plotting import PALETTE, make_axes, name_rows, with_more_fonts
 from skosteo._validation import logits, to_pandas
-from skosteo.evaluation.texts import share_text
+from skosteo.evaluation._format import proportion_text
 from skosteo.exceptions import InputError
 from skosteo.explain.coalition_model import CoalitionModel, make_coalition_model
 from skosteo.explain.coalitions import coalition_means, every_coalition, some_coalitions
@@ -153,7 +153,7 @@ class ShapValues:
 
     def _plot_bars(self, ax: "Axes", sizes: pd.Series) -> None:
         bars = ax.barh(range(len(sizes)), sizes, color=PALETTE[0], height=0.62)
-        texts = [share_text(s) if self.unit == "probability" else f"{s:.2f}" for s in sizes]
+        texts = [proportion_text(s) if self.unit == "probability" else f"{s:.2f}" for s in sizes]
         ax.bar_label(bars, texts, padding=3, fontsize=8)
         ax.set_xlim(0, (sizes.max() or 1.0) * 1.14)
         ax.set_xlabel(f"Mean |SHAP value| (change of {self.unit})")

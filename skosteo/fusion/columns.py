@@ -1,15 +1,77 @@
-"""Which columns of a table each branch of a fusion sees, and in which rows they hold anything."""
+"""Columns of each branch of a fusion, and the rows that hold anything in them."""
 
 import warnings
-from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from sklearn.utils import _safe_indexing
+from sklearn.utils.validation import validate_data
 
-from skosteo._validation import is_missing
-from skosteo.exceptions import InputError, MissingModalityWarning
+from skosteo._validation import is_missing, name_columns, to_pandas
+from skosteo.exceptions import InputError, MissingModalityWarning, SkosteoError, renumbered
+
+
+class Part(NamedTuple):
+    """What a branch sees of X.
+
+    table : DataFrame or array-like of n rows
+    present : ndarray of bool, shape (n,); whether a row holds anything
+    """
+
+    table: Any
+    present: NDArray[np.bool_]
+
+    def take(self, rows: NDArray) -> Any:
+        """Rows of the table."""
+        if len(rows) == len(self.present):
+            return self.table
+        return _safe_indexing(self.table, rows)
+
+
+@contextmanager
+def renumbering(rows: NDArray, n_rows: int) -> Iterator[None]:
+    """Let errors about a part of a table, these rows of it, name the rows of the whole."""
+    try:
+        yield
+    except SkosteoError as error:
+        if error.n_rows == len(rows):
+            renumbered(error, rows, n_rows)
+        raise
+
+
+def validate_table(
+    fusion: BaseEstimator, X: Any, *, reset: bool, by_name: bool, **array_checks: Any
+) -> Any:
+    """Check X and return it as a DataFrame of pandas, or as an array for a model of arrays.
+
+    Parameters
+    ----------
+    fusion : estimator
+        Learns names and number of columns with ``reset``. Else its ``columns_`` say whether it was
+        fitted on a table; an array is then read by position, with scikit-learn's warning.
+    X : table or array-like
+        Of pandas, polars or pyarrow.
+    reset : bool
+        Whether this is a fit.
+    by_name : bool
+        Whether the order of the columns, and further ones, do not matter after the fit.
+    **array_checks
+        Of scikit-learn's ``validate_data``, for an array. What a DataFrame holds is for the
+        branches to check.
+    """
+    X = to_pandas(X)
+    if not reset:
+        X = name_columns(fusion, X)
+    if not isinstance(X, pd.DataFrame) or not (reset or fusion.columns_):
+        return validate_data(fusion, X, reset=reset, **array_checks)
+    if reset or not by_name:
+        validate_data(fusion, X, reset=reset, skip_check_array=True)
+    return X
 
 
 def resolve_columns(
@@ -25,7 +87,7 @@ def resolve_columns(
     X : DataFrame or array-like
         Of an array every branch sees the whole, and nothing is resolved.
     image_column : str or None
-        Column of the films; None: the image branch sees all columns.
+        Column of the radiographs; None: the image branch sees all columns.
     clinical_columns : sequence of str or None
         None: all but the image column.
     others : mapping of str to sequence of str
@@ -106,25 +168,21 @@ def check_other_branches(
         )
 
 
-def split_columns(X: Any, columns: Mapping[str, list[str]]) -> dict[str, Any]:
-    """Return what each branch sees of X.
+def split_columns(X: Any, columns: Mapping[str, list[str]]) -> dict[str, Part]:
+    """Return what each branch sees of X, by its name.
 
     Raises
     ------
     InputError
         X lacks a column.
     """
-    if not isinstance(X, pd.DataFrame):
-        if columns:
-            raise InputError(
-                "The model was fitted on a DataFrame, and X has no columns with names. Give a "
-                "DataFrame with the columns of fit."
-            )
-        return {"image": X, "clinical": X}
     if not columns:
+        part = Part(X, present_rows(X))
+        return {"image": part, "clinical": part}
+    if not isinstance(X, pd.DataFrame):
         raise InputError(
-            "The model was fitted on an array, and X is a DataFrame. Give X.to_numpy(), or fit it "
-            "on a DataFrame."
+            "The model was fitted on a DataFrame, and X has no columns with names. Give a "
+            "DataFrame with the columns of fit."
         )
     wanted = dict.fromkeys(column for chosen in columns.values() for column in chosen)
     missing = [column for column in wanted if column not in X.columns]
@@ -133,7 +191,8 @@ def split_columns(X: Any, columns: Mapping[str, list[str]]) -> dict[str, Any]:
             f"X misses the columns {missing}; it has {X.columns.tolist()}. Give the columns that "
             "the model was, or is to be, fitted on."
         )
-    return {name: X[chosen] for name, chosen in columns.items()}
+    tables = {name: X[chosen] for name, chosen in columns.items()}
+    return {name: Part(table, present_rows(table)) for name, table in tables.items()}
 
 
 def present_rows(part: Any) -> NDArray[np.bool_]:
@@ -166,33 +225,32 @@ def present_rows(part: Any) -> NDArray[np.bool_]:
     return ~np.all(missing, axis=0)
 
 
-def presence(parts: Mapping[str, Any]) -> pd.DataFrame:
-    """Whether each row holds anything for each branch: (n, k), with the index of the parts."""
-    index = next((part.index for part in parts.values() if isinstance(part, pd.DataFrame)), None)
-    return pd.DataFrame({name: present_rows(part) for name, part in parts.items()}, index=index)
+def presence(parts: Mapping[str, Part]) -> pd.DataFrame:
+    """Whether each row holds anything for each branch: (n, k), with the index of the tables."""
+    table = next(iter(parts.values())).table
+    index = table.index if isinstance(table, pd.DataFrame) else None
+    return pd.DataFrame({name: part.present for name, part in parts.items()}, index=index)
 
 
-def check_present(parts: Mapping[str, Any], consequence: str) -> None:
-    """Say how many rows hold nothing for a branch, and refuse those that hold nothing for any.
+def check_present(parts: Mapping[str, Part], consequence: str) -> None:
+    """Warn of rows that hold nothing for a branch, and refuse those that hold nothing for any.
 
     Parameters
     ----------
-    parts : mapping of str to DataFrame or array-like
+    parts : mapping of str to Part
         What each branch sees.
     consequence : str
         What the warning goes on to say.
     """
-    present = presence(parts).to_numpy()
+    present = np.column_stack([part.present for part in parts.values()])
     empty = np.flatnonzero(~present.any(axis=1))
     if len(empty):
-        raise InputError(
-            f"{len(empty)} of {len(present)} rows hold nothing for any branch, the first is row "
-            f"{empty[0] + 1}. Leave them out."
-        )
-    said = ", ".join(
+        error = InputError("nothing is there for any branch. Leave such rows out.")
+        raise error.at_rows(empty, len(present))
+    counts = ", ".join(
         f"{n} of {len(present)} rows hold nothing for the branch {name!r}"
         for name, n in zip(parts, (~present).sum(axis=0).tolist(), strict=True)
         if n
     )
-    if said:
-        warnings.warn(f"{said}. {consequence}", MissingModalityWarning, stacklevel=3)
+    if counts:
+        warnings.warn(f"{counts}. {consequence}", MissingModalityWarning, stacklevel=3)

@@ -1,59 +1,50 @@
-"""Feature fusion: one net that sees the film and the clinical values of a patient together."""
+"""Feature fusion: one net on the radiograph and the clinical values of a patient together."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 import torch
 from numpy.random import RandomState
-from numpy.typing import NDArray
-from scipy.sparse import issparse
 from sklearn.base import clone
-from sklearn.preprocessing import StandardScaler
-from sklearn.utils import Bunch, _safe_indexing
-from sklearn.utils.validation import check_is_fitted, validate_data
-from torch import Tensor, from_numpy, nn
+from sklearn.utils import Bunch
+from sklearn.utils._param_validation import StrOptions
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
 
 from skosteo.clinical import ClinicalPreprocessor
 from skosteo.exceptions import InputError
-from skosteo.fusion.columns import (
-    check_present,
-    presence,
-    present_rows,
-    resolve_columns,
-    split_columns,
-)
-from skosteo.image.classifier import ImageOsteoClassifier, features
+from skosteo.fusion.columns import presence, split_columns, validate_table
+from skosteo.fusion.out_of_fold import validate_steps
+from skosteo.fusion.study_reader import StudyReader
+from skosteo.image.classifier import ImageOsteoClassifier, embed_films
 from skosteo.nets.feature_fusion import FeatureFusionNet
-from skosteo.training.data import Studies
+from skosteo.training.data import Inputs
 from skosteo.training.fit import Net
-from skosteo.training.inference import apply_in_passes
-from skosteo.training.net_classifier import NetClassifier
-
-_STRATEGIES = ("concat", "learned", "attention")
-_BRANCHES = ("frozen", "fine-tuned")
+from skosteo.training.inference import batched_forward
+from skosteo.training.net_classifier import NetClassifier, Plan
 
 
 class FeatureFusionClassifier(NetClassifier):
-    """Fuse what the image branch makes of a film with the clinical values, by one net.
+    """Fuse the image features of a radiograph with the clinical values, by one net.
 
     Parameters
     ----------
     image : ImageOsteoClassifier or None, default=None
-        How films are read and what net sees them; None: an `ImageOsteoClassifier`. Its head is
-        replaced by the fusion.
+        How radiographs are read and what net sees them; None: an `ImageOsteoClassifier`. The
+        fusion replaces its head.
     clinical : transformer or None, default=None
         From the clinical columns to numbers, which are then standardised. None: a
-        `ClinicalPreprocessor`; with "attention" one that leaves gaps as they are.
+        `ClinicalPreprocessor`; with "attention" one that leaves missing values as they are.
     strategy : {"concat", "learned", "attention"}, default="concat"
         "concat": image features and clinical values side by side, then 1024, 512 and 256 neurons.
         "learned": each side through 512, 256 and 128 neurons, then both through 128 and 64.
         "attention": the positions of the feature map and the clinical variables attend to each
         other; see `skosteo.nets.cross_attention.CrossAttention`. Missing values need no filling,
-        and a film or all clinical values may be missing. The wavelet and the soft-attention branch
-        of `image` have no part in it.
+        and an image or all clinical values may be missing. The wavelet and the soft-attention
+        branch of `image` have no part in it.
     image_branch : {"frozen", "fine-tuned"}, default="frozen"
         "frozen": fit `image` first, on the rows that are not set aside for early stopping, and keep
         what it has learnt as it is. An `image` whose net is frozen but for its head needs no such
@@ -61,11 +52,11 @@ class FeatureFusionClassifier(NetClassifier):
     clinical_columns : list of str or None, default=None
         Clinical columns; None: all but the image column.
     dropout : float, default=0.25
-        Share of hidden neurons silenced in training, in [0, 1).
+        Proportion of hidden neurons set to 0 in training, in [0, 1).
     lr : float, default=1e-4
-        Learning rate of Adam in the first epoch; it falls by 1 % an epoch to a tenth.
+        Learning rate of the optimiser in the first epoch; it falls by 1 % an epoch to a tenth.
     batch_size : int, default=32
-        Rows a step. More than there are rows to train on is an error.
+        Rows a step; clipped, with a warning, to the rows that there are to train on.
     max_epochs : int, default=100
         Passes over the training rows, at most.
     early_stopping : bool, default=True
@@ -73,30 +64,44 @@ class FeatureFusionClassifier(NetClassifier):
         the weights of the best epoch. The split is stratified, shuffled and, with ``groups`` in
         `fit`, keeps each patient on one side.
     validation_fraction : float, default=0.2
-        Share of rows set aside, in (0, 0.5].
+        Proportion of rows set aside, in (0, 0.5].
     n_iter_no_change : int, default=20
         Patience of early stopping, epochs.
-    class_weight : "balanced", dict or None, default="balanced"
-        "balanced" weighs a class by n / (2 n_class) of the rows trained on.
+    class_weight : "balanced", dict or None, default=None
+        "balanced" weighs a class by n / (2 n_class) of the rows trained on, as the paper does. The
+        model then gives no risks any more: measured on NHANES, a clinical net's mean probability is
+        .35 where .05 of the people are cases. None: a probability is a risk in a population like
+        that of `fit`.
+    optimizer : class, default=torch.optim.Adam
+        Optimiser of `torch.optim`.
+    callbacks : list of skorch callbacks or None, default=None
+        As in skorch: callbacks, or (name, callback). An `LRScheduler` takes the place of the
+        learning rate's own fall.
     device : str, default="auto"
         "auto" (a GPU where there is one), "cpu", "cuda", ...
     random_state : int, RandomState or None, default=None
         Decides split, weights, shuffling, dropout and augmentation, and an `image` that is None.
     verbose : int, default=0
         1 shows a progress bar over epochs.
+    **module__params
+        Parameters of skorch's net, by its names: ``optimizer__weight_decay=1e-4``,
+        ``module__dropout=0.5``, ``callbacks__name__parameter``.
 
     Attributes
     ----------
     classes_ : ndarray of shape (2,)
         Labels; the second is the positive class.
     image_ : ImageOsteoClassifier
-        Reads the films. Fitted on the rows of `fit` where ``image_branch="frozen"`` asks for it.
+        Reads the radiographs. Fitted on the rows of `fit` where ``image_branch="frozen"`` asks for
+        it.
     clinical_ : transformer
         Fitted on the rows of `fit`.
     scaler_ : StandardScaler
         Mean and standard deviation of the clinical numbers.
-    net_ : skorch.NeuralNet
-        The trained net; the torch module is ``net_.module_``.
+    strategy_ : str
+        Strategy of the fit.
+    net_ : skorch.NeuralNetBinaryClassifier
+        The trained net; the torch module is ``net_.module_``. It takes what `net_inputs` gives.
     columns_ : dict of str to list of str
         Columns that each side sees; empty where X was an array, which both see whole.
     history_ : DataFrame
@@ -115,8 +120,8 @@ class FeatureFusionClassifier(NetClassifier):
     that the fusion learns from, and its features tell them apart better than they ever will new
     ones: `ProbabilityFusionClassifier` is free of that.
 
-    `fit` keeps in memory what a frozen backbone makes of each film: for "attention" its whole map,
-    .25 MB a film with "efficientnet_lite0" and .4 MB with "resnet50" at 224 pixels.
+    `fit` keeps in memory the features of a frozen backbone: for "attention" its whole map, .25 MB
+    an image with "efficientnet_lite0" and .4 MB with "resnet50" at 224 pixels.
 
     The paper names attention between the modalities as future work.
 
@@ -144,7 +149,13 @@ class FeatureFusionClassifier(NetClassifier):
     (60, 11)
     """
 
-    _no_film: Tensor  # (1, c, h, w)
+    _reader: StudyReader
+
+    _parameter_constraints: ClassVar[dict] = {
+        **NetClassifier._parameter_constraints,
+        "strategy": [StrOptions({"concat", "learned", "attention"})],
+        "image_branch": [StrOptions({"frozen", "fine-tuned"})],
+    }
 
     def __init__(
         self,
@@ -161,10 +172,13 @@ class FeatureFusionClassifier(NetClassifier):
         early_stopping: bool = True,
         validation_fraction: float = 0.2,
         n_iter_no_change: int = 20,
-        class_weight: str | dict | None = "balanced",
+        class_weight: str | Mapping | None = None,
+        optimizer: type = torch.optim.Adam,
+        callbacks: list | None = None,
         device: str = "auto",
         random_state: int | RandomState | None = None,
         verbose: int = 0,
+        **module__params: Any,
     ) -> None:
         self.image = image
         self.clinical = clinical
@@ -179,9 +193,12 @@ class FeatureFusionClassifier(NetClassifier):
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
         self.class_weight = class_weight
+        self.optimizer = optimizer
+        self.callbacks = callbacks
         self.device = device
         self.random_state = random_state
         self.verbose = verbose
+        self._set_skorch_params(module__params)
 
     def branches_used(self, X: Any) -> pd.DataFrame:
         """Say for each row which sides hold anything to look at.
@@ -194,8 +211,17 @@ class FeatureFusionClassifier(NetClassifier):
         check_is_fitted(self)
         return presence(split_columns(self._check(X, reset=False), self.columns_))
 
+    def _attends(self) -> bool:
+        strategy = getattr(self, "strategy_", self.strategy)
+        if strategy != "attention":
+            raise AttributeError(
+                f"strategy={strategy!r} has no attention to show. Set it to 'attention', and fit."
+            )
+        return True
+
+    @available_if(_attends)
     def attention(self, X: Any) -> Bunch:
-        """Return where film and clinical values look at each other, with ``strategy="attention"``.
+        """Return where image and clinical values look at each other; only with that strategy.
 
         Parameters
         ----------
@@ -206,183 +232,100 @@ class FeatureFusionClassifier(NetClassifier):
         -------
         Bunch
             image : ndarray of float32, shape (n, h, w)
-                Share of each position of the feature map in what the clinical variables look at.
+                Weight of each position of the feature map for the clinical variables.
             clinical : DataFrame of shape (n, n_variables)
-                Share of each variable in what the positions look at.
+                Weight of each variable for the positions.
 
             The sum over a row of either is 1. Means over heads and tokens, of the last layer. NaN
-            where a row has no film or no clinical value: there is nothing to look at.
-
-        Raises
-        ------
-        InputError
-            The strategy is another.
+            where a row has no image or no clinical value: there is nothing to look at.
         """
         check_is_fitted(self)
-        if self.strategy != "attention":
-            raise InputError(
-                f"strategy={self.strategy!r} has no attention to show. Set it to 'attention'."
-            )
-        module, studies = self.net_.module_, self._read(X, reset=False)
-        weights = apply_in_passes(self.net_, module.attention, studies).numpy()
-        n_variables = len(self._variable_names)
-        used = self.branches_used(X).to_numpy()
-        weights[~used.all(axis=1)] = np.nan
+        X = self._check(X, reset=False)
+        module, inputs = self.net_.module_, self._reader.read(X)
+        show, names = module.attention, self._reader.variable_names
+        weights = batched_forward(self.net_, lambda some: show(**some), inputs).numpy()
+        used = inputs["has_film"] & ~inputs["table"].isnan().all(dim=1)
+        weights[~used.numpy()] = np.nan
         index = X.index if isinstance(X, pd.DataFrame) else None
         return Bunch(
-            image=weights[:, :-n_variables].reshape(-1, *module.map_shape),
-            clinical=pd.DataFrame(weights[:, -n_variables:], index, self._variable_names),
+            image=weights[:, : -len(names)].reshape(-1, *module.map_shape),
+            clinical=pd.DataFrame(weights[:, -len(names) :], index, names),
         )
 
-    def _prepare(
-        self, X: Any, y: NDArray, weights: NDArray, groups: NDArray | None, train_on: NDArray
-    ) -> None:
-        """Fit what reads the table and, where it is to be frozen, what reads the films."""
-        for name, value, allowed in (
-            ("strategy", self.strategy, _STRATEGIES),
-            ("image_branch", self.image_branch, _BRANCHES),
-        ):
-            if value not in allowed:
-                raise InputError(f"{name}={value!r}: allowed are {list(allowed)}.")
-        image = self._image()
-        self.columns_ = resolve_columns(X, image.image_column, self.clinical_columns, {})
-        self.image_ = image
-        film = split_columns(self._check(X, reset=True), self.columns_)["image"]
-        has_film = present_rows(film)
-        if not has_film.any():
+    def _inputs(self, X: Any, *, plan: Plan | None) -> Inputs:
+        X = self._check(X, reset=plan is not None)
+        if plan is None:
+            return self._reader.read(X)
+        reader = self._make_reader()
+        inputs = reader.fit_read(X, plan)
+        self._reader, self.strategy_ = reader, self.strategy
+        self.columns_, self.scaler_ = reader.columns, reader.scaler
+        self.image_, self.clinical_ = reader.image, reader.clinical
+        return inputs
+
+    def _validate_params(self) -> None:
+        super()._validate_params()
+        if self.image is not None and not isinstance(self.image, ImageOsteoClassifier):
             raise InputError(
-                f"None of {len(has_film)} rows has a film to learn from. Give some, or fit the "
-                "clinical side alone."
+                f"image={type(self.image).__name__}: the fusion needs the features of an "
+                "ImageOsteoClassifier. Others can be a branch of ProbabilityFusionClassifier."
             )
+        image = self._image()
         if self.image_branch == "fine-tuned" and image.freeze_backbone is True:
             raise InputError(
                 "image_branch='fine-tuned', but image has freeze_backbone=True. Set one of the two "
                 "otherwise: image_branch='frozen', or freeze_backbone=False."
             )
-        parts = split_columns(self._check(X, reset=True), self.columns_)
-        has_film, _ = self._check_modalities(parts)
-        clinical = ClinicalPreprocessor() if self.clinical is None else clone(self.clinical)
-        if self.clinical is None and self.strategy == "attention":
-            clinical.set_params(imputation="keep")
-        self.clinical_ = clinical.fit(parts["clinical"], y)
-        if self.image_branch == "frozen" and self._learns_features():
-            # not from the rows set aside, which must be as new to the features as patients to come
-            rows = np.intersect1d(np.flatnonzero(has_film), train_on)
-            patients = None if groups is None else groups[rows]
-            image.fit(_safe_indexing(parts["image"], rows), y[rows], weights[rows], patients)
+        validate_steps(image)
+        validate_steps(self._clinical())
+
+    def _make_reader(self) -> StudyReader:
+        image = self._image()
+        learns = image.freeze_backbone is not True or image.wavelet or image.soft_attention
+        return StudyReader(
+            image,
+            self._clinical(),
+            self.clinical_columns,
+            needs_all=self.strategy != "attention",
+            # where it has anything to learn but its head
+            fit_image=self.image_branch == "frozen" and learns,
+        )
 
     def _image(self) -> ImageOsteoClassifier:
-        image = self.image
-        if image is None:
-            image = ImageOsteoClassifier(random_state=self.random_state)
-        elif not isinstance(image, ImageOsteoClassifier):
-            raise InputError(
-                f"image={type(image).__name__}: the fusion needs the features of an "
-                "ImageOsteoClassifier. Others can be a branch of ProbabilityFusionClassifier."
-            )
-        image = clone(image)
+        image = ImageOsteoClassifier(random_state=self.random_state)
+        image = clone(image if self.image is None else self.image)
         if self.strategy == "attention":
             image.set_params(wavelet=False, soft_attention=False)
         return image
 
-    def _learns_features(self) -> bool:
-        """Whether the image branch has anything to learn but its head."""
-        image = self.image_
-        return image.freeze_backbone is not True or image.wavelet or image.soft_attention
+    def _clinical(self) -> Any:
+        if self.clinical is not None:
+            return clone(self.clinical)
+        return ClinicalPreprocessor(imputation="keep" if self.strategy == "attention" else None)
 
     def _check(self, X: Any, *, reset: bool) -> Any:
-        if isinstance(X, pd.DataFrame):
-            # other columns and their order do not matter, unless all are pixels
-            if reset or self.image_.image_column is None:
-                validate_data(self, X, reset=reset, skip_check_array=True)
-            return X
-        return validate_data(self, X, reset=reset, dtype="numeric")
+        by_name = not reset and self.image_.image_column is not None
+        return validate_table(self, X, reset=reset, by_name=by_name, dtype="numeric")
 
-    def _read(self, X: Any, *, reset: bool) -> Studies:
-        parts = split_columns(self._check(X, reset=reset), self.columns_)
-        # `_prepare` has checked those of fit
-        present = map(present_rows, parts.values()) if reset else self._check_modalities(parts)
-        has_film, has_table = present
-        films = self._read_films(parts["image"], has_film, reset=reset)
-        numbers = self.clinical_.transform(parts["clinical"])
-        if issparse(numbers):
-            raise InputError(
-                f"clinical={type(self.clinical_).__name__} gives a sparse matrix. Set its "
-                "sparse_output=False, or the like."
-            )
-        if reset:
-            self.scaler_ = StandardScaler().fit(numbers)  # of the values that are there
-            self._variables, self._variable_names = self._group_columns(numbers.shape[1])
-        table = np.array(self.scaler_.transform(numbers), dtype=np.float32)
-        table[~has_table] = np.nan  # whatever a transformer has filled in
-        if self.strategy != "attention" and np.isnan(table).any():
-            raise InputError(
-                f"clinical= leaves gaps, and strategy={self.strategy!r} takes none. Fill them, as "
-                "ClinicalPreprocessor() does, or set strategy='attention'."
-            )
-        return Studies(films, from_numpy(table), from_numpy(has_film))
-
-    def _check_modalities(self, parts: dict[str, Any]) -> list[NDArray[np.bool_]]:
-        """Return which rows have a film, and which a table; refuse or report those that lack it."""
-        present = {name: present_rows(part) for name, part in parts.items()}
-        if self.strategy == "attention":
-            check_present(parts, "The other side answers.")
-        else:
-            for name, there in present.items():
-                if not there.all():
-                    raise InputError(
-                        f"{(~there).sum()} of {len(there)} rows hold nothing in the {name} "
-                        f"columns, the first is row {(~there).argmax() + 1}. Leave them out, or "
-                        "use strategy='attention' or ProbabilityFusionClassifier, which answer "
-                        "from what is there."
-                    )
-        return [present["image"], present["clinical"]]
-
-    def _read_films(self, part: Any, has_film: NDArray[np.bool_], *, reset: bool) -> Tensor:
-        rows = np.flatnonzero(has_film)
-        if len(rows) == 0 and not reset:
-            return self._no_film.expand(len(has_film), *self._no_film.shape[1:])
-        known = part if len(rows) == len(has_film) else _safe_indexing(part, rows)
-        films = self.image_._read(known, reset=reset and not hasattr(self.image_, "net_"))
-        if reset:
-            self._no_film = torch.zeros_like(films[:1])
-        if len(rows) == len(has_film):
-            return films
-        every = self._no_film.repeat(len(has_film), 1, 1, 1)
-        every[from_numpy(rows)] = films
-        return every
-
-    def _group_columns(self, n_columns: int) -> tuple[tuple[int, ...], list[str]]:
-        """For each column of the matrix its variable, and the names of the variables."""
-        sources = getattr(self.clinical_, "source_columns_", None)
-        if sources is None:
-            sources = [f"x{i}" for i in range(n_columns)]
-        numbers, names = pd.factorize(np.asarray(sources, dtype=object))
-        return tuple(numbers.tolist()), list(names)
-
-    def _module_factory(self, inputs: Studies) -> Callable[[], nn.Module]:
-        trunk, weights = self.image_._trunk(inputs.films), None
-        if hasattr(self.image_, "net_"):
-            state = self.image_.net_.module_.state_dict()
-            weights = {k: v.cpu() for k, v in state.items() if not k.startswith("head.")}
+    def _module(self, inputs: Inputs) -> tuple[type[FeatureFusionNet], dict[str, Any]]:
+        trunk, frozen = self.image_.trunk_parameters(inputs["films"]), self._reader.fit_image
+        if frozen:
             trunk |= {"pretrained": False, "augmentation": None}
-        return partial(
-            FeatureFusionNet,
-            strategy=self.strategy,
-            trunk=trunk,
-            trunk_weights=weights,
-            variables=self._variables,
-            dropout=self.dropout,
-        )
+        return FeatureFusionNet, {
+            "strategy": self.strategy,
+            "trunk": trunk,
+            "freeze_trunk": frozen,
+            "variables": self._reader.variables,
+            "dropout": self.dropout,
+        }
 
-    def _embedding(self) -> Callable[[Net, Studies], Studies] | None:
-        frozen = hasattr(self.image_, "net_")
-        if not frozen and (
-            self.image_.freeze_backbone is not True or self.image_.augmentation is not None
-        ):
+    def _prepare_net(self, net: Net) -> None:
+        if self._reader.fit_image:
+            net.module_.load_trunk(self.image_.net_.module_.state_dict())
+
+    def _embedding(self) -> Callable[[Net, Inputs], Inputs] | None:
+        image = self.image_
+        still = image.freeze_backbone is True and image.augmentation is None
+        if not (self._reader.fit_image or still):
             return None
-        return partial(_with_features, cache_dir=self.image_.cache_dir)
-
-
-def _with_features(net: Net, studies: Studies, cache_dir: Any) -> Studies:
-    return Studies(features(net, studies.films, cache_dir), studies.table, studies.has_film)
+        return partial(embed_films, cache_dir=image.cache_dir)

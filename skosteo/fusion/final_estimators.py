@@ -1,4 +1,4 @@
-"""What makes one probability of those of several branches."""
+"""Final estimators (meta-learners) of the fusion: one probability from those of the branches."""
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations
@@ -16,9 +16,6 @@ from skosteo._validation import gives_probabilities, logits
 from skosteo.clinical.classifier import ClinicalOsteoClassifier
 from skosteo.exceptions import InputError
 from skosteo.fusion.out_of_fold import fit_with_metadata
-
-# A probability of 0 or 1 exactly, as trees give, has no logit
-_EDGE = 1e-6
 
 
 class MeanOfLogits(ClassifierMixin, BaseEstimator):
@@ -49,6 +46,16 @@ class MeanOfLogits(ClassifierMixin, BaseEstimator):
         return self.classes_[positive.astype(int)]
 
 
+def check_final_estimator(final_estimator: Any) -> None:
+    """Refuse what is neither None, a name, nor a classifier that gives probabilities."""
+    named = isinstance(final_estimator, str) and final_estimator in ("logistic", "mean")
+    if not (final_estimator is None or named or gives_probabilities(final_estimator)):
+        raise InputError(
+            f"final_estimator={final_estimator!r}: allowed are None (a net), 'logistic' (logistic "
+            "regression on the log odds), 'mean' (their mean), or a classifier with predict_proba."
+        )
+
+
 def make_final_estimator(final_estimator: Any, n_rows: int, seed: int) -> Any:
     """Return what is to be fitted on the probabilities (n, k) of the branches.
 
@@ -57,7 +64,7 @@ def make_final_estimator(final_estimator: Any, n_rows: int, seed: int) -> Any:
     final_estimator : classifier, "logistic", "mean" or None
         None: the paper's net of 32 neurons.
     n_rows : int
-        Rows to learn from: a batch of that net is no more than half of them.
+        Rows to learn from.
     seed : int
         Seed of that net.
     """
@@ -65,24 +72,21 @@ def make_final_estimator(final_estimator: Any, n_rows: int, seed: int) -> Any:
         return ClinicalOsteoClassifier(
             hidden_layer_sizes=(32,),
             dropout=0.0,
-            batch_size=min(32, max(1, n_rows // 2)),
+            batch_size=min(32, n_rows),
             # so few weights do not overfit, and where the branches know little the rows set aside
             # for early stopping would choose an epoch by chance
             early_stopping=False,
             max_epochs=100,
             random_state=seed,
         )
-    if isinstance(final_estimator, str) and final_estimator == "logistic":
-        # hardly penalised, so that it is calibrated; but separable classes give no infinite slope
-        return make_pipeline(FunctionTransformer(logits), LogisticRegression(C=100))
-    if isinstance(final_estimator, str) and final_estimator == "mean":
+    if not isinstance(final_estimator, str):
+        return clone(final_estimator)
+    if final_estimator == "mean":
         return MeanOfLogits()
-    if not gives_probabilities(final_estimator):
-        raise InputError(
-            f"final_estimator={final_estimator!r}: allowed are None (a net), 'logistic' (logistic "
-            "regression on the log odds), 'mean' (their mean), or a classifier with predict_proba."
-        )
-    return clone(final_estimator)
+    # scikit-learn may be set to put out tables, here and not where the model predicts
+    log_odds = FunctionTransformer(logits).set_output(transform="default")
+    # hardly penalised, so that it is calibrated; but separable classes give no infinite slope
+    return make_pipeline(log_odds, LogisticRegression(C=100))
 
 
 def fit_final_estimators(
@@ -102,9 +106,9 @@ def fit_final_estimators(
     names : sequence of str
         Branches, in the order of the columns.
     fused : ndarray of shape (n, k)
-        Probabilities by branch; NaN where it says nothing.
+        Probabilities by branch; NaN where it has none.
     y : ndarray of shape (n,)
-        0 and 1.
+        Labels of two classes.
     metadata : mapping
         sample_weight and groups, as far as they are given: each of shape (n,).
 

@@ -1,8 +1,9 @@
-"""Branches of a fusion: each is fitted, and says what it thinks of rows that it has not seen.
+"""Out-of-fold predictions of a branch of a fusion, and the fit that follows them.
 
-A row that holds nothing for a branch teaches it nothing, and it says nothing of it: NaN.
+A row that holds nothing for a branch teaches it nothing, and has no prediction of it: NaN.
 """
 
+import warnings
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from numbers import Integral
@@ -17,37 +18,40 @@ from numpy.typing import NDArray
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
-from sklearn.utils import _safe_indexing
 from sklearn.utils.metadata_routing import MetadataRequest, get_routing_for_object
 from sklearn.utils.validation import has_fit_parameter
 
 from skosteo.exceptions import InputError
-from skosteo.fusion.columns import present_rows
+from skosteo.fusion.columns import Part, renumbering
 from skosteo.splits import check_folds, fold_splitter
 
 Splits = Sequence[tuple[NDArray, NDArray]]
 
+# scikit-learn's default number of folds
+_DEFAULT_FOLDS = 5
 
-def learn(
+
+def fit_out_of_fold(
     branch: Any,
-    part: Any,
+    part: Part,
     y: NDArray,
     splits: Splits | None,
     metadata: Mapping[str, NDArray],
     memory: Memory,
 ) -> tuple[Any, NDArray[np.float64]]:
-    """Fit a branch on the rows that are present, and let it judge each row of a fold left out.
+    """Fit a branch on the rows that are present, after out-of-fold predictions for each of them.
 
     Parameters
     ----------
     branch : classifier
         Left as it is; clones are fitted.
-    part : DataFrame or array-like
+    part : Part
         What the branch sees: n rows.
     y : ndarray of shape (n,)
-        0 and 1.
+        Labels of two classes.
     splits : sequence of (train, test) or None
-        Folds that test each row once. None: the fitted branch judges its own training rows.
+        Folds that test each row once. None: the predictions are those of the fitted branch for its
+        own training rows.
     metadata : mapping
         sample_weight and groups, as far as they are given: each of shape (n,).
     memory : joblib.Memory
@@ -58,65 +62,76 @@ def learn(
     fitted : classifier
         Fitted on all rows that are present.
     probability : ndarray of shape (n,)
-        Of class 1; NaN where the row is not present.
+        Of the second class; NaN where the row is not present.
     """
     if memory.location is None:
-        return _learn(branch, part, y, splits, metadata)
-    cached = memory.cache(_learn_known, ignore=["part"])
+        return _fit_out_of_fold(branch, part, y, splits, metadata)
+    cached = memory.cache(_fit_known, ignore=["part"])
     versions = ", ".join(f"{name} {version(name)}" for name in ("skosteo", "scikit-learn", "torch"))
-    return cached(branch, part, table_digest(part), y, splits, dict(metadata), versions)
+    digest = table_digest(part.table)
+    return cached(branch, part, digest, y, splits, dict(metadata), versions)
 
 
-def _learn_known(
+def _fit_known(
     branch: Any,
-    part: Any,
+    part: Part,
     digest: str,  # stands for the part, which would take long to hash, and whose films may change
     y: NDArray,
     splits: Splits | None,
     metadata: dict[str, NDArray],
     versions: str,  # of what else decides the outcome
 ) -> tuple[Any, NDArray[np.float64]]:
-    return _learn(branch, part, y, splits, metadata)
+    return _fit_out_of_fold(branch, part, y, splits, metadata)
 
 
-def _learn(
-    branch: Any, part: Any, y: NDArray, splits: Splits | None, metadata: Mapping[str, NDArray]
+def _fit_out_of_fold(
+    branch: Any, part: Part, y: NDArray, splits: Splits | None, metadata: Mapping[str, NDArray]
 ) -> tuple[Any, NDArray[np.float64]]:
-    rows = np.flatnonzero(present_rows(part))
+    rows = np.flatnonzero(part.present)
     probability = np.full(len(y), np.nan)
     for train, test in splits or ():
         seen, unseen = np.intersect1d(train, rows), np.intersect1d(test, rows)
         if len(unseen):
             model = _fit_rows(branch, part, y, seen, metadata)
-            probability[unseen] = _said(model, _safe_indexing(part, unseen))
+            probability[unseen] = _predict_rows(model, part, unseen)
     fitted = _fit_rows(branch, part, y, rows, metadata)
     if splits is None:
-        probability[rows] = _said(fitted, _safe_indexing(part, rows))
+        probability[rows] = _predict_rows(fitted, part, rows)
     return fitted, probability
 
 
-def judge(fitted: Any, part: Any) -> NDArray[np.float64]:
+def _fit_rows(
+    branch: Any, part: Part, y: NDArray, rows: NDArray, metadata: Mapping[str, NDArray]
+) -> Any:
+    if len(np.unique(y[rows])) < 2:
+        raise InputError(
+            f"A branch has {len(rows)} rows to learn from where its columns are not empty, and "
+            "they are of one class. Leave the branch out, or use fewer folds or more patients."
+        )
+    known = {name: values[rows] for name, values in metadata.items()}
+    with renumbering(rows, len(y)):
+        return fit_with_metadata(clone(branch), part.take(rows), y[rows], known)
+
+
+def predict_present(fitted: Any, part: Part) -> NDArray[np.float64]:
     """Probability of the second class by a fitted branch; NaN where a row is not present."""
-    present = present_rows(part)
-    probability = np.full(len(present), np.nan)
-    if present.all():
-        return _said(fitted, part)
-    if present.any():
-        rows = np.flatnonzero(present)
-        probability[rows] = _said(fitted, _safe_indexing(part, rows))
+    rows = np.flatnonzero(part.present)
+    probability = np.full(len(part.present), np.nan)
+    if len(rows):
+        probability[rows] = _predict_rows(fitted, part, rows)
     return probability
 
 
-def _said(fitted: Any, part: Any) -> NDArray[np.float64]:
-    """Probabilities of the second class; NaN is for rows that nobody asked the branch about."""
-    probability = np.asarray(fitted.predict_proba(part)[:, 1], dtype=np.float64)
-    absent = ~np.isfinite(probability)
-    if absent.any():
-        raise InputError(
-            f"{type(fitted).__name__} gives no probability for {absent.sum()} of {len(absent)} "
-            "rows, though they hold something for it. A branch must judge all such rows: put an "
-            "imputer before it."
-        )
+def _predict_rows(fitted: Any, part: Part, rows: NDArray) -> NDArray[np.float64]:
+    """Probability of the second class, which each of these rows must get: it holds something."""
+    with renumbering(rows, len(part.present)):
+        probability = np.asarray(fitted.predict_proba(part.take(rows))[:, 1], dtype=np.float64)
+        absent = np.flatnonzero(~np.isfinite(probability))
+        if len(absent):
+            raise InputError(
+                f"{type(fitted).__name__} gives no probability, though something is there for it. "
+                "A branch must answer all such rows: put an imputer before it."
+            ).at_rows(absent, len(rows))
     return probability
 
 
@@ -125,23 +140,48 @@ def splits_of_used_rows(
 ) -> Splits:
     """Folds of the rows that are used, by their positions among these.
 
-    A number of folds is drawn from the rows used; a cross-validator may have folds of all rows.
+    A number of folds, None for 5, is drawn from the rows used, and is lowered with a warning where
+    a class has fewer patients; a cross-validator may have folds of all rows.
 
     Raises
     ------
     InputError
         Folds let a patient through, lack a class, or do not test each row once.
     """
+    cv = _DEFAULT_FOLDS if cv is None else cv
     rows = used if isinstance(cv, Integral) else np.arange(len(y))
     position = np.full(len(y), -1)
     position[used] = np.arange(len(used))
     patients = None if groups is None else groups[rows]
+    if isinstance(cv, Integral):
+        cv = _possible_folds(int(cv), y[rows], patients)
     splits = []
     for train, test in fold_splitter(cv, patients, seed).split(rows, y[rows], patients):
         train, test = position[rows[train]], position[rows[test]]
         splits.append((train[train >= 0], test[test >= 0]))
     _check_splits(splits, y[used], None if groups is None else groups[used])
     return splits
+
+
+def _possible_folds(n_folds: int, y: NDArray, groups: NDArray | None) -> int:
+    """So many folds as the rarer class has patients, or rows, at most."""
+    members = np.arange(len(y)) if groups is None else groups
+    fewest = min(len(np.unique(members[y == code])) for code in np.unique(y))
+    if fewest >= n_folds:
+        return n_folds
+    unit = "rows" if groups is None else "patients"
+    if fewest < 2:
+        raise InputError(
+            f"A class has {fewest} of the {unit}: out-of-fold predictions need 2 or more of each. "
+            "Give more."
+        )
+    warnings.warn(
+        f"A class has {fewest} {unit}, fewer than the {n_folds} folds of cv: {fewest} folds are "
+        "used.",
+        UserWarning,
+        stacklevel=5,
+    )
+    return fewest
 
 
 def _check_splits(splits: Splits, y: NDArray, groups: NDArray | None) -> None:
@@ -155,17 +195,13 @@ def _check_splits(splits: Splits, y: NDArray, groups: NDArray | None) -> None:
         )
 
 
-def _fit_rows(
-    branch: Any, part: Any, y: NDArray, rows: NDArray, metadata: Mapping[str, NDArray]
-) -> Any:
-    if len(np.unique(y[rows])) < 2:
-        raise InputError(
-            f"A branch has {len(rows)} rows to learn from where its columns are not empty, and "
-            "they are of one class. Leave the branch out, or use fewer folds or more patients."
-        )
-    known = {name: values[rows] for name, values in metadata.items()}
-    part = part if len(rows) == len(y) else _safe_indexing(part, rows)
-    return fit_with_metadata(clone(branch), part, y[rows], known)
+def validate_steps(model: Any) -> None:
+    """Check the parameters of a model, and of the steps of a pipeline, as their ``fit`` will."""
+    for step in [step for _, step in model.steps] if isinstance(model, Pipeline) else [model]:
+        if isinstance(step, Pipeline):
+            validate_steps(step)
+        elif hasattr(step, "_parameter_constraints"):
+            step._validate_params()
 
 
 def fit_with_metadata(model: Any, X: Any, y: NDArray, metadata: Mapping[str, NDArray]) -> Any:

@@ -1,4 +1,4 @@
-"""Probability fusion: an image branch, a clinical branch and more, joined by what they say."""
+"""Probability fusion: the probabilities of an image, a clinical and further branches, fused."""
 
 import warnings
 from collections.abc import Sequence
@@ -19,7 +19,6 @@ from sklearn.utils.validation import (
     check_consistent_length,
     check_is_fitted,
     check_memory,
-    validate_data,
 )
 
 from skosteo._validation import (
@@ -27,20 +26,30 @@ from skosteo._validation import (
     check_weights,
     encode_target,
     gives_probabilities,
+    to_pandas,
     unchanged_on_error,
 )
 from skosteo.clinical import ClinicalPreprocessor
 from skosteo.clinical.classifier import ClinicalOsteoClassifier
 from skosteo.exceptions import InputError, InSampleWarning
 from skosteo.fusion.columns import (
+    Part,
     check_other_branches,
     check_present,
     presence,
+    renumbering,
     resolve_columns,
     split_columns,
+    validate_table,
 )
-from skosteo.fusion.final_estimators import fit_final_estimators
-from skosteo.fusion.out_of_fold import Splits, judge, learn, splits_of_used_rows
+from skosteo.fusion.final_estimators import check_final_estimator, fit_final_estimators
+from skosteo.fusion.out_of_fold import (
+    Splits,
+    fit_out_of_fold,
+    predict_present,
+    splits_of_used_rows,
+    validate_steps,
+)
 from skosteo.image.classifier import ImageOsteoClassifier
 
 
@@ -62,9 +71,9 @@ class ProbabilityFusionClassifier(ClassifierMixin, _BaseComposition):
         `ClinicalOsteoClassifier`. Any classifier with ``predict_proba`` serves in either place, a
         pipeline that ends in XGBoost for instance.
     other_branches : list of (str, classifier, columns) or None, default=None
-        Further branches, each with a name and the columns that it sees: a lateral film, the report
-        of a CT, a risk index. Parameters of theirs are ``name__parameter``. A branch must take the
-        gaps of its columns: put an imputer before a risk index.
+        Further branches, each with a name and the columns that it sees: a lateral radiograph, the
+        report of a CT, a risk index. Parameters of theirs are ``name__parameter``. A branch must
+        take the missing values of its columns: put an imputer before a risk index.
     image_column : str or None, default="image"
         Column of the image branch. None: the image and the clinical branch see every column.
     clinical_columns : list of str or None, default=None
@@ -74,16 +83,16 @@ class ProbabilityFusionClassifier(ClassifierMixin, _BaseComposition):
         :math:`f`, on a matrix (n, k) of probabilities, image first. None: k -> 32 -> 1 neurons.
         "logistic": logistic regression on the log odds. "mean": the plain mean of the log odds,
         which learns nothing.
-    cv : int, cross-validator, "prefit" or None, default=5
-        Folds of the out-of-fold probabilities; a number is stratified, shuffled, and grouped by
-        patient if `fit` is given ``groups``. "prefit": the branches are fitted already and stay
+    cv : int, cross-validator, "prefit", "in-sample" or None, default=None
+        Folds of the out-of-fold predictions; None: 5. A number is stratified, shuffled, and grouped
+        by patient if `fit` is given ``groups``. "prefit": the branches are fitted already and stay
         as they are. That is the paper's literal mode; give `fit` rows that the branches have not
         seen, or :math:`f` learns from probabilities that are better than they will ever be again.
-        None does just that, with a warning, to show what it costs.
+        "in-sample" does just that, with an `InSampleWarning`, to show what it costs.
     memory : path, joblib.Memory or None, default=None
         Where fitted branches are kept. A search over the parameters of one branch then does not
         fit the others again, if ``random_state`` is an int. A branch is known by its parameters and
-        by what it sees; a film by path, size and time of change. The folder holds what branches
+        by what it sees; an image by path, size and time of change. The folder holds what branches
         have learnt of patients, and pickles: protect it, and use no one else's.
     random_state : int, RandomState or None, default=None
         Decides the folds, and seeds the branches and the final estimator that are None here.
@@ -95,13 +104,15 @@ class ProbabilityFusionClassifier(ClassifierMixin, _BaseComposition):
     branches_ : dict of str to classifier
         All branches by name, in the order of the columns of `branch_probabilities`.
     final_estimator_ : classifier
-        The fusion of all branches.
+        The final estimator of all branches.
     final_estimators_ : dict of tuple of str to classifier
-        The fusion of each set of branches that enough rows have, by their names.
+        That of each set of branches that enough rows have, by their names.
     classes_ : ndarray of shape (2,)
         Labels; the second is the positive class.
     columns_ : dict of str to list of str
         Columns that each branch sees; empty where X was an array, which all see whole.
+    image_column_ : str or None
+        Column of the image branch; None where it sees all.
     n_features_in_ : int
         Number of columns seen in `fit`.
     feature_names_in_ : ndarray of str
@@ -111,22 +122,30 @@ class ProbabilityFusionClassifier(ClassifierMixin, _BaseComposition):
     -----
     The paper trains the fusion on the probabilities that its branches give their own training
     patients. With an image branch that fits those by heart the fusion learns to trust it alone, and
-    can be worse than the clinical branch on its own. Hence ``cv=5``.
+    can be worse than the clinical branch on its own. Hence out-of-fold predictions.
 
-    A row may lack all that a branch looks at: a patient without a film, or without blood values. It
-    is answered by the fusion of the branches that are left, which `fit` has learnt from all rows
-    that have them, with a `MissingModalityWarning`; `branches_used` says who answered. A single
-    branch goes through a fusion too. Such answers are calibrated where modalities are missing at
-    random, and not where the ill are filmed more often than the well. k branches take
-    :math:`2^k - 1` fusions, less those of sets that too few rows of `fit` have: with more than
-    four, "logistic" saves time.
+    A row may lack all that a branch looks at: a patient without a radiograph, or without blood
+    values. It is answered by the final estimator of the branches that are left, which `fit` has
+    trained on all rows that have them, with a `MissingModalityWarning`; `branches_used` says which
+    answered. A single branch goes through a final estimator too. Such answers are calibrated where
+    modalities are missing at random, and not where cases are imaged more often than controls. k
+    branches take :math:`2^k - 1` final estimators, less those of sets that too few rows of `fit`
+    have: with more than four, "logistic" saves time.
 
-    With ``groups``, a branch that splits by itself must know them too: a `GridSearchCV` with a
-    group cross-validator does, a `CalibratedClassifierCV` with a number of folds does not.
+    `fit` hands ``groups`` and ``sample_weight`` to clones of the branches by scikit-learn's
+    metadata routing, switched on for that moment: a step that can take patients or weights and has
+    no request gets them where it is a branch or the last step of one, as by a call of its own
+    ``fit``. A branch that splits by itself must know the patients too: a `GridSearchCV` with a
+    group cross-validator does, a `CalibratedClassifierCV` with a number of folds does not. What
+    calls this ``fit`` routes ``groups`` by itself, and ``sample_weight`` after
+    ``set_fit_request(sample_weight=True)``.
 
-    The default net weighs the classes alike (``class_weight="balanced"``), as the paper's nets do:
-    it says .5 where a patient is as likely ill as the average patient is. "logistic" gives the
-    probability in a population like that of `fit`.
+    Branches and final estimators are fitted on the labels of ``y`` as they are: a `class_weight`
+    names them as it does alone.
+
+    A net with ``class_weight="balanced"``, as a branch or as the final estimator, gives .5 where a
+    patient is as likely a case as the average patient is. With None, the default of all nets, a
+    probability is a risk in a population like that of `fit`.
 
     References
     ----------
@@ -155,7 +174,7 @@ class ProbabilityFusionClassifier(ClassifierMixin, _BaseComposition):
     """
 
     # patients reach the folds and the branches wherever metadata routing is enabled
-    __metadata_request__fit: ClassVar = {"groups": True, "sample_weight": True}
+    __metadata_request__fit: ClassVar = {"groups": True}
 
     def __init__(
         self,
@@ -166,7 +185,7 @@ class ProbabilityFusionClassifier(ClassifierMixin, _BaseComposition):
         image_column: str | None = "image",
         clinical_columns: list[str] | None = None,
         final_estimator: Any = None,
-        cv: int | BaseCrossValidator | str | None = 5,
+        cv: int | BaseCrossValidator | str | None = None,
         memory: str | PathLike | Memory | None = None,
         random_state: int | RandomState | None = None,
     ) -> None:
@@ -215,12 +234,13 @@ class ProbabilityFusionClassifier(ClassifierMixin, _BaseComposition):
         Parameters
         ----------
         X : DataFrame or array-like
-            A row per study: the image column and the clinical columns. Each branch sees all of a
-            plain array.
+            A row per study: the image column and the clinical columns, in a table of pandas, polars
+            or pyarrow. Each branch sees all of a plain array.
         y : array-like of shape (n,)
             Two classes; the second in sorted order is the positive one.
         sample_weight : array-like of shape (n,), optional
-            Not negative; passed to the branches and the fusion. Rows of weight 0 are left out.
+            Not negative; passed to the branches and final estimators. Rows of weight 0 are left
+            out.
         groups : array-like of shape (n,), optional
             Patient of each row: no patient is on both sides of a fold, nor of an early-stopping
             split inside a branch.
@@ -233,8 +253,8 @@ class ProbabilityFusionClassifier(ClassifierMixin, _BaseComposition):
         Raises
         ------
         InputError
-            A column is missing, y is not binary, no row has all that the branches look at, or a
-            branch cannot take the sample weights.
+            A parameter is wrong, a column is missing, y is not binary, no row has all that the
+            branches look at, or a branch cannot take the sample weights.
         """
         with unchanged_on_error(self):
             return self._fit(X, y, sample_weight, groups)
@@ -242,44 +262,67 @@ class ProbabilityFusionClassifier(ClassifierMixin, _BaseComposition):
     def _fit(
         self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None, groups: ArrayLike | None
     ) -> Self:
-        check_other_branches(self.other_branches, self._other_pairs, self.get_params(deep=False))
-        classes, labels = encode_target(y)
-        check_consistent_length(X, labels)
-        patients = check_groups(groups, len(labels))
-        weights = check_weights(sample_weight, X, labels)
+        self._check_parameters()
+        X = to_pandas(X)
+        classes, codes = encode_target(y)
+        check_consistent_length(X, codes)
+        patients = check_groups(groups, len(codes))
+        weights = check_weights(sample_weight, X, codes)
         others = {name: columns for name, _, columns in self.other_branches or ()}
         self.columns_ = resolve_columns(X, self.image_column, self.clinical_columns, others)
+        self.image_column_ = self.image_column if self.columns_ else None
         X = self._check(X, reset=True)
 
         used = np.flatnonzero(weights > 0)
-        codes, parts = labels[used], split_columns(_safe_indexing(X, used), self.columns_)
         metadata: dict[str, NDArray] = {}
         if sample_weight is not None:
             metadata["sample_weight"] = weights[used]
         if patients is not None:
             metadata["groups"] = patients[used]
-        check_present(parts, "It learns from the others.")
-
         seed = check_random_state(self.random_state).randint(2**31 - 1)
-        if isinstance(self.cv, str):
-            self.branches_ = self._prefit_branches(classes)
-            fused = self._judged(parts)
+        splits = None
+        if not isinstance(self.cv, str):
+            splits = splits_of_used_rows(self.cv, codes, patients, used, seed)
+        self.classes_ = classes
+        with renumbering(used, len(codes)):
+            parts = split_columns(_safe_indexing(X, used), self.columns_)
+            self._fit_parts(parts, classes[codes[used]], metadata, splits, seed)
+        return self
+
+    def _fit_parts(
+        self,
+        parts: dict[str, Part],
+        y: NDArray,
+        metadata: dict[str, NDArray],
+        splits: Splits | None,
+        seed: int,
+    ) -> None:
+        """Fit branches and final estimators on what the branches see of the rows that count."""
+        check_present(parts, "It learns from the others.")
+        if isinstance(self.cv, str) and self.cv == "prefit":
+            self.branches_ = self._prefit_branches()
+            probabilities = self._branch_probabilities(parts)
         else:
-            splits = None
-            if self.cv is not None:
-                splits = splits_of_used_rows(self.cv, labels, patients, used, seed)
-            fused = self._learn(parts, codes, metadata, splits, seed)
+            probabilities = self._fit_branches(parts, y, metadata, splits, seed)
         self.image_, self.clinical_ = self.branches_["image"], self.branches_["clinical"]
         self.final_estimators_ = fit_final_estimators(
-            self.final_estimator, list(self.branches_), fused, codes, metadata, seed
+            self.final_estimator, list(self.branches_), probabilities, y, metadata, seed
         )
         self.final_estimator_ = self.final_estimators_[tuple(self.branches_)]
-        self.classes_ = classes
-        return self
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """Probability of each class, in the order of ``classes_``: shape (n, 2)."""
-        return self._fuse(self.branch_probabilities(X))
+        return self.fuse(self.branch_probabilities(X))
+
+    def predict_log_proba(self, X: Any) -> NDArray[np.float64]:
+        """Logarithm of the probability of each class: shape (n, 2)."""
+        with np.errstate(divide="ignore"):
+            return np.log(self.predict_proba(X))
+
+    def decision_function(self, X: Any) -> NDArray[np.float64]:
+        """Log odds of the positive class, ``classes_[1]``: shape (n,), finite."""
+        logarithms = np.log(np.maximum(self.predict_proba(X), np.finfo(np.float64).tiny))
+        return logarithms[:, 1] - logarithms[:, 0]
 
     def predict(self, X: Any) -> NDArray:
         """Class of each row: the positive one from a probability of .5."""
@@ -291,9 +334,9 @@ class ProbabilityFusionClassifier(ClassifierMixin, _BaseComposition):
 
         NaN where a row lacks what the branch looks at.
         """
-        parts = split_columns(self._read(X), self.columns_)
+        parts = self.read_parts(X)
         check_present(parts, "The other branches answer.")
-        return self._judged(parts)
+        return self._branch_probabilities(parts)
 
     def branches_used(self, X: Any) -> pd.DataFrame:
         """Say for each row which branches answer, those that find anything to look at.
@@ -303,12 +346,77 @@ class ProbabilityFusionClassifier(ClassifierMixin, _BaseComposition):
         DataFrame of bool, shape (n, k)
             A column per branch.
         """
-        return presence(split_columns(self._read(X), self.columns_))
+        return presence(self.read_parts(X))
 
-    def _learn(
+    def read_parts(self, X: Any) -> dict[str, Part]:
+        """Return what each branch sees of X, and in which rows; for developers."""
+        check_is_fitted(self)
+        return split_columns(self._check(X, reset=False), self.columns_)
+
+    def fuse(self, probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Fuse `branch_probabilities` by themselves; for developers.
+
+        Parameters
+        ----------
+        probabilities : ndarray of shape (n, k)
+            Of the positive class, by branch; NaN where a branch has none.
+
+        Returns
+        -------
+        ndarray of shape (n, 2)
+            Probability of each class.
+        """
+        check_is_fitted(self)
+        known, result = ~np.isnan(probabilities), np.empty((len(probabilities), 2))
+        names = np.array(list(self.branches_))
+        for branches in np.unique(known, axis=0):
+            rows = np.flatnonzero((known == branches).all(axis=1))
+            chosen = names[branches].tolist()
+            final = self.final_estimators_.get(tuple(chosen))
+            if final is None:
+                raise InputError(
+                    f"something is there for {chosen} alone, and fit had too few such rows of both "
+                    "classes to learn what to make of them. Leave them out, or fit on more."
+                ).at_rows(rows, len(known))
+            result[rows] = final.predict_proba(probabilities[np.ix_(rows, branches)])
+        return result
+
+    def _check_parameters(self) -> None:
+        """Refuse wrong parameters, those of branches included, before anything is fitted."""
+        check_other_branches(self.other_branches, self._other_pairs, self.get_params(deep=False))
+        if isinstance(self.cv, str) and self.cv not in ("prefit", "in-sample"):
+            raise InputError(
+                f"cv={self.cv!r}: allowed are a number of folds, a cross-validator, None for 5 "
+                "folds, 'prefit', or 'in-sample'."
+            )
+        check_final_estimator(self.final_estimator)
+        for name, branch in self._branches().items():
+            # None is the default of these two
+            if branch is None and name in ("image", "clinical"):
+                continue
+            if not gives_probabilities(branch):
+                raise InputError(
+                    f"{name}={type(branch).__name__} is not a classifier with predict_proba. "
+                    "For a support vector machine, wrap it in CalibratedClassifierCV."
+                )
+            validate_steps(branch)
+        validate_steps(self.final_estimator)
+
+    def _check(self, X: Any, *, reset: bool) -> Any:
+        return validate_table(
+            self,
+            X,
+            reset=reset,
+            by_name=self.image_column_ is not None,
+            dtype=None,
+            allow_nd=True,
+            ensure_all_finite=False,
+        )
+
+    def _fit_branches(
         self,
-        parts: dict[str, Any],
-        codes: NDArray,
+        parts: dict[str, Part],
+        y: NDArray,
         metadata: dict[str, NDArray],
         splits: Splits | None,
         seed: int,
@@ -316,58 +424,30 @@ class ProbabilityFusionClassifier(ClassifierMixin, _BaseComposition):
         """Fit all branches, and return the probabilities (n, k) that the fusion learns from."""
         if splits is None:
             warnings.warn(
-                "cv=None: the fusion learns from what the branches say of the very rows that they "
-                "were trained on, and will trust most the one that knows them by heart. Use cv=5.",
+                "cv='in-sample': the fusion learns from what the branches predict for the very "
+                "rows that they were trained on, and will trust most the one that knows them by "
+                "heart. Use cv=5.",
                 InSampleWarning,
-                stacklevel=4,
+                stacklevel=5,
             )
         kept = self.memory
         memory = check_memory(fspath(kept) if isinstance(kept, PathLike) else kept)
-        learnt = {
-            name: learn(branch, parts[name], codes, splits, metadata, memory)
-            for name, branch in self._default_or_clone(seed).items()
+        fitted = {
+            name: fit_out_of_fold(branch, parts[name], y, splits, metadata, memory)
+            for name, branch in self._branches_to_fit(seed).items()
         }
-        self.branches_ = {name: fitted for name, (fitted, _) in learnt.items()}
-        return np.column_stack([probability for _, probability in learnt.values()])
+        self.branches_ = {name: branch for name, (branch, _) in fitted.items()}
+        return np.column_stack([probability for _, probability in fitted.values()])
 
-    def _read(self, X: Any) -> Any:
-        check_is_fitted(self)
-        if self.image_column is None or not isinstance(X, pd.DataFrame):
-            return self._check(X, reset=False)
-        return X
-
-    def _check(self, X: Any, *, reset: bool) -> Any:
-        # what the values are is for the branches to judge
-        if isinstance(X, pd.DataFrame):
-            return validate_data(self, X, reset=reset, skip_check_array=True)
-        return validate_data(
-            self, X, reset=reset, dtype=None, allow_nd=True, ensure_all_finite=False
-        )
-
-    def _fuse(self, fused: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Probability of each class (n, 2), of what the branches say: (n, k), NaN for nothing."""
-        names, answers = np.array(list(self.branches_)), np.empty((len(fused), 2))
-        for known in np.unique(~np.isnan(fused), axis=0):
-            rows = np.flatnonzero((~np.isnan(fused) == known).all(axis=1))
-            final = self.final_estimators_.get(tuple(names[known].tolist()))
-            if final is None:
-                raise InputError(
-                    f"{len(rows)} of {len(fused)} rows hold something for {names[known].tolist()} "
-                    "alone, and fit had too few such rows of both classes to learn what to make of "
-                    "them. Leave them out, or fit on more."
-                )
-            answers[rows] = final.predict_proba(fused[np.ix_(rows, known)])
-        return answers
-
-    def _judged(self, parts: dict[str, Any]) -> NDArray[np.float64]:
+    def _branch_probabilities(self, parts: dict[str, Part]) -> NDArray[np.float64]:
         return np.column_stack(
-            [judge(branch, parts[name]) for name, branch in self.branches_.items()]
+            [predict_present(branch, parts[name]) for name, branch in self.branches_.items()]
         )
 
     def _branches(self) -> dict[str, Any]:
         return {"image": self.image, "clinical": self.clinical, **dict(self._other_pairs)}
 
-    def _default_or_clone(self, seed: int) -> dict[str, Any]:
+    def _branches_to_fit(self, seed: int) -> dict[str, Any]:
         branches = self._branches()
         if self.image is None:
             branches["image"] = ImageOsteoClassifier(
@@ -376,28 +456,17 @@ class ProbabilityFusionClassifier(ClassifierMixin, _BaseComposition):
         if self.clinical is None:
             net = ClinicalOsteoClassifier(random_state=seed)
             branches["clinical"] = make_pipeline(ClinicalPreprocessor(), net)
-        for name, branch in branches.items():
-            if not gives_probabilities(branch):
-                raise InputError(
-                    f"{name}={type(branch).__name__} is not a classifier with predict_proba. "
-                    "For a support vector machine, wrap it in CalibratedClassifierCV."
-                )
         return {name: clone(branch) for name, branch in branches.items()}
 
-    def _prefit_branches(self, classes: NDArray) -> dict[str, Any]:
-        if self.cv != "prefit":
-            raise InputError(
-                f"cv={self.cv!r}: allowed are a number of folds, a cross-validator, None, or "
-                "'prefit'."
-            )
+    def _prefit_branches(self) -> dict[str, Any]:
         for name, branch in self._branches().items():
             if branch is None:
                 raise InputError(f"cv='prefit' needs a fitted classifier for {name}=, not None.")
             check_is_fitted(branch)
-            if not np.array_equal(branch.classes_, classes):
+            if not np.array_equal(branch.classes_, self.classes_):
                 raise InputError(
                     f"The {name} branch was fitted on the classes {branch.classes_.tolist()}, "
-                    f"y has {classes.tolist()}. Fit all on the same labels."
+                    f"y has {self.classes_.tolist()}. Fit all on the same labels."
                 )
         return self._branches()
 

@@ -1,9 +1,10 @@
 """The image model: a convolutional net on radiographs."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
+from numbers import Integral
 from os import PathLike
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -11,16 +12,26 @@ import torch
 from numpy.random import RandomState
 from numpy.typing import NDArray
 from sklearn.utils import Tags
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
-from torch import Tensor, from_numpy, nn
+from torch import Tensor, from_numpy
 
+from skosteo._validation import check_image_column, name_columns
 from skosteo.exceptions import InputError
 from skosteo.image.embedding_cache import embeddings
+from skosteo.image.film_rows import FilmRows
+from skosteo.image.films import film_digest
 from skosteo.image.reader import RadiographReader
+from skosteo.nets.augmentation import PRESETS
+from skosteo.nets.backbone import check_backbone
+from skosteo.nets.gradient_fusion import MODES
+from skosteo.nets.heads import check_hidden_layer_sizes
 from skosteo.nets.image_net import ImageNet
+from skosteo.training.data import Inputs
 from skosteo.training.fit import Net
-from skosteo.training.inference import apply_in_passes
-from skosteo.training.net_classifier import NetClassifier
+from skosteo.training.inference import batched_forward
+from skosteo.training.net_classifier import NetClassifier, Plan
 
 # Inception v3 was built for 299 pixels; the paper, like most, gives all others 224
 _DEFAULT_SIZE = {"inception_v3": 299}
@@ -54,7 +65,7 @@ class ImageOsteoClassifier(NetClassifier):
     hidden_layer_sizes : sequence of int, default=(1024, 512, 256)
         Neurons of the hidden layers of the head.
     dropout : float, default=0.25
-        Share of hidden neurons silenced in training, in [0, 1).
+        Proportion of hidden neurons set to 0 in training, in [0, 1).
     freeze_backbone : bool or "stem", default=False
         True: train the layers behind the backbone only. Without augmentation each film then passes
         the backbone once per fit instead of once per epoch and, with `cache_dir`, once for all
@@ -64,9 +75,9 @@ class ImageOsteoClassifier(NetClassifier):
         Random views of each film in training: "paper" is the paper's list, "chest" a gentler one
         that keeps the head up. See `skosteo.nets.augmentation.Augmentation`.
     lr : float, default=1e-5
-        Learning rate of Adam in the first epoch; it falls by 1 % an epoch to a tenth.
+        Learning rate of the optimiser in the first epoch; it falls by 1 % an epoch to a tenth.
     batch_size : int, default=32
-        Films a step. More than there are films to train on is an error.
+        Films a step; clipped, with a warning, to the films that there are to train on.
     max_epochs : int, default=100
         Passes over the training films, at most.
     early_stopping : bool, default=True
@@ -74,32 +85,44 @@ class ImageOsteoClassifier(NetClassifier):
         keep the weights of the best epoch. The split is stratified, shuffled and, with ``groups``
         in `fit`, keeps each patient on one side.
     validation_fraction : float, default=0.2
-        Share of films set aside, in (0, 0.5].
+        Proportion of films set aside, in (0, 0.5].
     n_iter_no_change : int, default=20
         Patience of early stopping, epochs.
-    class_weight : "balanced", dict or None, default="balanced"
-        "balanced" weighs a class by n / (2 n_class) of the films trained on.
+    class_weight : "balanced", dict or None, default=None
+        "balanced" weighs a class by n / (2 n_class) of the films trained on, as the paper does. The
+        model then gives no risks any more: on NHANES its mean probability is .35 where .05 of the
+        people are cases. None: a probability is a risk in a population like that of `fit`.
+    optimizer : class, default=torch.optim.Adam
+        Optimiser of `torch.optim`.
+    callbacks : list of skorch callbacks or None, default=None
+        As in skorch: callbacks, or (name, callback). An `LRScheduler` takes the place of the
+        learning rate's own fall.
     device : str, default="auto"
         "auto" (a GPU where there is one), "cpu", "cuda", ...
     cache_dir : path or None, default=None
         Folder that keeps decoded films between fits, and what a frozen backbone makes of them;
         None decodes them each time. Cross-validation reads each film many times: give a folder
         there.
-    accept : iterable of str, default=()
+    ignore_rules : iterable of str, default=()
         Rules of `skosteo.dicom.RULES` by which no film is refused.
-    warm_start : bool, default=False
-        Let `fit` go on from the weights, the epochs and the learning rate where it last ended.
+    n_jobs : int or None, default=None
+        Number of films decoded at a time, as in joblib.
     random_state : int, RandomState or None, default=None
         Decides split, weights, shuffling, dropout and augmentation.
     verbose : int, default=0
         1 shows a progress bar over epochs.
+    **module__params
+        Parameters of skorch's net, by its names: ``optimizer__weight_decay=1e-4``,
+        ``module__dropout=0.5``, ``callbacks__name__parameter``.
 
     Attributes
     ----------
     classes_ : ndarray of shape (2,)
         Labels; the second is the positive class.
-    net_ : skorch.NeuralNet
-        The trained net; the torch module is ``net_.module_``.
+    net_ : skorch.NeuralNetBinaryClassifier
+        The trained net; the torch module is ``net_.module_``. It takes what `net_inputs` gives.
+    reader_ : RadiographReader
+        Reads the films, in `predict` as in `fit`.
     pixel_range_ : (float, float)
         Pixel values that the net sees as black and white: (0, 255) for films from files and for
         uint8 arrays, else the extremes of the arrays given to `fit`.
@@ -107,10 +130,10 @@ class ImageOsteoClassifier(NetClassifier):
         A row per epoch: epoch, train_loss, valid_loss, valid_accuracy, lr, seconds and, with
         both branches, g_wavelet and g_attention.
     gradient_weights_ : ndarray of shape (2,)
-        g_wavelet and g_attention of equation 1, as predictions use them: a branch has the share
+        g_wavelet and g_attention of equation 1, as predictions use them: a branch has the weight
         1 - g. Only with both branches.
     n_iter_ : int
-        Epochs run, with ``warm_start`` those of earlier calls included.
+        Epochs run.
     n_features_in_ : int
         Number of columns seen in `fit`.
     feature_names_in_ : ndarray of str
@@ -145,18 +168,21 @@ class ImageOsteoClassifier(NetClassifier):
     1.0
     """
 
-    _shaping = (
-        "backbone",
-        "wavelet",
-        "soft_attention",
-        "gradient_fusion",
-        "hidden_layer_sizes",
-    )
+    _parameter_constraints: ClassVar[dict] = {
+        **NetClassifier._parameter_constraints,
+        "image_size": [Interval(Integral, 1, None, closed="left"), None],
+        "wavelet": [bool],
+        "soft_attention": [bool],
+        "gradient_fusion": [StrOptions(set(MODES))],
+        "freeze_backbone": [bool, StrOptions({"stem"})],
+        "augmentation": [StrOptions(set(PRESETS)), None],
+    }
 
     def __init__(
         self,
         image_column: str | None = "image",
         backbone: str = "resnet50",
+        *,
         pretrained: bool | str | PathLike = True,
         image_size: int | None = None,
         wavelet: bool = True,
@@ -172,13 +198,16 @@ class ImageOsteoClassifier(NetClassifier):
         early_stopping: bool = True,
         validation_fraction: float = 0.2,
         n_iter_no_change: int = 20,
-        class_weight: str | dict | None = "balanced",
+        class_weight: str | Mapping | None = None,
+        optimizer: type = torch.optim.Adam,
+        callbacks: list | None = None,
         device: str = "auto",
         cache_dir: str | PathLike | None = None,
-        accept: Iterable[str] = (),
-        warm_start: bool = False,
+        ignore_rules: Iterable[str] = (),
+        n_jobs: int | None = None,
         random_state: int | RandomState | None = None,
         verbose: int = 0,
+        **module__params: Any,
     ) -> None:
         self.image_column = image_column
         self.backbone = backbone
@@ -198,12 +227,15 @@ class ImageOsteoClassifier(NetClassifier):
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
         self.class_weight = class_weight
+        self.optimizer = optimizer
+        self.callbacks = callbacks
         self.device = device
         self.cache_dir = cache_dir
-        self.accept = accept
-        self.warm_start = warm_start
+        self.ignore_rules = ignore_rules
+        self.n_jobs = n_jobs
         self.random_state = random_state
         self.verbose = verbose
+        self._set_skorch_params(module__params)
 
     @property
     def gradient_weights_(self) -> NDArray[np.float64]:
@@ -214,8 +246,14 @@ class ImageOsteoClassifier(NetClassifier):
             raise AttributeError("gradient_weights_: the model has not both branches")
         return np.array([facts["g_wavelet"], facts["g_attention"]])
 
+    def _has_attention(self) -> bool:
+        if hasattr(self, "net_"):
+            return self.net_.module_.attention is not None
+        return self.soft_attention
+
+    @available_if(_has_attention)
     def attention_map(self, X: Any) -> NDArray[np.float32]:
-        """Return where on each film the soft attention lies.
+        """Return where on each film the soft attention lies; only with ``soft_attention=True``.
 
         Parameters
         ----------
@@ -227,48 +265,62 @@ class ImageOsteoClassifier(NetClassifier):
         ndarray of float32, shape (n, h, w)
             Of the size of the backbone's feature map, 7 x 7 for "resnet50". All is positive, and
             the sum over a film is 16, the number of heads.
-
-        Raises
-        ------
-        InputError
-            The model has no such branch.
         """
-        check_is_fitted(self)
-        if not self.soft_attention:
-            raise InputError("soft_attention=False: there is no attention to show. Set it to True.")
-        films = self._read(X, reset=False)
-        return apply_in_passes(self.net_, self.net_.module_.attention_map, films).numpy()
+        inputs, show = self.net_inputs(X), self.net_.module_.attention_map
+        return batched_forward(self.net_, lambda some: show(**some), inputs).numpy()
 
-    def _read(self, X: Any, *, reset: bool) -> Tensor:
+    def _inputs(self, X: Any, *, plan: Plan | None) -> Inputs:
+        return {"films": self.read_films(X, reset=plan is not None)}
+
+    def read_films(self, X: Any, *, reset: bool) -> Any:
+        """Films of X as the net takes them, (n, c, h, w); with ``reset`` learn what X looks like.
+
+        A tensor, or `FilmRows` where they come from files. For developers: fusions read films as
+        their image branch does.
+        """
+        if reset:
+            self._validate_params()
+            self.reader_ = self._reader()
         films = self._film_column(X, reset=reset)
+        inputs: Tensor | FilmRows
         if films is None:
-            pixels = self._read_arrays(X, reset=reset)
+            inputs = from_numpy(self._read_arrays(X, reset=reset))
         else:
-            reader = RadiographReader(self._size(), cache_dir=self.cache_dir, accept=self.accept)
-            pixels = reader.transform(films)[:, None]
-        goes_on = self.warm_start and hasattr(self, "net_")  # on the scale that the net knows
-        if reset and not goes_on:
-            self.pixel_range_, self._pixel_dtype = _pixel_range(pixels), pixels.dtype
-        elif pixels.dtype != self._pixel_dtype:
+            inputs = FilmRows(self.reader_.read(films))
+        dtype = str(inputs.dtype).removeprefix("torch.")
+        if reset:
+            self.pixel_range_, self._pixel_dtype = _pixel_range(inputs), dtype
+        elif dtype != self._pixel_dtype:
             raise InputError(
-                f"The model was fitted on {self._pixel_dtype} films and X holds {pixels.dtype}: "
+                f"The model was fitted on {self._pixel_dtype} films and X holds {dtype}: "
                 "their scales differ. Films from files and uint8 arrays are of one kind, all other "
                 "arrays of another; give films as in fit."
             )
-        return from_numpy(pixels)
+        return inputs
+
+    def _reader(self) -> RadiographReader:
+        size = self.image_size
+        if size is None:
+            size = _DEFAULT_SIZE.get(self.backbone, 224)
+        return RadiographReader(
+            size, cache_dir=self.cache_dir, ignore_rules=self.ignore_rules, n_jobs=self.n_jobs
+        )
 
     def _film_column(self, X: Any, *, reset: bool) -> Any:
         """Return the films that X refers to, or None when X itself holds pixels."""
-        if isinstance(X, pd.DataFrame) and self.image_column is not None:
-            if self.image_column not in X.columns:
-                raise InputError(
-                    f"X has no column {self.image_column!r} (image_column); its columns are "
-                    f"{X.columns.tolist()}. Name the column that holds the films, or set "
-                    "image_column=None when every column is a pixel."
-                )
+        if reset:
+            self._column = self.image_column if isinstance(X, pd.DataFrame) else None
+        elif self._column is not None:
+            X = name_columns(self, X)
+        if self._column is not None and isinstance(X, pd.DataFrame):
+            remedy = (
+                "Name the column that holds the films, or set image_column=None when every column "
+                "is a pixel."
+            )
+            check_image_column(X, self._column, remedy)
             if reset:
                 validate_data(self, X, skip_check_array=True)
-            return X[self.image_column]
+            return X[self._column]
         if not _is_column_of_films(X):
             return None
         if reset:
@@ -291,21 +343,18 @@ class ImageOsteoClassifier(NetClassifier):
         dtype = np.uint8 if pixels.dtype == np.uint8 else np.float32
         return np.ascontiguousarray(pixels, dtype=dtype)
 
-    def _size(self) -> int:
-        if self.image_size is not None:
-            return self.image_size
-        return _DEFAULT_SIZE.get(self.backbone, 224)
+    def _module(self, inputs: Inputs) -> tuple[type[ImageNet], dict[str, Any]]:
+        return ImageNet, {
+            "hidden_layer_sizes": self.hidden_layer_sizes,
+            "dropout": self.dropout,
+            **self.trunk_parameters(inputs["films"]),
+        }
 
-    def _module_factory(self, inputs: Tensor) -> Callable[[], nn.Module]:
-        return partial(
-            ImageNet,
-            hidden_layer_sizes=self.hidden_layer_sizes,
-            dropout=self.dropout,
-            **self._trunk(inputs),
-        )
+    def trunk_parameters(self, films: Tensor) -> dict[str, Any]:
+        """Parameters of the net but for its head, for films (n, c, h, w).
 
-    def _trunk(self, films: Tensor) -> dict[str, Any]:
-        """Return the parameters of the net but for its head."""
+        For developers: fusions put a head of their own behind it.
+        """
         return {
             "backbone": self.backbone,
             "pretrained": self.pretrained,
@@ -318,10 +367,16 @@ class ImageOsteoClassifier(NetClassifier):
             "freeze_backbone": self.freeze_backbone,
         }
 
-    def _embedding(self) -> Callable[[Net, Tensor], Tensor] | None:
+    def _embedding(self) -> Callable[[Net, Inputs], Inputs] | None:
         if self.freeze_backbone is not True or self.augmentation is not None:
             return None
-        return partial(features, cache_dir=self.cache_dir)
+        return partial(embed_films, cache_dir=self.cache_dir)
+
+    def _validate_params(self) -> None:
+        super()._validate_params()
+        check_hidden_layer_sizes(self.hidden_layer_sizes)
+        check_backbone(self.backbone, self.pretrained)
+        self._reader().check_parameters()
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -329,21 +384,34 @@ class ImageOsteoClassifier(NetClassifier):
         return tags
 
 
-def features(net: Net, films: Tensor, cache_dir: str | PathLike | None) -> Tensor:
-    """Return what the frozen backbone of a net makes of films, from a cache folder if there is one.
+def embed_films(net: Net, inputs: Inputs, *, cache_dir: str | PathLike | None) -> Inputs:
+    """Replace films by what the frozen backbone of a net makes of them.
 
-    The module has ``features``, and ``features_digest`` for all that decides them.
+    Parameters
+    ----------
+    net : Net
+        Its module has ``features``, and ``features_digest`` for all that decides them.
+    inputs : dict of Tensor
+        ``films`` (n, c, h, w) among them.
+    cache_dir : path or None
+        Folder that keeps the features.
     """
+    films, features = inputs["films"], net.module_.features
 
-    def compute(absent: NDArray) -> NDArray[np.float32]:
-        return apply_in_passes(net, net.module_.features, from_numpy(absent)).numpy()
+    def compute(rows: Any) -> Tensor:
+        return batched_forward(net, lambda x: features(**x), {"films": films[rows]})
 
     if cache_dir is None:
-        return from_numpy(compute(films.numpy()))
+        return {**inputs, "films": compute(slice(None))}
+    if isinstance(films, FilmRows):
+        digests = films.films.digests.astype(str).tolist()
+    else:
+        digests = [film_digest(film) for film in films.numpy()]
     # another kind of device rounds otherwise
     kind = "CPU" if net.device == "cpu" else torch.cuda.get_device_name(net.device)
     digest = f"{net.module_.features_digest()} {kind}"
-    return from_numpy(embeddings(films.numpy(), digest, compute, cache_dir))
+    known = embeddings(digests, digest, lambda rows: compute(rows).numpy(), cache_dir)
+    return {**inputs, "films": from_numpy(known)}
 
 
 def _is_column_of_films(X: Any) -> bool:
@@ -359,14 +427,13 @@ def _check_all_read(pixels: NDArray) -> None:
     black = np.flatnonzero(~pixels.any(axis=tuple(range(1, pixels.ndim))))
     if len(black):
         raise InputError(
-            f"row {black[0] + 1} of {len(pixels)} is black throughout, as "
-            "RadiographReader(errors='report') leaves a film that it could not read; leave out "
-            "the rows of its report_"
-        )
+            "the film is black throughout, as RadiographReader(errors='report') leaves one that it "
+            "could not read; leave out the rows of its report_"
+        ).at_rows(black, len(pixels))
 
 
-def _pixel_range(pixels: NDArray) -> tuple[float, float]:
-    if pixels.dtype == np.uint8:
+def _pixel_range(films: Tensor | FilmRows) -> tuple[float, float]:
+    if isinstance(films, FilmRows) or films.dtype == torch.uint8:
         return 0.0, 255.0
-    low, high = float(pixels.min()), float(pixels.max())
+    low, high = float(films.min()), float(films.max())
     return low, high if high > low else low + 1

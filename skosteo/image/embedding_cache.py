@@ -1,36 +1,33 @@
-"""What a frozen backbone makes of each film, computed once for all fits that share a folder."""
+"""Cache of backbone embeddings (frozen features), each computed once for all fits of a folder."""
 
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from hashlib import blake2b
+from collections.abc import Callable, Sequence
 
 import numpy as np
-from filelock import FileLock
 from numpy.typing import NDArray
 
-from skosteo.image.film_cache import FilmCache, hashed_key, unusable
+from skosteo.image.film_cache import FilmCache, hashed_key
 
-_LOCK = "embeddings.lock"
 _AT_A_TIME = 256  # films, whose embeddings are entered before the next are computed
 
 
 def embeddings(
-    films: NDArray,
+    film_digests: Sequence[str],
     net_digest: str,
-    compute: Callable[[NDArray], NDArray[np.float32]],
+    compute: Callable[[list[int]], NDArray[np.float32]],
     folder: str | os.PathLike[str],
 ) -> NDArray[np.float32]:
     """Return the embedding of every film, from the folder where it is there already.
 
     Parameters
     ----------
-    films : ndarray of shape (n, c, h, w)
-        As the net takes them. Alike films have one embedding.
+    film_digests : sequence of str, length n
+        Each stands for the pixels of a film, their type and shape: see
+        `skosteo.image.films.film_digest`. Equal films have one embedding.
     net_digest : str
         Stands for everything that decides what `compute` returns for a film.
     compute : callable
-        Maps films (m, c, h, w) to embeddings (m, ...).
+        Maps positions of m films to their embeddings (m, ...).
     folder : path
         A folder of `FilmCache`, which any number of processes may share: while one computes what
         is absent, others wait instead of computing it too.
@@ -47,48 +44,34 @@ def embeddings(
     Examples
     --------
     >>> import tempfile
-    >>> import numpy as np
-    >>> films = np.array([3, 4, 3], np.uint8).reshape(3, 1, 1, 1)
-    >>> def double(films):
-    ...     print(len(films), "computed")
-    ...     return 2.0 * films.reshape(-1, 1).astype(np.float32)
+    >>> def double(rows):
+    ...     print(rows, "computed")
+    ...     return np.array([[2.0 * len(digests[row])] for row in rows], np.float32)
+    >>> digests = ["a", "bc", "a"]
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     for _ in range(2):
-    ...         embeddings(films, "double", double, folder).ravel().tolist()
-    2 computed
-    [6.0, 8.0, 6.0]
-    [6.0, 8.0, 6.0]
+    ...         embeddings(digests, "double", double, folder).ravel().tolist()
+    [0, 1] computed
+    [2.0, 4.0, 2.0]
+    [2.0, 4.0, 2.0]
     """
     cache = FilmCache.prepared(folder)
     rows: dict[str, list[int]] = {}
-    for row, film in enumerate(films):
-        rows.setdefault(hashed_key("embedding", net_digest, _digest(film)), []).append(row)
-    gathered = _Gathered(len(films))
+    for row, digest in enumerate(film_digests):
+        rows.setdefault(hashed_key("embedding", net_digest, digest), []).append(row)
+    gathered = _Gathered(len(film_digests))
     absent = gathered.take(cache, rows)
     if absent:
-        with _locked(cache):
+        with cache.locked("embeddings"):
             absent = gathered.take(cache, absent)  # what another has computed meanwhile
             keys = list(absent)
             for start in range(0, len(keys), _AT_A_TIME):
                 some = keys[start : start + _AT_A_TIME]
-                computed = compute(films[[absent[key][0] for key in some]])
+                computed = compute([absent[key][0] for key in some])
                 for key, embedding in zip(some, computed, strict=True):
                     cache.enter(key, _packed(embedding))
                     gathered.put(absent[key], embedding)
     return gathered.whole
-
-
-@contextmanager
-def _locked(cache: FilmCache) -> Iterator[None]:
-    lock = FileLock(cache.folder / _LOCK)
-    try:
-        lock.acquire()
-    except (OSError, NotImplementedError) as error:  # the latter of file systems without locks
-        raise unusable(error) from None
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 class _Gathered:
@@ -113,12 +96,6 @@ class _Gathered:
             else:
                 self.put(positions, _unpacked(entry))
         return absent
-
-
-def _digest(film: NDArray) -> str:
-    digest = blake2b(f"{film.dtype} {film.shape}".encode(), digest_size=20)
-    digest.update(film.tobytes())
-    return digest.hexdigest()
 
 
 def _packed(embedding: NDArray[np.float32]) -> bytes:

@@ -1,37 +1,47 @@
-"""What lies in a cache folder, so that no film is decoded twice.
+"""On-disk cache of decoded radiographs, shared between processes.
 
-Below the folder are files of four kinds, named by hashes only:
+Below the folder are files of two kinds, whose names say nothing of the films:
 
-* name entries ``ab/<40 hex>.entry``, from the path, size, times and inode of a file to the digest
-  of its content, so that a file that has not changed is not read again;
-* film entries ``ab/<40 hex>.entry``, from that digest, the size and the rules lifted to the pixels;
-* embeddings ``ab/<40 hex>.entry``, from pixels and a net to what it makes of them;
-* ``stacks/<40 hex>.u8``, the films of one call one after the other, to be mapped into memory.
+* ``pool/<size>-<32 hex>.u8``, the pixels of films of one size, one film behind the other. A film
+  is added at the end, under a lock, and never changed. A file that has 64 MB takes no further
+  films but those of the call that it was opened for, which so lie side by side.
+* ``ab/<40 hex>.entry``, small and written in one step, each with a check of its name and content:
 
-Each is written in one step and holds a check of its name and content; one that is damaged counts
-as absent.
+  - from the path, size, times and inode of a file to the digest of its content, so that a file
+    that has not changed is not read again;
+  - from that digest, the size and the rules ignored to the film: its place in the pool, the digest
+    of its pixels and what the file states;
+  - from the digest of the pixels and a net to what the net makes of them.
+
+A film is there once its entry is: who is killed before that leaves some bytes in the pool that
+nobody looks at. What is damaged, or names pixels of another digest, counts as absent.
 """
 
+import json
 import os
 import re
+import secrets
 import stat
 import time
-from collections.abc import Callable, Iterator, Sequence, Set
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Set
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, Self
+from typing import BinaryIO, Self
 
 import numpy as np
+from filelock import FileLock
 from numpy.typing import NDArray
 
-from skosteo._files import UNFINISHED, atomic_writer, write_atomic
+from skosteo._files import UNFINISHED, write_atomic
 from skosteo.exceptions import InputError
+from skosteo.image.films import Film, Films, film_digest
 
 # Part of the key of every film: raise it when a file would give other pixels or be refused.
-_FORMAT = 1
+_FORMAT = 2
 _CHECK_BYTES, _DIGEST_BYTES = 16, 32
+_FULL = 2**26  # bytes of a pool file
 # A file that changed so recently may change again within one tick of its file system's clock (2 s
 # on FAT), with nothing to show for it: it is not entered by name.
 _SETTLED_NS = 2 * 10**9
@@ -39,7 +49,7 @@ _LARGEST_FILE = 2**27  # bytes; none that is larger is a film, and it is left to
 _DAY_NS = 24 * 60 * 60 * 10**9
 _OWN = re.compile(
     rf"([0-9a-f]{{2}})/(\1[0-9a-f]{{38}}\.entry|{re.escape(UNFINISHED)}[a-z0-9_]{{8}})"
-    rf"|stacks/([0-9a-f]{{40}}\.u8|{re.escape(UNFINISHED)}[a-z0-9_]{{8}})"
+    r"|pool/\d+-[0-9a-f]{32}\.u8"
 )
 
 
@@ -59,12 +69,13 @@ class FilmCache:
     Examples
     --------
     >>> import tempfile
-    >>> import numpy as np
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     cache = FilmCache.prepared(folder)
-    ...     keys = [cache.put(None, np.full((2, 2), grey, np.uint8)) for grey in (7, 9)]
-    ...     cache.assembled([*keys, None], 2, renew=print)[:, 0, 0].tolist()
-    [7, 9, 0]
+    ...     pixels = np.full((2, 2), 7, np.uint8)
+    ...     films = PooledFilms(cache, 3, 2)
+    ...     films.keep({1: Film(pixels, film_digest(pixels), "{}", hashed_key("film", "a"))})
+    ...     films[:][:, 0, 0].tolist()
+    [0, 7, 0]
     """
 
     folder: Path
@@ -74,78 +85,117 @@ class FilmCache:
         """Create the folder where needed; it must be usable."""
         cache = cls(Path(folder).absolute())
         try:
-            cache.folder.mkdir(parents=True, exist_ok=True)
+            cache._pool.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise unusable(error) from None
         return cache
 
-    def find(
-        self, path: str | os.PathLike[str], size: int, accept: Set[str]
-    ) -> tuple[str | None, bytes | None]:
-        """Return the key of a file's film and, where the film is yet to be made, the file's bytes.
+    @property
+    def _pool(self) -> Path:
+        return self.folder / "pool"
 
-        The key belongs to these very bytes, whatever happens to the file meanwhile. Without a key
-        there are no bytes either: the file cannot be read.
+    def find(
+        self, path: str | os.PathLike[str], size: int, ignore_rules: Set[str]
+    ) -> tuple[str, Film | bytes | None]:
+        """Return the key of a file's film, and the film or, where there is none, the file's bytes.
+
+        The key belongs to these very bytes, whatever happens to the file meanwhile. It is empty
+        where the file cannot be read.
         """
         try:
             status = os.stat(path)
             digest = self.content(_name_key(path, status), _DIGEST_BYTES)
-            if digest is not None and self._has(key := _film_key(digest, size, accept), size):
-                return key, None
+            if digest is not None:
+                key = _film_key(digest, size, ignore_rules)
+                if (film := self.film(key, size)) is not None:
+                    return key, film
             if not stat.S_ISREG(status.st_mode) or status.st_size > _LARGEST_FILE:
-                return None, None
+                return "", None
             with open(path, "rb") as stream:
                 before = os.fstat(stream.fileno())
                 content = stream.read()
                 after = os.fstat(stream.fileno())
         except (OSError, ValueError):
-            return None, None
+            return "", None
         digest = blake2b(content, digest_size=_DIGEST_BYTES).digest()
         if _stamp(before) == _stamp(after) and _is_settled(after):
             self.enter(_name_key(path, after), digest)
-        key = _film_key(digest, size, accept)
-        return key, None if self._has(key, size) else content
+        key = _film_key(digest, size, ignore_rules)
+        return key, self.film(key, size) or content
 
-    def put(self, key: str | None, film: NDArray[np.uint8]) -> str:
-        """Keep a film (size, size) and return its key; without one it is known by its pixels."""
-        pixels = film.tobytes()
-        if key is None:
-            key = hashed_key("pixels", len(film), blake2b(pixels).hexdigest())
-        if not self._has(key, len(film)):
-            self.enter(key, pixels)
-        return key
+    def film(self, key: str, size: int) -> Film | None:
+        """Return the film of a key, None where it is not there or damaged."""
+        entry = self.content(key)
+        if entry is None:
+            return None
+        name, slot, digest, facts = json.loads(entry)
+        try:
+            with open(self._pool / name, "rb") as stream:
+                stream.seek(slot * size * size)
+                pixels = np.frombuffer(stream.read(size * size), np.uint8)
+        except OSError:
+            return None
+        if len(pixels) < size * size or film_digest(pixels.reshape(size, size)) != digest:
+            return None
+        return Film(pixels.reshape(size, size), digest, facts, key, (name, slot))
 
-    def assembled(
-        self, keys: Sequence[str | None], size: int, renew: Callable[[int], object]
-    ) -> NDArray[np.uint8]:
-        """Map the films of these keys, (n, size, size); black where the key is None.
+    def add(
+        self, films: Mapping[str, Film], size: int, name: str | None
+    ) -> tuple[dict[str, Film], str]:
+        """Add films, by their keys, to the pool but for those that are there.
 
-        The array can be written to, and what is written stays in this process. Where an entry
-        has vanished since its key was made, ``renew(position)`` is to make it again.
+        Returns
+        -------
+        dict of str to Film
+            The films with their places.
+        str
+            The pool file that was added to: the one that is named, if it is still there.
         """
-        key = hashed_key("stack", size, *keys)
-        path, shape = self.folder / "stacks" / f"{key}.u8", (len(keys), size, size)
-        films = _mapped(path, key, shape)
-        if films is None:
-            try:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                with atomic_writer(path) as stream:
-                    check = _check(key)
-                    for film in self._films(keys, size, renew):
-                        check.update(film)
-                        stream.write(film)
-                    stream.write(check.digest())
-                    stream.flush()
-                    os.fsync(stream.fileno())
-            except OSError as error:
-                raise unusable(error) from None
-            films = _mapped(path, key, shape)
-        if films is None:
-            raise CacheError(
-                "the films in the cache folder vanished or cannot be mapped; call again, or give "
-                "cache_dir another folder"
-            )
-        return films
+        try:
+            with self.locked("pool"):
+                name = self._pool_file(size, name)
+                handle = os.open(self._pool / name, os.O_RDWR | os.O_CREAT, 0o600)
+                with os.fdopen(handle, "r+b") as stream:
+                    placed = {
+                        # another process may have been faster
+                        key: self.film(key, size) or self._added(film, stream, name)
+                        for key, film in films.items()
+                    }
+        except OSError as error:
+            raise unusable(error) from None
+        return placed, name
+
+    def _added(self, film: Film, stream: BinaryIO, name: str) -> Film:
+        """Write a film behind all others of a pool file, then enter it."""
+        place = name, _append(stream, film.pixels.tobytes())
+        self.enter(film.key, json.dumps([*place, film.digest, film.facts]).encode())
+        return film._replace(place=place)
+
+    def _pool_file(self, size: int, name: str | None) -> str:
+        """Return a pool file to add to: the one that is named, one with room, or a new one."""
+        self._pool.mkdir(exist_ok=True)
+        if name is not None and (self._pool / name).exists():
+            return name
+        pattern = re.compile(rf"{size}-[0-9a-f]{{32}}\.u8")
+        with os.scandir(self._pool) as found:
+            for file in found:
+                regular = pattern.fullmatch(file.name) and file.is_file(follow_symlinks=False)
+                if regular and file.stat().st_size < _FULL:
+                    return file.name
+        return f"{size}-{secrets.token_hex(16)}.u8"
+
+    @contextmanager
+    def locked(self, name: str) -> Iterator[None]:
+        """Let one process at a time do what has this name."""
+        lock = FileLock(self.folder / f"{name}.lock", mode=0o600)
+        try:
+            lock.acquire()
+        except (OSError, NotImplementedError) as error:  # the latter of file systems without locks
+            raise unusable(error) from None
+        try:
+            yield
+        finally:
+            lock.release()
 
     def clear(self, max_bytes: int) -> int:
         """Remove what killed processes left, then the oldest files until `max_bytes` remain.
@@ -168,7 +218,7 @@ class FilmCache:
                     freed += size
             for folder in self._folders():
                 with suppress(OSError):  # not empty
-                    if os.path.basename(folder) != "stacks":
+                    if os.path.basename(folder) != "pool":
                         os.rmdir(folder)
         except OSError as error:
             raise unusable(error) from None
@@ -180,7 +230,7 @@ class FilmCache:
             return [
                 entry.path
                 for entry in found
-                if re.fullmatch("[0-9a-f]{2}|stacks", entry.name)
+                if re.fullmatch("[0-9a-f]{2}|pool", entry.name)
                 and entry.is_dir(follow_symlinks=False)
             ]
         return []
@@ -197,74 +247,100 @@ class FilmCache:
                             whole = not entry.name.startswith(UNFINISHED)
                             yield whole, status.st_mtime_ns, status.st_size, entry.path
 
-    def _path(self, key: str) -> Path:
-        return self.folder / key[:2] / f"{key}.entry"
-
-    def _has(self, key: str, size: int) -> bool:
-        try:
-            return os.stat(self._path(key)).st_size == _CHECK_BYTES + size * size
-        except OSError:
-            return False
+    def _path(self, key: str) -> str:
+        return os.path.join(self.folder, key[:2], f"{key}.entry")
 
     def content(self, key: str, length: int | None = None) -> bytes | None:
         """Content of an entry, None where there is none; one that is damaged is removed."""
         path = self._path(key)
         try:
-            data = path.read_bytes()
+            with open(path, "rb") as stream:
+                data = stream.read()
         except OSError:
             return None
         content = data[_CHECK_BYTES:]
-        if length in (None, len(content)) and data[:_CHECK_BYTES] == _check(key, content).digest():
+        if length in (None, len(content)) and data[:_CHECK_BYTES] == _check(key, content):
             return content
         with suppress(OSError):
-            path.unlink()
+            os.unlink(path)
         return None
 
     def enter(self, key: str, content: bytes) -> None:
         """Keep an entry under its key."""
-        path, data = self._path(key), _check(key, content).digest() + content
+        path, data = self._path(key), _check(key, content) + content
         try:
             try:
                 write_atomic(path, data)
             except FileNotFoundError:  # its folder is yet to be made, or was just cleared away
-                path.parent.mkdir(parents=True, exist_ok=True)
+                os.makedirs(os.path.dirname(path), exist_ok=True)
                 write_atomic(path, data)
         except OSError as error:
             raise unusable(error) from None
 
-    def _films(
-        self, keys: Sequence[str | None], size: int, renew: Callable[[int], object]
-    ) -> Iterator[bytes]:
-        for position, key in enumerate(keys):
-            film = bytes(size * size) if key is None else self.content(key, size * size)
-            if key is not None and film is None:
-                renew(position)
-                film = self.content(key, size * size)
-            if film is None:
+
+class PooledFilms(Films):
+    """Films in the pool of a cache folder, mapped: a change of their arrays stays in the process.
+
+    Parameters
+    ----------
+    cache : FilmCache
+        The folder. Films that are cleared away after they were kept here stay readable.
+    n, size : int
+        As in `Films`.
+    """
+
+    def __init__(self, cache: FilmCache, n: int, size: int) -> None:
+        super().__init__(n, size)
+        self._cache = cache
+        self._file: str | None = None  # that takes what is added
+        self._numbers: dict[str, int] = {}  # of the files in `pools`
+
+    def keep(self, read: Mapping[int, Film]) -> None:
+        """Keep the films that were read, by their rows; those that the pool lacks are added."""
+        super().keep(read)
+        absent = {row: film for row, film in read.items() if not self._found(row, film.place)}
+        if not absent:
+            return
+        new = {film.key: film for film in absent.values()}
+        placed, self._file = self._cache.add(new, self.size, self._file)
+        for row, film in absent.items():
+            if not self._found(row, placed[film.key].place):
                 raise CacheError(
-                    f"row {position + 1} of {len(keys)}: the film changed, or left the cache "
-                    "folder, while the films were read; call again"
+                    "the films in the cache folder vanished or cannot be mapped; call again, or "
+                    "give cache_dir another folder"
                 )
-            yield film
+
+    def _found(self, row: int, place: tuple[str, int] | None) -> bool:
+        """Note where the film of a row lies, if it can be mapped from there."""
+        if place is None:
+            return False
+        name, slot = place
+        number = self._numbers.setdefault(name, len(self.pools))
+        if number == len(self.pools):
+            self.pools.append(np.empty((0, self.size, self.size), np.uint8))
+        if slot >= len(self.pools[number]):  # the file was shorter when it was mapped
+            try:
+                self.pools[number] = _mapped(self._cache.folder / "pool" / name, self.size)
+            except (OSError, ValueError):  # it was cleared away
+                return False
+        self.pool[row], self.slot[row] = number, slot
+        return slot < len(self.pools[number])
 
 
-def _mapped(path: Path, key: str, shape: tuple[int, int, int]) -> NDArray[np.uint8] | None:
-    """Map a stack, or return None where it is absent or damaged."""
-    left = shape[0] * shape[1] * shape[2]
-    try:
-        with open(path, "rb") as stream:
-            if os.fstat(stream.fileno()).st_size != left + _CHECK_BYTES:
-                return None
-            check = _check(key)
-            while block := stream.read(min(left, 2**20)):
-                check.update(block)
-                left -= len(block)
-            if stream.read() != check.digest():
-                return None
-            # the file that was checked, even if another has taken its name by now
-            return np.memmap(stream, dtype=np.uint8, mode="c", shape=shape)
-    except OSError:
-        return None
+def _append(stream: BinaryIO, pixels: bytes) -> int:
+    """Write a film behind all others, and return its slot."""
+    # behind what a killed process may have left of one, too
+    slot = -(-stream.seek(0, os.SEEK_END) // len(pixels))
+    stream.seek(slot * len(pixels))
+    stream.write(pixels)
+    stream.flush()
+    return slot
+
+
+def _mapped(path: Path, size: int) -> NDArray[np.uint8]:
+    """Map all films of a pool file, copy on write."""
+    slots = path.stat().st_size // (size * size)
+    return np.memmap(os.fspath(path), dtype=np.uint8, mode="c", shape=(slots, size, size))
 
 
 def hashed_key(kind: str, *parts: object) -> str:
@@ -279,8 +355,8 @@ def _name_key(path: str | os.PathLike[str], status: os.stat_result) -> str:
     return hashed_key("name", os.path.abspath(path), *_stamp(status))
 
 
-def _film_key(digest: bytes, size: int, accept: Set[str]) -> str:
-    return hashed_key("film", digest.hex(), size, _FORMAT, *sorted(accept))
+def _film_key(digest: bytes, size: int, ignore_rules: Set[str]) -> str:
+    return hashed_key("film", digest.hex(), size, _FORMAT, *sorted(ignore_rules))
 
 
 def _stamp(status: os.stat_result) -> tuple[int, int, int, int]:
@@ -291,8 +367,8 @@ def _is_settled(status: os.stat_result) -> bool:
     return time.time_ns() - max(status.st_mtime_ns, status.st_ctime_ns) > _SETTLED_NS
 
 
-def _check(key: str, content: bytes = b"") -> Any:
-    return blake2b(content, digest_size=_CHECK_BYTES, key=key.encode())
+def _check(key: str, content: bytes) -> bytes:
+    return blake2b(content, digest_size=_CHECK_BYTES, key=key.encode()).digest()
 
 
 def unusable(error: Exception) -> CacheError:

@@ -1,5 +1,6 @@
 """`RadiographReader`: a column of paths -> pixels, decoded once and kept in a cache."""
 
+import json
 import os
 from collections.abc import Iterable
 from numbers import Integral
@@ -14,15 +15,20 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Tags
 from tqdm.auto import tqdm
 
-from skosteo._validation import is_missing
-from skosteo.dicom import Radiograph, check_accept, read_radiograph
+from skosteo._validation import is_missing, to_pandas
+from skosteo.dicom import Radiograph, check_ignore_rules, read_radiograph
 from skosteo.exceptions import DicomError, InputError
-from skosteo.image.film_cache import CacheError, FilmCache
+from skosteo.image.film_cache import CacheError, FilmCache, PooledFilms, hashed_key
+from skosteo.image.films import Film, Films, MemoryFilms, film_digest
 
-_CHUNK = 512  # rows whose results are under way at a time
+_CHUNK = 256  # rows whose results are under way at a time
 
 
-class RadiographReader(TransformerMixin, BaseEstimator):
+class RadiographReader(
+    TransformerMixin,
+    BaseEstimator,
+    auto_wrap_output_keys=None,  # type: ignore[call-arg]
+):
     """Turn a column of image references into one array of square grey images.
 
     It learns nothing, so the same instance may read training and test films alike.
@@ -33,15 +39,15 @@ class RadiographReader(TransformerMixin, BaseEstimator):
         Rows and columns of each image; see `Radiograph.to_uint8`.
     cache_dir : str or path-like, default=None
         Folder for the finished images, created if needed, which any number of processes may share.
-        A film is found there by its content, `size` and `accept`, so that it is decoded once for
-        all folds, searches and processes. The folder holds patients' images: protect it as the
-        films themselves. None decodes anew each time.
+        A film is found there by its content, `size` and `ignore_rules`, so that it is decoded once
+        for all folds, searches and processes. The folder holds patients' images: protect it as
+        the films themselves. None decodes anew each time.
     n_jobs : int, default=None
         Number of films decoded at a time, as in joblib.
     errors : {"raise", "report"}, default="raise"
         What to do about an image that is missing, refused or cannot be read: raise an error, or
         leave it black and list it in ``report_``.
-    accept : iterable of str, default=()
+    ignore_rules : iterable of str, default=()
         Rules of `skosteo.dicom.RULES` by which no file is refused; see `read_radiograph`.
     verbose : int, default=0
         1 shows a progress bar over films.
@@ -53,9 +59,9 @@ class RadiographReader(TransformerMixin, BaseEstimator):
         ``errors="report"``. ``position`` counts the rows of X from 0, as `iloc` does; ``rule`` is
         the rule that refused the film, or None; ``reason`` and ``remedy`` say why and what to do.
     n_features_in_ : int
-        Number of columns; only when `fit` was given a table.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of the columns; only when `fit` was given a table.
+        1, the column of images; after `fit`.
+    feature_names_in_ : ndarray of shape (1,)
+        Name of the column; only when `fit` was given a table.
 
     Notes
     -----
@@ -63,6 +69,9 @@ class RadiographReader(TransformerMixin, BaseEstimator):
 
         read = X.drop(index=X.index[reader.report_["position"]])
         images = np.delete(images, reader.report_["position"], axis=0)
+
+    A stack of images is no table: `set_output` and ``transform_output`` of `sklearn.set_config`
+    leave it an array. `get_feature_names_out` has the names of its pixels, once it is flattened.
 
     With `cache_dir`, a file is read again only when its path, size, times or inode are others than
     before, or when it changed in the two seconds before it was read.
@@ -81,17 +90,18 @@ class RadiographReader(TransformerMixin, BaseEstimator):
     def __init__(
         self,
         size: int = 224,
+        *,
         cache_dir: str | os.PathLike[str] | None = None,
         n_jobs: int | None = None,
         errors: str = "raise",
-        accept: Iterable[str] = (),
+        ignore_rules: Iterable[str] = (),
         verbose: int = 0,
     ) -> None:
         self.size = size
         self.cache_dir = cache_dir
         self.n_jobs = n_jobs
         self.errors = errors
-        self.accept = accept
+        self.ignore_rules = ignore_rules
         self.verbose = verbose
 
     def fit(self, X: Any, y: Any = None) -> Self:
@@ -99,7 +109,7 @@ class RadiographReader(TransformerMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : Series, DataFrame, list or ndarray
+        X : column of n items
             As in `transform`; no image is opened.
         y : ignored
 
@@ -111,20 +121,52 @@ class RadiographReader(TransformerMixin, BaseEstimator):
         Raises
         ------
         InputError
-            A parameter has a value that is not allowed.
+            A parameter or the form of `X` is not allowed.
         """
-        self._check_parameters()
-        if hasattr(X, "columns"):
-            self.n_features_in_ = len(X.columns)
-            self.feature_names_in_ = np.asarray(X.columns, dtype=object)
+        self.check_parameters()
+        film_items(X)
+        self.n_features_in_ = 1
+        self.__dict__.pop("feature_names_in_", None)
+        if isinstance(table := to_pandas(X), pd.DataFrame):
+            self.feature_names_in_ = np.asarray(table.columns, dtype=object)
         return self
+
+    def set_output(self, *, transform: str | None = None) -> Self:
+        """Do nothing, so that the other steps of a pipeline can be told: images stay an array.
+
+        Parameters
+        ----------
+        transform : {"default", "pandas", "polars"} or None, default=None
+            Ignored.
+
+        Returns
+        -------
+        RadiographReader
+            This instance.
+        """
+        return self
+
+    def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
+        """Return a name for each pixel of an image, in the order of ``images.reshape(n, -1)``.
+
+        Parameters
+        ----------
+        input_features : ignored
+
+        Returns
+        -------
+        ndarray of str, shape (size * size,)
+            "pixel_0_0", "pixel_0_1", ...: row, then column.
+        """
+        side = range(self.size)
+        return np.array([f"pixel_{row}_{column}" for row in side for column in side], dtype=object)
 
     def transform(self, X: Any) -> NDArray[np.uint8]:
         """Read every image.
 
         Parameters
         ----------
-        X : Series, DataFrame of one column, list or ndarray of n items
+        X : Series or table of one column (pandas, polars, pyarrow), list or ndarray of n items
             An item is a path (DICOM, PNG, JPEG or TIFF) or an array (rows, columns) of pixels as
             displayed, bone bright: uint8 from 0 to 255 or float from 0 to 1.
 
@@ -133,8 +175,9 @@ class RadiographReader(TransformerMixin, BaseEstimator):
         ndarray of uint8, shape (n, size, size)
             0 is black, 255 is white; with ``errors="report"``, an image that was not read is 0
             throughout, and no other is. With `cache_dir` it is a `numpy.memmap` of a file there,
-            which joblib's workers share. What is written to it stays in this process: workers
-            see the file.
+            which joblib's workers share, where the images lie side by side in that file: so they
+            do when all were first read in one call, by one process. Other selections are copied
+            into memory. What is written to it stays in this process: workers see the file.
 
         Raises
         ------
@@ -145,19 +188,35 @@ class RadiographReader(TransformerMixin, BaseEstimator):
             A file cannot be read. The message begins with the position of the row, counted from
             1. It is a `MissingFileError` where there is no such file.
         """
-        accept = self._check_parameters()
+        return self.read(X).to_array()
+
+    def read(self, X: Any) -> Films:
+        """Read every image as `transform` does, and leave the pixels where they are.
+
+        Parameters
+        ----------
+        X : column of n items
+            As in `transform`.
+
+        Returns
+        -------
+        Films
+            To take pixels from by row, with a digest and the facts of each film. With `cache_dir`
+            it holds none of them in memory, whatever the selection.
+
+        Raises
+        ------
+        InputError, DicomError
+            As from `transform`.
+        """
+        ignore_rules = self.check_parameters()
         items = film_items(X)
         if self.errors == "raise":
             check_none_missing(items)
-        cache = None if self.cache_dir is None else FilmCache.prepared(self.cache_dir)
-        images, unread = self._read(items, accept, cache)
-        if cache is not None:
-            images = cache.assembled(
-                images, self.size, lambda row: _read_row(items[row], self.size, accept, cache)
-            )
-        if self.errors == "report":
-            self.report_ = _report(unread)
-        return images
+        if self.cache_dir is None:
+            return self._read(items, ignore_rules, None, MemoryFilms(len(items), self.size))
+        cache = FilmCache.prepared(self.cache_dir)
+        return self._read(items, ignore_rules, cache, PooledFilms(cache, len(items), self.size))
 
     def clear_cache(self, max_bytes: int = 0) -> int:
         """Remove the files longest in `cache_dir` until at most `max_bytes` remain.
@@ -181,7 +240,7 @@ class RadiographReader(TransformerMixin, BaseEstimator):
         InputError
             `cache_dir` is None or cannot be used, or `max_bytes` is no such number.
         """
-        self._check_parameters()
+        self.check_parameters()
         if self.cache_dir is None:
             raise InputError("cache_dir is None: there is no cache to clear; give its folder")
         if not _is_integer(max_bytes) or max_bytes < 0:
@@ -189,13 +248,13 @@ class RadiographReader(TransformerMixin, BaseEstimator):
         return FilmCache(Path(self.cache_dir)).clear(max_bytes)
 
     def _read(
-        self, items: list[Any], accept: frozenset[str], cache: FilmCache | None
-    ) -> tuple[Any, dict[int, DicomError | InputError]]:
-        """Images of all rows, or their keys in the cache, and why rows were not read."""
+        self,
+        items: list[Any],
+        ignore_rules: frozenset[str],
+        cache: FilmCache | None,
+        films: Films,
+    ) -> Films:
         n, unread = len(items), {}
-        read: Any = [None] * n
-        if cache is None:
-            read = np.zeros((n, self.size, self.size), dtype=np.uint8)
         bar = tqdm(
             total=n, desc=type(self).__name__, unit="film", disable=not self.verbose, leave=False
         )
@@ -203,19 +262,25 @@ class RadiographReader(TransformerMixin, BaseEstimator):
             for start in range(0, n, _CHUNK):
                 chunk = items[start : start + _CHUNK]
                 results = parallel(
-                    joblib.delayed(_read_row)(item, self.size, accept, cache) for item in chunk
+                    joblib.delayed(_read_row)(item, self.size, ignore_rules, cache)
+                    for item in chunk
                 )
-                for position, result in enumerate(results, start):
-                    if not isinstance(result, DicomError | InputError):
-                        read[position] = result
+                read = {}
+                for row, result in enumerate(results, start):
+                    if isinstance(result, Film):
+                        read[row] = result
                     elif self.errors == "raise":
-                        raise _at_row(result, position, n)
+                        raise result.at_rows([row], n)
                     else:
-                        unread[position] = result
+                        unread[row] = result
+                films.keep(read)
                 bar.update(len(chunk))
-        return read, unread
+        if self.errors == "report":
+            self.report_ = _report(unread)
+        return films
 
-    def _check_parameters(self) -> frozenset[str]:
+    def check_parameters(self) -> frozenset[str]:
+        """Refuse wrong parameters; return the rules that are lifted."""
         if not _is_integer(self.size) or self.size < 1:
             raise InputError(f"size={self.size!r} is not allowed; give an integer of at least 1")
         if self.cache_dir is not None and not isinstance(self.cache_dir, str | os.PathLike):
@@ -227,7 +292,7 @@ class RadiographReader(TransformerMixin, BaseEstimator):
             )
         if self.errors not in ("raise", "report"):
             raise InputError(f"errors={self.errors!r} is not allowed; give 'raise' or 'report'")
-        return check_accept(self.accept)
+        return check_ignore_rules(self.ignore_rules)
 
     def __sklearn_is_fitted__(self) -> bool:
         return True
@@ -245,36 +310,31 @@ def _is_integer(value: Any) -> bool:
 
 
 def _read_row(
-    item: Any, size: int, accept: frozenset[str], cache: FilmCache | None
-) -> NDArray[np.uint8] | str | DicomError | InputError:
-    """Image of a row, or its key in the cache, or why it cannot be read."""
-    key, content = None, None
+    item: Any, size: int, ignore_rules: frozenset[str], cache: FilmCache | None
+) -> Film | DicomError | InputError:
+    """Film of a row, or why it cannot be read."""
+    key, found = "", None
     try:
         if is_missing(item):
             raise InputError("the image is missing; leave the row out, or fill in its path")
         if not isinstance(item, str | os.PathLike):
-            film = Radiograph(checked_pixels(item))
+            radiograph = Radiograph(checked_pixels(item))
         else:
             if cache is not None:
-                key, content = cache.find(item, size, accept)
-                if key is not None and content is None:
-                    return key
-            film = read_radiograph(item if content is None else content, accept=accept)
-        image = film.to_uint8(size)
-        if not image.any():  # which says that an image was not read
+                key, found = cache.find(item, size, ignore_rules)
+            if isinstance(found, Film):
+                return found
+            radiograph = read_radiograph(found or item, ignore_rules=ignore_rules)
+        pixels = radiograph.to_uint8(size)
+        if not pixels.any():  # which says that an image was not read
             raise DicomError("the image is black throughout", "check its window and its bits")
-        return image if cache is None else cache.put(key, image)
+        digest = film_digest(pixels)
+        facts = {name: fact for name, fact in radiograph.stated.items() if fact is not None}
+        return Film(pixels, digest, json.dumps(facts), key or hashed_key("pixels", digest))
     except CacheError:
         raise
     except (DicomError, InputError) as error:
         return type(error)(*error.args)  # without the traceback, which would hold the file
-
-
-def _at_row(error: DicomError | InputError, position: int, n: int) -> DicomError | InputError:
-    row = f"row {position + 1} of {n}: "
-    if isinstance(error, DicomError):
-        return type(error)(row + error.reason, error.remedy, error.rule)
-    return type(error)(f"{row}{error}")
 
 
 def _report(unread: dict[int, DicomError | InputError]) -> pd.DataFrame:
@@ -292,6 +352,7 @@ def film_items(X: Any) -> list[Any]:
     """Take the images out of a column in any of its forms."""
     if isinstance(X, str | os.PathLike):
         raise InputError("X is one path; put it in a list: [path]")
+    X = to_pandas(X)
     if hasattr(X, "columns"):
         X = X.to_numpy()
         if X.shape[1] != 1:
@@ -315,15 +376,11 @@ def film_items(X: Any) -> list[Any]:
 
 def check_none_missing(items: list[Any]) -> None:
     """Refuse items that are None, NaN or empty, by their rows."""
-    missing = [row for row, item in enumerate(items, start=1) if is_missing(item)]
-    if not missing:
-        return
-    rows = ", ".join(map(str, missing[:5]))
-    more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
-    raise InputError(
-        f"the image is missing in row{'s' if len(missing) > 1 else ''} {rows}{more} of "
-        f"{len(items)}; leave these rows out, or fill in their paths"
-    )
+    missing = [row for row, item in enumerate(items) if is_missing(item)]
+    if missing:
+        raise InputError(
+            "the image is missing; leave these rows out, or fill in their paths"
+        ).at_rows(missing, len(items))
 
 
 def checked_pixels(item: Any) -> NDArray[np.float32]:

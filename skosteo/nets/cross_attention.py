@@ -6,12 +6,14 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from skosteo.nets.randomness import Dropout, RandomModule
+
 _WIDTH, _HEADS, _LAYERS = 128, 4, 2
 # so that the net learns to answer without a film, and without a table
 _MODALITY_DROPOUT = 0.1
 
 
-class CrossAttention(nn.Module):
+class CrossAttention(RandomModule):
     """Fuse the positions of a feature map and the clinical variables by cross-attention.
 
     ====================  ===========================================================
@@ -70,7 +72,7 @@ class CrossAttention(nn.Module):
         self.missing = _parameter(n_variables)
         self.layers = nn.ModuleList(_TwoWayLayer(dropout) for _ in range(_LAYERS))
         self.norms = nn.ModuleList(nn.LayerNorm(_WIDTH) for _ in range(2))
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.head = nn.Linear(2 * _WIDTH, 1)
 
     def forward(self, f: Tensor, table: Tensor, has_film: Tensor) -> Tensor:
@@ -112,7 +114,9 @@ class CrossAttention(nn.Module):
         """In training, take a patient's film or table away, where the other is there."""
         if not self.training:
             return has_film, lacks
-        chance = torch.rand(len(lacks), device=lacks.device)
+        chance = torch.rand(
+            len(lacks), device=lacks.device, dtype=torch.float32, generator=self.generator
+        )
         no_film = (chance < _MODALITY_DROPOUT) & ~lacks.all(dim=1)
         no_table = (chance > 1 - _MODALITY_DROPOUT) & has_film
         return has_film & ~no_film, lacks | no_table[:, None]
@@ -132,12 +136,12 @@ class _TwoWayLayer(nn.Module):
                 nn.LayerNorm(_WIDTH),
                 nn.Linear(_WIDTH, 2 * _WIDTH),
                 nn.ReLU(),
-                nn.Dropout(dropout),
+                Dropout(dropout),
                 nn.Linear(2 * _WIDTH, _WIDTH),
             )
             for _ in range(2)
         )
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, film: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
         sides = (film, values)
@@ -159,4 +163,4 @@ class _TwoWayLayer(nn.Module):
 
 
 def _parameter(n: int) -> nn.Parameter:
-    return nn.Parameter(torch.randn(n, _WIDTH) * _WIDTH**-0.5)
+    return nn.Parameter(nn.init.normal_(torch.empty(n, _WIDTH), std=_WIDTH**-0.5))

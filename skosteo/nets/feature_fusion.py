@@ -9,7 +9,6 @@ from torch import Tensor, nn
 from skosteo.nets.cross_attention import CrossAttention
 from skosteo.nets.heads import Head, check_dropout, hidden_layers
 from skosteo.nets.image_net import ImageTrunk
-from skosteo.training.data import Studies
 
 # neurons of Schilcher et al.
 _CONCAT = (1024, 512, 256)
@@ -24,7 +23,7 @@ class Concat(nn.Module):
     n_channels, n_columns : int
         Numbers of image features and of clinical values.
     dropout : float
-        Share of hidden neurons silenced in training.
+        Proportion of hidden neurons set to 0 in training.
 
     Examples
     --------
@@ -72,12 +71,12 @@ class FeatureFusionNet(nn.Module):
         `Concat`, `Learned` or `CrossAttention`.
     trunk : mapping
         Parameters of `ImageTrunk`.
-    trunk_weights : mapping or None
-        State dict of a trained trunk, which is then kept as it is.
+    freeze_trunk : bool
+        Keep the trunk as it is: its weights are then given to `load_trunk`.
     variables : sequence of int
         For each column of the table, the number of the variable that it belongs to.
     dropout : float
-        Share of hidden neurons silenced in training.
+        Proportion of hidden neurons set to 0 in training.
 
     Attributes
     ----------
@@ -92,7 +91,7 @@ class FeatureFusionNet(nn.Module):
         *,
         strategy: str,
         trunk: Mapping[str, Any],
-        trunk_weights: Mapping[str, Tensor] | None,
+        freeze_trunk: bool,
         variables: tuple[int, ...],
         dropout: float,
     ) -> None:
@@ -100,9 +99,8 @@ class FeatureFusionNet(nn.Module):
         check_dropout(dropout)
         attends = strategy == "attention"
         self.trunk = ImageTrunk(**trunk, keep_map=attends)
-        self.trunk_is_frozen = trunk_weights is not None
-        if trunk_weights is not None:
-            self.trunk.load_state_dict(trunk_weights)
+        self.trunk_is_frozen = freeze_trunk
+        if freeze_trunk:
             self.trunk.requires_grad_(False)
         if attends:
             self.map_shape = self._map_shape(trunk["film_shape"])
@@ -119,6 +117,10 @@ class FeatureFusionNet(nn.Module):
             self.trunk.eval()
         return self
 
+    def load_trunk(self, weights: Mapping[str, Tensor]) -> None:
+        """Take the state dict of a trained image net, but for its head."""
+        self.trunk.load_state_dict({k: v for k, v in weights.items() if not k.startswith("head.")})
+
     def features(self, films: Tensor) -> Tensor:
         """Films to what the trunk's backbone makes of them: see `ImageTrunk`."""
         return self.trunk.features(films)
@@ -127,18 +129,24 @@ class FeatureFusionNet(nn.Module):
         """Return what decides the `features` of a film: see `ImageTrunk`."""
         return self.trunk.features_digest()
 
-    def forward(self, x: Studies, target: Tensor | None = None) -> Tensor:
-        """Map studies to logits (n,)."""
-        f = self.trunk.as_features(x.films)
+    def forward(
+        self, films: Tensor, table: Tensor, has_film: Tensor, target: Tensor | None = None
+    ) -> Tensor:
+        """Map films, or their features, and clinical values (n, d) to logits (n,).
+
+        ``has_film``, (n,) of bool, says which rows have a film; `table` is NaN where a value is
+        missing. Only `CrossAttention` can do without either.
+        """
+        f = self.trunk.as_features(films)
         if isinstance(self.fusion, CrossAttention):
-            return self.fusion(f, x.table, x.has_film)
-        rest = _Rest(self.fusion, x.table)
+            return self.fusion(f, table, has_film)
+        rest = _Rest(self.fusion, table)
         return rest(self.trunk.pooled(f, target, rest))
 
-    def attention(self, x: Studies) -> Tensor:
+    def attention(self, films: Tensor, table: Tensor, has_film: Tensor) -> Tensor:
         """Return what film and table attend to: see `CrossAttention.attention_weights`."""
         fusion = cast(CrossAttention, self.fusion)
-        return fusion.attention_weights(self.trunk.as_features(x.films), x.table, x.has_film)
+        return fusion.attention_weights(self.trunk.as_features(films), table, has_film)
 
     @property
     def wants_target(self) -> bool:

@@ -7,6 +7,7 @@ from numbers import Integral, Real
 from torch import Tensor, nn
 
 from skosteo.exceptions import InputError
+from skosteo.nets.randomness import Dropout
 
 
 class Head(nn.Module):
@@ -22,7 +23,7 @@ class Head(nn.Module):
     hidden_layer_sizes : sequence of int
         Neurons of the hidden layers; empty makes a logistic regression.
     dropout : float
-        Share of hidden neurons silenced in training, in [0, 1).
+        Proportion of hidden neurons silenced in training, in [0, 1).
 
     Examples
     --------
@@ -35,13 +36,7 @@ class Head(nn.Module):
     def __init__(self, n_features: int, hidden_layer_sizes: Sequence[int], dropout: float) -> None:
         super().__init__()
         check_dropout(dropout)
-        if not isinstance(hidden_layer_sizes, Sequence) or not all(
-            isinstance(n, Integral) and n > 0 for n in hidden_layer_sizes
-        ):
-            raise InputError(
-                f"hidden_layer_sizes={hidden_layer_sizes!r}: allowed is a sequence of whole "
-                "numbers from 1, such as (64,)."
-            )
+        check_hidden_layer_sizes(hidden_layer_sizes)
         sizes = (n_features, *hidden_layer_sizes)
         self.layers = nn.Sequential(*hidden_layers(sizes, dropout), nn.Linear(sizes[-1], 1))
 
@@ -51,14 +46,23 @@ class Head(nn.Module):
 
 
 def check_dropout(dropout: float) -> None:
-    """Refuse what is no share of neurons to silence."""
+    """Refuse what is no proportion of neurons to silence."""
     if not isinstance(dropout, Real) or not 0 <= dropout < 1:
         raise InputError(f"dropout={dropout!r}: allowed is a number from 0 to below 1.")
+
+
+def check_hidden_layer_sizes(sizes: Sequence[int]) -> None:
+    """Refuse what is no sequence of numbers of neurons."""
+    if not isinstance(sizes, Sequence) or not all(isinstance(n, Integral) and n > 0 for n in sizes):
+        raise InputError(
+            f"hidden_layer_sizes={sizes!r}: allowed is a sequence of whole numbers from 1, such as "
+            "(64,)."
+        )
 
 
 def hidden_layers(sizes: Sequence[int], dropout: float) -> list[nn.Module]:
     """Linear layers from each size to the next, with ReLU and dropout after each."""
     layers: list[nn.Module] = []
     for n_in, n_out in pairwise(sizes):
-        layers += [nn.Linear(n_in, n_out), nn.ReLU(), nn.Dropout(dropout)]
+        layers += [nn.Linear(n_in, n_out), nn.ReLU(), Dropout(dropout)]
     return layers

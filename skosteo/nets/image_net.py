@@ -108,9 +108,9 @@ class ImageTrunk(nn.Module):
             part.eval()
         return self
 
-    def features(self, x: Tensor) -> Tensor:
+    def features(self, films: Tensor) -> Tensor:
         """Films (n, c, h, w) to F (n, C, h', w'), or pooled to (n, C) if none needs the map."""
-        f = self.feature_map(x)
+        f = self.feature_map(films)
         return f.amax(dim=(2, 3)) if self.pools else f
 
     def feature_map(self, x: Tensor) -> Tensor:
@@ -180,18 +180,18 @@ class ImageNet(ImageTrunk):
         super().__init__(**trunk)
         self.head = Head(self.n_channels, hidden_layer_sizes, dropout)
 
-    def attention_map(self, x: Tensor) -> Tensor:
+    def attention_map(self, films: Tensor) -> Tensor:
         """Films, or their features, to alpha (n, h', w')."""
         if self.attention is None:
             raise InputError("The net has no soft attention.")
-        return self.attention.attention(self.as_features(x)).squeeze(1)
+        return self.attention.attention(self.as_features(films)).squeeze(1)
 
-    def forward(self, x: Tensor, target: Tensor | None = None) -> Tensor:
+    def forward(self, films: Tensor, target: Tensor | None = None) -> Tensor:
         """Films (n, c, h, w), or their features, to logits (n,).
 
         In training, equation 1 looks at the ``target`` (n, 2), label and weight of each film.
         """
-        return self.head(self.pooled(self.as_features(x), target, self.head))
+        return self.head(self.pooled(self.as_features(films), target, self.head))
 
 
 def _parts_to_freeze(backbone: PlainCNN | TimmBackbone, freeze: bool | str) -> list[nn.Module]:

@@ -1,135 +1,112 @@
-"""Rows of a training, and the batches that they are taken in."""
+"""Inputs of a net as tensors, and the batches that they are taken in."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, fields
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeVar
 
+import numpy as np
 import torch
-from torch import Tensor
+from skorch.dataset import Dataset, get_len
+from torch import Generator, Tensor
+
+# Tensors of n rows by the names that the module's ``forward`` has for them.
+Inputs = Mapping[str, Tensor]
+T = TypeVar("T", Tensor, Inputs)
 
 
-@dataclass(frozen=True)
-class Studies:
-    """Film and clinical values of n patients, to be handled like one tensor of n rows.
-
-    films : (n, c, h, w), or what a frozen backbone makes of them; anything where there is none
-    table : (n, d), NaN where a value is missing
-    has_film : (n,), bool
-    """
-
-    films: Tensor
-    table: Tensor
-    has_film: Tensor
-
-    def __len__(self) -> int:
-        return len(self.table)
-
-    def __getitem__(self, index: Any) -> "Studies":
-        return Studies(*(part[index] for part in self.tensors))
-
-    @property
-    def tensors(self) -> list[Tensor]:
-        """The three parts."""
-        return [getattr(self, field.name) for field in fields(self)]
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """Type of the clinical values, which the loss is computed in."""
-        return self.table.dtype
-
-    @property
-    def device(self) -> torch.device:
-        """Where the parts lie."""
-        return self.table.device
-
-    @property
-    def is_cuda(self) -> bool:
-        """Whether the parts lie on a GPU."""
-        return self.table.is_cuda
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of all parts."""
-        return sum(part.nbytes for part in self.tensors)
-
-    def numel(self) -> int:
-        """Count the values of all parts."""
-        return sum(part.numel() for part in self.tensors)
-
-    def to(self, device: str, non_blocking: bool = False) -> "Studies":
-        """Move to a device."""
-        return Studies(*(part.to(device, non_blocking=non_blocking) for part in self.tensors))
-
-    def pin_memory(self) -> "Studies":
-        """Copy to where a GPU can fetch from by itself."""
-        return Studies(*(part.pin_memory() for part in self.tensors))
-
-    def split(self, size: int) -> Iterator["Studies"]:
-        """Go through the rows in parts."""
-        return (self[start : start + size] for start in range(0, len(self), size))
+def take(inputs: T, index: Any) -> T:
+    """Take rows of inputs, by a slice or an index."""
+    if isinstance(inputs, Mapping):
+        return {name: part[index] for name, part in inputs.items()}
+    return inputs[index]
 
 
-Inputs = Tensor | Studies
+def number_of_bytes(inputs: Inputs) -> int:
+    """Bytes of all inputs."""
+    return sum(part.nbytes for part in inputs.values())
 
 
-@dataclass(frozen=True)
-class Rows:
-    """Inputs and, per row, label and weight: ``target`` has shape (n, 2)."""
+def move(inputs: T, device: str) -> T:
+    """Move inputs to a device; to a GPU by pinned memory, while it goes on working."""
+    if isinstance(inputs, Mapping):
+        return {name: move(part, device) for name, part in inputs.items()}
+    if not device.startswith("cuda") or inputs.is_cuda:
+        return inputs.to(device)
+    return inputs.pin_memory().to(device, non_blocking=True)
 
-    x: Inputs
-    target: Tensor
 
-    def __len__(self) -> int:
-        return len(self.x)
-
-    def __getitem__(self, index: Any) -> "Rows":
-        return Rows(self.x[index], self.target[index])
-
-    def to(self, device: str) -> "Rows":
-        """Move to a device; to a GPU by pinned memory, while it goes on working."""
-        if not device.startswith("cuda") or self.x.is_cuda:
-            return Rows(self.x.to(device), self.target.to(device))
-        x, target = self.x.pin_memory(), self.target.pin_memory()
-        return Rows(x.to(device, non_blocking=True), target.to(device, non_blocking=True))
-
-    def near(self, device: str) -> "Rows":
-        """Keep on the GPU what half of its free memory holds; all else where it is."""
-        if device.startswith("cuda") and self.x.nbytes < torch.cuda.mem_get_info(device)[0] / 2:
-            return Rows(self.x.to(device), self.target.to(device))
-        return self
+def to_device_if_fits(dataset: Dataset, device: str) -> Dataset:
+    """Keep on the GPU what half of its free memory holds; all else where it is."""
+    if not device.startswith("cuda"):
+        return dataset
+    if number_of_bytes(dataset.X) > torch.cuda.mem_get_info(device)[0] / 2:
+        return dataset
+    return Dataset(move(dataset.X, device), dataset.y.to(device))
 
 
 class Batches:
-    """Batches of rows in memory: an index per batch instead of a fetch per row."""
+    """Iterator for skorch over rows in memory: an index a batch instead of a fetch a row.
+
+    Parameters
+    ----------
+    dataset : skorch.dataset.Dataset
+        ``X``: a tensor, or `Inputs`; ``y``: a tensor of shape (n,), or None.
+    batch_size : int
+        Rows a batch.
+    device : str, default="cpu"
+        Where batches are wanted.
+    shuffle : bool, default=False
+        Whether each pass takes the rows in another order, and leaves no row alone in a batch.
+    generator : torch.Generator, optional
+        Draws the order.
+    """
 
     def __init__(
-        self, rows: Rows, batch_size: int, device: str, shuffled_by: torch.Generator | None = None
+        self,
+        dataset: Dataset,
+        batch_size: int,
+        device: str = "cpu",
+        shuffle: bool = False,
+        generator: Generator | None = None,
     ) -> None:
-        self.rows, self.batch_size, self.device = rows, batch_size, device
-        self.shuffled_by = shuffled_by
+        self.x, self.y = _as_tensors(dataset.X), dataset.y
+        self.n = get_len(dataset.X)
+        self.batch_size, self.device = batch_size, device
+        self.shuffle, self.generator = shuffle, generator
 
-    def __iter__(self) -> Iterator[tuple[Inputs, Tensor]]:
-        n, shuffled_by = len(self.rows), self.shuffled_by
-        order = torch.randperm(n, generator=shuffled_by) if shuffled_by else torch.arange(n)
+    def __len__(self) -> int:
+        return len(self.sizes)
+
+    def __iter__(self) -> Iterator[tuple[Any, Tensor]]:
+        n = self.n
+        order = torch.randperm(n, generator=self.generator) if self.shuffle else torch.arange(n)
+        if self.y is not None:
+            order = order.to(self.y.device)
         ready = None
-        for index in order.to(self.rows.x.device).split(self.sizes):
-            following = self._taken(index)
+        for index in order.split(self.sizes):
+            following = self._load(index)
             if ready is not None:
-                yield ready.x, ready.target
+                yield ready
             ready = following
         if ready is not None:
-            yield ready.x, ready.target
+            yield ready
 
     @property
     def sizes(self) -> list[int]:
         """Rows of each batch."""
-        whole, rest = divmod(len(self.rows), self.batch_size)
+        whole, rest = divmod(self.n, self.batch_size)
         sizes = [self.batch_size] * whole + [rest] * (rest > 0)
         # batch norm cannot take one row alone: it joins the batch before it
-        if self.shuffled_by and whole and rest == 1:
+        if self.shuffle and whole and rest == 1:
             sizes[-2:] = [self.batch_size + 1]
         return sizes
 
-    def _taken(self, index: Tensor) -> Rows:
-        """Rows of a batch, on the device."""
-        return self.rows[index].to(self.device)
+    def _load(self, index: Tensor) -> tuple[Any, Tensor]:
+        x = move(take(self.x, index), self.device)
+        y = torch.zeros(len(index)) if self.y is None else self.y[index]
+        return x, move(y, self.device)
+
+
+def _as_tensors(x: Any) -> Any:
+    if isinstance(x, Mapping):
+        return {name: _as_tensors(part) for name, part in x.items()}
+    return torch.from_numpy(x) if isinstance(x, np.ndarray) else x

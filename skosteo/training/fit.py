@@ -1,153 +1,189 @@
-"""Training of a net: the only module that knows skorch.
+"""One training of a net with skorch.
 
 One call of `train` gives a net that has learnt, or an error: a net that saw no batch, lost its way
 (a loss that is not finite) or was interrupted is never returned.
 """
 
 import math
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from functools import partial
-from numbers import Integral, Real
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from inspect import signature
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
-from skorch import NeuralNet
+from skorch import NeuralNetBinaryClassifier
 from skorch.callbacks import Callback, LRScheduler
+from skorch.callbacks import EarlyStopping as SkorchEarlyStopping
+from skorch.dataset import Dataset
+from skorch.helper import predefined_split
 from torch import Tensor, nn
-from torch.nn.functional import binary_cross_entropy_with_logits
-from tqdm.auto import tqdm
 
 from skosteo.exceptions import InputError, TrainingError
-from skosteo.training.data import Batches, Inputs, Rows
-from skosteo.training.inference import apply_in_passes, is_out_of_memory
+from skosteo.nets.randomness import initialised_from, use_generator
+from skosteo.training.callbacks import (
+    EarlyStopping,
+    NoteFacts,
+    ProgressBar,
+    RefuseNonFiniteLoss,
+    StopTraining,
+)
+from skosteo.training.data import Batches, Inputs, to_device_if_fits
+from skosteo.training.inference import is_out_of_memory
+
+# Beside the inputs of the module: the weight of each row in the loss.
+WEIGHT = "sample_weight"
 
 
-class Net(NeuralNet):
-    """skorch's net, with rows split beforehand and the weight of each row inside the batch.
+class Net(NeuralNetBinaryClassifier):
+    """skorch's net for two classes, whose rows may have weights.
 
-    A module that ``wants_target`` is given it in training.
+    Parameters
+    ----------
+    module : class
+        A torch module from inputs to logits (n,). One that ``wants_target`` is given labels and
+        weights, (n, 2), in training.
+    seed : int, default=0
+        Of the initial weights, which leave torch's global generator untouched.
+    dtype : torch.dtype, default=torch.float32
+        Of the weights.
+    *args, **kwargs
+        See `skorch.NeuralNetBinaryClassifier`.
+
+    Notes
+    -----
+    X is what the module's ``forward`` takes: a tensor, or a dict of tensors by the names of its
+    arguments, which may hold ``sample_weight`` of shape (n,) beside them. The loss of a batch is
+    the sum of its weighted losses over its size, as Keras does.
     """
 
-    def get_split_datasets(self, X: Any, y: Any = None, **_: Any) -> tuple[Rows, Rows | None]:
-        """Take the two sets as they come."""
-        return X
-
-    def get_iterator(self, dataset: Rows, training: bool = False) -> Batches:
-        """Shuffle for training only."""
-        shuffled_by = self.shuffled_by if training else None
-        return Batches(dataset, self.batch_size, self.device, shuffled_by)
-
-    def run_single_epoch(
-        self, iterator: Batches | None, training: bool, prefix: str, step_fn: Any, **_: Any
+    def __init__(
+        self,
+        module: Any,
+        *args: Any,
+        criterion__reduction: str = "none",
+        iterator_train: Any = Batches,
+        iterator_train__shuffle: bool = True,
+        iterator_valid: Any = Batches,
+        seed: int = 0,
+        dtype: torch.dtype = torch.float32,
+        **kwargs: Any,
     ) -> None:
-        """Go through the batches; what they say leaves the device once, at the end."""
-        if iterator is None:
-            return
-        self.module_.train(training)
-        steps = [step_fn(batch) for batch in iterator]
-        for name in steps[0]:
-            values = torch.stack([step[name] for step in steps]).double().cpu()
-            mean = float(np.average(values, weights=iterator.sizes))
-            self.history.record(f"{prefix}_{name}", mean)
+        super().__init__(
+            module,
+            *args,
+            criterion__reduction=criterion__reduction,
+            iterator_train=iterator_train,
+            iterator_train__shuffle=iterator_train__shuffle,
+            iterator_valid=iterator_valid,
+            **kwargs,
+        )
+        self.seed, self.dtype = seed, dtype
 
-    def train_step(self, batch: tuple[Tensor, Tensor], **_: Any) -> dict[str, Tensor]:
-        """Take a step of the optimiser; the module sees the target too, where it wants to.
+    def initialize_module(self) -> "Net":
+        """Make the module, with weights from the seed."""
+        with initialised_from(torch.Generator().manual_seed(self.seed)):
+            super().initialize_module()
+        self.module_.to(self.dtype)
+        return self
 
-        skorch's own goes over the module's parts and through a closure for every batch. In so
-        small a net as the clinical one that takes a third of the time.
-        """
-        x, target = batch
-        wanted = getattr(self.module_, "wants_target", False)
-        self.optimizer_.zero_grad()
-        loss = self.get_loss(self.infer(x, **{"target": target} if wanted else {}), target)
-        loss.backward()
-        self.optimizer_.step()
-        return {"loss": loss.detach()}
-
-    def validation_step(self, batch: tuple[Tensor, Tensor], **_: Any) -> dict[str, Tensor]:
-        """Return loss and accuracy of a batch; every row counts alike for the accuracy."""
-        x, target = batch
-        with torch.no_grad():
-            logits = self.infer(x)
-            right = (logits >= 0) == (target[:, 0] > 0)
-            return {"loss": self.get_loss(logits, target), "accuracy": right.double().mean()}
-
-    def infer(self, x: Tensor, **known: Any) -> Any:
-        """Apply the module; on a GPU in bfloat16, but for what autocast leaves in float32."""
-        if not self.device.startswith("cuda"):
-            return self.module_(x, **known)
+    def infer(self, x: Any, **fit_params: Any) -> Any:
+        """Apply the module; in training on a GPU in bfloat16, where autocast allows it."""
+        if isinstance(x, Mapping):
+            x = {name: part for name, part in x.items() if name != WEIGHT}
+        if not (self.module_.training and str(self.device).startswith("cuda")):
+            return super().infer(x, **fit_params)
         with torch.autocast("cuda", torch.bfloat16):
-            return self.module_(x, **known)
+            return super().infer(x, **fit_params)
 
     def get_loss(
         self, y_pred: Tensor, y_true: Tensor, X: Any = None, training: bool = False
     ) -> Any:
-        """Sum the weighted losses over the batch's size, as Keras does.
+        """Mean over the batch of the weighted losses."""
+        loss = self.criterion_(y_pred.to(y_true.dtype), y_true)
+        weight = X.get(WEIGHT) if isinstance(X, Mapping) else None
+        return (loss if weight is None else loss * weight).mean()
 
-        So a batch of the rarer class weighs more.
+    def train_step_single(self, batch: Any, **fit_params: Any) -> dict[str, Tensor]:
+        """Take a step; show the target to a module that wants it."""
+        x, y = batch
+        if getattr(self.module_, "wants_target", False):
+            fit_params["target"] = torch.stack([y, x[WEIGHT]], dim=1)
+        return super().train_step_single(batch, **fit_params)
+
+    def run_single_epoch(
+        self, iterator: Any, training: bool, prefix: str, step_fn: Any, **fit_params: Any
+    ) -> None:
+        """Go through the batches; the short way where no callback of a user listens to them."""
+        if iterator is None or not getattr(self, "unobserved", False):
+            super().run_single_epoch(iterator, training, prefix, step_fn, **fit_params)
+            return
+        self._set_training(training)
+        step = self._fast_train_step if training else self._fast_validation_step
+        results = [step(*batch) for batch in iterator]
+        for name in results[0]:
+            # leaves the device once, at the end
+            values = torch.stack([result[name] for result in results]).double().cpu()
+            mean = float(np.average(values, weights=iterator.sizes))
+            self.history.record(f"{prefix}_{name}", mean)
+
+    def _fast_train_step(self, x: Any, y: Tensor) -> dict[str, Tensor]:
+        """As skorch's, which walks the module's parts and calls a closure for every batch.
+
+        In so small a net as the clinical one that takes a third of the time.
         """
-        label, weight = y_true.unbind(1)
-        return binary_cross_entropy_with_logits(y_pred.to(label.dtype), label, weight)
+        wanted = getattr(self.module_, "wants_target", False)
+        target = {"target": torch.stack([y, x[WEIGHT]], dim=1)} if wanted else {}
+        self.optimizer_.zero_grad()
+        loss = self.get_loss(self.infer(x, **target), y, x)
+        loss.backward()
+        self.optimizer_.step()
+        return {"loss": loss.detach()}
+
+    def _fast_validation_step(self, x: Any, y: Tensor) -> dict[str, Tensor]:
+        with torch.no_grad():
+            logits = self.infer(x)
+            right = (logits >= 0) == (y > 0)
+            return {"loss": self.get_loss(logits, y, x), "acc": right.double().mean()}
 
 
 @dataclass(frozen=True)
-class Earlier:
-    """A training to go on from: the state dict at its end, and its number of epochs."""
+class Recipe:
+    """How a net is trained: the parameters of the estimators, in skorch's names.
 
-    weights: Mapping[str, Tensor]
-    epochs: int
+    Parameters
+    ----------
+    lr, batch_size, max_epochs, n_iter_no_change, device, verbose
+        As in the estimators.
+    seed : int
+        Decides initial weights, shuffling, dropout and augmentation.
+    name : str
+        What the progress bar says.
+    optimizer : class
+        Of `torch.optim`.
+    callbacks : sequence of skorch callbacks
+        In the order in which they are called; further ones of ours come after them.
+    further : mapping
+        Parameters of skorch's net such as ``optimizer__weight_decay``.
+    """
 
-
-class _Stop(Exception):
-    """Raised inside an epoch loop to end it early."""
-
-
-class _Watch(Callback):
-    """After each epoch: refuse a loss that is not finite, keep the best weights, stop in time."""
-
-    def __init__(self, patience: int | None, progress: Any) -> None:
-        self.patience, self.progress = patience, progress
-        self.best_loss, self.best_epoch = math.inf, 0
-        self.best_weights: dict[str, Tensor] = {}
-
-    def keep(self, net: Net, loss: float, epoch: int) -> None:
-        """Note the weights that have reached the lowest loss so far."""
-        frozen = {k for k, p in net.module_.named_parameters() if not p.requires_grad}
-        state = net.module_.state_dict()
-        self.best_loss, self.best_epoch = loss, epoch
-        self.best_weights = {k: state[k].clone() for k in state if k not in frozen}
-
-    def on_epoch_end(self, net: Net, **_: Any) -> None:
-        last = net.history[-1]
-        for name, fact in getattr(net.module_, "facts", dict)().items():
-            net.history.record(name, fact)
-        losses = {k: last[k] for k in ("train_loss", "valid_loss") if k in last}
-        if not all(map(math.isfinite, losses.values())):
-            raise TrainingError(
-                f"The loss is {losses} in epoch {last['epoch']}: training lost its way. "
-                f"Lower lr (it is {net.lr}), and look for extreme values in X."
-            )
-        self.progress.set_postfix({k: f"{v:.3f}" for k, v in losses.items()})
-        self.progress.update()
-        if self.patience is None:
-            return
-        if losses["valid_loss"] < self.best_loss:
-            self.keep(net, losses["valid_loss"], last["epoch"])
-        elif last["epoch"] - self.best_epoch >= self.patience:
-            raise _Stop
-
-    def on_train_end(self, net: Net, **_: Any) -> None:
-        if self.best_weights:
-            net.module_.load_state_dict(self.best_weights, strict=False)
-        self.best_weights = {}
+    lr: float
+    batch_size: int
+    max_epochs: int
+    n_iter_no_change: int
+    device: str
+    verbose: int
+    seed: int
+    name: str
+    optimizer: type[torch.optim.Optimizer] = torch.optim.Adam
+    callbacks: Sequence[Any] = ()
+    further: Mapping[str, Any] = field(default_factory=dict)
 
 
 def decay(epoch: int) -> float:
-    """Learning rate after so many epochs, as a share of the first: exp(-epoch / 100), at least .1.
+    """Learning rate after so many epochs over the first one: exp(-epoch / 100), at least .1.
 
     Examples
     --------
@@ -155,10 +191,6 @@ def decay(epoch: int) -> float:
     (1.0, 0.368, 0.1)
     """
     return max(math.exp(-0.01 * epoch), 0.1)
-
-
-def _decay_from(start: int, epoch: int) -> float:
-    return decay(start + epoch)
 
 
 def resolve_device(device: str) -> str:
@@ -185,45 +217,38 @@ def resolve_device(device: str) -> str:
 
 
 def train(
-    make_module: Callable[[], nn.Module],
-    rows: Rows,
-    valid: Rows | None,
+    module: type[nn.Module],
+    parameters: Mapping[str, Any],
+    rows: Dataset,
+    valid: Dataset | None,
+    recipe: Recipe,
     *,
-    lr: float,
-    batch_size: int,
-    max_epochs: int,
-    n_iter_no_change: int,
-    device: str,
-    seed: int,
-    verbose: int,
-    name: str,
+    prepare: Callable[[Net], None] | None = None,
     embed: Callable[[Net, Inputs], Inputs] | None = None,
-    earlier: Earlier | None = None,
+    own_callbacks: Sequence[Callback] = (),
 ) -> tuple[Net, pd.DataFrame]:
     """Train a net on rows, with early stopping on ``valid`` if that is given.
 
     Parameters
     ----------
-    make_module : callable
-        Makes the module; its random weights come from ``seed``.
-    rows, valid : Rows
+    module, parameters : class and mapping
+        Torch module and its parameters.
+    rows, valid : skorch.dataset.Dataset
         Training rows, and the rows whose loss decides when to stop and which weights to keep.
-    lr, batch_size, max_epochs, n_iter_no_change, device, verbose
-        As in the estimators.
-    seed : int
-        Decides weights, shuffling, dropout and augmentation. torch's global state is untouched.
-    name : str
-        What the progress bar says.
+        ``X``: `Inputs` and ``sample_weight``; ``y``: labels 0. and 1. in the type of the net.
+    recipe : Recipe
+        The settings.
+    prepare : callable, optional
+        Changes the net before training, as by weights from elsewhere.
     embed : callable, optional
         Replaces the inputs, once, by what a frozen part of the net makes of them.
-    earlier : Earlier, optional
-        A training to go on from: its weights, its epochs in the count and in the learning rate.
-        Adam's moments begin anew.
+    own_callbacks : sequence of skorch callbacks, optional
+        Called as those of the user, but not kept in the net.
 
     Returns
     -------
     net : Net
-        Trained; ``net.module_`` is the torch module.
+        Trained. The optimiser has no moments any more.
     history : DataFrame
         A row per epoch: epoch, train_loss, valid_loss, valid_accuracy, lr, seconds, and the facts
         of the module.
@@ -231,85 +256,123 @@ def train(
     Raises
     ------
     InputError
-        The batch is larger than the training data, or a number is out of range.
+        Batch norm meets a batch of one row.
     TrainingError
         The loss is not finite or absurdly large, or memory does not suffice.
     """
-    _check_numbers(rows, lr, batch_size, max_epochs, n_iter_no_change)
-    batch_size, max_epochs = int(batch_size), int(max_epochs)
-    device = resolve_device(device)
-    bar = tqdm(total=max_epochs, desc=name, unit="epoch", disable=not verbose, leave=False)
-    watch = _Watch(None if valid is None else n_iter_no_change, bar)
-    epochs = 0 if earlier is None else earlier.epochs
-    schedule = LRScheduler(
-        torch.optim.lr_scheduler.LambdaLR, lr_lambda=partial(_decay_from, epochs)
-    )
+    stopping = [] if valid is None else [EarlyStopping(recipe.n_iter_no_change)]
+    bar = [ProgressBar(recipe.name)] if recipe.verbose else []
+    ours = [NoteFacts(), RefuseNonFiniteLoss(), *bar, *own_callbacks, *stopping]
+    net = _make_net(module, parameters, recipe, rows.y.dtype)
+    # the facts come first, so that a user's callbacks find them in the history
+    net.callbacks = [("facts", ours[0]), *net.callbacks]
+    net.callbacks += [(f"skosteo_{i}", callback) for i, callback in enumerate(ours[1:])]
+    net.initialize()
+    if prepare is not None:
+        prepare(net)
+    if embed is not None:
+        rows, valid = (
+            None if part is None else Dataset(_embedded(net, embed, part.X), part.y)
+            for part in (rows, valid)
+        )
+    drawn = torch.Generator(net.device).manual_seed(recipe.seed)
+    use_generator(net.module_, drawn)
+    net.iterator_train__generator = torch.Generator().manual_seed(recipe.seed)
+    net.train_split = None if valid is None else predefined_split(valid)
+    try:
+        with _translated_torch_errors(recipe.batch_size):
+            _fit(net, to_device_if_fits(rows, net.device))
+    finally:
+        for part in bar:
+            part.close()
+        use_generator(net.module_, None)
+    if stopping:
+        _check_sane(stopping[0].best_loss, valid, recipe.lr)
+    else:
+        _check_sane(net.history[-1, "train_loss"], rows, recipe.lr)
+    _forget_training(net, ours)
+    return net, _history(net)
+
+
+def _make_net(
+    module: type[nn.Module], parameters: Mapping[str, Any], recipe: Recipe, dtype: torch.dtype
+) -> Net:
+    device = resolve_device(recipe.device)
+    callbacks = list(recipe.callbacks)
+    if not any(isinstance(_instance(callback), LRScheduler) for callback in callbacks):
+        schedule = LRScheduler(torch.optim.lr_scheduler.LambdaLR, lr_lambda=decay)
+        callbacks.insert(0, ("lr", schedule))
+    fused = {"fused": True} if "fused" in signature(recipe.optimizer).parameters else {}
+    settings = {
+        **{f"module__{name}": value for name, value in parameters.items()},
+        **{f"optimizer__{name}": value for name, value in fused.items()},
+        **{f"iterator_{of}__device": device for of in ("train", "valid")},
+        **recipe.further,
+    }
+    unobserved = not recipe.callbacks
+    if unobserved:  # the short way through an epoch enters these itself
+        settings |= {
+            f"callbacks__{name}": None for name in ("train_loss", "valid_loss", "valid_acc")
+        }
     net = Net(
-        make_module,
-        criterion=nn.BCEWithLogitsLoss,
-        optimizer=torch.optim.Adam,
-        optimizer__fused=True,
-        lr=lr,
-        batch_size=batch_size,
-        max_epochs=max_epochs,
+        module,
+        optimizer=recipe.optimizer,
+        lr=recipe.lr,
+        batch_size=recipe.batch_size,
+        max_epochs=recipe.max_epochs,
         device=device,
         verbose=0,
-        callbacks=[("lr", schedule)],
+        seed=recipe.seed,
+        dtype=dtype,
+        callbacks=callbacks,
         callbacks__print_log=None,
-        callbacks__train_loss=None,
-        callbacks__valid_loss=None,
+        **settings,
     )
-    net.callbacks.append(("watch", watch))
-    with bar, torch.random.fork_rng([device] if device.startswith("cuda") else []):
-        _seed(seed, device)
-        net.initialize()
-        if earlier is not None:
-            net.module_.load_state_dict(earlier.weights)
-        if embed is not None:
-            rows = Rows(embed(net, rows.x), rows.target)
-            valid = None if valid is None else Rows(embed(net, valid.x), valid.target)
-        # what is random goes on too, and does not begin anew
-        net.shuffled_by = torch.Generator().manual_seed(seed + epochs)
-        _seed(seed + epochs, device)
-        if earlier is not None and valid is not None:
-            watch.keep(net, _mean_loss(net, valid), 0)
-        sets = rows.near(device), None if valid is None else valid.near(device)
-        with _told(batch_size):
-            # not net.fit: that swallows Ctrl-C and hands back a net that is half trained
-            net.notify("on_train_begin", X=rows)
-            with suppress(_Stop):
-                net.fit_loop(sets)
-            net.notify("on_train_end", X=rows)
-        del net.shuffled_by
-    history = _history(net, epochs)
-    if valid is None:
-        _check_sane(history["train_loss"].iloc[-1], rows, lr)
-    else:
-        _check_sane(watch.best_loss, valid, lr)
-    net.trim_for_prediction()
-    return net, history
+    net.unobserved = unobserved
+    return net
 
 
-def _seed(seed: int, device: str) -> None:
-    """Seed the generators of the CPU and of this device, and of no other."""
-    torch.default_generator.manual_seed(seed)
-    if device.startswith("cuda"):
-        with torch.cuda.device(device):
-            torch.cuda.manual_seed(seed)
+def _instance(callback: Any) -> Any:
+    return callback[1] if isinstance(callback, tuple) else callback
 
 
-def _mean_loss(net: Net, rows: Rows) -> float:
-    """Loss of the net as it is."""
-    label, weight = rows.target.double().unbind(1)
-    logits = apply_in_passes(net, net.module_, rows.x).double()
-    return float(
-        (binary_cross_entropy_with_logits(logits, label, reduction="none") * weight).mean()
-    )
+def _fit(net: Net, rows: Dataset) -> None:
+    """Run the epochs; not by `net.fit`, which swallows Ctrl-C and returns a half-trained net."""
+    net.notify("on_train_begin", X=rows, y=None)
+    try:
+        net.fit_loop(rows)
+    except StopTraining:
+        pass
+    except KeyboardInterrupt as error:
+        # skorch's EarlyStopping ends the training by the error that Ctrl-C raises
+        trace = error.__traceback__
+        while trace is not None and trace.tb_next is not None:
+            trace = trace.tb_next
+        if trace is None or trace.tb_frame.f_code is not SkorchEarlyStopping.on_epoch_end.__code__:
+            raise
+    net.notify("on_train_end", X=rows, y=None)
+
+
+def _embedded(net: Net, embed: Callable[[Net, Inputs], Inputs], x: dict[str, Tensor]) -> Inputs:
+    inputs = {name: part for name, part in x.items() if name != WEIGHT}
+    return {**embed(net, inputs), WEIGHT: x[WEIGHT]}
+
+
+def _forget_training(net: Net, ours: Sequence[Callback]) -> None:
+    """Remove what only the training needed: rows, moments, our callbacks."""
+    net.unobserved = False
+    net.train_split = None
+    net.iterator_train__generator = None
+    net.optimizer_.state.clear()
+    net.optimizer_.zero_grad()
+    net.module_.eval()
+    net.callbacks = [item for item in net.callbacks if _instance(item) not in ours]
+    net.callbacks_ = [item for item in net.callbacks_ if item[1] not in ours]
 
 
 @contextmanager
-def _told(batch_size: int) -> Iterator[None]:
-    """Say in the user's words what torch says in its own."""
+def _translated_torch_errors(batch_size: int) -> Iterator[None]:
+    """Turn errors of torch that a user can mend into errors that say how."""
     try:
         yield
     except ValueError as error:
@@ -328,29 +391,9 @@ def _told(batch_size: int) -> Iterator[None]:
         ) from error
 
 
-def _check_numbers(
-    rows: Rows, lr: float, batch_size: int, max_epochs: int, n_iter_no_change: int
-) -> None:
-    if not isinstance(lr, Real) or not lr > 0:
-        raise InputError(f"lr={lr!r}: allowed is a number above 0, such as 1e-3.")
-    whole = {
-        "batch_size": batch_size,
-        "max_epochs": max_epochs,
-        "n_iter_no_change": n_iter_no_change,
-    }
-    for name, value in whole.items():
-        if not isinstance(value, Integral) or value < 1:
-            raise InputError(f"{name}={value!r}: allowed is a whole number from 1.")
-    if batch_size > len(rows):
-        raise InputError(
-            f"batch_size={batch_size}, but there are {len(rows)} rows to train on (those kept for "
-            f"early stopping and those of weight 0 left out). Set batch_size to 1-{len(rows)}."
-        )
-
-
-def _check_sane(loss: float, rows: Rows, lr: float) -> None:
+def _check_sane(loss: float, rows: Dataset, lr: float) -> None:
     """Refuse a net whose loss is finite but far beyond that of guessing."""
-    guessing = math.log(2) * float(rows.target[:, 1].mean())
+    guessing = math.log(2) * float(rows.X[WEIGHT].mean())
     if loss > 100 * guessing:
         raise TrainingError(
             f"The loss is {loss:.3g} in the end, and {guessing:.3g} for guessing: training lost "
@@ -358,16 +401,19 @@ def _check_sane(loss: float, rows: Rows, lr: float) -> None:
         )
 
 
-def _history(net: Net, epochs: int) -> pd.DataFrame:
-    """Rows of skorch's history, the epochs counted on from so many before."""
-    names = {"event_lr": "lr", "dur": "seconds"}
-    left_out = {"batches", "event_best"}
+def _history(net: Net) -> pd.DataFrame:
+    """Skorch's history as a table."""
+    names = {"event_lr": "lr", "dur": "seconds", "valid_acc": "valid_accuracy"}
+    order = ("epoch", "train_loss", "valid_loss", "valid_accuracy", "lr", "seconds")
     rows = [
-        {names.get(name, name): value for name, value in row.items() if name not in left_out}
+        {
+            names.get(name, name): value
+            for name, value in row.items()
+            if name != "batches" and not name.endswith(("_best", "_batch_count"))
+        }
         for row in net.history
     ]
-    frame = pd.DataFrame(rows)
-    frame["epoch"] += epochs
-    order = ("epoch", "train_loss", "valid_loss", "valid_accuracy", "lr", "seconds")
-    first = [name for name in order if name in frame]
-    return frame[first + [name for name in frame if name not in first]]
+    found = list(dict.fromkeys(name for row in rows for name in row))
+    columns = [*(name for name in order if name in found), *(n for n in found if n not in order)]
+    # names as Python's own strings: pyarrow's could not be unpickled where it is not installed
+    return pd.DataFrame(rows, columns=pd.Index(columns, dtype=object))

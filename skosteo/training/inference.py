@@ -1,37 +1,60 @@
-"""Passing rows through a trained `skosteo.training.fit.Net`, as many at a time as memory takes."""
+"""Batched inference of a trained net, with as many rows at a time as memory takes."""
 
+import os
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from skorch.dataset import get_len
 from torch import Tensor
 
-from skosteo.training.data import Inputs
+from skosteo.training.data import Inputs, move, take
+
+# The thread pool of torch does not outlive a fork: a process forked after a fit would wait for its
+# threads for ever. As torch's own DataLoader does in its workers, it computes with one.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))
 
 
-@torch.inference_mode()
-def predict_logits(net: Any, x: Inputs) -> NDArray[np.float64]:
-    """Logits (n,) of inputs, in evaluation mode."""
-    return apply_in_passes(net, net.module_, x).double().numpy()
+def predict_logits(net: Any, inputs: Inputs) -> NDArray[np.float64]:
+    """Log odds of the second class for every row: shape (n,)."""
+    return batched_forward(net, net.infer, inputs).double().numpy()
 
 
-@torch.no_grad()
-def apply_in_passes(net: Any, function: Callable[[Any], Tensor], x: Inputs) -> Tensor:
+def batched_forward(net: Any, function: Callable[[Inputs], Tensor], inputs: Inputs) -> Tensor:
     """Apply a function of the module to so many rows at a time that memory stays small.
 
     Half a million input values, 10 films of 224 pixels, keep what a backbone holds in between at
     200 MB or so; more are no faster on a CPU. A GPU wants 16 times as many. Where memory does not
     suffice, half as many go at a time, down to one.
+
+    Parameters
+    ----------
+    net : skosteo.training.fit.Net
+        Left in evaluation mode.
+    function : callable
+        Maps inputs on the net's device to a tensor of as many rows.
+    inputs : dict of Tensor
+        n rows.
+
+    Returns
+    -------
+    Tensor
+        n rows, on the CPU.
     """
+    n = get_len(inputs)
     values = 2**19 if net.device == "cpu" else 2**23
     net.module_.eval()
-    at_a_time = min(len(x), max(1, values // max(1, x[0].numel())))
+    per_row = sum(int(np.prod(part.shape[1:])) for part in inputs.values())
+    at_a_time = min(n, max(1, values // max(1, per_row)))
     start, results = 0, []
-    while start < len(x):
+    while start < n:
         try:
-            results.append(function(x[start : start + at_a_time].to(net.device)).cpu())
+            part = move(take(inputs, slice(start, start + at_a_time)), net.device)
+            with torch.no_grad():
+                results.append(function(part).cpu())
         except (RuntimeError, MemoryError) as error:
             if at_a_time == 1 or not is_out_of_memory(error):
                 raise

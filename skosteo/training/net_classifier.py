@@ -1,55 +1,125 @@
-"""What the image and the clinical classifier share: from labels and weights to a trained net."""
+"""Base class of the estimators of nets: from labels, weights and patients to a trained net."""
 
+import warnings
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
+import torch
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import expit
+from scipy.special import expit, log_expit
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils import Tags, _safe_indexing, check_random_state
-from sklearn.utils.validation import (
-    check_consistent_length,
-    check_is_fitted,
+from sklearn.utils._param_validation import (
+    Interval,
+    InvalidParameterError,
+    StrOptions,
+    validate_parameter_constraints,
 )
-from torch import float32, float64, nn, tensor
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
+from skorch.dataset import Dataset
+from torch import nn
 
-from skosteo._validation import check_groups, check_weights, encode_target, unchanged_on_error
-from skosteo.exceptions import InputError
+from skosteo._validation import (
+    check_groups,
+    check_weights,
+    encode_target,
+    guess,
+    to_pandas,
+    unchanged_on_error,
+)
+from skosteo.exceptions import InputError, SkosteoError, renumbered
 from skosteo.splits import validation_split
-from skosteo.training.data import Inputs, Rows
-from skosteo.training.fit import Earlier, Net, train
+from skosteo.training.callbacks import ScikitLearnCallbacks
+from skosteo.training.data import Inputs, take
+from skosteo.training.fit import WEIGHT, Net, Recipe, resolve_device, train
 from skosteo.training.inference import predict_logits
 
-_PART = 1024  # rows
+_ROWS_EMBEDDED_AT_A_TIME = 1024
+# Parameters of skorch's net that may be given beside those of the estimator. scikit-learn's checks
+# set every name of a signature, the ``**module__params`` that takes these included: hence its name.
+_SKORCH = ("module__", "optimizer__", "callbacks__")
 
 
-class NetClassifier(ClassifierMixin, BaseEstimator):
-    """Base of the binary classifiers that train one net; see its two children."""
+@dataclass(frozen=True)
+class Plan:
+    """The rows of a fit, checked: what every step of it needs to know.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n,)
+        Positions of the rows that count in the user's table, of ``n_rows``.
+    n_rows : int
+        Rows of the user's table.
+    y : ndarray of shape (n,)
+        Labels as the user has them.
+    codes : ndarray of shape (n,)
+        0 and 1.
+    weights : ndarray of shape (n,)
+        Sample weights, above 0.
+    groups : ndarray of shape (n,) or None
+        Codes of the patients.
+    train_on, valid_on : ndarray
+        Positions of the training rows, and of those of early stopping, or None.
+    seed : int
+        Of all that is random.
+    """
+
+    rows: NDArray[np.intp]
+    n_rows: int
+    y: NDArray
+    codes: NDArray[np.int64]
+    weights: NDArray[np.float64]
+    groups: NDArray | None
+    train_on: NDArray
+    valid_on: NDArray | None
+    seed: int
+
+
+class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
+    """Base of the binary classifiers that train one net.
+
+    A subclass says how X becomes the inputs of a net (`_inputs`) and which net that is (`_module`).
+    """
 
     history_: pd.DataFrame
-    # parameters that ``warm_start`` cannot go on from once they have changed
-    _shaping: ClassVar[tuple[str, ...]] = ()
+    net_: Net
 
     # patients reach the early-stopping split wherever metadata routing is enabled
-    __metadata_request__fit: ClassVar = {"groups": True, "sample_weight": True}
+    __metadata_request__fit: ClassVar = {"groups": True}
+
+    _parameter_constraints: ClassVar[dict] = {
+        "dropout": [Interval(Real, 0, 1, closed="left")],
+        "lr": [Interval(Real, 0, None, closed="neither")],
+        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "max_epochs": [Interval(Integral, 1, None, closed="left")],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 0.5, closed="right")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "class_weight": [StrOptions({"balanced"}), Mapping, None],
+        "optimizer": [type],
+        "callbacks": [list, tuple, None],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
 
     @abstractmethod
-    def _read(self, X: Any, *, reset: bool) -> Inputs:
-        """Check X and return the inputs of the net; with ``reset`` learn what X looks like."""
+    def _inputs(self, X: Any, *, plan: Plan | None) -> Inputs:
+        """Check X and return the inputs of the net; with a plan, learn what X looks like."""
 
     @abstractmethod
-    def _module_factory(self, inputs: Any) -> Callable[[], nn.Module]:
-        """Return what makes the module for these inputs."""
+    def _module(self, inputs: Inputs) -> tuple[type[nn.Module], dict[str, Any]]:
+        """Return the module for these inputs, and its parameters."""
 
-    def _prepare(
-        self, X: Any, y: NDArray, weights: NDArray, groups: NDArray | None, train_on: NDArray
-    ) -> None:
-        """Do what must come before the rows are read; learn from those of ``train_on`` only."""
+    def _prepare_net(self, net: Net) -> None:
+        """Change the net before it is trained."""
 
-    def _embedding(self) -> Callable[[Net, Any], Inputs] | None:
+    def _embedding(self) -> Callable[[Net, Inputs], Inputs] | None:
         """Return what replaces the inputs before training and prediction, if anything does."""
         return None
 
@@ -65,7 +135,7 @@ class NetClassifier(ClassifierMixin, BaseEstimator):
         Parameters
         ----------
         X : DataFrame or array-like
-            As the class says.
+            As the class says; tables of pandas, polars or pyarrow.
         y : array-like of shape (n,)
             Two classes; the second in sorted order is the positive one.
         sample_weight : array-like of shape (n,), optional
@@ -76,7 +146,7 @@ class NetClassifier(ClassifierMixin, BaseEstimator):
         Returns
         -------
         self
-            Fitted.
+            Fitted. A fit that fails, or is interrupted, leaves the estimator as it was.
 
         Raises
         ------
@@ -88,94 +158,159 @@ class NetClassifier(ClassifierMixin, BaseEstimator):
         with unchanged_on_error(self):
             return self._fit(X, y, sample_weight, groups)
 
+    @with_callbacks
     def _fit(
         self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None, groups: ArrayLike | None
     ) -> Self:
-        classes, codes = encode_target(y)
-        earlier = self._earlier(classes)
-        check_consistent_length(X, codes)
-        patients = check_groups(groups, len(codes))
-        weights = check_weights(sample_weight, X, codes)
-        used = np.flatnonzero(weights > 0)
-        if len(used) < len(codes):
-            X, codes, weights = _safe_indexing(X, used), codes[used], weights[used]
-            patients = None if patients is None else patients[used]
-        # sklearn's convention: None draws the seed from numpy's global generator. Who goes on keeps
-        # the first: another split would let the films that it sets aside have been learnt from.
-        if earlier is None:
-            self._seed = check_random_state(self.random_state).randint(2**31 - 1)
-        seed = self._seed
-        train_on, valid_on = np.arange(len(codes)), None
-        if self.early_stopping:
-            train_on, valid_on = validation_split(codes, patients, self.validation_fraction, seed)
-        self._prepare(X, classes[codes], weights, patients, train_on)
-        inputs = self._read(X, reset=True)
-        weights = weights * self._class_weights(classes, codes, weights, train_on)[codes]
-        precision = float64 if inputs.dtype == float64 else float32
-        rows = Rows(inputs, tensor(np.stack([codes, weights], axis=1), dtype=precision))
-        net, history = train(
-            self._module_factory(inputs),
-            rows[train_on],
-            None if valid_on is None else rows[valid_on],
-            lr=self.lr,
-            batch_size=self.batch_size,
-            max_epochs=self.max_epochs,
-            n_iter_no_change=self.n_iter_no_change,
-            device=self.device,
-            seed=seed,
-            verbose=self.verbose,
-            name=type(self).__name__,
-            embed=self._embedding(),
-            earlier=earlier,
-        )
-        if earlier is not None:
-            history = pd.concat([self.history_, history], ignore_index=True)
+        self._validate_params()
+        context = self._init_callback_context(max_subtasks=self.max_epochs)
+        metadata = None if sample_weight is None else {"sample_weight": sample_weight}
+        arguments = {"estimator": self, "X": X, "y": y, "metadata": metadata}
+        context.call_on_fit_task_begin(**arguments)
+
+        X, classes, plan = self._plan(to_pandas(X), y, sample_weight, groups)
         self.classes_ = classes
-        self._shape = {name: getattr(self, name) for name in self._shaping}
-        self.net_, self.history_, self.n_iter_ = net, history, len(history)
+        class_weights = self._class_weights(classes, plan)
+        try:
+            inputs = self._inputs(X, plan=plan)
+        except SkosteoError as error:
+            raise renumbered(error, plan.rows, plan.n_rows) from None
+        # the net of a table computes in double precision
+        floats = [part.dtype for part in inputs.values() if part.dtype.is_floating_point]
+        dtype = torch.float64 if torch.float64 in floats else torch.float32
+        label = torch.tensor(plan.codes, dtype=dtype)
+        weight = torch.tensor(plan.weights * class_weights[plan.codes], dtype=dtype)
+
+        def rows(index: NDArray | None) -> Dataset | None:
+            if index is None:
+                return None
+            return Dataset(take({**inputs, WEIGHT: weight}, torch.from_numpy(index)), label[index])
+
+        self._embed = self._embedding()
+        module, parameters = self._module(inputs)
+        bridge = []
+        if hasattr(self, "_skl_callbacks"):
+            bridge = [ScikitLearnCallbacks(context, arguments, lambda net: {"net_": net})]
+        self.net_, self.history_ = train(
+            module,
+            parameters,
+            rows(plan.train_on),
+            rows(plan.valid_on),
+            self._recipe(len(plan.train_on), plan.seed),
+            prepare=self._prepare_net,
+            embed=self._embed,
+            own_callbacks=bridge,
+        )
+        self.n_iter_ = len(self.history_)
+        context.call_on_fit_task_end(**arguments, reconstruction_attributes={})
         return self
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """Probability of each class, in the order of ``classes_``: shape (n, 2)."""
-        check_is_fitted(self)
-        inputs, embed = self._read(X, reset=False), self._embedding()
-        if embed is None:
-            positive = expit(predict_logits(self.net_, inputs))
-        else:  # in parts: an embedding may be larger than its film
-            parts = (embed(self.net_, part) for part in inputs.split(_PART))
-            positive = expit(np.concatenate([predict_logits(self.net_, part) for part in parts]))
-        return np.stack([1 - positive, positive], axis=1)
+        log_odds = self.decision_function(X)
+        return np.stack([expit(-log_odds), expit(log_odds)], axis=1)
+
+    def predict_log_proba(self, X: Any) -> NDArray[np.float64]:
+        """Logarithm of the probability of each class: shape (n, 2)."""
+        log_odds = self.decision_function(X)
+        return np.stack([log_expit(-log_odds), log_expit(log_odds)], axis=1)
 
     def predict(self, X: Any) -> NDArray:
         """Class of each row: the positive one from a probability of .5."""
-        positive = self.predict_proba(X)[:, 1] >= 0.5
+        positive = self.decision_function(X) >= 0
         return self.classes_[positive.astype(int)]
 
-    def _earlier(self, classes: NDArray) -> Earlier | None:
-        """Return the training that ``warm_start`` goes on from."""
-        if not getattr(self, "warm_start", False) or not hasattr(self, "net_"):
-            return None
-        if not np.array_equal(classes, self.classes_):
-            raise InputError(
-                f"warm_start=True goes on with the classes {self.classes_.tolist()}, and y has "
-                f"{classes.tolist()}. Give the same two, or set warm_start=False."
-            )
-        changed = [name for name in self._shaping if getattr(self, name) != self._shape[name]]
-        if changed:
-            raise InputError(
-                f"warm_start=True goes on with the same net, and {', '.join(changed)} changed. Set "
-                "it back, or set warm_start=False."
-            )
-        return Earlier(self.net_.module_.state_dict(), self.n_iter_)
+    def decision_function(self, X: Any) -> NDArray[np.float64]:
+        """Log odds of the positive class, ``classes_[1]``: shape (n,)."""
+        inputs = self.net_inputs(X)
+        if self._embed is None:
+            return predict_logits(self.net_, inputs)
+        # in parts: an embedding may be larger than its image
+        n, size = len(next(iter(inputs.values()))), _ROWS_EMBEDDED_AT_A_TIME
+        parts = (take(inputs, slice(start, start + size)) for start in range(0, n, size))
+        return np.concatenate(
+            [predict_logits(self.net_, self._embed(self.net_, part)) for part in parts]
+        )
 
-    def _class_weights(
-        self, classes: NDArray, codes: NDArray, weights: NDArray, train_on: NDArray
-    ) -> NDArray[np.float64]:
+    def net_inputs(self, X: Any) -> Inputs:
+        """Return the inputs of ``net_`` for X: a dict of tensors of n rows.
+
+        ``net_.predict_proba(model.net_inputs(X))`` is ``model.predict_proba(X)``.
+        """
+        check_is_fitted(self)
+        return self._inputs(to_pandas(X), plan=None)
+
+    def _plan(
+        self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None, groups: ArrayLike | None
+    ) -> tuple[Any, NDArray, Plan]:
+        """Rows of X that count, the classes, and the plan of the fit."""
+        classes, codes = encode_target(y)
+        check_consistent_length(X, codes)
+        patients = check_groups(groups, len(codes))
+        weights = check_weights(sample_weight, X, codes)
+        used, n_rows = np.flatnonzero(weights > 0), len(codes)
+        if len(used) < n_rows:
+            X, codes, weights = _safe_indexing(X, used), codes[used], weights[used]
+            patients = None if patients is None else patients[used]
+        # sklearn's convention: None draws the seed from numpy's global generator
+        seed = check_random_state(self.random_state).randint(2**31 - 1)
+        train_on, valid_on = np.arange(len(codes)), None
+        if self.early_stopping:
+            split = validation_split(codes, patients, self.validation_fraction, seed)
+            if split is None:
+                counts = dict(zip(classes.tolist(), np.bincount(codes).tolist(), strict=True))
+                warnings.warn(
+                    f"The rows by class are {counts}: too few to set some of both classes aside "
+                    f"for early stopping. All {self.max_epochs} epochs are run on all rows.",
+                    UserWarning,
+                    stacklevel=5,
+                )
+            else:
+                train_on, valid_on = split
+        plan = Plan(
+            rows=used,
+            n_rows=n_rows,
+            y=classes[codes],
+            codes=codes,
+            weights=weights,
+            groups=patients,
+            train_on=train_on,
+            valid_on=valid_on,
+            seed=seed,
+        )
+        return X, classes, plan
+
+    def _recipe(self, n_rows: int, seed: int) -> Recipe:
+        """Return the settings of the training; a batch is no larger than the data."""
+        if self.batch_size > n_rows:
+            warnings.warn(
+                f"batch_size={self.batch_size} is more than the {n_rows} rows to train on, and is "
+                "clipped to their number.",
+                UserWarning,
+                stacklevel=5,
+            )
+        return Recipe(
+            lr=self.lr,
+            batch_size=min(int(self.batch_size), n_rows),
+            max_epochs=int(self.max_epochs),
+            n_iter_no_change=self.n_iter_no_change,
+            device=self.device,
+            verbose=self.verbose,
+            seed=seed,
+            name=type(self).__name__,
+            optimizer=self.optimizer,
+            callbacks=list(self.callbacks or ()),
+            further=self._skorch_params(),
+        )
+
+    def _class_weights(self, classes: NDArray, plan: Plan) -> NDArray[np.float64]:
+        """Weight of each class in the loss: shape (2,)."""
         if self.class_weight is None:
             return np.ones(2)
-        if self.class_weight == "balanced":
+        if isinstance(self.class_weight, str):
             # n / (2 n_c) over the rows trained on: .898 and 1.128 for the paper's 659 and 525
-            totals = np.bincount(codes[train_on], weights[train_on], minlength=2)
+            rows = plan.train_on
+            totals = np.bincount(plan.codes[rows], plan.weights[rows], minlength=2)
             return totals.sum() / (2 * totals)
         try:
             return np.array([float(self.class_weight[label]) for label in classes.tolist()])
@@ -184,6 +319,41 @@ class NetClassifier(ClassifierMixin, BaseEstimator):
                 f"class_weight={self.class_weight!r}: allowed are None, 'balanced', or a dict "
                 f"with a number for each of {classes.tolist()}."
             ) from None
+
+    def _validate_params(self) -> None:
+        """Refuse wrong parameters, before anything is read."""
+        try:
+            validate_parameter_constraints(
+                self._parameter_constraints, self.get_params(deep=False), type(self).__name__
+            )
+        except InvalidParameterError as error:
+            raise InputError(str(error)) from None
+        resolve_device(self.device)
+
+    def _set_skorch_params(self, params: Mapping[str, Any]) -> None:
+        """Keep the parameters of skorch's net, such as ``optimizer__weight_decay``."""
+        for name, value in params.items():
+            if not name.startswith(_SKORCH):
+                raise TypeError(
+                    f"{type(self).__name__} has no parameter {name!r}"
+                    f"{guess(name, super().get_params(deep=False))} Those of skorch's net begin "
+                    f"with {', '.join(_SKORCH)}."
+                )
+            setattr(self, name, value)
+
+    def _skorch_params(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name.startswith(_SKORCH)}
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Parameters, those of skorch's net included: see scikit-learn."""
+        return super().get_params(deep) | self._skorch_params()
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters, those of skorch's net included: see scikit-learn."""
+        of_skorch = {name: v for name, v in params.items() if name.startswith(_SKORCH)}
+        self._set_skorch_params(of_skorch)
+        super().set_params(**{name: v for name, v in params.items() if name not in of_skorch})
+        return self
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

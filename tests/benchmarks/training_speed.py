@@ -56,12 +56,12 @@ def synchronise(device):
 
 
 class BySkosteo:
-    """Each round is a fit that goes on from the last, of which the epoch is timed."""
+    """Each round is a fit, of which the epoch is timed."""
 
     def __init__(self, films, y, device, branches):
         self.model = ImageOsteoClassifier(
             **NET, wavelet=branches, soft_attention=branches, early_stopping=False, max_epochs=1,
-            batch_size=BATCH, device=device, warm_start=True, random_state=0,
+            batch_size=BATCH, device=device, random_state=0,
         )  # fmt: skip
         self.films, self.y = films, y
 

@@ -14,6 +14,7 @@ from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.impute import SimpleImputer
 from sklearn.inspection import permutation_importance
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import (
     GridSearchCV,
     HalvingGridSearchCV,
@@ -24,7 +25,14 @@ from sklearn.model_selection import (
 )
 from sklearn.pipeline import make_pipeline
 
-from skosteo import ClinicalPreprocessor, RadiographReader, splits
+from skosteo import (
+    ClinicalOsteoClassifier,
+    ClinicalPreprocessor,
+    ImageOsteoClassifier,
+    ProbabilityFusionClassifier,
+    RadiographReader,
+    splits,
+)
 from tests.small_models import (
     small_clinical,
     small_feature_fusion,
@@ -41,30 +49,41 @@ def study(tmp_path_factory):
     return write_films(tmp_path_factory.mktemp("films"))
 
 
-@pytest.fixture(params=["image", "fusion", "feature fusion"])
+SMALL = {"image": small_image, "fusion": small_fusion, "feature fusion": small_feature_fusion}
+
+
+@pytest.fixture(params=SMALL)
 def model(request):
-    small = {"image": small_image, "fusion": small_fusion, "feature fusion": small_feature_fusion}
-    return small[request.param]()
+    return SMALL[request.param]()
 
 
-def test_clone_keeps_parameters_and_forgets_training(study, model):
+@pytest.fixture(scope="module", params=SMALL)
+def fitted(request, study):
     X, y, _ = study
-    copy = clone(model.fit(X, y))
+    return SMALL[request.param]().fit(X, y)
+
+
+@pytest.fixture(scope="module")
+def new_films(tmp_path_factory):
+    return write_films(tmp_path_factory.mktemp("new"), seed=1)
+
+
+def test_clone_keeps_parameters_and_forgets_training(fitted):
+    copy = clone(fitted)
     assert not any(name.endswith("_") and not name.startswith("_") for name in vars(copy))
-    assert str(copy) == str(model)
+    assert str(copy) == str(fitted)
 
 
-def test_a_clone_trains_to_the_same_model(study, model):
+def test_a_clone_trains_to_the_same_model(study, fitted):
     X, y, _ = study
-    first = model.fit(X, y).predict_proba(X)
-    assert np.array_equal(first, clone(model).fit(X, y).predict_proba(X))
+    again = clone(fitted).fit(X, y)
+    assert np.array_equal(again.predict_proba(X), fitted.predict_proba(X))
 
 
-def test_pickle_predicts_the_same(study, model):
-    X, y, _ = study
-    model.fit(X, y)
-    again = pickle.loads(pickle.dumps(model))
-    assert np.array_equal(again.predict_proba(X), model.predict_proba(X))
+def test_pickle_predicts_the_same(study, fitted):
+    X, _, _ = study
+    again = pickle.loads(pickle.dumps(fitted))
+    assert np.array_equal(again.predict_proba(X), fitted.predict_proba(X))
 
 
 def test_cross_validate_with_two_workers_equals_one(study, model):
@@ -76,11 +95,10 @@ def test_cross_validate_with_two_workers_equals_one(study, model):
     np.testing.assert_allclose(scores[0]["test_score"], scores[1]["test_score"], atol=1e-12)
 
 
-def test_column_order_and_further_columns_do_not_matter(study, model):
-    X, y, _ = study
-    model.fit(X, y)
+def test_column_order_and_further_columns_do_not_matter(study, fitted):
+    X, _, _ = study
     shuffled = X[["image", "bmi", "age"]].assign(ward=3)
-    assert np.array_equal(model.predict_proba(X), model.predict_proba(shuffled))
+    assert np.array_equal(fitted.predict_proba(X), fitted.predict_proba(shuffled))
 
 
 def test_grid_search_over_nested_names(study):
@@ -115,22 +133,20 @@ def test_pipeline_with_an_imputer_and_pandas_output(study, model):
     assert pipeline.fit(gaps, y).predict_proba(gaps).shape == (len(X), 2)
 
 
-def test_stacking_classifier(study, model):
+META_ESTIMATORS = {
+    "stacking": lambda m: StackingClassifier([("m", m)], LogisticRegression(), cv=2),
+    "calibrated": lambda m: CalibratedClassifierCV(m, cv=2),
+    "tuned threshold": lambda m: TunedThresholdClassifierCV(m, cv=2),
+}
+
+
+@pytest.mark.parametrize("kind", META_ESTIMATORS)
+def test_meta_estimators_find_what_is_planted(study, new_films, model, kind):
     X, y, _ = study
-    stack = StackingClassifier([("m", model)], final_estimator=LogisticRegression(), cv=2)
-    assert stack.fit(X, y).predict(X).shape == (len(X),)
-
-
-def test_calibrated_classifier_cv(study, model):
-    X, y, _ = study
-    calibrated = CalibratedClassifierCV(model, cv=2).fit(X, y)
-    assert calibrated.predict_proba(X).shape == (len(X), 2)
-
-
-def test_tuned_threshold_classifier_cv(study, model):
-    X, y, _ = study
-    tuned = TunedThresholdClassifierCV(model, cv=2).fit(X, y)
-    assert 0 <= tuned.best_threshold_ <= 1
+    new, y_new, _ = new_films
+    meta = META_ESTIMATORS[kind](model).fit(X, y)
+    assert roc_auc_score(y_new, meta.predict_proba(new)[:, 1]) > 0.95
+    assert set(meta.predict(new)) <= {0, 1}
 
 
 def test_permutation_importance_finds_the_planted_column(study):
@@ -185,6 +201,20 @@ def test_groups_are_routed_down_to_the_early_stopping_split(study, monkeypatch, 
     assert all(ids is not None and len(np.unique(ids)) < len(ids) for ids in seen)
 
 
+@pytest.mark.filterwarnings("ignore:batch_size=|The rows by class")
+def test_defaults_on_few_patients(study):
+    """The README's fusion, but for the size of its image net, on 45 rows."""
+    X, y, _ = study
+    image = ImageOsteoClassifier(backbone="cnn", pretrained=False, image_size=24, max_epochs=2)
+    clinical = make_pipeline(ClinicalPreprocessor(), ClinicalOsteoClassifier(max_epochs=5))
+    model = ProbabilityFusionClassifier(image=image, clinical=clinical)
+    few, y = X.iloc[:45], y[:45]
+    assert np.isfinite(model.fit(few, y, groups=np.arange(45)).predict_proba(few)).all()
+    search = HalvingGridSearchCV(clinical, {"clinicalosteoclassifier__dropout": [0.0, 0.5]})
+    search.fit(few[["age", "bmi"]], y)
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+
+
 def test_the_readme_way_needs_no_routing(study):
     X, y, groups = study
     assert small_fusion().fit(X, y, groups=groups).predict(X).shape == y.shape
@@ -208,7 +238,7 @@ def test_arrays_paths_and_tables_agree(study):
 def test_reader_is_cloned_and_searched_like_any_transformer(tmp_path):
     reader = clone(RadiographReader(64, cache_dir=tmp_path))
     assert reader.get_params() == {
-        "size": 64, "cache_dir": tmp_path, "n_jobs": None, "errors": "raise", "accept": (),
+        "size": 64, "cache_dir": tmp_path, "n_jobs": None, "errors": "raise", "ignore_rules": (),
         "verbose": 0,
     }  # fmt: skip
     assert reader.set_params(size=32).size == 32

@@ -6,36 +6,46 @@ tables of numbers only. Ours are in `test_composition`.
 
 import pytest
 from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression
 from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import estimator_checks_generator, parametrize_with_checks
 
-from skosteo import ClinicalPreprocessor
+from skosteo import ClinicalOsteoClassifier, ClinicalPreprocessor, ProbabilityFusionClassifier
 from tests.small_models import small_clinical, small_feature_fusion, small_fusion, small_image
 
-# Given a plain matrix, an image is one row of pixels and both branches see every column. The
-# checks use as few as 10 rows, hence small batches, no early stopping and two folds.
+# Given a plain matrix, an image is one row of pixels and both branches see every column.
 IMAGE = small_image(image_column=None, batch_size=4, max_epochs=10, early_stopping=False)
 CLINICAL = small_clinical(batch_size=4, max_epochs=20, early_stopping=False)
-FUSION = small_fusion(
-    image=IMAGE,
-    clinical=CLINICAL,
-    final_estimator=small_clinical(
-        hidden_layer_sizes=(32,), batch_size=4, max_epochs=20, early_stopping=False
-    ),
-    image_column=None,
+FUSION = ProbabilityFusionClassifier(
+    LogisticRegression(), LogisticRegression(), image_column=None, final_estimator="logistic",
+    cv=2, random_state=0,
+)  # fmt: skip
+ATTENTION = small_feature_fusion(
+    image=clone(IMAGE).set_params(max_epochs=1),
+    strategy="attention",
+    batch_size=4,
+    early_stopping=False,
 )
-FEATURE_FUSIONS = [
-    small_feature_fusion(
-        image=clone(IMAGE).set_params(max_epochs=1),
-        strategy=strategy,
-        batch_size=4,
-        early_stopping=False,
-    )
-    for strategy in ("concat", "learned", "attention")
-]
-ESTIMATORS = [IMAGE, CLINICAL, FUSION, *FEATURE_FUSIONS, ClinicalPreprocessor()]
+WHOLE = [IMAGE, CLINICAL, FUSION, ATTENTION, ClinicalPreprocessor()]
 
-# The one exception: a row of weight 2 is not the same as the row twice when rows are drawn into
+# The same code with other nets inside: the checks that fit nets in another way than before.
+NETS_INSIDE = [
+    small_fusion(image=clone(IMAGE).set_params(max_epochs=1), clinical=CLINICAL, image_column=None),
+    clone(ATTENTION).set_params(strategy="concat"),
+    clone(ATTENTION).set_params(strategy="learned"),
+]
+FITTING = {
+    "check_classifiers_classes",
+    "check_classifiers_one_label",
+    "check_dict_unchanged",
+    "check_estimators_nan_inf",
+    "check_estimators_overwrite_params",
+    "check_estimators_pickle",
+    "check_fit_idempotent",
+    "check_n_features_in_after_fitting",
+}
+
+# An exception: a row of weight 2 is not the same as the row twice when rows are drawn into
 # mini-batches, because the batches differ.
 MINI_BATCHES = {
     "check_sample_weight_equivalence_on_dense_data": "mini-batches differ when rows are repeated"
@@ -54,18 +64,55 @@ TRANSFORMER_CHECKS = [
     estimator_checks.check_set_output_transform,
     estimator_checks.check_set_output_transform_pandas,
     estimator_checks.check_global_output_transform_pandas,
-    # skipped where polars is not installed
     estimator_checks.check_set_output_transform_polars,
     estimator_checks.check_global_set_output_transform_polars,
 ]
 
 
+# The nets of films compute in single precision: their log odds agree to 1e-6 whoever else is in the
+# batch, which `tests/image` asserts, and not to scikit-learn's 1e-7.
+SINGLE_PRECISION = ("check_methods_subset_invariance", "check_methods_sample_order_invariance")
+
+few_rows = pytest.mark.filterwarnings("ignore:batch_size=|The rows by class")
+
+
 def expected_failures(estimator):
-    return MINI_BATCHES if hasattr(estimator, "predict_proba") else {}
+    mini_batches = estimator not in (FUSION,) and hasattr(estimator, "predict_proba")
+    return MINI_BATCHES if mini_batches else {}
 
 
-@parametrize_with_checks(ESTIMATORS, expected_failed_checks=expected_failures)
+@few_rows
+@parametrize_with_checks(WHOLE, expected_failed_checks=expected_failures)
 def test_common_checks(estimator, check):
+    if check.func.__name__ in SINGLE_PRECISION and estimator in (IMAGE, ATTENTION):
+        pytest.xfail("single precision")
+    check(estimator)
+
+
+@few_rows
+@pytest.mark.parametrize("name", sorted(FITTING))
+@pytest.mark.parametrize(
+    "estimator", NETS_INSIDE, ids=["fusion of nets", "feature fusion", "learned feature fusion"]
+)
+def test_common_checks_that_fit_nets_inside(estimator, name):
+    found = [c for _, c in estimator_checks_generator(estimator) if c.func.__name__ == name]
+    assert found, "scikit-learn has no such check any more"
+    for check in found:
+        check(estimator)
+
+
+@few_rows
+@pytest.mark.slow
+@parametrize_with_checks([ClinicalOsteoClassifier()], expected_failed_checks=expected_failures)
+def test_common_checks_at_defaults(estimator, check):
+    check(estimator)
+
+
+@few_rows
+@parametrize_with_checks(
+    [ClinicalOsteoClassifier(max_epochs=50)], expected_failed_checks=expected_failures
+)
+def test_common_checks_at_defaults_but_for_the_epochs(estimator, check):
     check(estimator)
 
 
@@ -78,7 +125,7 @@ def test_checks_of_transformers(check):
 
 @pytest.mark.parametrize(
     ("estimator", "floor"),
-    [(model, 45 if isinstance(model, ClinicalPreprocessor) else 60) for model in ESTIMATORS],
+    [(model, 45 if isinstance(model, ClinicalPreprocessor) else 60) for model in WHOLE],
     ids=lambda value: type(value).__name__,
 )
 def test_the_number_of_common_checks_does_not_shrink(estimator, floor):

@@ -53,7 +53,7 @@ def by_highdicom(source):
 
 
 def difference(data):
-    shown = read_radiograph(data, accept=RULES).pixels
+    shown = read_radiograph(data, ignore_rules=RULES).pixels
     return np.abs(shown - by_highdicom(BytesIO(data))).max()
 
 
@@ -191,7 +191,7 @@ def test_files_of_the_collections():
     compared, unread = set(), 0
     for path in sorted(path for folder in FOLDERS for path in folder.rglob("*") if path.is_file()):
         try:
-            shown = read_radiograph(path, accept=RULES).pixels
+            shown = read_radiograph(path, ignore_rules=RULES).pixels
         except DicomError:
             continue
         with warnings.catch_warnings():

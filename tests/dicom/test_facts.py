@@ -24,7 +24,7 @@ NAMES = [
 
 
 def facts(**elements):
-    return read_radiograph(bytes_of(dataset(gradient(), **elements)), accept=RULES).facts
+    return read_radiograph(bytes_of(dataset(gradient(), **elements)), ignore_rules=RULES).facts
 
 
 def test_what_a_film_states():

@@ -11,7 +11,7 @@ from pydicom.uid import (
     SecondaryCaptureImageStorage,
 )
 
-from skosteo.dicom import RULES, check_accept, read_radiograph
+from skosteo.dicom import RULES, check_ignore_rules, read_radiograph
 from skosteo.exceptions import DicomError, InputError
 from tests.films import bytes_of, dataset, film, gradient
 
@@ -161,10 +161,10 @@ BROKEN = {
 def test_each_rule_refuses_by_its_name_and_is_lifted_by_it(case):
     rule, make, reason = BROKEN[case]
     with pytest.raises(DicomError, match=reason) as caught:
-        read_radiograph(make(), accept=set(RULES) - {rule})
+        read_radiograph(make(), ignore_rules=set(RULES) - {rule})
     assert caught.value.rule == rule
-    assert f"accept=['{rule}']" in caught.value.remedy
-    pixels = read_radiograph(make(), accept=[rule]).pixels
+    assert f"ignore_rules=['{rule}']" in caught.value.remedy
+    pixels = read_radiograph(make(), ignore_rules=[rule]).pixels
     assert pixels.min() >= 0
     assert pixels.max() <= 1
 
@@ -235,14 +235,14 @@ def test_a_border_of_the_collimator_is_no_reason():
 
 
 def test_lifted_frames_give_the_first():
-    whole = read_radiograph(two_frames(), accept=["multi_frame"]).pixels
+    whole = read_radiograph(two_frames(), ignore_rules=["multi_frame"]).pixels
     np.testing.assert_array_equal(whole, read_radiograph(made()).pixels)
 
 
 def test_lifted_colour_gives_luminance():
     levels = (film(64, 80) * 255).astype("u1")
     wanted = 0.299 * levels + 0.587 * (levels // 2) + 0.114 * (levels // 3)
-    pixels = read_radiograph(coloured(), accept=["color"]).pixels
+    pixels = read_radiograph(coloured(), ignore_rules=["color"]).pixels
     np.testing.assert_allclose(pixels, wanted / 255, atol=1e-6)
 
 
@@ -257,14 +257,14 @@ def test_rules_hold_for_pictures_too(tmp_path):
         with pytest.raises(DicomError) as caught:
             read_radiograph(tmp_path / name)
         assert caught.value.rule == rule
-        read_radiograph(tmp_path / name, accept=[rule])
+        read_radiograph(tmp_path / name, ignore_rules=[rule])
     np.testing.assert_array_equal(
-        read_radiograph(tmp_path / "b", accept=["multi_frame"]).to_uint8(70)[:, 3:67], levels
+        read_radiograph(tmp_path / "b", ignore_rules=["multi_frame"]).to_uint8(70)[:, 3:67], levels
     )
 
 
 @pytest.mark.parametrize(
-    ("accept", "reason"),
+    ("ignore_rules", "reason"),
     [
         ("view", r"one string; give a list: \['view'\]"),
         (["lateral"], "has 'lateral'; the rules are modality, "),
@@ -274,8 +274,8 @@ def test_rules_hold_for_pictures_too(tmp_path):
         (iter(["view"]), "a list_iterator; give a list of names"),
     ],
 )
-def test_unknown_rules(accept, reason):
+def test_unknown_rules(ignore_rules, reason):
     with pytest.raises(InputError, match=reason):
-        check_accept(accept)
+        check_ignore_rules(ignore_rules)
     with pytest.raises(InputError, match=reason):
-        read_radiograph(b"", accept=accept)
+        read_radiograph(b"", ignore_rules=ignore_rules)

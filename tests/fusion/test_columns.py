@@ -5,7 +5,13 @@ import pandas as pd
 import pytest
 
 from skosteo.exceptions import InputError, MissingModalityWarning
-from skosteo.fusion.columns import check_present, present_rows, resolve_columns, split_columns
+from skosteo.fusion.columns import (
+    Part,
+    check_present,
+    present_rows,
+    resolve_columns,
+    split_columns,
+)
 
 X = pd.DataFrame({"image": ["a", "b"], "age": [61, 72], "bmi": [22.0, np.nan]})
 
@@ -55,9 +61,11 @@ def test_default_columns():
 def test_further_branches_may_share_columns():
     columns = resolve_columns(X, "image", ["age", "bmi"], {"index": ["age"]})
     parts = split_columns(X[["bmi", "image", "age"]], columns)
-    assert {name: list(part) for name, part in parts.items()} == {
+    assert {name: list(part.table) for name, part in parts.items()} == {
         "image": ["image"], "clinical": ["age", "bmi"], "index": ["age"],
     }  # fmt: skip
+    assert parts["clinical"].present.tolist() == [True, True]
+    assert parts["clinical"].take(np.array([1]))["age"].tolist() == [72]
 
 
 @pytest.mark.parametrize(
@@ -80,14 +88,16 @@ def test_arrays_have_no_columns_for_further_branches():
         resolve_columns(X.to_numpy(), "image", None, {"index": ["age"]})
 
 
-def test_a_table_for_a_model_of_arrays():
-    with pytest.raises(InputError, match="fitted on an array"):
-        split_columns(X, {})
+def test_an_array_for_a_model_of_columns_without_text_names():
+    with pytest.raises(InputError, match="fitted on a DataFrame"):
+        split_columns(X.to_numpy(), {"image": [0], "clinical": [1, 2]})
 
 
 def test_rows_without_a_modality_are_counted_and_named():
-    parts = {"image": X[["image"]], "clinical": X[["bmi"]]}
+    parts = {
+        name: Part(X[[c]], X[c].notna()) for name, c in (("image", "image"), ("clinical", "bmi"))
+    }
     with pytest.warns(MissingModalityWarning, match=r"1 of 2 rows hold nothing for .*'clinical'"):
         check_present(parts, "Go on.")
-    with pytest.raises(InputError, match=r"1 of 2 rows hold nothing for any branch.*row 2"):
-        check_present({"clinical": X[["bmi"]]}, "Go on.")
+    with pytest.raises(InputError, match=r"row 2 of 2: nothing is there for any branch"):
+        check_present({"clinical": parts["clinical"]}, "Go on.")

@@ -9,7 +9,12 @@ from torch import nn
 
 from skosteo._validation import logits
 from skosteo.exceptions import InputError
-from skosteo.fusion.final_estimators import MeanOfLogits, fit_final_estimators, make_final_estimator
+from skosteo.fusion.final_estimators import (
+    MeanOfLogits,
+    check_final_estimator,
+    fit_final_estimators,
+    make_final_estimator,
+)
 
 P = np.array([[0.2, 0.8, 0.5], [0.9, 0.6, 0.99], [0.1, 0.1, 0.1], [0.7, 0.5, 0.3]])
 Y = np.array([0, 1, 0, 1])
@@ -59,7 +64,7 @@ def test_default_is_the_net_of_the_paper_for_any_number_of_branches():
 @pytest.mark.parametrize("wrong", ["median", LinearSVC(), LogisticRegression, 3])
 def test_what_is_no_fusion(wrong):
     with pytest.raises(InputError, match=r"final_estimator=.*'logistic'.*'mean'"):
-        make_final_estimator(wrong, 60, seed=0)
+        check_final_estimator(wrong)
 
 
 def test_every_set_of_branches_that_has_rows_of_both_classes_gets_a_fusion():

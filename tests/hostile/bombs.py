@@ -36,7 +36,7 @@ class Bomb(NamedTuple):
     like: str  # the good film of the same encoding
     parts: Callable[[], list[bytes | int]]  # a number stands for so many bytes of zero
     kind: str = "refused"
-    accept: tuple[str, ...] = ()
+    ignore_rules: tuple[str, ...] = ()
 
 
 def write(path, parts):
@@ -295,15 +295,17 @@ BOMBS = {
     },
     # ---------------------------------------------------------------- claims to be huge
     **{
-        f"{name}: the header says {HUGE} x {HUGE}{', lifted' * bool(accept)}": Bomb(
-            name, lambda n=name: [with_elements(seed(n), Rows=HUGE, Columns=HUGE)], accept=accept
+        f"{name}: the header says {HUGE} x {HUGE}{', lifted' * bool(ignore_rules)}": Bomb(
+            name,
+            lambda n=name: [with_elements(seed(n), Rows=HUGE, Columns=HUGE)],
+            ignore_rules=ignore_rules,
         )
         for name in (*CODECS, *RLE, "explicit")
-        for accept in ((), DIMENSIONS)
+        for ignore_rules in ((), DIMENSIONS)
     },
     **{
         f"{name}: the codestream says {HUGE} x {HUGE}": Bomb(
-            name, lambda n=name: [with_size(seed(n), HUGE, HUGE)], accept=DIMENSIONS
+            name, lambda n=name: [with_size(seed(n), HUGE, HUGE)], ignore_rules=DIMENSIONS
         )
         for name in CODECS
     },
@@ -321,7 +323,7 @@ BOMBS = {
         f"100,000 frames, lifted, {name}": Bomb(
             name,
             lambda n=name: [with_elements(seed(n), NumberOfFrames=100_000)],
-            accept=("multi_frame",),
+            ignore_rules=("multi_frame",),
         )
         for name in ("explicit", "RLE of 16 bits", "JPEG 2000")
     },
@@ -337,7 +339,7 @@ BOMBS = {
     "PNG of 30,000 x 30,000, lifted": Bomb(
         "PNG of 8 bits",
         lambda: [with_size(seed("PNG of 8 bits"), 30_000, 30_000)],
-        accept=DIMENSIONS,
+        ignore_rules=DIMENSIONS,
     ),
     "TIFF of 65,535 x 65,535": Bomb(
         "TIFF, stored", lambda: [with_size(seed("TIFF, stored"), 65_535, 65_535)]
@@ -345,7 +347,7 @@ BOMBS = {
     "TIFF of 65,535 x 65,535, lifted": Bomb(
         "TIFF, stored",
         lambda: [with_size(seed("TIFF, stored"), 65_535, 65_535)],
-        accept=DIMENSIONS,
+        ignore_rules=DIMENSIONS,
     ),
     "TIFF of 2**32 strips": Bomb("TIFF, stored", lambda: tiff_with(273, 4, 2**32 - 1, 8)),
     **{
@@ -360,7 +362,7 @@ BOMBS = {
     "JPEG picture of 65,535 x 65,535, lifted": Bomb(
         "JPEG picture",
         lambda: [with_size(seed("JPEG picture"), 65_535, 65_535)],
-        accept=DIMENSIONS,
+        ignore_rules=DIMENSIONS,
     ),
     **{
         f"millions of {parts}, {kind} {place}": Bomb(

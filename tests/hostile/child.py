@@ -44,9 +44,9 @@ class Child:
         )
         self.baseline = pickle.load(self._process.stdout)  # MB after the imports
 
-    def read(self, source, accept=()):
+    def read(self, source, ignore_rules=()):
         """Read one file, a path or bytes, as a user would who wants its image and its facts."""
-        pickle.dump((source, tuple(accept)), self._process.stdin)
+        pickle.dump((source, tuple(ignore_rules)), self._process.stdin)
         self._process.stdin.flush()
         answered, _, _ = select.select([self._process.stdout], [], [], HANGS_AFTER)
         if not answered:
@@ -89,25 +89,25 @@ def serve():
         pickle.dump(answer, answers)
         answers.flush()
         try:
-            source, accept = pickle.load(sys.stdin.buffer)
+            source, ignore_rules = pickle.load(sys.stdin.buffer)
         except EOFError:
             return
         Path("/proc/self/clear_refs").write_text("5")  # the peak of memory begins anew
         before, start = _megabytes("VmRSS"), time.perf_counter()
         with warnings.catch_warnings(record=True) as warned:
             warnings.simplefilter("always")
-            kind = _kind(read_radiograph, source, accept)
+            kind = _kind(read_radiograph, source, ignore_rules)
         seconds = time.perf_counter() - start
         if warned:
             kind += ", with a warning"
         answer = kind, seconds, before, _megabytes("VmHWM")
 
 
-def _kind(read_radiograph, source, accept):
+def _kind(read_radiograph, source, ignore_rules):
     from skosteo.exceptions import DicomError
 
     try:
-        film = read_radiograph(source, accept=accept)
+        film = read_radiograph(source, ignore_rules=ignore_rules)
         image, facts = film.to_uint8(224), film.facts
     except DicomError as error:
         # refused for want of memory is not refused before the memory was taken

@@ -221,9 +221,9 @@ class Summary(NamedTuple):
         )
 
 
-def read_mutants(numbers, accept=()):
+def read_mutants(numbers, ignore_rules=()):
     with Child() as child:
-        outcomes = {number: child.read(mutant(number), accept) for number in numbers}
+        outcomes = {number: child.read(mutant(number), ignore_rules) for number in numbers}
         return Summary(outcomes, child.baseline)
 
 

@@ -13,18 +13,20 @@ import pytest
 
 import skosteo
 from skosteo import RadiographReader
-from skosteo._files import UNFINISHED
 from skosteo.dicom import read_radiograph
+from skosteo.image.film_cache import FilmCache
 from tests.small_models import write_film
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="process groups are POSIX")
 ROOT = Path(skosteo.__file__).parents[1]
 SIZE, N_FILMS = 32, 100
 
-# two processes that fill the folder from both ends
+# two processes that fill the folder from both ends, and keep some films at a time
 FILL = """
 import os, pickle, sys
+from skosteo.image import reader as images
 from skosteo.image.reader import RadiographReader
+images._CHUNK = 4
 folder, paths = pickle.load(sys.stdin.buffer)
 reader = RadiographReader(32, cache_dir=folder)
 os.write(1, b"go\\n")
@@ -49,12 +51,23 @@ def truth(paths):
 
 
 def content(folder):
-    """Everything in a cache folder that has its final name."""
-    return {
-        path.relative_to(folder): path.read_bytes()
-        for path in folder.rglob("*")
-        if path.is_file() and not path.name.startswith(UNFINISHED)
-    }
+    """All entries of a cache folder that have their final name, films as their pixels.
+
+    An entry whose film is not there is None.
+    """
+    cache, found = FilmCache(folder), {}
+    for path in folder.rglob("*.entry"):
+        data = path.read_bytes()
+        if data[16:17] == b"[":
+            film = cache.film(path.stem, SIZE)
+            data = None if film is None else film.pixels.tobytes()
+        found[path.stem] = data
+    return found
+
+
+def in_pool(folder):
+    """Count the films that the pool has room for, a last one in part too."""
+    return sum(-(-path.stat().st_size // SIZE**2) for path in (folder / "pool").iterdir())
 
 
 @pytest.fixture(scope="module")
@@ -65,9 +78,10 @@ def whole(paths, tmp_path_factory):
         started = time.perf_counter()
         assert [process.stdout.readline() for _ in range(2)] == 2 * [b"done\n"]
         seconds = time.perf_counter() - started
-    files = content(folder)
-    assert len(files) == 2 * N_FILMS + 2
-    return files, seconds
+    entries = content(folder)
+    assert len(entries) == 2 * N_FILMS
+    assert in_pool(folder) == N_FILMS
+    return entries, seconds
 
 
 def start(folder, paths):
@@ -92,33 +106,34 @@ def fill_and_kill(folder, paths, seconds):
     return content(folder)
 
 
-def check_kills(shares, paths, truth, whole, tmp_path):
-    """Kill at these shares of the time; return how many files were found each time."""
+def check_kills(parts, paths, truth, whole, tmp_path):
+    """Kill at these parts of the time; return how many entries were found each time."""
     expected, seconds = whole
     found, bad = [], 0
-    for number, share in enumerate(shares):
+    for number, part in enumerate(parts):
         folder = tmp_path / str(number)
         folder.mkdir()
-        left = fill_and_kill(folder, paths, share * seconds)
+        left = fill_and_kill(folder, paths, part * seconds)
         found.append(len(left))
         bad += sum(expected.get(name) != data for name, data in left.items())
         reader = RadiographReader(SIZE, cache_dir=folder)
         np.testing.assert_array_equal(reader.transform(paths), truth)
         np.testing.assert_array_equal(reader.transform(paths[::-1]), truth[::-1])
         assert content(folder) == expected
+        assert in_pool(folder) <= N_FILMS + 1  # what was being written when it ended
     assert bad == 0
     return found
 
 
 def test_three_kills(paths, truth, whole, tmp_path):
-    shares = np.random.default_rng(0).uniform(0.1, 0.9, 3)
-    check_kills(shares, paths, truth, whole, tmp_path)
+    parts = np.random.default_rng(0).uniform(0.1, 0.9, 3)
+    check_kills(parts, paths, truth, whole, tmp_path)
 
 
 @pytest.mark.slow
 def test_fifty_kills(paths, truth, whole, tmp_path):
-    shares = np.random.default_rng(1).permutation([*np.linspace(0, 1.5, 49), 10])
-    found = check_kills(shares, paths, truth, whole, tmp_path)
+    parts = np.random.default_rng(1).permutation([*np.linspace(0, 1.5, 49), 10])
+    found = check_kills(parts, paths, truth, whole, tmp_path)
     everything = len(whole[0])
     assert min(found) < everything / 10
     assert max(found) == everything

@@ -351,10 +351,10 @@ def told_by(error):
             yield from told_by(earlier)
 
 
-def told_by_reading(path, accept):
+def told_by_reading(path, ignore_rules):
     """Yield all that comes of a film, right or not."""
     try:
-        film = read_radiograph(path, accept=accept)
+        film = read_radiograph(path, ignore_rules=ignore_rules)
     except DicomError as error:
         yield from told_by(error)
         yield pickle.dumps(error)
@@ -363,14 +363,14 @@ def told_by_reading(path, accept):
         yield from (film.facts, vars(film), pickle.dumps(film), pickle.dumps(film.to_uint8(64)))
 
 
-def told_by_reader(path, accept, cache):
+def told_by_reader(path, ignore_rules, cache):
     """Yield all that a reader tells and keeps of a film, right or not."""
-    reader = RadiographReader(64, cache_dir=cache, errors="report", accept=accept)
+    reader = RadiographReader(64, cache_dir=cache, errors="report", ignore_rules=ignore_rules)
     reader.transform([path])
     yield from (reader.report_.to_csv(), repr(reader.report_), reader.report_.to_dict())
     yield from (pickle.dumps(reader), repr(reader))
     try:
-        RadiographReader(64, cache_dir=cache, accept=accept).transform([path])
+        RadiographReader(64, cache_dir=cache, ignore_rules=ignore_rules).transform([path])
     except DicomError as error:
         yield from told_by(error)
     for kept in cache.rglob("*"):
@@ -382,9 +382,9 @@ def told_by_reader(path, accept, cache):
 def all_told(path, cache, caplog, capfd):
     with everything_logged(caplog), warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
-        for accept in ((), tuple(RULES)):
-            yield from told_by_reading(path, accept)
-            yield from told_by_reader(path, accept, cache)
+        for ignore_rules in ((), tuple(RULES)):
+            yield from told_by_reading(path, ignore_rules)
+            yield from told_by_reader(path, ignore_rules, cache)
     yield from (vars(warning) for warning in warned)
     yield from (vars(record) | {"message": record.getMessage()} for record in caplog.records)
     yield from capfd.readouterr()
@@ -400,7 +400,7 @@ def path(tmp_path):
 @pytest.mark.parametrize("case", GOOD)
 def test_of_a_good_film_nothing_is_told(case, path, tmp_path, caplog, capfd):
     path.write_bytes(GOOD[case]())
-    assert read_radiograph(path, accept=["color"]).pixels.size >= noise(8).size
+    assert read_radiograph(path, ignore_rules=["color"]).pixels.size >= noise(8).size
     assert heard(*all_told(path, tmp_path / "cache", caplog, capfd)) == []
 
 

@@ -16,7 +16,7 @@ from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, StratifiedGroupKFold
 
 from skosteo import ImageOsteoClassifier, RadiographReader
-from skosteo.exceptions import DicomError, InputError, MissingFileError, TrainingError
+from skosteo.exceptions import DicomError, InputError, MissingFileError, TrainingError, WeightsError
 from skosteo.training import net_classifier
 from tests.small_models import small_image, write_film, write_films
 
@@ -34,8 +34,8 @@ def test_it_learns_where_the_film_is_bright(study):
 
 @pytest.mark.parametrize(("backbone", "size"), [("resnet50", 224), ("inception_v3", 299)])
 def test_films_have_the_size_that_the_backbone_was_built_for(backbone, size):
-    assert ImageOsteoClassifier(backbone=backbone)._size() == size
-    assert ImageOsteoClassifier(backbone=backbone, image_size=128)._size() == 128
+    assert ImageOsteoClassifier(backbone=backbone)._reader().size == size
+    assert ImageOsteoClassifier(backbone=backbone, image_size=128)._reader().size == 128
 
 
 @pytest.mark.slow
@@ -65,8 +65,10 @@ def test_without_both_branches_there_are_no_such_weights(study):
     assert not hasattr(model, "gradient_weights_")
     assert "g_wavelet" not in model.history_
     assert model.attention_map(X).shape == (48, 2, 2)
-    with pytest.raises(InputError, match="soft_attention=False"):
-        small_image(soft_attention=False).fit(X, y).attention_map(X)
+    without = small_image(soft_attention=False)
+    assert not hasattr(without, "attention_map")
+    assert not hasattr(without.fit(X, y).set_params(soft_attention=True), "attention_map")
+    assert hasattr(model.set_params(soft_attention=False), "attention_map")
 
 
 def test_attention_lies_where_the_classes_differ():
@@ -114,59 +116,14 @@ def test_a_learning_rate_far_too_high_ends_in_an_error(study, lr):
         small_image(lr=lr).fit(X, y)
 
 
-def test_warm_start_goes_on(study):
-    X, y, _ = study
-    whole = small_image(max_epochs=2, warm_start=True, early_stopping=False)
-    first = whole.fit(X, y).history_
-    weights = {k: v.clone() for k, v in whole.net_.module_.state_dict().items()}
-    whole.set_params(max_epochs=3, lr=1e-9).fit(X, y)
-    assert whole.history_["epoch"].tolist() == [1, 2, 3, 4, 5]
-    assert whole.n_iter_ == 5
-    pd.testing.assert_frame_equal(whole.history_[:2], first)
-    for name, parameter in whole.net_.module_.named_parameters():
-        torch.testing.assert_close(parameter, weights[name], atol=1e-6, rtol=0)
-    again = small_image(max_epochs=3).fit(X, y)
-    assert again.fit(X, y).n_iter_ == 3
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"gradient_fusion": "fixed"},
-        {"wavelet": False, "backbone": "resnet18"},
-        {"hidden_layer_sizes": (8,)},
-    ],
-)
-def test_warm_start_needs_the_same_net(study, changes):
-    X, y, _ = study
-    model = small_image(warm_start=True).fit(X, y).set_params(**changes)
-    with pytest.raises(InputError, match=f"the same net, and .*{min(changes)}.* changed"):
-        model.fit(X.assign(image="nowhere"), y)  # before any film is read
-
-
-def test_warm_start_keeps_the_films_set_aside(study):
-    X, y, _ = study
-    model = small_image(warm_start=True, random_state=None).fit(X, y)
-    seed = model._seed
-    assert model.fit(X, y)._seed == seed
-    assert model.set_params(warm_start=False).fit(X, y)._seed != seed
-
-
 def test_a_fit_that_fails_leaves_the_model_as_it_was(study):
     X, y, _ = study
     model = small_image().fit(X, y)
     before = model.predict_proba(X)
     films = np.random.default_rng(0).random((40, 12, 12))
-    with pytest.raises(InputError, match="lr=-1"):
+    with pytest.raises(InputError, match="lr"):
         model.set_params(lr=-1).fit(films, Y)
     np.testing.assert_array_equal(model.predict_proba(X), before)
-
-
-def test_warm_start_needs_the_same_classes(study):
-    X, y, _ = study
-    model = small_image(warm_start=True).fit(X, y)
-    with pytest.raises(InputError, match=r"goes on with the classes \[0, 1\]"):
-        model.fit(X, y + 1)
 
 
 # ---------------------------------------------------------------- a frozen backbone
@@ -201,14 +158,9 @@ GRID = {"lr": [1e-3, 1e-4], "dropout": [0.2, 0.35, 0.5]}
 class Counting(ImageOsteoClassifier):
     """Notes in a file how many films pass the backbone; in workers of any kind."""
 
-    def _module_factory(self, inputs):
-        return partial(_counting, super()._module_factory(inputs), self.cache_dir)
-
-
-def _counting(make, folder):
-    net = make()
-    net.backbone.register_forward_pre_hook(partial(_note, Path(folder, "passed")))
-    return net
+    def _prepare_net(self, net):
+        note = partial(_note, Path(self.cache_dir, "passed"))
+        net.module_.backbone.register_forward_pre_hook(note)
 
 
 def _note(path, module, args):
@@ -243,10 +195,12 @@ def test_no_more_than_a_part_is_embedded_at_a_time_in_prediction(
     cache = folder and tmp_path / folder
     model = small_image(freeze_backbone=True, cache_dir=cache).fit(X, y)
     whole, sizes = model.predict_proba(X), []
-    monkeypatch.setattr(net_classifier, "_PART", 20)
+    monkeypatch.setattr(net_classifier, "_ROWS_EMBEDDED_AT_A_TIME", 20)
     logits = net_classifier.predict_logits
     monkeypatch.setattr(
-        net_classifier, "predict_logits", lambda net, x: sizes.append(len(x)) or logits(net, x)
+        net_classifier,
+        "predict_logits",
+        lambda net, x: sizes.append(len(x["films"])) or logits(net, x),
     )
     np.testing.assert_allclose(model.predict_proba(X), whole, atol=1e-6)
     assert sizes == [20, 20, 8]
@@ -273,6 +227,8 @@ def test_a_patients_score_ignores_its_batch_neighbours(study):
     model = small_image().fit(X, y)
     alone = np.vstack([model.predict_proba(X.iloc[[i]]) for i in range(12)])
     np.testing.assert_allclose(model.predict_proba(X)[:12], alone, atol=1e-6)
+    log_odds = np.concatenate([model.decision_function(X.iloc[[i]]) for i in range(12)])
+    np.testing.assert_allclose(model.decision_function(X)[:12], log_odds, rtol=1e-5, atol=1e-6)
 
 
 def test_pixel_range_is_learnt_from_the_films_of_fit():
@@ -298,11 +254,11 @@ def test_cache_is_used_and_changes_nothing(study, tmp_path):
     assert np.array_equal(first, small_image().fit(X, y).predict_proba(X))
 
 
-def test_accept_lifts_rules(tmp_path):
+def test_ignore_rules_lifts_rules(tmp_path):
     paths = [write_film(tmp_path / f"{i}.png", i, (40, 40)) for i in range(40)]
-    with pytest.raises(DicomError, match=r"row 1 of 40: .*accept=\['dimensions'\]"):
+    with pytest.raises(DicomError, match=r"row 1 of 40: .*ignore_rules=\['dimensions'\]"):
         small_image().fit(paths, Y)
-    model = clone(small_image(accept=["dimensions"]))
+    model = clone(small_image(ignore_rules=["dimensions"]))
     assert model.fit(paths, Y).predict(paths).shape == (40,)
 
 
@@ -319,7 +275,9 @@ def test_a_film_that_was_not_read_is_not_scored(study, channels):
     model = small_image().fit(read, np.delete(y, reader.report_["position"]))
     assert model.predict(read).shape == (len(X) - 1,)
     for call in (model.predict, model.predict_proba, lambda X: small_image().fit(X, y)):
-        with pytest.raises(InputError, match=r"row 17 of 48 is black throughout.*report_"):
+        with pytest.raises(
+            InputError, match=r"row 17 of 48: the film is black throughout.*report_"
+        ):
             call(films)
 
 
@@ -361,21 +319,46 @@ def test_bad_films(X, error, match):
 @pytest.mark.parametrize(
     ("params", "match"),
     [
-        ({"batch_size": 33}, "batch_size=33, but there are 32 rows"),
-        ({"augmentation": "wild"}, "'wild'.*chest"),
+        ({"augmentation": "wild"}, "augmentation.*chest.*'wild'"),
         ({"backbone": "resnet5000"}, "'resnet5000'"),
-        ({"image_size": 0}, "size=0"),
+        ({"image_size": 0}, "image_size.*0"),
         ({"image_size": 16, "backbone": "inception_v3"}, "cannot take films of 16 x 16 pixels"),
-        ({"wavelet": "no"}, "wavelet='no'"),
-        ({"soft_attention": 1}, "soft_attention=1"),
-        ({"gradient_fusion": "runing", "wavelet": False}, "gradient_fusion='runing'.*'running'"),
-        ({"freeze_backbone": "all"}, "freeze_backbone='all'"),
+        ({"wavelet": "no"}, "wavelet.*'no'"),
+        ({"soft_attention": 1}, "soft_attention.*1"),
+        ({"gradient_fusion": "runing", "wavelet": False}, "gradient_fusion.*'running'.*'runing'"),
+        ({"freeze_backbone": "all"}, "freeze_backbone.*'all'"),
         ({"hidden_layer_sizes": 32}, "hidden_layer_sizes=32"),
         ({"pretrained": None}, "pretrained=None"),
         ({"device": "gpu"}, "device='gpu'"),
-        ({"accept": ["veiw"]}, "'veiw'; the rules are"),
+        ({"ignore_rules": ["veiw"]}, "'veiw'; the rules are"),
     ],
 )
 def test_bad_parameters(params, match):
     with pytest.raises(InputError, match=match):
         small_image(**params).fit(films(), Y)
+
+
+def test_an_error_names_the_row_of_the_users_table(study):
+    X, y, _ = study
+    X = X.assign(image=X["image"].where(np.arange(48) != 10, None))
+    weights = np.where(np.arange(48) < 4, 0.0, 1.0)
+    with pytest.raises(InputError, match=r"^row 11 of 48: the image is missing"):
+        small_image().fit(X, y, sample_weight=weights)
+
+
+@pytest.mark.parametrize(
+    ("params", "match"),
+    [
+        ({"dropout": 1.5}, "dropout"),
+        ({"lr": 0}, "lr"),
+        ({"backbone": "resnet5000"}, "backbone"),
+        ({"pretrained": "weights.pt"}, "no file 'weights.pt'"),
+        ({"device": "tpu"}, "device"),
+        ({"class_weight": {0: 1}}, "class_weight"),
+        ({"hidden_layer_sizes": (0,)}, "hidden_layer_sizes"),
+    ],
+)
+def test_a_wrong_parameter_is_refused_before_a_film_is_opened(params, match, tmp_path):
+    X = pd.DataFrame({"image": [str(tmp_path / f"absent_{i}.dcm") for i in range(len(Y))]})
+    with pytest.raises((InputError, WeightsError), match=match):
+        small_image(**params).fit(X, Y)

@@ -9,9 +9,16 @@ import pytest
 from skosteo.exceptions import InputError
 from skosteo.image import embedding_cache
 from skosteo.image.embedding_cache import embeddings
+from skosteo.image.films import film_digest
 from skosteo.image.reader import RadiographReader
 
 FILMS = np.random.default_rng(0).integers(0, 256, (12, 1, 8, 8)).astype(np.uint8)
+
+
+def found(films, net, compute, folder):
+    """Embeddings of an array of films."""
+    digests = [film_digest(film) for film in films]
+    return embeddings(digests, net, lambda rows: compute(films[rows]), folder)
 
 
 class Compute:
@@ -29,18 +36,18 @@ class Compute:
 def test_each_film_is_computed_once_in_any_order_and_number(tmp_path):
     compute, wanted = Compute(), Compute()(FILMS)
     for rows in ([3, 1, 3], [0, 1, 2, 3, 4], range(12), [11, 5]):
-        found = embeddings(FILMS[[*rows]], "net", compute, tmp_path)
-        assert found.dtype == np.float32
-        np.testing.assert_array_equal(found, wanted[[*rows]])
+        seen = found(FILMS[[*rows]], "net", compute, tmp_path)
+        assert seen.dtype == np.float32
+        np.testing.assert_array_equal(seen, wanted[[*rows]])
     assert compute.passed == 12
 
 
 def test_other_nets_and_other_forms_of_the_same_bytes_are_other_embeddings(tmp_path):
     compute = Compute()
     for net in ("one", "two"):
-        embeddings(FILMS, net, compute, tmp_path)
+        found(FILMS, net, compute, tmp_path)
     for films in (FILMS.reshape(12, 1, 4, 16), FILMS.view(np.int8)):
-        np.testing.assert_array_equal(embeddings(films, "one", compute, tmp_path), Compute()(films))
+        np.testing.assert_array_equal(found(films, "one", compute, tmp_path), Compute()(films))
     assert compute.passed == 48
 
 
@@ -48,7 +55,7 @@ def test_those_who_come_together_share_the_work(tmp_path):
     compute, results = Compute(seconds=0.3), []
 
     def work():
-        results.append(embeddings(FILMS, "net", compute, tmp_path))
+        results.append(found(FILMS, "net", compute, tmp_path))
 
     threads = [threading.Thread(target=work) for _ in range(4)]
     for thread in threads:
@@ -62,13 +69,13 @@ def test_those_who_come_together_share_the_work(tmp_path):
 
 @pytest.mark.parametrize("damage", [lambda data: data[:-1], lambda data: data[:20], lambda _: b""])
 def test_a_damaged_entry_is_computed_again(damage, tmp_path):
-    embeddings(FILMS, "net", Compute(), tmp_path)
+    found(FILMS, "net", Compute(), tmp_path)
     entries = sorted(tmp_path.rglob("*.entry"))
     assert len(entries) == 12
     entries[5].write_bytes(damage(entries[5].read_bytes()))
     compute = Compute()
-    found = embeddings(FILMS, "net", compute, tmp_path)
-    np.testing.assert_array_equal(found, Compute()(FILMS))
+    seen = found(FILMS, "net", compute, tmp_path)
+    np.testing.assert_array_equal(seen, Compute()(FILMS))
     assert compute.passed == 1
 
 
@@ -77,12 +84,12 @@ def test_an_error_in_between_leaves_no_lock(tmp_path):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        embeddings(FILMS, "net", broken, tmp_path)
-    assert embeddings(FILMS, "net", Compute(), tmp_path).shape == (12, 1, 2, 8)
+        found(FILMS, "net", broken, tmp_path)
+    assert found(FILMS, "net", Compute(), tmp_path).shape == (12, 1, 2, 8)
 
 
 def test_they_go_with_the_cache(tmp_path):
-    embeddings(FILMS, "net", Compute(), tmp_path)
+    found(FILMS, "net", Compute(), tmp_path)
     assert RadiographReader(cache_dir=tmp_path).clear_cache() > 12 * 16 * 4
     assert list(tmp_path.rglob("*.entry")) == []
 
@@ -90,7 +97,7 @@ def test_they_go_with_the_cache(tmp_path):
 def test_a_folder_that_cannot_be_used(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="cache folder cannot be used"):
-        embeddings(FILMS, "net", Compute(), tmp_path / "file")
+        found(FILMS, "net", Compute(), tmp_path / "file")
 
 
 @pytest.mark.parametrize("error", [OSError("of the net"), NotImplementedError("of the net")])
@@ -99,13 +106,13 @@ def test_an_error_of_the_net_is_not_laid_on_the_folder(error, tmp_path):
         raise error
 
     with pytest.raises(type(error), match="of the net"):
-        embeddings(FILMS, "net", broken, tmp_path)
+        found(FILMS, "net", broken, tmp_path)
 
 
 def test_a_lock_that_cannot_be_used(tmp_path):
     (tmp_path / "embeddings.lock").mkdir()
     with pytest.raises(InputError, match="cache folder cannot be used"):
-        embeddings(FILMS, "net", Compute(), tmp_path)
+        found(FILMS, "net", Compute(), tmp_path)
 
 
 def test_many_films_are_computed_in_parts_that_are_kept(tmp_path, monkeypatch):
@@ -117,7 +124,7 @@ def test_many_films_are_computed_in_parts_that_are_kept(tmp_path, monkeypatch):
         return Compute()(films)
 
     with pytest.raises(KeyboardInterrupt):
-        embeddings(FILMS, "net", interrupted, tmp_path)
+        found(FILMS, "net", interrupted, tmp_path)
     compute = Compute()
-    np.testing.assert_array_equal(embeddings(FILMS, "net", compute, tmp_path), Compute()(FILMS))
+    np.testing.assert_array_equal(found(FILMS, "net", compute, tmp_path), Compute()(FILMS))
     assert compute.passed == 2

@@ -19,12 +19,12 @@ from skosteo.dicom import read_radiograph
 from skosteo.exceptions import DicomError, InputError
 from skosteo.image import film_cache
 from skosteo.image import reader as images
-from skosteo.image.film_cache import FilmCache
+from skosteo.image.film_cache import PooledFilms
 from skosteo.image.reader import RadiographReader
 from tests.small_models import write_film
 
 ROOT = Path(images.__file__).parents[2]
-NAME, FILM = 16 + 32, 16 + 16 * 16  # bytes of the two kinds of entries, at 16 pixels
+PIXELS = 16 * 16  # of a film
 
 
 @pytest.fixture
@@ -49,9 +49,9 @@ def decoded(monkeypatch):
     """Count the films decoded from here on."""
     calls = []
 
-    def counting(source, *, accept=()):
+    def counting(source, *, ignore_rules=()):
         calls.append(source)
-        return read_radiograph(source, accept=accept)
+        return read_radiograph(source, ignore_rules=ignore_rules)
 
     monkeypatch.setattr(images, "read_radiograph", counting)
     return calls
@@ -63,13 +63,28 @@ def settled(monkeypatch):
     monkeypatch.setattr(film_cache, "_SETTLED_NS", -(10**9))
 
 
-def files(folder, size=None):
+def files(folder):
     found = sorted(path for path in folder.rglob("*") if path.is_file())
-    return [path for path in found if size in (None, path.stat().st_size)]
+    return [path for path in found if path.suffix != ".lock"]
 
 
-def stacks(cache):
-    return files(cache / "stacks")
+def names(cache):
+    """Entries from a file to the digest of its content."""
+    return [path for path in files(cache) if path.stat().st_size == 16 + 32]
+
+
+def films(cache):
+    """Entries from a digest to a film."""
+    return [path for path in files(cache) if path.read_bytes()[16:17] == b"["]
+
+
+def pool(cache):
+    return files(cache / "pool")
+
+
+def in_pool(cache):
+    """Count the films whose pixels the pool holds."""
+    return sum(path.stat().st_size for path in pool(cache)) / PIXELS
 
 
 def wanted(paths, size=16):
@@ -113,24 +128,26 @@ def test_without_its_name_a_film_is_found_by_its_content(
     paths, reader, cache, tmp_path, decoded, settled
 ):
     reader.transform(paths)
-    names = files(cache, NAME)
-    assert len(names) == len(paths)
-    for path in names:
+    known = names(cache)
+    assert len(known) == len(paths)
+    for path in known:
         path.unlink()
     moved = [shutil.copy(path, tmp_path / f"moved_{i}") for i, path in enumerate(paths)]
     np.testing.assert_array_equal(reader.transform(moved[::-1]), wanted(paths[::-1]))
-    assert len(decoded) == len(paths) == len(files(cache, FILM))
+    assert len(decoded) == len(paths) == len(films(cache)) == in_pool(cache)
 
 
 def test_equal_content_under_two_names_is_decoded_once(paths, reader, cache, tmp_path, decoded):
     twin = shutil.copy(paths[0], tmp_path / "twin")
     reader.transform([paths[0], twin])
-    assert len(decoded) == len(files(cache, FILM)) == 1
+    assert len(films(cache)) == in_pool(cache) == 1
+    reader.transform([twin, paths[0]])
+    assert len(decoded) <= 2  # both came before the first was kept
 
 
 def test_two_workers_decode_each_film_once(paths, reader, cache, decoded):
     first = reader.set_params(n_jobs=2).transform(paths)
-    assert len(files(cache, FILM)) == len(paths)
+    assert len(films(cache)) == in_pool(cache) == len(paths)
     np.testing.assert_array_equal(reader.set_params(n_jobs=1).transform(paths[::-1]), first[::-1])
     assert not decoded
 
@@ -142,7 +159,7 @@ def test_arrays_are_kept_too(paths, reader, cache, decoded):
     kept = files(cache)
     np.testing.assert_array_equal(reader.transform([film, paths[0]]), first)
     assert files(cache) == kept
-    assert len(files(cache, FILM)) == 2
+    assert len(films(cache)) == in_pool(cache) == 2
 
 
 def test_sizes_and_lifted_rules_do_not_collide(paths, cache, decoded):
@@ -150,8 +167,8 @@ def test_sizes_and_lifted_rules_do_not_collide(paths, cache, decoded):
         read = RadiographReader(size=size, cache_dir=cache).transform(paths)
         np.testing.assert_array_equal(read, wanted(paths, size))
     assert len(decoded) == 2 * len(paths)
-    for accept in (["view"], ["view", "blank"], ("blank", "view"), {"view"}):
-        RadiographReader(16, cache_dir=cache, accept=accept).transform(paths)
+    for ignore_rules in (["view"], ["view", "blank"], ("blank", "view"), {"view"}):
+        RadiographReader(16, cache_dir=cache, ignore_rules=ignore_rules).transform(paths)
     assert len(decoded) == 4 * len(paths)
 
 
@@ -200,12 +217,12 @@ def test_a_film_just_written_is_not_known_by_its_name(paths, reader, cache, monk
     for seconds, known in ((1, 0), (3, len(paths))):
         monkeypatch.setattr(film_cache.time, "time_ns", lambda s=seconds: written + s * 10**9)
         reader.transform(paths)
-        assert len(files(cache, NAME)) == known
+        assert len(names(cache)) == known
 
 
 def test_a_film_that_changes_while_it_is_read(paths, reader, settled, monkeypatch):
-    def swap(source, *, accept=()):
-        film = read_radiograph(source, accept=accept)
+    def swap(source, *, ignore_rules=()):
+        film = read_radiograph(source, ignore_rules=ignore_rules)
         shutil.copy(paths[1], paths[0])
         return film
 
@@ -230,56 +247,71 @@ DAMAGE = {
 }
 
 
+# films among the first two of the pool that each kind of damage touches
+DAMAGED = {"cut": 1, "longer": 0, "one bit": 1, "last bit": 1}
+
+
 @pytest.mark.parametrize("damage", DAMAGE)
-@pytest.mark.parametrize("kind", ["name", "film", "stack"])
-def test_what_is_damaged_is_written_anew(kind, damage, paths, reader, cache, settled, decoded):
+@pytest.mark.parametrize("kind", ["name", "film", "pool"])
+def test_what_is_damaged_is_made_anew(kind, damage, paths, reader, cache, settled, decoded):
     reader.transform(paths[:2])
-    found = {"name": files(cache, NAME), "film": files(cache, FILM), "stack": stacks(cache)}
-    whole = {path: path.read_bytes() for path in found[kind]}
+    found = {"name": names, "film": films, "pool": pool}[kind](cache)
+    whole = {path: path.read_bytes() for path in found}
     assert whole
     for path, data in whole.items():
         path.write_bytes(DAMAGE[damage](data))
-    if kind == "film":
-        stacks(cache)[0].unlink()
-    np.testing.assert_array_equal(reader.transform(paths[:2]), wanted(paths[:2]))
-    assert {path: path.read_bytes() for path in whole} == whole
-    assert len(decoded) == (4 if kind == "film" else 2)
+    again = {"name": 0, "film": 2, "pool": DAMAGED.get(damage, 2)}[kind]
+    for _ in range(2):
+        np.testing.assert_array_equal(reader.transform(paths[:2]), wanted(paths[:2]))
+        assert len(decoded) == 2 + again
+    if kind == "name":
+        assert {path: path.read_bytes() for path in whole} == whole
 
 
 def test_an_entry_under_the_name_of_another_is_not_taken(paths, reader, cache, settled):
     first = reader.transform(paths[:2])
-    for size in (NAME, FILM):
-        one, two = files(cache, size)
+    for kind in (names, films):
+        one, two = kind(cache)
         shutil.copy(one, two)
-        stacks(cache)[0].unlink()
         np.testing.assert_array_equal(reader.transform(paths[:2]), first)
 
 
-def test_entries_that_vanish_before_they_are_put_together(paths, reader, cache, monkeypatch):
-    assembled = FilmCache.assembled
-
-    def empty_first(self, *args):
-        for path in files(cache):
-            path.unlink()
-        return assembled(self, *args)
-
-    monkeypatch.setattr(FilmCache, "assembled", empty_first)
+def test_what_a_killed_process_left_in_the_pool_is_passed_over(paths, reader, cache):
+    first = reader.transform(paths[:2])
+    with open(pool(cache)[0], "ab") as stream:
+        stream.write(bytes(100))
     np.testing.assert_array_equal(reader.transform(paths), wanted(paths))
+    assert in_pool(cache) == len(paths) + 1
+    np.testing.assert_array_equal(first, wanted(paths[:2]))
 
 
-def test_a_film_that_vanishes_with_its_entry(paths, reader, cache, monkeypatch):
-    assembled = FilmCache.assembled
+@pytest.mark.parametrize("filled", [False, True])
+@pytest.mark.parametrize("vanishing", [shutil.rmtree, lambda cache: shutil.rmtree(cache / "pool")])
+def test_a_folder_that_vanishes_while_films_are_read(
+    vanishing, filled, paths, reader, cache, monkeypatch, decoded
+):
+    keep = PooledFilms.keep
 
-    def change_first(self, *args):
-        shutil.rmtree(cache)
-        shutil.copy(paths[0], paths[2])
-        return assembled(self, *args)
+    def empty_first(self, read):
+        vanishing(cache)
+        keep(self, read)
 
-    monkeypatch.setattr(FilmCache, "assembled", change_first)
-    with pytest.raises(InputError, match=r"row 3 of 6: the film changed.*call again") as caught:
+    if filled:
         reader.transform(paths)
-    assert str(cache) not in str(caught.value)
-    assert not stacks(cache)
+    with monkeypatch.context() as patched:
+        patched.setattr(PooledFilms, "keep", empty_first)
+        np.testing.assert_array_equal(reader.transform(paths), wanted(paths))
+    np.testing.assert_array_equal(reader.transform(paths), wanted(paths))
+    assert len(decoded) == len(paths)
+
+
+def test_a_pool_that_cannot_be_mapped(paths, reader, monkeypatch):
+    def refuse(*_, **__):
+        raise OSError("no such thing as mapping here")
+
+    monkeypatch.setattr(film_cache.np, "memmap", refuse)
+    with pytest.raises(InputError, match="vanished or cannot be mapped; call again"):
+        reader.transform(paths)
 
 
 # ---------------------------------------------------------------- the folder
@@ -292,16 +324,19 @@ def test_the_cache_writes_in_its_folder_and_tells_no_names(paths, cache, tmp_pat
     assert {path: path.read_bytes() for path in after if cache not in path.parents} == before
     for path in files(cache):
         parent, name = path.relative_to(cache / "deep").parts
-        assert parent == "stacks" or name.startswith(parent)
-        assert len(path.stem) == 40
-        assert set(path.stem) <= set("0123456789abcdef")
+        assert name.startswith("16-" if parent == "pool" else parent)
+        stem = path.stem.removeprefix("16-")
+        assert len(stem) == (32 if parent == "pool" else 40)
+        assert set(stem) <= set("0123456789abcdef")
         assert b"film" not in path.read_bytes()
 
 
 @pytest.mark.skipif(os.name != "posix", reason="file modes are POSIX")
 def test_only_the_owner_may_read(paths, reader, cache):
     reader.transform(paths)
-    assert not any(path.stat().st_mode & 0o077 for path in files(cache))
+    kept = [path for path in cache.rglob("*") if path.is_file()]
+    assert len(kept) > len(files(cache))  # the lock too
+    assert not any(path.stat().st_mode & 0o077 for path in kept)
 
 
 @pytest.mark.parametrize("errors", ["raise", "report"])
@@ -313,7 +348,7 @@ def test_a_cache_that_is_no_folder(errors, paths, tmp_path):
 
 
 @pytest.mark.parametrize("errors", ["raise", "report"])
-@pytest.mark.parametrize("writer", ["write_atomic", "atomic_writer"])
+@pytest.mark.parametrize("writer", ["write_atomic", "_append"])
 def test_a_full_disk(writer, errors, paths, reader, cache, monkeypatch):
     def full(path, *_):
         raise OSError(28, "No space left on device", str(path))
@@ -329,13 +364,38 @@ def test_a_full_disk(writer, errors, paths, reader, cache, monkeypatch):
 
 def test_the_array_is_mapped_and_the_next_call_maps_the_same(paths, reader, cache):
     first = reader.transform(paths)
-    (stack,) = stacks(cache)
-    written = stack.stat().st_mtime_ns
-    again = reader.transform(paths)
-    assert isinstance(again, np.memmap)
-    assert Path(again.filename) == stack
-    assert stack.stat().st_mtime_ns == written
-    np.testing.assert_array_equal(again, first)
+    before = {path: path.read_bytes() for path in files(cache)}
+    for rows in (slice(None), slice(2, 5), slice(4, 5)):  # as they lie in the pool
+        again = reader.transform(paths[rows])
+        assert isinstance(again, np.memmap)
+        assert [Path(again.filename)] == pool(cache)
+        np.testing.assert_array_equal(again, first[rows])
+    assert {path: path.read_bytes() for path in files(cache)} == before
+
+
+def test_another_selection_of_rows_is_copied_and_writes_nothing(paths, reader, cache):
+    first = reader.transform(paths)
+    before = files(cache)
+    for rows in ([0, 2], [5, 4, 3], [1, 1], [0, 1, 2, 4, 5]):
+        again = reader.transform([paths[row] for row in rows])
+        assert not isinstance(again, np.memmap)
+        np.testing.assert_array_equal(again, first[rows])
+    assert files(cache) == before
+    assert in_pool(cache) == len(paths)
+
+
+def test_films_of_one_call_lie_in_one_file(paths, reader, cache, monkeypatch):
+    monkeypatch.setattr(film_cache, "_FULL", 2 * PIXELS)
+    monkeypatch.setattr(images, "_CHUNK", 1)
+    for start, end, n_files in ((0, 1, 1), (1, 5, 1), (5, 6, 2)):
+        read = reader.transform(paths[start:end])
+        assert isinstance(read, np.memmap)
+        np.testing.assert_array_equal(read, wanted(paths[start:end]))
+        assert len(pool(cache)) == n_files
+    every = reader.read(paths)
+    np.testing.assert_array_equal(every[:], wanted(paths))
+    np.testing.assert_array_equal(every.to_array(), wanted(paths))
+    assert len(every.pools) == 2
 
 
 def test_what_is_written_to_the_array_never_reaches_the_cache(paths, reader, cache):
@@ -364,21 +424,19 @@ def test_workers_map_the_same_file(paths, reader, cache):
     describe = joblib.delayed(lambda array: (array.filename, int(array.sum())))
     with joblib.Parallel(n_jobs=2) as parallel:
         seen = parallel(describe(read) for _ in range(3))
-    assert seen == 3 * [(str(stacks(cache)[0]), wanted(paths).sum())]
+    assert seen == 3 * [(str(pool(cache)[0]), wanted(paths).sum())]
     assert len(pickle.dumps(reduce_array_memmap_backward(read))) < 1000 < read.nbytes
 
 
-def test_rows_that_were_not_read_are_mapped_too(paths, reader, cache, decoded):
+def test_rows_that_were_not_read_take_no_room(paths, reader, cache, decoded):
     X = [paths[0], None, paths[1], "nowhere"]
     reader.set_params(errors="report")
     for _ in range(2):
         read = reader.transform(X)
         np.testing.assert_array_equal(read[[0, 2]], wanted(paths[:2]))
         assert not read[[1, 3]].any()
-    assert len(stacks(cache)) == 1
     assert [source for source in decoded if isinstance(source, str)] == 2 * ["nowhere"]
-    assert len(reader.transform([None, *X])) == 5
-    assert len(stacks(cache)) == 2
+    assert in_pool(cache) == 2
 
 
 # ---------------------------------------------------------------- several processes
@@ -427,7 +485,7 @@ def finish(process):
 @pytest.mark.parametrize("n_jobs", [1, 2])
 def test_another_process_uses_the_same_entries(n_jobs, paths, reader):
     # in another process the set of these names has another order
-    mine = reader.set_params(accept=["view", "blank", "modality", "color"]).transform(paths)
+    mine = reader.set_params(ignore_rules=["view", "blank", "modality", "color"]).transform(paths)
     user = start_user(reader.set_params(n_jobs=n_jobs), paths[::-1], False)
     np.testing.assert_array_equal(finish(user), mine[::-1])
 
@@ -444,8 +502,8 @@ def test_two_processes_fill_one_cache_at_the_same_time(tmp_path, reader, cache):
     one, two, three = map(finish, users)
     for read in (one, two[::-1], three):
         np.testing.assert_array_equal(read, wanted(paths))
-    assert len(files(cache, FILM)) == len(paths)
-    assert len(stacks(cache)) == 2
+    assert len(films(cache)) == in_pool(cache) == len(paths)
+    assert len(pool(cache)) == 1
     np.testing.assert_array_equal(finish(start_user(reader, paths[7:], False)), one[7:])
 
 
@@ -497,7 +555,7 @@ def test_clear_all(paths, reader, cache, settled):
     size = sum(path.stat().st_size for path in files(cache))
     assert reader.clear_cache() == size
     assert not files(cache)
-    assert {path.name for path in cache.iterdir()} <= {"stacks"}
+    assert {path.name for path in cache.iterdir()} <= {"pool", "pool.lock"}
     assert reader.clear_cache() == 0
     np.testing.assert_array_equal(read, wanted(paths))  # the mapped file lives on
     np.testing.assert_array_equal(reader.transform(paths), wanted(paths))
@@ -531,10 +589,12 @@ def test_only_its_own_files_are_cleared(paths, reader, cache, tmp_path):
         f"abc/{name}",
         f"AB/{name}",
         f"ab/ab/{name}",
-        f"stacks/{name}",
-        f"stacks/{name}.u8.bak",
-        f"stacks/ab/{name}.u8",
-        f"deep/stacks/{name}.u8",
+        f"pool/{name}",
+        f"pool/{name}.u8",
+        f"pool/16-{name[:32]}.u8.bak",
+        f"pool/ab/16-{name[:32]}.u8",
+        f"deep/pool/16-{name[:32]}.u8",
+        f"16-{name[:32]}.u8",
         ".writing-abcdefgh",
         "ab/.writing-abc",
         "ab/x.writing-abcdefgh",
@@ -550,6 +610,7 @@ def test_only_its_own_files_are_cleared(paths, reader, cache, tmp_path):
     (elsewhere / f"ef{name[2:]}").write_bytes(b"mine")
     (cache / "ef").symlink_to(elsewhere)
     (cache / "ab" / f"{name[:-1]}1").symlink_to(paths[0])
+    (cache / "pool" / f"16-{name[:32]}.u8").symlink_to(paths[0])
     before = files(tmp_path)
     reader.transform(paths)
     assert reader.clear_cache() > 0
@@ -559,8 +620,8 @@ def test_only_its_own_files_are_cleared(paths, reader, cache, tmp_path):
 
 def test_what_killed_processes_left_goes_after_a_day(paths, reader, cache):
     reader.transform(paths)
-    (entry, *_) = files(cache, FILM)
-    old, young = entry.parent / ".writing-abcdefg_", cache / "stacks" / ".writing-hijklmn0"
+    one, *_, two = films(cache)
+    old, young = one.parent / ".writing-abcdefg_", two.parent / ".writing-hijklmn0"
     for path in (old, young):
         path.write_bytes(bytes(1000))
     os.utime(old, (time.time() - 90_000,) * 2)

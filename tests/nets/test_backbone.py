@@ -125,7 +125,7 @@ def test_offline_package_that_is_not_installed(monkeypatch):
 
 
 def test_unknown_backbone_guesses_the_slip():
-    with pytest.raises(InputError, match="Did you mean 'resnet50'"):
+    with pytest.raises(InputError, match="did you mean 'resnet50'"):
         make_backbone("resnet_50", pretrained=False)
 
 

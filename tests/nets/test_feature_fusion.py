@@ -9,7 +9,6 @@ from skosteo.exceptions import InputError
 from skosteo.nets.feature_fusion import Concat, FeatureFusionNet, Learned
 from skosteo.nets.gradient_fusion import relu_max_pool
 from skosteo.nets.image_net import ImageNet, ImageTrunk
-from skosteo.training.data import Studies
 
 STRATEGIES = ["concat", "learned", "attention"]
 VARIABLES = (0, 1, 1)
@@ -30,10 +29,13 @@ PLAIN = {"wavelet": False, "soft_attention": False}
 def make(strategy="concat", weights=None, dropout=0.25, **trunk):
     torch.manual_seed(0)
     plain = PLAIN if strategy == "attention" else {}
-    return FeatureFusionNet(
-        strategy=strategy, trunk=TRUNK | plain | trunk, trunk_weights=weights,
+    net = FeatureFusionNet(
+        strategy=strategy, trunk=TRUNK | plain | trunk, freeze_trunk=weights is not None,
         variables=VARIABLES, dropout=dropout,
     )  # fmt: skip
+    if weights is not None:
+        net.load_trunk(weights)
+    return net
 
 
 def trained_trunk(**changes):
@@ -47,7 +49,7 @@ def studies(n=6, seed=1):
     generator = torch.Generator().manual_seed(seed)
     films = torch.rand(n, 1, 32, 32, generator=generator) * 255
     table = torch.randn(n, 3, generator=generator)
-    return Studies(films, table, torch.ones(n, dtype=torch.bool))
+    return {"films": films, "table": table, "has_film": torch.ones(n, dtype=torch.bool)}
 
 
 def target(n=6):
@@ -107,34 +109,34 @@ def test_the_trunk_is_the_image_net_but_for_its_head(branches):
     seen = []
     net.head.register_forward_pre_hook(lambda module, args: seen.append(args[0]))
     x = studies()
-    net(x.films)
-    state = {k: v for k, v in net.state_dict().items() if not k.startswith("head.")}
-    fused = make(weights=state, **branches).eval()
-    torch.testing.assert_close(fused(x), fused.fusion(seen[0], x.table))
+    net(x["films"])
+    fused = make(weights=net.state_dict(), **branches).eval()
+    torch.testing.assert_close(fused(**x), fused.fusion(seen[0], x["table"]))
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_features_computed_before_give_the_same_logits(strategy):
     net, x = make(strategy).eval(), studies()
-    before = Studies(net.features(x.films), x.table, x.has_film)
-    torch.testing.assert_close(net(before), net(x))
+    before = x | {"films": net.features(x["films"])}
+    torch.testing.assert_close(net(**before), net(**x))
     if strategy == "attention":
-        assert before.films.shape[2:] == net.map_shape
-        torch.testing.assert_close(net.attention(before), net.attention(x))
+        assert before["films"].shape[2:] == net.map_shape
+        torch.testing.assert_close(net.attention(**before), net.attention(**x))
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_a_patient_ignores_its_neighbours(strategy):
     net, x = make(strategy).eval(), studies()
-    alone = torch.cat([net(x[i : i + 1]) for i in range(len(x))])
-    torch.testing.assert_close(alone, net(x), atol=1e-6, rtol=0)
+    rows = ({name: part[i : i + 1] for name, part in x.items()} for i in range(6))
+    alone = torch.cat([net(**row) for row in rows])
+    torch.testing.assert_close(alone, net(**x), atol=1e-6, rtol=0)
 
 
 def step(net, x):
     optimizer = torch.optim.Adam(net.parameters(), lr=0.1)
     net.train()
     wanted = {"target": target()} if net.wants_target else {}
-    bce(net(x, **wanted), target()[:, 0]).backward()
+    bce(net(**x, **wanted), target()[:, 0]).backward()
     optimizer.step()
 
 
@@ -194,19 +196,19 @@ def test_equation_1_looks_through_fusion_and_table(strategy, mode):
     assert net.wants_target
     trunk = net.trunk
     with torch.no_grad():
-        f = trunk.features(x.films)
+        f = trunk.features(x["films"])
         maps = [trunk.wavelet(f), nn.functional.max_pool2d(trunk.attention(f), 2, ceil_mode=True)]
     net.fusion.eval()
     rates = []
     for one in maps:
         one.requires_grad_()
-        logits = net.fusion(one.amax((2, 3)).relu(), x.table)
+        logits = net.fusion(one.amax((2, 3)).relu(), x["table"])
         loss = bce(logits, y[:, 0], weight=y[:, 1])
         rates.append(torch.autograd.grad(loss, one)[0].abs().mean())
     share = torch.stack(rates) / sum(rates)
     assert abs(share[0] - 0.5) > 0.01  # else the next lines show nothing
     net.fusion.train()
-    net(x, target=y)
+    net(**x, target=y)
     torch.testing.assert_close(trunk.fusion.weights, 0.5 + 0.1 * (share.clamp(0.1, 0.9) - 0.5))
     assert net.fusion.training  # the probe leaves it as it was
     assert all(p.grad is None for p in net.parameters())
@@ -216,9 +218,9 @@ def test_equation_1_hears_of_the_table():
     net, x, y = make(), studies(), target()
     net.trunk.backbone.eval()
     g = []
-    for table in (x.table, x.table + 30):
+    for table in (x["table"], x["table"] + 30):
         net.trunk.fusion.weights.fill_(0.5)
-        net(Studies(x.films, table, x.has_film), target=y)
+        net(**x | {"table": table}, target=y)
         g.append(net.trunk.fusion.weights.clone())
     assert not torch.equal(*g)
 
@@ -242,10 +244,10 @@ def test_a_frozen_trunk_weighs_its_branches_as_it_has_learnt(mode):
     weights["fusion.weights"] = torch.tensor([0.2, 0.8])
     net, x = make(weights=weights, gradient_fusion=mode).train(), studies()
     assert not net.wants_target
-    f = net.trunk.features(x.films)
+    f = net.trunk.features(x["films"])
     seen = []
     net.fusion.register_forward_pre_hook(lambda module, args: seen.append(args[0]))
-    net(x)
+    net(**x)
     f_sa = nn.functional.max_pool2d(net.trunk.attention(f), 2, ceil_mode=True)
     wanted = relu_max_pool(0.8 * net.trunk.wavelet(f) + 0.2 * f_sa)
     torch.testing.assert_close(seen[0], wanted)

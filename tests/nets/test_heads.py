@@ -12,7 +12,8 @@ def test_neurons_and_dropout_are_those_of_the_paper():
     assert [(m.in_features, m.out_features) for m in linear] == [
         (2048, 1024), (1024, 512), (512, 256), (256, 1)
     ]  # fmt: skip
-    assert [type(m) for m in layers[1:3]] == [nn.ReLU, nn.Dropout]
+    assert isinstance(layers[1], nn.ReLU)
+    assert isinstance(layers[2], nn.Dropout)
     assert [m.p for m in layers if isinstance(m, nn.Dropout)] == [0.25] * 3
 
 

@@ -5,28 +5,22 @@ import math
 import numpy as np
 import pytest
 import torch
+from skorch.dataset import Dataset
 from torch import nn
 
 from skosteo.exceptions import InputError, TrainingError
 from skosteo.nets.heads import Head
-from skosteo.training.data import Rows
-from skosteo.training.fit import (
-    Earlier,
-    decay,
-    resolve_device,
-    train,
-)
+from skosteo.training.fit import Recipe, decay, resolve_device, train
 from skosteo.training.inference import predict_logits
 
 
 def rows(n=40, weight=1.0, seed=0):
     x = torch.randn(n, 3, generator=torch.Generator().manual_seed(seed))
-    label = (x[:, 0] > 0).float()
-    return Rows(x, torch.stack([label, torch.full((n,), weight)], dim=1))
+    return Dataset({"x": x, "sample_weight": torch.full((n,), weight)}, (x[:, 0] > 0).float())
 
 
-def fit(train_rows=None, valid=None, make=lambda: Head(3, (8,), 0.0), **changes):
-    params = {
+def fit(train_rows=None, valid=None, make=Head, given=None, further=None, **changes):
+    recipe = {
         "lr": 1e-2,
         "batch_size": 8,
         "max_epochs": 5,
@@ -36,7 +30,11 @@ def fit(train_rows=None, valid=None, make=lambda: Head(3, (8,), 0.0), **changes)
         "verbose": 0,
         "name": "test",
     }
-    return train(make, train_rows or rows(), valid, **params | changes)
+    if given is None:
+        given = {"n_features": 3, "hidden_layer_sizes": (8,), "dropout": 0.0}
+    return train(
+        make, given, train_rows or rows(), valid, Recipe(**recipe | changes), **further or {}
+    )
 
 
 def test_history_has_a_row_per_epoch():
@@ -58,7 +56,7 @@ def test_accuracy_is_that_of_the_weights_that_are_kept():
     valid = rows(seed=1)
     net, history = fit(valid=valid)
     best = history.loc[history["valid_loss"].idxmin(), "valid_accuracy"]
-    right = (predict_logits(net, valid.x) >= 0) == (valid.target[:, 0].numpy() == 1)
+    right = (predict_logits(net, {"x": valid.X["x"]}) >= 0) == (valid.y.numpy() == 1)
     assert best == right.mean()
 
 
@@ -75,7 +73,7 @@ def test_weighted_loss_is_the_sum_over_the_size_of_the_batch():
         def forward(self, x):
             return self.bias.expand(len(x))
 
-    _, history = fit(rows(weight=3.0), make=Zero, lr=1e-12, max_epochs=1)
+    _, history = fit(rows(weight=3.0), make=Zero, given={}, lr=1e-12, max_epochs=1)
     assert history["train_loss"][0] == pytest.approx(3 * math.log(2), rel=1e-5)
 
 
@@ -94,7 +92,9 @@ class Drifting(nn.Module):
 
 
 def test_early_stopping_restores_the_best_epoch_and_stops_after_patience():
-    net, history = fit(rows(8), rows(8, seed=1), make=Drifting, max_epochs=50, n_iter_no_change=4)
+    net, history = fit(
+        rows(8), rows(8, seed=1), make=Drifting, given={}, max_epochs=50, n_iter_no_change=4
+    )
     assert history["valid_loss"].idxmin() == 2
     assert len(history) == 3 + 4
     assert net.module_.epoch == 3
@@ -110,7 +110,7 @@ def test_same_seed_same_net_and_the_global_state_is_untouched():
 
 def test_a_loss_that_is_not_finite_raises_with_the_epoch():
     bad = rows()
-    bad.x[3, 1] = float("nan")
+    bad.X["x"][3, 1] = float("nan")
     with pytest.raises(TrainingError, match=r"nan.*epoch 1.*Lower lr"):
         fit(bad)
 
@@ -118,7 +118,7 @@ def test_a_loss_that_is_not_finite_raises_with_the_epoch():
 @pytest.mark.parametrize("valid", [None, rows(seed=1)])
 def test_a_loss_far_beyond_guessing_raises(valid):
     noisy = rows()
-    noisy.target[::3, 0] = 1 - noisy.target[::3, 0]
+    noisy.y[::3] = 1 - noisy.y[::3]
     with pytest.raises(TrainingError, match=r"0\.693 for guessing.*Lower lr \(it is 1000000"):
         fit(noisy, valid, lr=1e6)
 
@@ -129,72 +129,20 @@ def test_ctrl_c_is_not_swallowed():
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        fit(make=lambda: Interrupted(3, (), 0.0))
-
-
-@pytest.mark.parametrize(
-    ("changes", "match"),
-    [
-        ({"batch_size": 41}, "batch_size=41, but there are 40 rows.*1-40"),
-        ({"batch_size": 0}, "batch_size=0"),
-        ({"lr": 0.0}, "lr=0"),
-        ({"lr": float("nan")}, "lr=nan"),
-        ({"max_epochs": 0}, "max_epochs=0"),
-    ],
-)
-def test_numbers_out_of_range(changes, match):
-    with pytest.raises(InputError, match=match):
-        fit(**changes)
+        fit(make=Interrupted)
 
 
 def test_inputs_are_embedded_once():
     seen = []
 
-    def embed(net, x):
-        seen.append(len(x))
-        return x[:, :2]
+    def embed(net, inputs):
+        seen.append(len(inputs["x"]))
+        return {"x": inputs["x"][:, :2]}
 
-    net, _ = fit(rows(40), rows(10, seed=1), make=lambda: Head(2, (), 0.0), embed=embed)
+    given = {"n_features": 2, "hidden_layer_sizes": (), "dropout": 0.0}
+    net, _ = fit(rows(40), rows(10, seed=1), given=given, further={"embed": embed})
     assert seen == [40, 10]
-    assert predict_logits(net, rows().x[:, :2]).shape == (40,)
-
-
-def test_a_training_goes_on_where_it_ended():
-    first, history = fit(max_epochs=3)
-    earlier = Earlier({k: v.clone() for k, v in first.module_.state_dict().items()}, len(history))
-    second, more = fit(max_epochs=4, earlier=earlier, lr=1e-6)
-    assert more["epoch"].tolist() == [4, 5, 6, 7]
-    np.testing.assert_allclose(more["lr"], 1e-6 * np.exp(-0.01 * np.arange(3, 7)))
-    for name, value in second.module_.state_dict().items():
-        torch.testing.assert_close(value, earlier.weights[name], atol=1e-3, rtol=0)
-    assert not torch.equal(second.module_.layers[0].weight, earlier.weights["layers.0.weight"])
-
-
-def test_what_is_random_goes_on_too():
-    """Without it every call would see the same order, dropout and views again."""
-
-    class Recording(Head):
-        def forward(self, x):
-            if self.training:
-                seen.append(x.clone())
-            return super().forward(x)
-
-    seen = []
-    whole, _ = fit(make=lambda: Recording(3, (8,), 0.5), max_epochs=1)
-    earlier = Earlier(whole.module_.state_dict(), 1)
-    fit(make=lambda: Recording(3, (8,), 0.5), max_epochs=1, earlier=earlier)
-    first, second = torch.cat(seen[:5]), torch.cat(seen[5:])
-    assert torch.equal(first.sort(0).values, second.sort(0).values)
-    assert not torch.equal(first, second)
-
-
-def test_going_on_never_forgets_the_best_so_far():
-    valid = rows(seed=1)
-    first, _ = fit(valid=valid, max_epochs=5)
-    weights = {k: v.clone() for k, v in first.module_.state_dict().items()}
-    second, history = fit(valid=valid, max_epochs=2, earlier=Earlier(weights, 5), lr=50.0)
-    assert (history["valid_loss"] > 1).all()
-    assert all(torch.equal(v, weights[k]) for k, v in second.module_.state_dict().items())
+    assert predict_logits(net, {"x": torch.ones(4, 2)}).shape == (4,)
 
 
 @pytest.mark.parametrize("device", ["gpu", "cuda", "meta", None, 3])
@@ -207,9 +155,16 @@ def test_devices_that_are_not_there(device):
 
 
 def test_batch_norm_and_one_row():
-    make = lambda: nn.Sequential(nn.BatchNorm1d(3), Head(3, (), 0.0))  # noqa: E731
+    class Normed(Head):
+        def __init__(self, **params):
+            super().__init__(**params)
+            self.norm = nn.BatchNorm1d(3)
+
+        def forward(self, x):
+            return super().forward(self.norm(x))
+
     with pytest.raises(InputError, match="batch_size=1: batch norm"):
-        fit(make=make, batch_size=1)
+        fit(make=Normed, batch_size=1)
 
 
 class Noting(Head):
@@ -229,7 +184,7 @@ class Noting(Head):
 
 
 def test_the_target_is_shown_in_training_only_and_facts_are_noted():
-    _, history = fit(rows(40), rows(10, seed=1), make=lambda: Noting(3, (), 0.0))
+    _, history = fit(rows(40), rows(10, seed=1), make=Noting)
     assert list(history)[-1] == "seen"
     assert history["seen"].tolist() == [40, 80, 120, 160, 200]
 
@@ -240,4 +195,4 @@ def test_out_of_memory_in_training_names_the_batch():
             raise torch.OutOfMemoryError("CUDA out of memory")
 
     with pytest.raises(TrainingError, match=r"batches of 8.*Lower batch_size"):
-        fit(make=lambda: Hungry(3, (), 0.0))
+        fit(make=Hungry)

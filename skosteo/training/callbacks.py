@@ -1,0 +1,133 @@
+"""Callbacks of skorch that every training has, and the bridge to those of scikit-learn."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from skorch.callbacks import Callback
+from tqdm.auto import tqdm
+
+from skosteo.exceptions import TrainingError
+
+
+class StopTraining(Exception):
+    """Raised inside an epoch loop to end it early."""
+
+
+class ProgressBar(Callback):
+    """Show a bar over the epochs, with the losses of the last one."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def on_train_begin(self, net: Any, **_: Any) -> None:
+        """Open the bar."""
+        self.bar = tqdm(total=net.max_epochs, desc=self.name, unit="epoch", leave=False)
+
+    def on_epoch_end(self, net: Any, **_: Any) -> None:
+        """Move the bar on."""
+        self.bar.set_postfix({k: f"{v:.3f}" for k, v in losses(net).items()})
+        self.bar.update()
+
+    def close(self) -> None:
+        """Remove the bar."""
+        if hasattr(self, "bar"):
+            self.bar.close()
+
+
+class RefuseNonFiniteLoss(Callback):
+    """Raise a `TrainingError` after an epoch whose loss is not finite."""
+
+    def on_epoch_end(self, net: Any, **_: Any) -> None:
+        """Look at the losses."""
+        last = losses(net)
+        if not all(map(math.isfinite, last.values())):
+            raise TrainingError(
+                f"The loss is {last} in epoch {len(net.history)}: training lost its way. "
+                f"Lower lr (it is {net.lr}), and look for extreme values in X."
+            )
+
+
+class NoteFacts(Callback):
+    """Enter in the history what the module has to note, such as the weights of its branches."""
+
+    def on_epoch_end(self, net: Any, **_: Any) -> None:
+        """Note them."""
+        for name, fact in getattr(net.module_, "facts", dict)().items():
+            net.history.record(name, fact)
+
+
+class EarlyStopping(Callback):
+    """Stop when the validation loss has not fallen for some epochs, and restore the best weights.
+
+    Parameters
+    ----------
+    patience : int
+        Epochs.
+
+    Attributes
+    ----------
+    best_loss : float
+        Lowest validation loss of an epoch.
+    """
+
+    def __init__(self, patience: int) -> None:
+        self.patience = patience
+        self.best_loss, self.best_epoch = math.inf, 0
+        self.best_weights: dict[str, torch.Tensor] = {}
+
+    def on_epoch_end(self, net: Any, **_: Any) -> None:
+        """Keep the weights, or stop."""
+        loss, epoch = net.history[-1, "valid_loss"], len(net.history)
+        if loss < self.best_loss:
+            frozen = {k for k, p in net.module_.named_parameters() if not p.requires_grad}
+            state = net.module_.state_dict()
+            self.best_loss, self.best_epoch = loss, epoch
+            self.best_weights = {k: state[k].clone() for k in state if k not in frozen}
+        elif epoch - self.best_epoch >= self.patience:
+            raise StopTraining
+
+    def on_train_end(self, net: Any, **_: Any) -> None:
+        """Restore the best weights."""
+        if self.best_weights:
+            net.module_.load_state_dict(self.best_weights, strict=False)
+        self.best_weights = {}
+
+
+class ScikitLearnCallbacks(Callback):
+    """Tell the callbacks of scikit-learn (SLEP023) of every epoch.
+
+    Parameters
+    ----------
+    context : sklearn.callback.CallbackContext
+        Of the estimator's fit.
+    arguments : dict
+        Arguments of the hooks: estimator, X, y, metadata.
+    fitted : callable
+        Maps the net to the attributes of the estimator as if training ended here.
+    """
+
+    def __init__(
+        self, context: Any, arguments: dict[str, Any], fitted: Callable[[Any], dict[str, Any]]
+    ) -> None:
+        self.context, self.arguments, self.fitted = context, arguments, fitted
+
+    def on_epoch_begin(self, net: Any, **_: Any) -> None:
+        """Tell of its begin."""
+        self.epoch = self.context.subcontext(task_name="epoch")
+        self.epoch.call_on_fit_task_begin(**self.arguments)
+
+    def on_epoch_end(self, net: Any, **_: Any) -> None:
+        """Tell of its end."""
+        stop = self.epoch.call_on_fit_task_end(
+            **self.arguments, reconstruction_attributes=lambda: self.fitted(net)
+        )
+        if stop:
+            raise StopTraining
+
+
+def losses(net: Any) -> dict[str, float]:
+    """Training and, where there is one, validation loss of the last epoch."""
+    last = net.history[-1]
+    return {name: last[name] for name in ("train_loss", "valid_loss") if name in last}
