@@ -140,3 +140,15 @@ def hide_spines(ax: "Axes") -> "Axes":
     ax.spines[["top", "right"]].set_visible(False)
     ax.tick_params(labelsize=8)
     return ax
+
+
+def name_rows(ax: "Axes", names: Sequence[str]) -> None:
+    """Write names beside horizontal rows, the first lowest; long ones are cut."""
+    short = [name if len(name) <= 28 else name[:27] + "\N{HORIZONTAL ELLIPSIS}" for name in names]
+    ax.set_yticks(range(len(names)), labels=short, fontsize=9)
+    for label in ax.get_yticklabels():
+        label.set_parse_math(False)  # a column may be called "cost_in_$"
+    ax.set_ylim(-0.6, len(names) - 0.4)
+    ax.tick_params(axis="x", labelsize=8)
+    ax.tick_params(axis="y", length=0)
+    ax.spines[["top", "right", "left"]].set_visible(False)

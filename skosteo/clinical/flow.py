@@ -1,15 +1,24 @@
-"""How many rows each criterion of a cohort leaves."""
+"""Exclusions of a cohort: counted step by step, said in words, drawn as a flow chart."""
 
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from skosteo._plotting import PALETTE, with_more_fonts
 from skosteo.exceptions import InputError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+# All lengths in characters across and lines down; a character and a line at 9 points, in inches
+_CHARACTER, _LINE, _POINTS = 0.073, 0.165, 9.0
+_BOX, _GAP, _TEXT = 36, 6, 32  # widths of a box, between two, and of its text
+_RIGHT, _WIDTH = _BOX + _GAP, 2 * _BOX + _GAP
+_PAD, _SPACE = 0.9, 1.2  # lines: inside a box above and below, and between two
+_FILL, _OUT = "#eef2f6", "#faf1ee"
 
 
 class Flow:
@@ -36,22 +45,86 @@ class Flow:
         """
         return self._steps.copy()
 
+    @with_more_fonts
     def plot(self, ax: "Axes | None" = None) -> "Axes":
         """Draw the flow chart.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Where to draw; None makes a new figure of the size that the text needs.
+            Where to draw, and the text shrinks to fit; None makes a new figure of the size that
+            the text needs.
 
         Returns
         -------
         Axes
             Steps downwards, exclusions to the right, the two groups at the bottom.
         """
-        from skosteo.clinical.plots import plot_flow
+        from matplotlib.patches import Rectangle
 
-        return plot_flow(self, ax)
+        boxes, arrows, height = self._layout()
+        width, ink = _WIDTH * _CHARACTER, PALETTE[0]
+        if ax is None:
+            import matplotlib.pyplot as plt
+
+            figure = plt.figure(figsize=(width, height * _LINE))
+            ax = figure.add_axes((0, 0, 1, 1))
+        inches = ax.get_window_extent().transformed(ax.figure.dpi_scale_trans.inverted())
+        scale = min(inches.width / width, inches.height / (height * _LINE), 1)
+        ax.set(xlim=(-0.5, _WIDTH + 0.5), ylim=(height, 0))
+        ax.set_axis_off()
+        for left, top, lines, colour in boxes:
+            depth = len(lines) + 2 * _PAD
+            box = Rectangle((left, top), _BOX, depth, fc=colour, ec=ink, linewidth=0.9)
+            ax.add_patch(box)
+            ax.text(
+                left + _BOX / 2,
+                top + depth / 2,
+                "\n".join(lines),
+                ha="center",
+                va="center",
+                fontsize=_POINTS * scale,
+                linespacing=1.25,
+                parse_math=False,  # a column may be called "cost_in_$"
+            )
+        style = {"arrowstyle": "-|>", "color": ink, "shrinkA": 0, "shrinkB": 0, "linewidth": 0.9}
+        for *corners, end in arrows:
+            ax.plot(*zip(*corners, strict=True), color=ink, linewidth=0.9)
+            ax.annotate("", xy=end, xytext=corners[-1], arrowprops=style)
+        return ax
+
+    def _layout(self) -> tuple[list[tuple], list[tuple], float]:
+        """Boxes (left, top, lines, colour), arrows (corners, end), and the height of all."""
+        middle = _BOX / 2
+        first, *steps = self._steps.to_dict("records")
+        lines = [*_wrapped(first["step"]), _count_text(first, "remaining")]
+        boxes: list[tuple] = [(0, 0.5, lines, _FILL)]
+        arrows: list[tuple] = []
+        bottom = 0.5 + len(lines) + 2 * _PAD
+        for i, step in enumerate(steps, start=1):
+            # the exclusion stands beside the arrow from one remainder to the next
+            out = [*_wrapped(f"excluded: {step['step']}"), _count_text(step, "excluded")]
+            if step["unknown"]:
+                out.append(f"not known: {step['unknown']:,}")
+            start, depth = bottom + _SPACE, len(out) + 2 * _PAD
+            boxes.append((_RIGHT, start, out, _OUT))
+            top = start + depth + _SPACE
+            arrows += [
+                ((middle, start + depth / 2), (_RIGHT, start + depth / 2)),
+                ((middle, bottom), (middle, top)),
+            ]
+            lines = ["Included"] * (i == len(steps)) + [_count_text(step, "remaining")]
+            boxes.append((0, top, lines, _FILL))
+            bottom = top + len(lines) + 2 * _PAD
+        top = bottom + 2 * _SPACE
+        outcome = self.outcome.to_dict("index").items()
+        for left, (name, counts) in zip((0, _RIGHT), outcome, strict=True):
+            lines = [*_wrapped(str(name)), _count_text(counts, "rows")]
+            boxes.append((left, top, lines, _FILL))
+            turn, end = (bottom + top) / 2, left + middle
+            arrows.append(((middle, bottom), (middle, turn), (end, turn), (end, top)))
+        height = max(top + len(lines) for _, top, lines, _ in boxes) + 2 * _PAD + 0.5
+        return boxes, arrows, height
 
     def __repr__(self) -> str:
         return in_words(self._steps)
@@ -118,3 +191,13 @@ def in_words(steps: pd.DataFrame) -> str:
     parts = [f"{first.remaining} {first.step}"]
     parts += [f"{s.step}: {s.excluded} excluded, {s.remaining} left" for s in others]
     return "; ".join(parts)
+
+
+def _wrapped(text: str) -> list[str]:
+    # blanks instead of underscores: words to read, and places to break a line
+    return wrap(text[:1].upper() + text[1:].replace("_", " "), _TEXT)
+
+
+def _count_text(counts: dict[Any, Any], what: str) -> str:
+    patients = counts.get("patients" if what == "rows" else f"{what}_patients")
+    return f"n = {counts[what]:,}" + ("" if patients is None else f" ({patients:,} patients)")

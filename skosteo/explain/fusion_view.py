@@ -1,4 +1,4 @@
-"""What a fusion made of the probabilities of its branches, for one patient."""
+"""One patient's way through a fusion of probabilities: what each branch contributes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 from scipy.special import expit
 from sklearn.utils.validation import check_is_fitted
 
-from skosteo._validation import logits
+from skosteo._plotting import PALETTE, hide_spines, make_axes, name_rows, with_more_fonts
+from skosteo._validation import logits, to_pandas
+from skosteo.evaluation._format import proportion_text
 from skosteo.exceptions import InputError
-from skosteo.explain.coalitions import ask, every_coalition
-from skosteo.explain.games import thinned
-from skosteo.fusion.probability import ProbabilityFusionClassifier
+from skosteo.explain.coalitions import coalition_means, every_coalition
+from skosteo.explain.fitted import is_a, nets_in_evaluation, thinned
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,23 +26,23 @@ _BACKGROUND = 200
 
 @dataclass(frozen=True, eq=False)
 class FusionView:
-    """One patient's way through a fusion: what each branch said, and how far it moved the answer.
+    """The probabilities of the branches for one patient, and what each adds to the fused one.
 
     Parameters
     ----------
     branches : tuple of str
         Names, image and clinical first.
     probability : ndarray of shape (k,)
-        What each branch said; NaN where it had nothing to look at.
+        Of the positive class by each branch; NaN where it had nothing to look at.
     fused : float
-        What the fusion made of it.
+        What the fusion makes of them.
     base : float
         Mean fused log odds over the background.
-    moved : ndarray of shape (k,)
-        What each branch added to the log odds; ``base + moved`` sums to those of `fused`. NaN as
-        in `probability`.
+    contributions : ndarray of shape (k,)
+        Shapley value of each branch, log odds; ``base + contributions`` sums to the log odds of
+        `fused`. NaN as in `probability`.
     background : ndarray of shape (B, k)
-        What the branches said of other patients.
+        Probabilities of the branches for other patients.
     surface : ndarray of shape (101, 101) or None, default=None
         Fused probability over P(clinical), downwards from 0, and P(image), across from 0. None
         where the fusion is not of these two.
@@ -51,7 +52,7 @@ class FusionView:
     probability: NDArray[np.float64]
     fused: float
     base: float
-    moved: NDArray[np.float64]
+    contributions: NDArray[np.float64]
     background: NDArray[np.float64]
     surface: NDArray[np.float64] | None = None
 
@@ -60,14 +61,16 @@ class FusionView:
 
         The log odds of the last line are the sum of the others'.
         """
+        fused = self.base + np.nansum(self.contributions)
         return pd.DataFrame(
             {
                 "part": ["background", *self.branches, "fused"],
                 "probability": [expit(self.base), *self.probability, self.fused],
-                "log_odds": [self.base, *self.moved, self.base + np.nansum(self.moved)],
+                "log_odds": [self.base, *self.contributions, fused],
             }
         )
 
+    @with_more_fonts
     def plot(self, ax: "Axes | None" = None) -> "Axes":
         """Draw the fused probability over those of the branches, and the patient in it.
 
@@ -80,11 +83,63 @@ class FusionView:
         -------
         Axes
             Lines of equal fused probability, the patient as a star, the background as dots. With
-            further branches, or where one is missing: what each branch added, as bars.
+            further branches, or where one is missing: the contribution of each branch, as bars.
         """
-        from skosteo.explain.plots import plot_fusion
+        if self.surface is None:
+            return self._plot_contributions(ax)
+        return self._plot_surface(ax, self.surface)
 
-        return plot_fusion(self, ax)
+    def _plot_surface(self, ax: "Axes | None", surface: NDArray[np.float64]) -> "Axes":
+        ax = make_axes(ax, 4.8, 4.8)
+        across = np.linspace(0, 1, len(surface))
+        levels = [0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0]
+        greys = [str(g) for g in (1.0, 0.96, 0.92, 0.86, 0.80, 0.74)]
+        ax.contourf(across, across, surface, levels, colors=greys)
+        widths = [0.7, 0.7, 1.6, 0.7, 0.7]
+        lines = ax.contour(
+            across, across, surface, levels[1:-1], colors=PALETTE[0], linewidths=widths
+        )
+        ax.clabel(lines, fontsize=8, fmt=lambda level: proportion_text(level, 2))
+        x, y = self.background.T
+        ax.scatter(x, y, s=10, color=PALETTE[0], alpha=0.4, linewidths=0, zorder=3)
+        x, y = self.probability
+        ax.scatter(x, y, s=170, marker="*", color=PALETTE[1], edgecolors="white", zorder=5)
+        first, second, fused = (proportion_text(p, 2) for p in (x, y, self.fused))
+        said = f"{self.branches[0]} {first}, {self.branches[1]} {second}: fused {fused}"
+        key = "lines: fused probability; dots: other patients"
+        ax.set_title(f"{said}\n{key}", fontsize=9, loc="left", parse_math=False)
+        ax.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal")
+        ax.set_xlabel(f"P({self.branches[0]})", parse_math=False)
+        ax.set_ylabel(f"P({self.branches[1]})", parse_math=False)
+        return hide_spines(ax)
+
+    def _plot_contributions(self, ax: "Axes | None") -> "Axes":
+        missing = np.isnan(self.probability)
+        known = np.flatnonzero(~missing)[::-1]  # the first branch on top
+        ax = make_axes(ax, 5.6, 1.0 + 0.34 * max(len(known), 2))
+        sizes = self.contributions[known]
+        # the hatch tells the directions apart in grey print
+        colour, face, hatch = (
+            np.where(sizes >= 0, up, down).tolist()
+            for up, down in ((PALETTE[1], PALETTE[0]), (PALETTE[1], "white"), ("", "///"))
+        )
+        bars = ax.barh(
+            range(len(known)), sizes, height=0.62, color=face, edgecolor=colour, hatch=hatch
+        )
+        texts = [f"{size:+.2f}".replace("-", "\N{MINUS SIGN}") for size in sizes]
+        ax.bar_label(bars, texts, padding=4, fontsize=8)
+        name_rows(
+            ax, [f"{self.branches[i]} ({proportion_text(self.probability[i], 2)})" for i in known]
+        )
+        ax.axvline(0, color="0.4", linewidth=0.8)
+        reach = 1.3 * (np.abs(sizes).max() or 1.0)
+        ax.set_xlim(-reach, reach)
+        ax.set_xlabel("Change of the fused log odds from the background's")
+        gone = [name for name, out in zip(self.branches, missing, strict=True) if out]
+        without = f"; without {', '.join(gone)}" if gone else ""
+        title = f"fused {proportion_text(self.fused, 2)}{without}"
+        ax.set_title(title, fontsize=9, loc="left", parse_math=False)
+        return ax
 
     def to_arrays(self) -> dict[str, NDArray]:
         """Return plain arrays, to be stored by ``numpy.savez``."""
@@ -98,14 +153,14 @@ class FusionView:
             arrays["probability"],
             float(arrays["fused"]),
             float(arrays["base"]),
-            arrays["moved"],
+            arrays["contributions"],
             arrays["background"],
             arrays.get("surface"),
         )
 
 
-def explain_fusion(model: Any, X: pd.DataFrame, background: Any) -> FusionView:
-    """Say what a fusion made of the probabilities of its branches, for one patient.
+def explain_fusion(model: Any, X: Any, background: Any) -> FusionView:
+    """Show what a fusion makes of the probabilities of its branches, for one patient.
 
     Parameters
     ----------
@@ -130,8 +185,9 @@ def explain_fusion(model: Any, X: pd.DataFrame, background: Any) -> FusionView:
 
     Notes
     -----
-    What a branch moved is its exact Shapley value in log odds: the mean over all orders in which
-    the branches may speak, each silent one replaced by what it says of the background.
+    The contribution of a branch is its exact Shapley value in log odds: the mean over all orders
+    in which the branches may join, each that has not joined replaced by its probability for the
+    rows of the background.
 
     Examples
     --------
@@ -146,22 +202,40 @@ def explain_fusion(model: Any, X: pd.DataFrame, background: Any) -> FusionView:
     2    clinical         0.40      -0.2
     3       fused         0.80       1.4
     """
-    if not isinstance(model, ProbabilityFusionClassifier):
+    if not is_a(model, "ProbabilityFusionClassifier"):
         raise InputError(
             f"{type(model).__name__} joins no probabilities. Give a fitted "
             "ProbabilityFusionClassifier."
         )
     check_is_fitted(model)
+    X, background = to_pandas(X), to_pandas(background)
     if len(X) != 1:
         raise InputError(f"X has {len(X)} rows. Give the one of the patient, such as X.iloc[[0]].")
-    said = model.branch_probabilities(X)
-    others = model.branch_probabilities(thinned(background, _BACKGROUND))
-    known = ~np.isnan(said[0])
-    others = others[~np.isnan(others[:, known]).any(axis=1)]
-    if len(others) == 0:
-        raise InputError(
-            "No row of the background has all that the patient has. Give other rows of training."
-        )
+    with nets_in_evaluation(model):
+        own = model.branch_probabilities(X)
+        others = model.branch_probabilities(thinned(background, _BACKGROUND))
+        known = ~np.isnan(own[0])
+        others = others[~np.isnan(others[:, known]).any(axis=1)]
+        if len(others) == 0:
+            raise InputError(
+                "No row of the background has all that the patient has. Give other rows of "
+                "training."
+            )
+        base, contributions = _contributions(model, own, others, known)
+        surface = None
+        if len(known) == known.sum() == 2:
+            across = np.linspace(0, 1, _GRID)
+            grid = np.stack(np.meshgrid(across, across), axis=-1).reshape(-1, 2)
+            surface = model.fuse(grid)[:, 1].reshape(_GRID, _GRID)
+        fused = float(model.fuse(own)[0, 1])
+    branches = tuple(model.branches_)
+    return FusionView(branches, own[0], fused, base, contributions, others, surface)
+
+
+def _contributions(
+    model: Any, own: NDArray[np.float64], others: NDArray[np.float64], known: NDArray[np.bool_]
+) -> tuple[float, NDArray[np.float64]]:
+    """Mean fused log odds over the others, and the Shapley values of the known branches."""
 
     def fused_log_odds(probability: NDArray[np.float64]) -> NDArray[np.float64]:
         every = np.full((len(probability), len(known)), np.nan)
@@ -170,20 +244,7 @@ def explain_fusion(model: Any, X: pd.DataFrame, background: Any) -> FusionView:
 
     k = int(known.sum())
     masks, weights = every_coalition(k)
-    worth = ask(fused_log_odds, said[:, known], others[:, known], np.arange(k), masks)
-    moved = np.full(len(known), np.nan)
-    moved[known] = (worth @ weights)[0]
-    surface = None
-    if len(known) == k == 2:
-        across = np.linspace(0, 1, _GRID)
-        grid = np.stack(np.meshgrid(across, across), axis=-1).reshape(-1, 2)
-        surface = model.fuse(grid)[:, 1].reshape(_GRID, _GRID)
-    return FusionView(
-        tuple(model.branches_),
-        said[0],
-        float(model.fuse(said)[0, 1]),
-        float(worth[0, 0]),
-        moved,
-        others,
-        surface,
-    )
+    values = coalition_means(fused_log_odds, own[:, known], others[:, known], np.arange(k), masks)
+    contributions = np.full(len(known), np.nan)
+    contributions[known] = (values @ weights)[0]
+    return float(values[0, 0]), contributions

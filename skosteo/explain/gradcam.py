@@ -1,7 +1,7 @@
-"""Where on a film the evidence lay: Grad-CAM of the image model and of the fused ones."""
+"""Grad-CAM: where on a radiograph the evidence lies, for the image model and the fused ones."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, Self
 
@@ -14,9 +14,11 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, from_numpy
 from torch.nn.functional import interpolate
 
-from skosteo._validation import logits
+from skosteo._plotting import with_more_fonts
+from skosteo._validation import logits, to_pandas
+from skosteo.evaluation._format import proportion_text
 from skosteo.exceptions import InputError
-from skosteo.explain.coalitions import evaluating
+from skosteo.explain.fitted import nets_in_evaluation
 from skosteo.fusion.feature import FeatureFusionClassifier
 from skosteo.fusion.probability import ProbabilityFusionClassifier
 from skosteo.image.classifier import ImageOsteoClassifier
@@ -25,16 +27,18 @@ from skosteo.training.data import Inputs, move, take
 from skosteo.training.inference import batched_forward
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 # Step in the image branch's log odds by which the slope of a fusion is measured
 _STEP = 0.05
 _DRAWN = 4  # as many patients as the paper's Figure 7
+_COLOURS = "inferno"
 
 
 @dataclass(frozen=True, eq=False)
 class GradCam:
-    """Heat maps over films: where the evidence for the positive class lay.
+    """Heat maps over radiographs: where the evidence for the positive class lies.
 
     Parameters
     ----------
@@ -88,6 +92,7 @@ class GradCam:
             }
         )
 
+    @with_more_fonts
     def plot(self, rows: Sequence[int] | None = None, n_columns: int = 1) -> "Figure":
         """Draw panels like the paper's Figure 7: film, heat map over the film, attention.
 
@@ -109,7 +114,8 @@ class GradCam:
         InputError
             No row, a row that is not there, or less than one column.
         """
-        from skosteo.explain.plots import plot_grad_cam
+        import matplotlib.pyplot as plt
+        from matplotlib.cm import ScalarMappable
 
         chosen = list(self._rows[:_DRAWN] if rows is None else rows)
         if not chosen or not all(isinstance(row, Integral) and row in self._rows for row in chosen):
@@ -119,7 +125,42 @@ class GradCam:
             )
         if not isinstance(n_columns, Integral) or n_columns < 1:
             raise InputError(f"n_columns={n_columns!r}: allowed is a whole number from 1.")
-        return plot_grad_cam(self, chosen, n_columns)
+        views = 2 if self.attention is None else 3
+        n_lines = -(-len(chosen) // n_columns)
+        figure, grid = plt.subplots(
+            n_lines,
+            n_columns * views,
+            figsize=(1.95 * n_columns * views + 0.7, 2.25 * n_lines + 0.1),
+            layout="constrained",
+            squeeze=False,
+        )
+        for ax in grid.flat:
+            ax.set_axis_off()
+        for row, axes in zip(chosen, grid.reshape(-1, views), strict=False):
+            self._plot_row(row, axes)
+        bar = figure.colorbar(ScalarMappable(cmap=_COLOURS), ax=grid, aspect=35, pad=0.01)
+        bar.set_ticks([0, 0.5, 1], labels=["0", "half", "most"], fontsize=8)
+        bar.outline.set_visible(False)
+        return figure
+
+    def _plot_row(self, row: int, axes: "Sequence[Axes]") -> None:
+        """Draw a radiograph, the heat map over it and the attention, if there is one."""
+        for ax in axes:
+            ax.imshow(self.films[row], cmap="gray", vmin=0, vmax=255)
+        titles = [
+            f"probability {proportion_text(self.probability[row], 2)}",
+            "Grad-CAM" if self.peak[row] > 0 else "Grad-CAM: none",
+            "attention",
+        ]
+        for ax, title in zip(axes, titles, strict=False):
+            ax.set_title(title, fontsize=9, loc="left")
+        heats = (self.heat, self.attention_heat)
+        for ax, enlarged in zip(axes[1:], heats, strict=False):
+            heat = enlarged(row)
+            # the hotter, the less of the radiograph is seen
+            ax.imshow(heat, cmap=_COLOURS, vmin=0, vmax=1, alpha=0.15 + 0.5 * heat)
+            if heat.max() > 0.5 > heat.min():  # the line tells the place in grey print
+                ax.contour(heat, [0.5], colors="white", linewidths=0.9)
 
     def to_arrays(self) -> dict[str, NDArray]:
         """Return plain arrays, to be stored by ``numpy.savez``."""
@@ -136,7 +177,7 @@ class GradCam:
 
 
 def grad_cam(model: Any, X: Any) -> GradCam:
-    r"""Say where on each film the evidence for the positive class lay: Grad-CAM.
+    r"""Grad-CAM: where on each radiograph the evidence for the positive class lies.
 
     .. math:: M_p = \operatorname{ReLU} \sum_c \Bigl(\frac{1}{h w} \sum_q
               \frac{\partial\, \operatorname{logit} P}{\partial F_{cq}}\Bigr) F_{cp}
@@ -193,14 +234,15 @@ def grad_cam(model: Any, X: Any) -> GradCam:
     >>> found.maps.shape, found.attention.shape
     ((24, 2, 2), (24, 2, 2))
     """
-    model = getattr(model, "best_estimator_", model)  # of a search
-    if isinstance(model, ProbabilityFusionClassifier):
-        return _of_fusion(model, X)
-    if isinstance(model, FeatureFusionClassifier):
-        check_is_fitted(model)
-        _check_films(model.branches_used(X)["image"].to_numpy())
-        return _of_net(model.net_, model.net_inputs(X), model.image_.pixel_range_)
-    return _of_image(_checked(model), X)
+    model, X = getattr(model, "best_estimator_", model), to_pandas(X)  # of a search
+    with nets_in_evaluation(model):
+        if isinstance(model, ProbabilityFusionClassifier):
+            return _of_fusion(model, X)
+        if isinstance(model, FeatureFusionClassifier):
+            check_is_fitted(model)
+            _check_films(model.branches_used(X)["image"].to_numpy())
+            return _of_net(model.net_, model.net_inputs(X), model.image_.pixel_range_)
+        return _of_image(_checked(model), X)
 
 
 def _checked(model: Any) -> ImageOsteoClassifier:
@@ -224,20 +266,19 @@ def _of_fusion(model: ProbabilityFusionClassifier, X: Any) -> GradCam:
     image = _checked(getattr(model.image_, "best_estimator_", model.image_))
     part = model.read_parts(X)["image"]
     _check_films(part.present)
-    with evaluating(image.net_.module_):
-        said = model.branch_probabilities(X)
+    probability = model.branch_probabilities(X)
     place = list(model.branches_).index("image")
 
     def slope(logit: NDArray[np.float64]) -> NDArray[np.float64]:
-        moved = []
+        fused = []
         for step in (-_STEP, _STEP):
-            fused = said.copy()
-            fused[:, place] = expit(logit + step)
-            moved.append(logits(model.fuse(fused)[:, 1]))
-        return (moved[1] - moved[0]) / (2 * _STEP)
+            stepped = probability.copy()
+            stepped[:, place] = expit(logit + step)
+            fused.append(logits(model.fuse(stepped)[:, 1]))
+        return (fused[1] - fused[0]) / (2 * _STEP)
 
     found = _of_image(image, part.table, slope)
-    return GradCam(found.maps, found.films, model.fuse(said)[:, 1], found.peak, found.attention)
+    return replace(found, probability=model.fuse(probability)[:, 1])
 
 
 def _of_net(
@@ -247,25 +288,24 @@ def _of_net(
     slope: Callable[[NDArray], NDArray] | None = None,
 ) -> GradCam:
     module = net.module_
-    with evaluating(module):
-        # one tensor, as passes give one: map, attention and logit of each row side by side
-        first = _explained(module, move(take(inputs, slice(1)), net.device))
-        sizes = [part[0].numel() for part in first]
+    # one tensor, as passes give one: map, attention and logit of each row side by side
+    first = _explained(module, move(take(inputs, slice(1)), net.device))
+    sizes = [part[0].numel() for part in first]
 
-        def together(some: Inputs) -> Tensor:
-            return torch.cat([part.flatten(1).double() for part in _explained(module, some)], dim=1)
+    def together(some: Inputs) -> Tensor:
+        return torch.cat([part.flatten(1).double() for part in _explained(module, some)], dim=1)
 
-        every = batched_forward(net, together, inputs)
+    every = batched_forward(net, together, inputs)
     cam, attention, logit = every.split(sizes, dim=1)
     shapes = [(len(every), *part.shape[1:]) for part in first]
-    said = logit.squeeze(1).numpy()
-    steep = np.ones(len(said)) if slope is None else slope(said)
-    maps = (cam.numpy() * steep[:, None]).clip(min=0).reshape(shapes[0])
+    log_odds = logit.squeeze(1).numpy()
+    steepness = np.ones(len(log_odds)) if slope is None else slope(log_odds)
+    maps = (cam.numpy() * steepness[:, None]).clip(min=0).reshape(shapes[0])
     maps, peak = _scaled(maps)
     return GradCam(
         maps,
         _as_pictures(inputs["films"], pixel_range),
-        expit(said),
+        expit(log_odds),
         peak,
         _scaled(attention.numpy().reshape(shapes[1]))[0] if sizes[1] else None,
     )
@@ -290,9 +330,9 @@ def _explained(module: Any, inputs: Inputs) -> tuple[Tensor, Tensor, Tensor]:
 @torch.no_grad()
 def _attention(module: Any, trunk: Any, seen: Inputs) -> Tensor:
     if isinstance(getattr(module, "fusion", None), CrossAttention):
-        looks = module.attention(**seen)
+        attention = module.attention(**seen)
         height, width = module.map_shape
-        return looks[:, : height * width].view(-1, height, width)
+        return attention[:, : height * width].view(-1, height, width)
     f = seen["films"]
     if trunk.attention is None:
         return f.new_empty(len(f), 0)

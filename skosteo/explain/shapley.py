@@ -1,4 +1,4 @@
-"""How much each clinical variable moved a prediction: Shapley values."""
+"""Shapley values: the part of each clinical variable in a prediction."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,31 +10,26 @@ import pandas as pd
 from numpy.random import RandomState
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
-from torch import Tensor
 
-from skosteo._validation import logits
-from skosteo.clinical.classifier import ClinicalOsteoClassifier
+from skosteo._plotting import PALETTE, make_axes, name_rows, with_more_fonts
+from skosteo._validation import logits, to_pandas
+from skosteo.evaluation._format import proportion_text
 from skosteo.exceptions import InputError
-from skosteo.explain.coalitions import (
-    ask,
-    ask_net,
-    evaluating,
-    every_coalition,
-    some_coalitions,
-)
-from skosteo.explain.games import Game, make_game
+from skosteo.explain.coalition_model import CoalitionModel, make_coalition_model
+from skosteo.explain.coalitions import coalition_means, every_coalition, some_coalitions
+from skosteo.explain.fitted import is_a, nets_in_evaluation
 from skosteo.explain.trees import is_trees, tree_method, tree_values
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _OUTPUTS = ("probability", "log_odds")
-MOST_FEATURES = 12  # 4,096 coalitions, each asked for every row with every row of the background
+MOST_FEATURES = 12  # 4,096 coalitions, each evaluated for every row with every row of background
 
 
 @dataclass(frozen=True, eq=False)
 class ShapValues:
-    """How much each feature moved the output of each row away from that of the background.
+    """How much each feature moves the output of each row away from that of the background.
 
     Parameters
     ----------
@@ -105,6 +100,7 @@ class ShapValues:
         size = pd.Series(np.abs(self.values).mean(axis=0), list(self.feature_names))
         return size.rename("mean_abs_shap").sort_values(ascending=False, kind="stable")
 
+    @with_more_fonts
     def plot(self, kind: str = "dot", ax: "Axes | None" = None) -> "Axes":
         """Draw the values like the paper's Figure 3.
 
@@ -120,12 +116,47 @@ class ShapValues:
         -------
         Axes
         """
-        from skosteo.explain.plots import plot_shap_bars, plot_shap_dots
+        draw = {"dot": self._plot_dots, "bar": self._plot_bars}
+        if kind not in draw:
+            raise InputError(f"kind={kind!r}: allowed are {list(draw)}.")
+        sizes = self.importance()[::-1]  # the most important feature on top
+        ax = make_axes(ax, 5.6, 0.9 + 0.34 * max(len(sizes), 2))
+        draw[kind](ax, sizes)
+        name_rows(ax, sizes.index.tolist())
+        return ax
 
-        drawn = {"dot": plot_shap_dots, "bar": plot_shap_bars}
-        if kind not in drawn:
-            raise InputError(f"kind={kind!r}: allowed are {list(drawn)}.")
-        return drawn[kind](self, ax)
+    def _plot_dots(self, ax: "Axes", sizes: pd.Series) -> None:
+        from matplotlib.cm import ScalarMappable
+        from matplotlib.colors import LinearSegmentedColormap
+
+        colours = LinearSegmentedColormap.from_list("skosteo", ["#f2c879", PALETTE[1], PALETTE[0]])
+        width = np.ptp(self.values) or 1.0
+        for place, name in enumerate(sizes.index):
+            feature = self.feature_names.index(name)
+            values, high = self.values[:, feature], _rank_proportion(self.data[:, feature])
+            up, words = place + _swarm(values / width), np.isnan(high)
+            ax.scatter(
+                values[words],
+                up[words],
+                s=14,
+                facecolors="none",
+                edgecolors=PALETTE[5],
+                linewidths=0.8,
+            )
+            ax.scatter(values[~words], up[~words], s=14, c=colours(high[~words]), linewidths=0)
+        ax.axvline(0, color="0.6", linewidth=0.8, zorder=0)
+        ax.set_xlabel(f"SHAP value (change of {self.unit})")
+        bar = ax.figure.colorbar(ScalarMappable(cmap=colours), ax=ax, aspect=30, pad=0.02)
+        bar.set_ticks([0, 1], labels=["low", "high"], fontsize=8)
+        bar.set_label("Value of the variable (ring: words, or missing)", fontsize=8, labelpad=-8)
+        bar.outline.set_visible(False)
+
+    def _plot_bars(self, ax: "Axes", sizes: pd.Series) -> None:
+        bars = ax.barh(range(len(sizes)), sizes, color=PALETTE[0], height=0.62)
+        texts = [proportion_text(s) if self.unit == "probability" else f"{s:.2f}" for s in sizes]
+        ax.bar_label(bars, texts, padding=3, fontsize=8)
+        ax.set_xlim(0, (sizes.max() or 1.0) * 1.14)
+        ax.set_xlabel(f"Mean |SHAP value| (change of {self.unit})")
 
     def to_arrays(self) -> dict[str, NDArray]:
         """Return plain arrays, to be stored by ``numpy.savez``; no objects among them."""
@@ -166,7 +197,7 @@ def shap_values(
     n_permutations: int | None = None,
     random_state: int | RandomState | None = None,
 ) -> ShapValues:
-    r"""Say how much each clinical variable moved the prediction of each row: Shapley values.
+    r"""Shapley values: how much each clinical variable moves the prediction of each row.
 
     .. math:: \phi_i = \sum_{S \not\ni i} \frac{|S|! \, (f - |S| - 1)!}{f!}
               \bigl(v(S \cup i) - v(S)\bigr), \qquad
@@ -176,7 +207,7 @@ def shap_values(
     ----------
     model : classifier
         Fitted on a table: a net, a pipeline, a forest, a search over them; or a
-        `ProbabilityFusionClassifier`, of which the film is one more feature.
+        `ProbabilityFusionClassifier`, of which the radiograph is one more feature.
     X : DataFrame or array-like of shape (n, n_columns)
         Rows to explain, as `predict_proba` takes them.
     background : DataFrame or array-like of shape (B, n_columns), default=None
@@ -209,17 +240,20 @@ def shap_values(
     Notes
     -----
     Features are the columns that the user knows, in the state in which the model sees them: report
-    text is one, so is a category; a gap has the value that the pipeline fills in. The body mass
-    index is a feature beside height and weight, also where it was computed from them.
+    text is one, so is a category; behind a `ClinicalPreprocessor` a missing value has the value
+    that it fills in. The body mass index is a feature beside height and weight, also where it was
+    computed from them. Any other pipeline is a black box, asked for the probabilities of mixed
+    tables: slow where it ends in a forest.
 
     "Interventional" values: variables are exchanged between patients as if they did not depend on
     each other, so a model may be asked of patients that do not exist. They say what the model
     does, not what causes the disease.
 
-    Forests and boosted trees are left to shap's TreeExplainer; a feature of several columns gets
-    the sum of theirs, which is not quite the value that it would get as one. Of boosted trees it
-    finds the values in log odds, and rescales them for ``output="probability"`` so that they add up
-    for each pair of a row and a background row: not the exact values, and `method` says so.
+    Forests and boosted trees, alone or behind a `ClinicalPreprocessor`, are left to shap's
+    TreeExplainer; a feature of several columns gets the sum of theirs, which is not quite the
+    value that it would get as one. Of boosted trees it finds the values in log odds, and rescales
+    them for ``output="probability"`` so that they add up for each pair of a row and a background
+    row: not the exact values, and `method` says so.
 
     The paper does not say which explainer, background or unit it used.
 
@@ -241,32 +275,18 @@ def shap_values(
     """
     if output not in _OUTPUTS:
         raise InputError(f"output={output!r}: allowed are {list(_OUTPUTS)}.")
-    game = make_game(model, X, background)
-    unit, f = output.replace("_", " "), len(game.names)
-    if is_trees(game.last):
-        said = game.ask(game.rows)
-        columns, base = tree_values(game.last, game.rows, game.background, said, output)
-        values = columns @ np.eye(f)[game.groups]
-        method = tree_method(game.last, output)
-        return ShapValues(values, base, game.data, tuple(game.names), unit, method)
-    if n_permutations is None:
-        if f > MOST_FEATURES:
-            raise InputError(
-                f"There are {f} features, and exact values of more than {MOST_FEATURES} take too "
-                "long. Set n_permutations=20 for an estimate, or fit on fewer columns."
-            )
-        masks, weights = every_coalition(f)
-    else:
-        if not isinstance(n_permutations, Integral) or n_permutations < 1:
-            raise InputError(
-                f"n_permutations={n_permutations!r}: allowed is a whole number from 1, or None."
-            )
-        masks, weights = some_coalitions(f, n_permutations, check_random_state(random_state))
-    worth = _worth(game, masks, output)
-    method = "exact" if n_permutations is None else f"estimate from {n_permutations} permutations"
-    return ShapValues(
-        worth @ weights, float(worth[:, 0].mean()), game.data, tuple(game.names), unit, method
-    )
+    with nets_in_evaluation(model):
+        coalition_model = make_coalition_model(model, to_pandas(X), to_pandas(background))
+        if is_trees(coalition_model.last):
+            values, base = _of_trees(coalition_model, output)
+            method = tree_method(coalition_model.last, output)
+        else:
+            f = len(coalition_model.names)
+            masks, weights, method = _coalitions(f, n_permutations, random_state)
+            of_coalitions = _coalition_values(coalition_model, masks, output)
+            values, base = of_coalitions @ weights, float(of_coalitions[:, 0].mean())
+    names, unit = tuple(coalition_model.names), output.replace("_", " ")
+    return ShapValues(values, base, coalition_model.data, names, unit, method)
 
 
 def count_features(model: Any, X: Any, background: Any = None) -> int:
@@ -281,29 +301,75 @@ def count_features(model: Any, X: Any, background: Any = None) -> int:
     -------
     int
     """
-    return len(make_game(model, X, background).names)
+    with nets_in_evaluation(model):
+        return len(make_coalition_model(model, to_pandas(X), to_pandas(background)).names)
 
 
-def _worth(game: Game, masks: NDArray[np.bool_], output: str) -> NDArray[np.float64]:
-    net = game.last
-    if isinstance(net, ClinicalOsteoClassifier) and len(net.net_.module_.layers) > 1:
-        module = net.net_.module_
-        link = _probability if output == "probability" else _as_it_is
-        with evaluating(module):
-            for part in (game.rows, game.background):
-                game.ask(part)  # refuses what the net cannot take
-            seen, others = (net.scaler_.transform(part) for part in (game.rows, game.background))
-            return ask_net(module.layers, seen, others, game.groups, masks, link)
+def _of_trees(model: CoalitionModel, output: str) -> tuple[NDArray[np.float64], float]:
+    probability = model.value(model.rows)
+    columns, base = tree_values(model.last, model.rows, model.background, probability, output)
+    return columns @ np.eye(len(model.names))[model.groups], base
+
+
+def _coalitions(
+    f: int, n_permutations: int | None, random_state: int | RandomState | None
+) -> tuple[NDArray[np.bool_], NDArray[np.float64], str]:
+    """Masks and weights of the coalitions of f features, and what the values are to be called."""
+    if n_permutations is None:
+        if f > MOST_FEATURES:
+            raise InputError(
+                f"There are {f} features, and exact values of more than {MOST_FEATURES} take too "
+                "long. Set n_permutations=20 for an estimate, or fit on fewer columns."
+            )
+        return *every_coalition(f), "exact"
+    if not isinstance(n_permutations, Integral) or n_permutations < 1:
+        raise InputError(
+            f"n_permutations={n_permutations!r}: allowed is a whole number from 1, or None."
+        )
+    drawn = some_coalitions(f, n_permutations, check_random_state(random_state))
+    return *drawn, f"estimate from {n_permutations} permutations"
+
+
+def _coalition_values(
+    model: CoalitionModel, masks: NDArray[np.bool_], output: str
+) -> NDArray[np.float64]:
+    """Value of each coalition for each row: (n, m)."""
+    coalitions = (model.groups, masks)
+    if is_a(model.last, "ClinicalOsteoClassifier"):
+        from skosteo.explain.net_coalitions import net_coalition_means
+
+        for part in (model.rows, model.background):
+            model.value(part)  # refuses what the net cannot take
+        net, scale = model.last.net_.module_, model.last.scaler_.transform
+        rows, background = scale(model.rows), scale(model.background)
+        return net_coalition_means(net.layers, rows, background, *coalitions, output)
     if output == "probability":
-        return ask(game.ask, game.rows, game.background, game.groups, masks)
-    return ask(
-        lambda matrix: logits(game.ask(matrix)), game.rows, game.background, game.groups, masks
-    )
+        return coalition_means(model.value, model.rows, model.background, *coalitions)
+
+    def log_odds(matrix: NDArray) -> NDArray[np.float64]:
+        return logits(model.value(matrix))
+
+    return coalition_means(log_odds, model.rows, model.background, *coalitions)
 
 
-def _probability(logit: Tensor) -> Tensor:
-    return logit.sigmoid()
+def _rank_proportion(cells: NDArray[np.object_]) -> NDArray[np.float64]:
+    """Place of each number among the numbers, 0 to 1; NaN for words and missing values.
+
+    By rank, so that one outlying value does not make all others look alike.
+    """
+    numbers = np.array([c if isinstance(c, Real) else np.nan for c in cells], dtype=float)
+    known = np.unique(numbers[~np.isnan(numbers)])
+    proportion = np.searchsorted(known, numbers) / max(len(known) - 1, 1)
+    return np.where(np.isnan(numbers), np.nan, proportion)
 
 
-def _as_it_is(logit: Tensor) -> Tensor:
-    return logit
+def _swarm(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Heights within +-.38 that keep dots apart whose values, in widths of the axis, are near."""
+    bins = np.floor(values * 80).astype(int)
+    height = np.zeros(len(values))
+    for one in np.unique(bins):
+        inside = np.flatnonzero(bins == one)
+        step = min(0.11, 0.76 / len(inside))
+        turn = np.arange(len(inside))
+        height[inside] = step * ((turn + 1) // 2) * np.where(turn % 2, 1, -1)
+    return height

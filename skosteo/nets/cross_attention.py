@@ -83,17 +83,17 @@ class CrossAttention(RandomModule):
         means = [norm(t).mean(dim=1) for norm, t in zip(self.norms, (film, values), strict=True)]
         return self.head(self.dropout(torch.cat(means, dim=1))).squeeze(1)
 
-    def looks(self, f: Tensor, table: Tensor, has_film: Tensor) -> Tensor:
-        """Return where each side looks in the last layer: (n, h w + number of variables).
+    def attention_weights(self, f: Tensor, table: Tensor, has_film: Tensor) -> Tensor:
+        """Return the attention weights of the last layer: (n, h w + number of variables).
 
-        First the share of each position of the map in what the variables look at, then that of
-        each variable in what the positions look at; either sums to 1. Mean over heads and tokens.
+        First the weight of each position of the map to the variables, then that of each variable
+        to the positions; either sums to 1. Mean over heads and tokens.
         """
         film, values = self._tokens(f, table, has_film)
         for layer in self.layers[:-1]:
             film, values = layer(film, values)
         last = cast(_TwoWayLayer, self.layers[-1])
-        return torch.cat(last.looks(film, values), dim=1)
+        return torch.cat(last.attention_weights(film, values), dim=1)
 
     def _tokens(self, f: Tensor, table: Tensor, has_film: Tensor) -> tuple[Tensor, Tensor]:
         positions = self.from_film(self.scale(f.flatten(2).transpose(1, 2)))
@@ -154,8 +154,8 @@ class _TwoWayLayer(nn.Module):
             out.append(side + self.dropout(self.further[i](side)))
         return out[0], out[1]
 
-    def looks(self, film: Tensor, values: Tensor) -> list[Tensor]:
-        """Return where the values look on the film (n, h w), and the film in the values (n, v)."""
+    def attention_weights(self, film: Tensor, values: Tensor) -> list[Tensor]:
+        """Return the weights of the positions to the values (n, h w), and the other way (n, v)."""
         film, values = (norm(s) for norm, s in zip(self.norms, (film, values), strict=True))
         _, on_values = self.attend[0](film, values, values)
         _, on_film = self.attend[1](values, film, film)

@@ -144,9 +144,9 @@ class FeatureFusionNet(nn.Module):
         return rest(self.trunk.pooled(f, target, rest))
 
     def attention(self, films: Tensor, table: Tensor, has_film: Tensor) -> Tensor:
-        """Return where film and table look at each other: see `CrossAttention.looks`."""
+        """Return what film and table attend to: see `CrossAttention.attention_weights`."""
         fusion = cast(CrossAttention, self.fusion)
-        return fusion.looks(self.trunk.as_features(films), table, has_film)
+        return fusion.attention_weights(self.trunk.as_features(films), table, has_film)
 
     @property
     def wants_target(self) -> bool:

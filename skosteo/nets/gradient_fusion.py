@@ -1,13 +1,11 @@
 """Equation 1 of the paper: each branch weighs the less, the larger its gradient."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits as bce
 
 from skosteo.exceptions import InputError
+from skosteo.nets.modes import evaluating
 
 MODES = ("running", "batch", "fixed", "reference", "learned")
 
@@ -49,7 +47,7 @@ def gradient_shares(
         random state is changed.
     """
     # the exact gradient in float32, also inside of autocast and no_grad
-    with _evaluating(head), torch.enable_grad(), torch.autocast(f_w.device.type, enabled=False):
+    with evaluating(head), torch.enable_grad(), torch.autocast(f_w.device.type, enabled=False):
         dtype = torch.promote_types(f_w.dtype, torch.float32)
         maps = [f.detach().to(dtype).requires_grad_() for f in (f_w, f_sa)]
         losses = [bce(head(relu_max_pool(f)), target.to(dtype), weight=sample_weight) for f in maps]
@@ -155,16 +153,3 @@ class GradientFusion(nn.Module):
         """Fuse maps (n, c, h, w) of both branches; ``g`` is what `probe` of this batch returned."""
         in_w, in_sa = 1 - (self.g if g is None else g)
         return in_w * f_w + in_sa * f_sa
-
-
-@contextmanager
-def _evaluating(module: nn.Module) -> Iterator[None]:
-    # each part by itself, as some may be in evaluation mode for good
-    training = [part for part in module.modules() if part.training]
-    for part in training:
-        part.training = False
-    try:
-        yield
-    finally:
-        for part in training:
-            part.training = True

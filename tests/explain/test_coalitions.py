@@ -2,10 +2,8 @@ from itertools import permutations
 
 import numpy as np
 import pytest
-import torch
 
-from skosteo.explain.coalitions import ask, ask_net, every_coalition, some_coalitions
-from skosteo.nets.heads import Head
+from skosteo.explain.coalitions import coalition_means, every_coalition, some_coalitions
 
 
 def by_all_orders(worth, n_features):
@@ -41,19 +39,8 @@ def test_an_estimate_sums_up_exactly_and_nears_the_exact_values():
     np.testing.assert_allclose(estimated, worth @ weights, atol=0.15)
 
 
-@pytest.mark.parametrize("hidden", [(7,), (300,), (5, 4), (6, 5, 4)])
-@pytest.mark.parametrize("groups", [[0, 1, 2, 3], [0, 0, 2, 1]])
-def test_a_net_is_asked_of_the_same_mixtures(hidden, groups):
-    torch.manual_seed(0)
-    rng = np.random.default_rng(0)
-    rows, background = rng.normal(size=(5, 4)), rng.normal(size=(23, 4))
-    net = Head(4, hidden, 0.5).double().eval()
-    masks, groups = every_coalition(max(groups) + 1)[0], np.array(groups)
-
-    def function(matrix):
-        with torch.no_grad():
-            return net(torch.from_numpy(matrix)).sigmoid().numpy()
-
-    fast = ask_net(net.layers, rows, background, groups, masks, torch.sigmoid)
-    slow = ask(function, rows, background, groups, masks)
-    np.testing.assert_allclose(fast, slow, atol=1e-13)
+def test_a_coalition_takes_its_columns_from_the_row_and_the_others_from_the_background():
+    rows, background = np.full((2, 3), 1.0), np.full((5, 3), 10.0)
+    masks, groups = np.array([[False, False], [True, False], [True, True]]), np.array([0, 1, 0])
+    found = coalition_means(lambda m: m @ [1, 2, 4], rows, background, groups, masks)
+    np.testing.assert_array_equal(found, [[70, 25, 7]] * 2)

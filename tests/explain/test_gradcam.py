@@ -10,7 +10,7 @@ from skosteo import ImageOsteoClassifier, ProbabilityFusionClassifier
 from skosteo.datasets import make_cohort
 from skosteo.exceptions import InputError
 from skosteo.explain import GradCam, grad_cam
-from tests.small_models import small_feature_fusion, small_fusion, small_image
+from tests.small_models import small_feature_fusion, small_fusion, small_image, write_films
 
 
 @pytest.fixture(scope="module")
@@ -108,8 +108,14 @@ def test_maps_are_those_of_captum(branches, freeze):
     np.testing.assert_allclose(own, expected, rtol=1e-4, atol=1e-6 * np.abs(expected).max())
 
 
+def nets_of(model):
+    if hasattr(model, "net_"):
+        return [model.net_]
+    return [m.net_ for m in (model.image_, model.clinical_, *model.final_estimators_.values())]
+
+
 def state(model):
-    nets = [model.net_] if hasattr(model, "net_") else [model.image_.net_]
+    nets = nets_of(model)
     parts = [part for net in nets for part in net.module_.modules()]
     parameters = [p for net in nets for p in net.module_.parameters()]
     hooks = [
@@ -146,7 +152,8 @@ def test_any_model_is_explained_and_left_as_it_was(name, cohort):
     X = tabular(cohort)
     model = MODELS[name]().fit(X, cohort.target)
     said = model.predict_proba(X)
-    (model.net_ if hasattr(model, "net_") else model.image_.net_).module_.train()
+    for net in nets_of(model):
+        net.module_.train()
     before = state(model)
     found = grad_cam(model, X)
     assert state(model) == before
@@ -157,6 +164,15 @@ def test_any_model_is_explained_and_left_as_it_was(name, cohort):
     assert 0 <= found.maps.min() <= found.maps.max() <= 1
     np.testing.assert_array_equal(found.maps.max(axis=(1, 2)), (found.peak > 0).astype(float))
     assert (found.attention is None) == (name == "plain")
+
+
+@pytest.mark.parametrize("library", ["polars", "pyarrow"])
+def test_tables_of_other_libraries_are_taken(library, tmp_path):
+    module = pytest.importorskip(library)
+    X, y, _ = write_films(tmp_path, 12)
+    model = small_image().fit(X, y)
+    other = module.from_pandas(X) if library == "polars" else module.Table.from_pandas(X)
+    np.testing.assert_array_equal(grad_cam(model, other).maps, grad_cam(model, X).maps)
 
 
 def test_an_embedding_cache_changes_nothing(cohort, tmp_path):
@@ -273,3 +289,33 @@ def test_the_offline_backbone_is_explained():
         augmentation=None, batch_size=8, max_epochs=2, random_state=0,
     ).fit(films, y)  # fmt: skip
     assert grad_cam(model, films).maps.shape == (24, 3, 3)
+
+
+@pytest.mark.parametrize(("attention", "views"), [(None, 2), (np.ones((6, 2, 2), np.float32), 3)])
+def test_panels_show_film_heat_and_attention(attention, views):
+    maps = np.random.default_rng(0).random((6, 2, 2)).astype(np.float32)
+    films = np.arange(6 * 64, dtype=np.uint8).reshape(6, 8, 8)
+    cam = GradCam(maps, films, np.linspace(0, 1, 6), np.array([1, 0, 1, 1, 1, 1.0]), attention)
+    figure = cam.plot()
+    figure.canvas.draw()
+    titles = [ax.get_title(loc="left") for ax in figure.axes]
+    said = [f"probability {p}" for p in (".00", ".20", ".40", ".60")]
+    assert [title for title in titles if title.startswith("p")] == said
+    assert titles.count("Grad-CAM: none") == 1
+    assert len([ax for ax in figure.axes if ax.images]) == 4 * views
+    assert len([ax for ax in cam.plot([5, 0, 2], n_columns=2).axes if ax.images]) == 3 * views
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"rows": []}, r"rows=\[\].* from 0 to 1"),
+        ({"rows": [99]}, r"rows=\[99\]"),
+        ({"rows": [-1]}, r"rows=\[-1\]"),
+        ({"n_columns": 0}, "n_columns=0"),
+    ],
+)
+def test_panels_that_are_not_there_are_refused(arguments, said):
+    maps, films = np.ones((2, 2, 2), np.float32), np.zeros((2, 8, 8), np.uint8)
+    with pytest.raises(InputError, match=said):
+        GradCam(maps, films, np.ones(2), np.ones(2)).plot(**arguments)

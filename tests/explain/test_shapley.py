@@ -1,13 +1,17 @@
 # ruff: noqa: PD011 (values are no pandas here)
 import pickle
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.compose import make_column_transformer
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from xgboost import XGBClassifier
 
 from skosteo import ClinicalOsteoClassifier, ClinicalPreprocessor, ProbabilityFusionClassifier
@@ -16,7 +20,7 @@ from skosteo.exceptions import InputError
 from skosteo.explain import ShapValues, shap_values
 from skosteo.explain.shapley import count_features
 from skosteo.presets import clinical_baseline, paper_clinical_classifier
-from tests.small_models import small_clinical, small_image
+from tests.small_models import small_clinical, small_fusion, small_image
 
 
 @pytest.fixture(scope="module")
@@ -181,12 +185,77 @@ def test_a_background_without_the_columns_is_refused():
 
 
 @pytest.mark.parametrize("n_permutations", [None, 3])
-def test_a_net_is_left_in_the_mode_that_it_was_in(net, n_permutations):
-    model, X = net
+@pytest.mark.parametrize("hidden", [(50,), ()])
+def test_a_net_is_left_in_the_mode_that_it_was_in(net, hidden, n_permutations):
+    X = net[1]
+    model = ClinicalOsteoClassifier(hidden, max_epochs=2, random_state=0).fit(X, X[:, 0] > 0)
     for mode in (True, False):
         model.net_.module_.train(mode)
-        shap_values(model, X[:3], X[:9], n_permutations=n_permutations)
+        found = shap_values(model, X[:3], X[:9], n_permutations=n_permutations)
         assert {part.training for part in model.net_.module_.modules()} == {mode}
+    np.testing.assert_allclose(found.output, model.predict_proba(X[:3])[:, 1])
+
+
+def test_all_nets_of_a_fusion_are_left_in_their_modes_and_are_explained_without_dropout(cohort):
+    model = small_fusion(clinical=small_clinical(), clinical_columns=["age"])
+    X = cohort.data.fillna({"age": 70})
+    model.fit(X, cohort.target)
+    nets = [model.image_, model.clinical_, *model.final_estimators_.values()]
+    said = model.predict_proba(X[:3])[:, 1]
+    for net in nets:
+        net.net_.module_.train()
+    found = shap_values(model, X[:3], X[:9])
+    assert all(part.training for net in nets for part in net.net_.module_.modules())
+    np.testing.assert_allclose(found.output, said)
+
+
+def test_a_foreign_pipeline_gets_exact_values():
+    """Of the table that the user knows, whatever the pipeline makes of its columns."""
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(rng.normal(size=(80, 3)), columns=["age", "bmi", "calcium"])
+    X = X.assign(sex=pd.Categorical(rng.choice(["F", "M"], 80)))
+    y = X["age"] + rng.normal(size=80) > 0
+    words = make_column_transformer((OneHotEncoder(), ["sex"]), remainder=StandardScaler())
+    model = make_pipeline(words, LogisticRegression()).fit(X, y)
+    found = shap_values(model, X[:10], X[10:], output="log_odds")
+    # a linear model's are those of the textbook; the columns of a category are one feature
+    of_columns = model[-1].coef_ * (model[0].transform(X[:10]) - model[0].transform(X[10:]).mean(0))
+    expected = np.column_stack([of_columns[:, 2:], of_columns[:, :2].sum(1)])
+    np.testing.assert_allclose(found.values, expected, atol=1e-10)
+    assert found.feature_names == ("age", "bmi", "calcium", "sex")
+    assert found.method == "exact"
+
+
+def test_a_foreign_pipeline_of_trees_gets_the_values_of_shap(table):
+    shap = pytest.importorskip("shap")
+    X, y = table
+    X = X[["age", "bmi", "wbc_10e9_l"]]
+    model = make_pipeline(SimpleImputer(), RandomForestClassifier(10, random_state=0)).fit(X, y)
+    rows, background = X[:5], X[20:50]
+    found = shap_values(model, rows, background)
+
+    def function(matrix):
+        return model.predict_proba(pd.DataFrame(matrix, columns=X.columns))[:, 1]
+
+    masker = shap.maskers.Independent(background.to_numpy(), len(background))
+    explainer = shap.ExactExplainer(function, masker)
+    expected = explainer(rows.to_numpy(), interactions=False).values
+    assert np.abs(found.values - expected).max() < 1e-6
+
+
+@pytest.mark.parametrize("library", ["polars", "pyarrow"])
+def test_tables_of_other_libraries_are_taken(library, table):
+    module = pytest.importorskip(library)
+    X, y = table
+    X = X[["age", "sex"]]
+    model = make_pipeline(ClinicalPreprocessor(), LogisticRegression()).fit(X, y)
+    other = module.from_pandas(X) if library == "polars" else module.Table.from_pandas(X)
+    rows, background = (other[:9], other) if library == "polars" else (other.slice(0, 9), other)
+    expected = shap_values(model, X[:9], X)
+    found = shap_values(model, rows, background)
+    np.testing.assert_array_equal(found.values, expected.values)
+    pd.testing.assert_frame_equal(found.frame(), expected.frame())
+    assert count_features(model, rows, background) == 2
 
 
 def test_features_are_counted_before_they_are_explained(table):
@@ -231,3 +300,62 @@ def test_values_come_back_from_plain_arrays_and_from_pickle(tmp_path):
 def test_arrays_that_do_not_fit_each_other_are_refused():
     with pytest.raises(InputError, match="feature_names"):
         ShapValues([[0.1, 0.2]], 0.0, [[1, 2]], ["age"])
+
+
+@pytest.fixture
+def drawn():
+    rng = np.random.default_rng(0)
+    data = np.column_stack([rng.normal(69, 9, 60), np.where(rng.random(60) < 0.5, "F", "M")])
+    data = data.astype(object)
+    data[:, 0] = data[:, 0].astype(float)
+    data[0, 0] = np.nan
+    return ShapValues(rng.normal(size=(60, 2)) * [0.2, 0.1], 0.4, data, ["cost_in_$", "sex"])
+
+
+def names(ax):
+    return [label.get_text() for label in ax.get_yticklabels()]
+
+
+@pytest.mark.parametrize("kind", ["dot", "bar"])
+def test_the_most_important_feature_is_on_top_and_the_unit_is_named(drawn, kind):
+    ax = drawn.plot(kind)
+    ax.figure.canvas.draw()
+    assert names(ax) == ["sex", "cost_in_$"]
+    assert "probability" in ax.get_xlabel()
+
+
+def test_every_row_is_a_dot_and_words_and_gaps_are_rings(drawn):
+    ax = drawn.plot()
+    rings, dots = ([c for c in ax.collections if len(c.get_facecolors()) == n] for n in (0, 59))
+    assert sum(len(c.get_offsets()) for c in ax.collections) == 120
+    assert sum(len(c.get_offsets()) for c in rings) == 61
+    # dark is high, in grey print too
+    shades = dots[0].get_facecolors()[:, :3] @ [0.299, 0.587, 0.114]
+    values = drawn.data[1:, 0].astype(float)
+    assert np.corrcoef(values, shades)[0, 1] < -0.9
+
+
+def test_bars_are_the_mean_absolute_values(drawn):
+    widths = [bar.get_width() for bar in drawn.plot("bar").patches]
+    np.testing.assert_allclose(sorted(widths), np.sort(np.abs(drawn.values).mean(axis=0)))
+
+
+def test_another_kind_is_refused(drawn):
+    with pytest.raises(InputError, match="allowed are"):
+        drawn.plot("violin")
+
+
+@pytest.mark.parametrize("kind", ["dot", "bar"])
+def test_it_draws_where_it_is_told(drawn, kind):
+    _, ax = plt.subplots()
+    assert drawn.plot(kind, ax=ax) is ax
+
+
+@pytest.mark.parametrize("kind", ["dot", "bar"])
+@pytest.mark.parametrize("name", ["$x_{2$", "\N{CIRCLED LATIN CAPITAL LETTER A}"])
+def test_any_name_can_be_drawn(name, kind, monkeypatch):
+    """Also of signs that the usual font lacks, as Chinese ones; here of matplotlib's own font."""
+    monkeypatch.setattr("skosteo._plotting._MORE_FONTS", ("STIXGeneral",))
+    ax = ShapValues([[0.1, 0.2]], 0.5, [[1, 2]], [name, "b"]).plot(kind)
+    ax.figure.canvas.draw()
+    assert any(name in text.get_text() for text in ax.findobj(plt.Text))

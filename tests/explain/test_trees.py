@@ -12,7 +12,7 @@ from sklearn.tree import DecisionTreeClassifier
 from xgboost import XGBClassifier
 
 from skosteo.exceptions import InputError
-from skosteo.explain.coalitions import ask, every_coalition
+from skosteo.explain.coalitions import coalition_means, every_coalition
 from skosteo.explain.trees import is_trees, tree_method, tree_values
 
 pytest.importorskip("shap")
@@ -50,7 +50,7 @@ def test_values_are_those_of_all_coalitions(model, table):
         return p if output == "probability" else np.log(p / (1 - p))
 
     masks, weights = every_coalition(4)
-    worth = ask(function, rows, background, np.arange(4), masks)
+    worth = coalition_means(function, rows, background, np.arange(4), masks)
     np.testing.assert_allclose(values, worth @ weights, atol=1e-5)
     assert base == pytest.approx(worth[0, 0], abs=1e-5)
 

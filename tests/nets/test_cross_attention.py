@@ -95,13 +95,13 @@ def test_it_is_what_loops_over_patients_heads_and_variables_give():
     patients = zip(film.numpy(), table.numpy(), has_film.numpy(), strict=True)
     logits, looks = zip(*(by_hand(net, *patient) for patient in patients), strict=True)
     np.testing.assert_allclose(net(film, table, has_film).detach(), logits, atol=1e-5)
-    found = net.looks(film, table, has_film).detach()
+    found = net.attention_weights(film, table, has_film).detach()
     np.testing.assert_allclose(found, np.stack(looks), atol=1e-6)
 
 
 def test_looks_of_either_side_sum_to_1():
     net, patients = make(), draw()
-    looks = net.looks(*patients)
+    looks = net.attention_weights(*patients)
     assert looks.shape == (5, 4 + 3)
     assert (looks >= 0).all()
     torch.testing.assert_close(looks[:, :4].sum(1), torch.ones(5))
@@ -149,10 +149,10 @@ def test_a_missing_value_is_a_vector_that_is_learnt_and_not_a_number():
 def test_without_a_film_it_does_not_matter_what_stands_in_its_place():
     net, (film, table, _) = make(), draw()
     none = torch.zeros(5, dtype=torch.bool)
-    logits, looks = net(film, table, none), net.looks(film, table, none)
+    logits, looks = net(film, table, none), net.attention_weights(film, table, none)
     for other in (film * 0, film * 1e6, film + nan):
         assert torch.equal(net(other, table, none), logits)
-        assert torch.equal(net.looks(other, table, none), looks)
+        assert torch.equal(net.attention_weights(other, table, none), looks)
     assert not torch.isclose(net(film * 0, table, ~none), logits, atol=1e-4, rtol=0).any()
 
 
