@@ -34,7 +34,7 @@ from skosteo.clinical import check_values, select_cohort
 from skosteo.datasets import fetch_nhanes
 from skosteo.datasets.cohort import draw_patients
 from skosteo.evaluation import calibration_line, delong_test, evaluate
-from skosteo.presets import age_sex_bmi_classifier, logistic_classifier, xgboost_classifier
+from skosteo.presets import clinical_baseline
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--data", choices=["synthetic", "nhanes"], default="synthetic")
@@ -62,7 +62,7 @@ def hospital_table():
     day = pd.Timestamp("2024-01-01") + pd.to_timedelta(rng.integers(0, 365, n), unit="D")
     later = day + pd.to_timedelta(rng.choice([0, 0, 0, 0, 0, 0, 0, 1, 9], n), unit="D")
     table["film taken"] = day.strftime("%Y-%m-%d 08:30")
-    table["DXA done"] = np.where(site == "A", later.strftime("%d.%m.%Y"), later.strftime("%Y%m%d"))
+    table["DXA done"] = np.where(site == "A", later.strftime("%Y-%m-%d"), later.strftime("%Y%m%d"))
     table["malignant tumour"] = rng.choice(["no", "yes", ""], n, p=[0.93, 0.05, 0.02])
     table["hormone drugs"] = rng.random(n) < 0.03
     table["osteoporosis drugs"] = (table["t_score"] < -2.5) & (rng.random(n) < 0.5)
@@ -159,10 +159,10 @@ filled = make_column_transformer(
 NET, BAR = "clinical net", "logistic, age + sex + BMI"
 models = {
     NET: make_pipeline(ClinicalPreprocessor(), ClinicalOsteoClassifier(random_state=0)),
-    "logistic regression": logistic_classifier(),
-    "XGBoost": xgboost_classifier(random_state=0),
+    "logistic regression": clinical_baseline("logistic"),
+    "XGBoost": clinical_baseline("xgboost", random_state=0),
     "OSTA": make_pipeline(filled, RiskIndexClassifier("osta")),
-    BAR: age_sex_bmi_classifier(),
+    BAR: clinical_baseline("age_sex_bmi"),
 }
 if synthetic:
     masked = ClinicalPreprocessor().fit(X).masked_

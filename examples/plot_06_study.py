@@ -29,7 +29,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from skosteo.datasets import fetch_hannover_cxr, fetch_nhanes, make_cohort
-from skosteo.evaluation import run_study
+from skosteo.study import run_study
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--data", choices=["synthetic", "hannover", "nhanes"], default="synthetic")

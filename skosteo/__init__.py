@@ -5,7 +5,7 @@ Public names are loaded on first use (PEP 562), so that ``import skosteo`` stays
 """
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
@@ -20,17 +20,37 @@ _HOME = {
     "RiskIndexClassifier": "clinical.risk_indices",
     "read_radiograph": "dicom",
 }
-_MODULES = ("clinical", "datasets", "evaluation", "exceptions", "explain", "presets")
+_MODULES = ("clinical", "datasets", "evaluation", "exceptions", "explain", "presets", "study")
 
 __all__ = ["__version__", *sorted(_HOME), *_MODULES]
 
+if TYPE_CHECKING:  # the same names for type checkers, which see the aliases as exports
+    from skosteo import clinical as clinical
+    from skosteo import datasets as datasets
+    from skosteo import evaluation as evaluation
+    from skosteo import exceptions as exceptions
+    from skosteo import explain as explain
+    from skosteo import presets as presets
+    from skosteo import study as study
+    from skosteo.clinical import ClinicalPreprocessor as ClinicalPreprocessor
+    from skosteo.clinical.classifier import ClinicalOsteoClassifier as ClinicalOsteoClassifier
+    from skosteo.clinical.risk_indices import RiskIndexClassifier as RiskIndexClassifier
+    from skosteo.dicom import Radiograph as Radiograph
+    from skosteo.dicom import read_radiograph as read_radiograph
+    from skosteo.fusion.feature import FeatureFusionClassifier as FeatureFusionClassifier
+    from skosteo.fusion.probability import (
+        ProbabilityFusionClassifier as ProbabilityFusionClassifier,
+    )
+    from skosteo.image.classifier import ImageOsteoClassifier as ImageOsteoClassifier
+    from skosteo.image.reader import RadiographReader as RadiographReader
+else:
 
-def __getattr__(name: str) -> Any:
-    if name in _HOME:
-        return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
-    if name in _MODULES:
-        return import_module(f"{__name__}.{name}")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    def __getattr__(name: str) -> Any:
+        if name in _HOME:
+            return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+        if name in _MODULES:
+            return import_module(f"{__name__}.{name}")
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

@@ -1,8 +1,8 @@
-"""``python -m skosteo``: see `skosteo.study.command`."""
+"""``python -m skosteo``: see `skosteo.study.cli`."""
 
 import sys
 
-from skosteo.study.command import main
+from skosteo.study.cli import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -1,6 +1,7 @@
-"""What the figures of skosteo share: colours, fonts, axes, legends and forest plots.
+"""Colours, fonts, axes, legends and forest plots of all figures.
 
-matplotlib is imported only when something is drawn; no class of results is known here.
+matplotlib is imported only when something is drawn; results draw themselves in ``plot()``, and no
+class of results is known here.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,7 +21,7 @@ PALETTE = ("#1b3a5c", "#c8553d", "#5b8e7d", "#e0a33e", "#7d6b91", "#8c8c8c")
 _STYLES = ("-", "--", ":")
 MARKERS = ("o", "s", "^", "D", "v", "P")
 
-# Asked, where they are installed, for signs that the usual font lacks: names of columns and models
+# For signs in names of columns and models that the usual font lacks, where one is installed
 _MORE_FONTS = (
     "Noto Sans CJK SC",
     "Noto Sans SC",
@@ -36,17 +37,10 @@ _MORE_FONTS = (
 
 
 def with_more_fonts(draw: Callable[P, T]) -> Callable[P, T]:
-    """Let a function that draws fall back on fonts of Chinese, Japanese and Korean.
+    """Decorate a function that draws, so that it falls back on fonts of Chinese, Japanese, Korean.
 
-    Parameters
-    ----------
-    draw : callable
-        Its texts keep the fonts; matplotlib's settings stay as they are.
-
-    Returns
-    -------
-    callable
-        Where no such font is installed, it draws boxes, and matplotlib's warning says so.
+    Its texts keep the fonts; matplotlib's settings stay as they are. Where no such font is
+    installed, boxes are drawn, and matplotlib's warning says so.
     """
 
     @wraps(draw)
@@ -63,7 +57,7 @@ def with_more_fonts(draw: Callable[P, T]) -> Callable[P, T]:
 
 
 class ForestLine(NamedTuple):
-    """A line of a forest plot: a heading where it has no series."""
+    """A line of a forest plot: an estimate of a series, or a heading, which has none."""
 
     label: str
     series: int | None = None
@@ -76,7 +70,10 @@ class ForestLine(NamedTuple):
 def forest_plot(
     lines: Sequence[ForestLine], ax: "Axes | None", models: Sequence[str] = ()
 ) -> "Axes":
-    """Estimates with intervals under headings, their text at the right."""
+    """Draw estimates with intervals under headings, their text at the right.
+
+    ``models`` names the series in a legend; without it there is none.
+    """
     ax = make_axes(ax, 7.5, 1.0 + 0.24 * (len(lines) + len(models)))
     for y, line in enumerate(lines):
         if line.series is None:
@@ -109,6 +106,7 @@ def _left_align(ax: "Axes") -> None:
 
 
 def make_axes(ax: "Axes | None", width: float, height: float) -> "Axes":
+    """Return the given axes, or those of a new figure of this size in inches."""
     if ax is None:
         import matplotlib.pyplot as plt
 
@@ -117,25 +115,28 @@ def make_axes(ax: "Axes | None", width: float, height: float) -> "Axes":
 
 
 def series_style(i: int) -> tuple[str, str]:
-    again = i // len(PALETTE)
-    return PALETTE[i % len(PALETTE)], _STYLES[(i + again) % len(_STYLES)]
+    """Colour and line style of the i-th series; neighbours differ in both."""
+    turn = i // len(PALETTE)
+    return PALETTE[i % len(PALETTE)], _STYLES[(i + turn) % len(_STYLES)]
 
 
-def add_legend(ax: "Axes", place: Any, title: str | None, **more: Any) -> None:
+def add_legend(ax: "Axes", loc: Any, title: str | None, **kwargs: Any) -> None:
+    """Add a legend without a frame, whose names are taken as they are written."""
     legend = ax.legend(
         title=title,
-        loc=place,
+        loc=loc,
         frameon=False,
         fontsize=8,
         title_fontsize=8,
         alignment="left",
-        **more,
+        **kwargs,
     )
     for text in legend.get_texts():
         text.set_parse_math(False)  # a model may be called "cost_in_$"
 
 
 def hide_spines(ax: "Axes") -> "Axes":
+    """Leave the axes at the left and below, with small labels."""
     ax.spines[["top", "right"]].set_visible(False)
     ax.tick_params(labelsize=8)
     return ax

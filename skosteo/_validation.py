@@ -1,15 +1,19 @@
-"""Checks that every part of skosteo shares: labels, weights, patients, blank cells and names."""
+"""Checks that every part of skosteo shares: tables, labels, weights, patients, cells and names."""
 
 import re
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from difflib import get_close_matches
+from numbers import Real
 from typing import Any
 from unicodedata import normalize
 
+import narwhals.stable.v2 as nw
 import numpy as np
 import pandas as pd
+from narwhals.exceptions import DuplicateError
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import logit
 from sklearn.base import BaseEstimator, is_classifier
@@ -19,12 +23,85 @@ from sklearn.utils.validation import (
     _num_samples,
     assert_all_finite,
     column_or_1d,
+    validate_data,
 )
 
 from skosteo.exceptions import InputError
 
 # A probability of 0 or 1 exactly, as trees give, has no logit
 _EDGE = 1e-6
+
+
+def to_pandas(X: Any) -> Any:
+    """Table or column of another library (polars, pyarrow, ...) as pandas; all else unchanged.
+
+    Raises
+    ------
+    InputError
+        The table is lazy, or has two columns of one name.
+    """
+    if isinstance(X, pd.DataFrame | pd.Series):
+        return X
+    try:
+        known = nw.from_native(X, allow_series=True, pass_through=True)
+    except DuplicateError:
+        raise InputError("X has several columns of one name. Rename or drop one of each.") from None
+    if isinstance(known, nw.LazyFrame):
+        raise InputError(
+            f"X is a lazy table ({type(X).__module__}.{type(X).__name__}), whose rows are not "
+            "there yet. Give X.collect()."
+        )
+    if not isinstance(known, nw.DataFrame | nw.Series):
+        return X
+    table = known.to_pandas().reset_index(drop=True)
+    if isinstance(table, pd.Series):
+        table.name = table.name or None  # "" where the library knows no name
+    return table
+
+
+def check_table(X: Any, name: str = "X") -> pd.DataFrame:
+    """Table of any library as a DataFrame whose columns have different names."""
+    table = to_pandas(X)
+    if not isinstance(table, pd.DataFrame):
+        raise InputError(
+            f"{name} is a {type(table).__name__}; give a DataFrame, such as pandas.read_csv makes."
+        )
+    twice = table.columns[table.columns.duplicated()].unique().tolist()
+    if twice:
+        raise InputError(f"{name} has several columns named {twice}. Rename or drop one of each.")
+    return table
+
+
+def named_table(estimator: BaseEstimator, X: Any, *, reset: bool) -> pd.DataFrame:
+    """X as a DataFrame with names: its own, those of `fit` by position, or x0, x1, ...
+
+    Columns that have names are left in their order, among others: they are to be found by name.
+    What has none is compared with `fit`, with scikit-learn's own warnings and errors.
+    """
+    X = to_pandas(X)
+    if isinstance(X, pd.DataFrame):
+        check_table(X)
+        if 0 in X.shape:
+            raise InputError(f"X has {X.shape[0]} rows and {X.shape[1]} columns.")
+        fitted = hasattr(estimator, "n_features_in_")
+        by_name = hasattr(estimator, "feature_names_in_") or not fitted
+        if not reset and by_name and all(isinstance(column, str) for column in X.columns):
+            return X
+        validate_data(estimator, X, reset=reset, skip_check_array=True)
+    else:
+        X = validate_data(estimator, X, reset=reset, dtype=None, ensure_all_finite=False)
+        X = pd.DataFrame(X).infer_objects()
+    positions = [f"x{i}" for i in range(X.shape[1])]
+    return X.set_axis(getattr(estimator, "feature_names_in_", positions), axis=1)
+
+
+def check_image_column(X: pd.DataFrame, image_column: str, remedy: str) -> None:
+    """Refuse a table without its column of images; the remedy is a sentence of the caller."""
+    if image_column not in X.columns:
+        raise InputError(
+            f"X has no column {image_column!r} (image_column){guess(image_column, X.columns)} Its "
+            f"columns are {X.columns.tolist()}. {remedy}"
+        )
 
 
 def encode_target(y: ArrayLike) -> tuple[NDArray, NDArray[np.int64]]:
@@ -110,18 +187,6 @@ def check_groups(groups: ArrayLike | None, n_rows: int) -> NDArray | None:
     return codes
 
 
-def to_pandas(X: Any) -> Any:
-    """Convert a table or a column of polars or pyarrow to pandas; return all else as it is."""
-    if isinstance(X, pd.DataFrame | pd.Series | np.ndarray | list):
-        return X
-    import narwhals as nw
-
-    table = nw.from_native(X, pass_through=True, allow_series=True)
-    if isinstance(table, nw.LazyFrame):
-        raise InputError("X is a lazy frame, which holds no rows yet. Give X.collect().")
-    return table.to_pandas() if isinstance(table, nw.DataFrame | nw.Series) else X
-
-
 def name_columns(estimator: BaseEstimator, X: Any) -> Any:
     """Read an array by position where the estimator was fitted on a table of as many columns.
 
@@ -155,6 +220,38 @@ def is_missing(item: Any) -> bool:
     if isinstance(item, str):
         return not item.strip()
     return bool(pd.api.types.is_scalar(item) and pd.isna(item))
+
+
+def missing_cells(values: pd.Series) -> NDArray[np.bool_]:
+    """Whether each cell of a column is missing, as `is_missing` says: shape (n,)."""
+    if pd.api.types.is_object_dtype(values) or isinstance(
+        values.dtype, pd.StringDtype | pd.CategoricalDtype
+    ):
+        values = values.astype(object).map(is_missing)
+        return values.to_numpy(dtype=bool)
+    return values.isna().to_numpy(dtype=bool)
+
+
+def split_numbers(values: pd.Series) -> tuple[NDArray[np.float64], pd.Series]:
+    """Numbers of a column, written as text too, and the cells that are neither number nor missing.
+
+    Returns
+    -------
+    numbers : ndarray of shape (n,)
+        NaN where a cell is missing or no number.
+    others : Series of object
+        The cells that are no numbers, by their position from 0.
+    """
+    cells = values.reset_index(drop=True)
+    is_number = pd.api.types.is_numeric_dtype(cells) or pd.api.types.is_bool_dtype(cells)
+    if is_number and not pd.api.types.is_complex_dtype(cells):
+        return cells.to_numpy(np.float64, na_value=np.nan), pd.Series(dtype=object)
+    cells = cells.astype(object)[~missing_cells(cells)]
+    readable = cells.map(lambda cell: isinstance(cell, str | Real | Decimal | np.bool_))
+    known = pd.to_numeric(cells[readable.astype(bool)], errors="coerce").astype(np.float64)
+    numbers: NDArray[np.float64] = np.full(len(values), np.nan)
+    numbers[known.index] = known
+    return numbers, cells[np.isnan(numbers[cells.index])]
 
 
 def plain_name(name: object) -> str:

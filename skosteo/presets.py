@@ -1,26 +1,31 @@
-"""Whole recipes: functions that return a configured image model or clinical baseline.
+"""Whole recipes: functions that return a configured image model, clinical model or baseline.
 
 The clinical ones are pipelines from a hospital's table to a probability and fit the clinical place
-of a fusion. Only `paper_clinical_classifier` weighs its classes, as the paper does; that makes its
-probabilities those of a cohort with as many patients as healthy. All others leave them as they
-are: their probabilities are meant as they stand, and where few are ill, `predict` seldom says so.
-Then choose another threshold (scikit-learn's ``TunedThresholdClassifierCV``), or give
+of a fusion. The two of the paper weigh their classes alike, as the paper does, which makes their
+probabilities those of a cohort with as many cases as controls. The baselines leave them as they
+are: their probabilities are meant as they stand, and where cases are few, `predict` seldom names
+one. Then choose another threshold (scikit-learn's ``TunedThresholdClassifierCV``), or give
 ``class_weight="balanced"``, and for XGBoost ``scale_pos_weight``.
 """
 
-from typing import Any
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from sklearn.base import ClassifierMixin
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from skosteo._validation import guess
 from skosteo.clinical import ClinicalPreprocessor
-from skosteo.clinical.classifier import ClinicalOsteoClassifier
-from skosteo.image.classifier import ImageOsteoClassifier
+from skosteo.exceptions import InputError
+
+if TYPE_CHECKING:
+    from skosteo.image.classifier import ImageOsteoClassifier
 
 
-def paper_image_classifier(**changes: Any) -> ImageOsteoClassifier:
+def paper_image_classifier(**changes: Any) -> "ImageOsteoClassifier":
     """Return the image model as the paper trains it: a GPU's work.
 
     ResNet50 with ImageNet weights, both branches and equation 1; Adam at 1e-5, falling by 1 % an
@@ -72,10 +77,12 @@ def paper_image_classifier(**changes: Any) -> ImageOsteoClassifier:
         "n_iter_no_change": 100,
         "class_weight": "balanced",
     }
+    from skosteo.image.classifier import ImageOsteoClassifier
+
     return ImageOsteoClassifier(**recipe | changes)
 
 
-def quick_image_classifier(**changes: Any) -> ImageOsteoClassifier:
+def quick_image_classifier(**changes: Any) -> "ImageOsteoClassifier":
     """Return an image model for a workstation without GPU and without internet: minutes of work.
 
     EfficientNet-Lite0, whose ImageNet weights come from an installed package, frozen, and a small
@@ -109,6 +116,8 @@ def quick_image_classifier(**changes: Any) -> ImageOsteoClassifier:
         "max_epochs": 30,
         "n_iter_no_change": 10,
     }
+    from skosteo.image.classifier import ImageOsteoClassifier
+
     return ImageOsteoClassifier(**recipe | changes)
 
 
@@ -157,157 +166,133 @@ def paper_clinical_classifier(**changes: Any) -> Pipeline:
         "n_iter_no_change": 100,
         "class_weight": "balanced",
     }
+    from skosteo.clinical.classifier import ClinicalOsteoClassifier
+
     return make_pipeline(ClinicalPreprocessor(), ClinicalOsteoClassifier(**recipe | changes))
 
 
-def age_sex_bmi_classifier(**changes: Any) -> Pipeline:
-    """Return logistic regression on age, sex and body mass index: the bar to clear.
+class _Baseline(NamedTuple):
+    preprocessor: dict[str, Any]
+    scaled: bool
+    classifier: type[ClassifierMixin] | None  # None: XGBoost's, imported when asked for
+    recipe: dict[str, Any]
 
-    A chest film shows age and sex, so an image model that does not beat this one has shown nothing
-    of bone.
+
+_LOGISTIC = {"max_iter": 1000}
+_BASELINES = {
+    "age_sex_bmi": _Baseline(
+        {"columns": ["age", "sex", "bmi"]}, True, LogisticRegression, _LOGISTIC
+    ),
+    "logistic": _Baseline({}, True, LogisticRegression, _LOGISTIC),
+    # with scikit-learn's leaves of one row a forest tells many patients that their risk is 0
+    "random_forest": _Baseline(
+        {}, False, RandomForestClassifier, {"n_estimators": 500, "min_samples_leaf": 20}
+    ),
+    # a clinical cohort is small: the defaults, 31 leaves at .1, learn one of 2,000 by heart
+    "hist_gradient_boosting": _Baseline(
+        {"imputation": "keep"},
+        False,
+        HistGradientBoostingClassifier,
+        {"learning_rate": 0.05, "max_iter": 100, "max_leaf_nodes": 4},
+    ),
+    # more threads are slower on a few thousand rows, and in each other's way under n_jobs
+    "xgboost": _Baseline(
+        {"imputation": "keep"},
+        False,
+        None,
+        {"n_estimators": 100, "learning_rate": 0.05, "max_depth": 2, "n_jobs": 1},
+    ),
+}
+
+
+def clinical_baseline(name: str, **changes: Any) -> Pipeline:
+    """Return one of the clinical baselines, from the table on.
+
+    ======================== ====================================================================
+    name                     model
+    ======================== ====================================================================
+    "age_sex_bmi"            logistic regression on age, sex and body mass index: the bar to
+                             clear. A chest film shows age and sex, so an image model that does
+                             not beat this one has shown nothing of bone.
+    "logistic"               logistic regression on all clinical columns
+    "random_forest"          500 trees whose leaves hold 20 rows or more
+    "hist_gradient_boosting" scikit-learn's gradient boosting, 100 trees of 4 leaves, learning
+                             rate .05; missing values are left as they are
+    "xgboost"                XGBoost, 100 trees of two levels, learning rate .05, on one thread;
+                             missing values are left as they are
+    ======================== ====================================================================
 
     Parameters
     ----------
+    name : str
+        One of the names above.
     **changes
-        Parameters of scikit-learn's ``LogisticRegression`` that are to be others.
+        Parameters of the classifier that are to be others, such as ``random_state``.
 
     Returns
     -------
     Pipeline
-        `ClinicalPreprocessor` of the three columns, ``StandardScaler``, ``LogisticRegression``.
-        Other columns of X are not looked at.
-
-    Examples
-    --------
-    >>> from skosteo.presets import age_sex_bmi_classifier
-    >>> age_sex_bmi_classifier()[0].columns
-    ['age', 'sex', 'bmi']
-    """
-    return make_pipeline(
-        ClinicalPreprocessor(columns=["age", "sex", "bmi"]),
-        StandardScaler(),
-        LogisticRegression(**{"max_iter": 1000} | changes),
-    )
-
-
-def logistic_classifier(**changes: Any) -> Pipeline:
-    """Return logistic regression on all clinical columns.
-
-    Parameters
-    ----------
-    **changes
-        Parameters of scikit-learn's ``LogisticRegression`` that are to be others.
-
-    Returns
-    -------
-    Pipeline
-        `ClinicalPreprocessor`, ``StandardScaler``, ``LogisticRegression``.
-
-    Examples
-    --------
-    >>> from skosteo.presets import logistic_classifier
-    >>> logistic_classifier(class_weight="balanced")[-1]
-    LogisticRegression(class_weight='balanced', max_iter=1000)
-    """
-    return make_pipeline(
-        ClinicalPreprocessor(),
-        StandardScaler(),
-        LogisticRegression(**{"max_iter": 1000} | changes),
-    )
-
-
-def random_forest_classifier(**changes: Any) -> Pipeline:
-    """Return a random forest on all clinical columns, for probabilities rather than votes.
-
-    500 trees whose leaves hold at least 20 rows: with scikit-learn's leaves of one row a forest
-    tells many patients that their risk is exactly 0.
-
-    Parameters
-    ----------
-    **changes
-        Parameters of scikit-learn's ``RandomForestClassifier`` that are to be others.
-
-    Returns
-    -------
-    Pipeline
-        `ClinicalPreprocessor`, ``RandomForestClassifier``.
-
-    Examples
-    --------
-    >>> from skosteo.presets import random_forest_classifier
-    >>> random_forest_classifier(n_jobs=2, random_state=0)[-1].min_samples_leaf
-    20
-    """
-    recipe: dict[str, Any] = {"n_estimators": 500, "min_samples_leaf": 20}
-    return make_pipeline(ClinicalPreprocessor(), RandomForestClassifier(**recipe | changes))
-
-
-def hist_gradient_boosting_classifier(**changes: Any) -> Pipeline:
-    """Return scikit-learn's gradient boosting on all clinical columns, gaps left as they are.
-
-    100 trees of 4 leaves at a learning rate of .05: a clinical cohort is small, and the defaults,
-    31 leaves at .1, learn one of 2,000 by heart.
-
-    Parameters
-    ----------
-    **changes
-        Parameters of scikit-learn's ``HistGradientBoostingClassifier`` that are to be others.
-
-    Returns
-    -------
-    Pipeline
-        `ClinicalPreprocessor`, ``HistGradientBoostingClassifier``.
-
-    Examples
-    --------
-    >>> from skosteo.presets import hist_gradient_boosting_classifier
-    >>> hist_gradient_boosting_classifier(random_state=0)[0].imputation
-    'keep'
-    """
-    recipe: dict[str, Any] = {"learning_rate": 0.05, "max_iter": 100, "max_leaf_nodes": 4}
-    return make_pipeline(
-        ClinicalPreprocessor(imputation="keep"), HistGradientBoostingClassifier(**recipe | changes)
-    )
-
-
-def xgboost_classifier(**changes: Any) -> Pipeline:
-    """Return XGBoost on all clinical columns, gaps left as they are.
-
-    100 trees of two levels at a learning rate of .05, on one thread: more are slower on a few
-    thousand rows, and get in each other's way in a cross-validation with ``n_jobs``.
-
-    Parameters
-    ----------
-    **changes
-        Parameters of ``xgboost.XGBClassifier`` that are to be others.
-
-    Returns
-    -------
-    Pipeline
-        `ClinicalPreprocessor`, ``XGBClassifier``.
+        `ClinicalPreprocessor`, a ``StandardScaler`` before logistic regression, the classifier.
 
     Raises
     ------
+    InputError
+        There is no baseline of this name.
     ImportError
-        xgboost is not installed.
+        "xgboost" is asked for and not installed.
 
     Examples
     --------
-    >>> from skosteo.presets import xgboost_classifier
-    >>> xgboost_classifier(random_state=0)[-1].max_depth
-    2
+    >>> from skosteo.presets import clinical_baseline
+    >>> clinical_baseline("logistic", class_weight="balanced")[-1]
+    LogisticRegression(class_weight='balanced', max_iter=1000)
+    >>> clinical_baseline("age_sex_bmi")[0].columns
+    ['age', 'sex', 'bmi']
     """
+    if name not in _BASELINES:
+        raise InputError(
+            f"There is no baseline {name!r}{guess(name, _BASELINES)} There are "
+            f"{', '.join(map(repr, _BASELINES))}."
+        )
+    baseline = _BASELINES[name]
+    classifier = baseline.classifier or _xgboost()
+    scaler = [StandardScaler()] if baseline.scaled else []
+    return make_pipeline(
+        ClinicalPreprocessor(**baseline.preprocessor),
+        *scaler,
+        classifier(**baseline.recipe | changes),
+    )
+
+
+def clinical_baselines(random_state: int | None = None) -> dict[str, Pipeline]:
+    """Return all clinical baselines by name; "xgboost" is among them where it is installed.
+
+    Parameters
+    ----------
+    random_state : int, default=None
+        Seed of all of them.
+
+    Returns
+    -------
+    dict of str to Pipeline
+        See `clinical_baseline`.
+
+    Examples
+    --------
+    >>> from skosteo.presets import clinical_baselines
+    >>> list(clinical_baselines(random_state=0))[:3]
+    ['age_sex_bmi', 'logistic', 'random_forest']
+    """
+    names = [name for name in _BASELINES if name != "xgboost" or find_spec("xgboost")]
+    return {name: clinical_baseline(name, random_state=random_state) for name in names}
+
+
+def _xgboost() -> type[ClassifierMixin]:
     try:
         from xgboost import XGBClassifier
     except ImportError:
         raise ImportError(
-            "xgboost_classifier needs xgboost, which is not installed. Run "
-            "`pip install 'skosteo[xgboost]'`, or use hist_gradient_boosting_classifier."
+            "The baseline 'xgboost' needs xgboost, which is not installed. Run "
+            "`pip install 'skosteo[xgboost]'`, or take 'hist_gradient_boosting'."
         ) from None
-    recipe: dict[str, Any] = {
-        "n_estimators": 100,
-        "learning_rate": 0.05,
-        "max_depth": 2,
-        "n_jobs": 1,
-    }
-    return make_pipeline(ClinicalPreprocessor(imputation="keep"), XGBClassifier(**recipe | changes))
+    return XGBClassifier

@@ -1,6 +1,7 @@
 """DICOM films of the tests: any values in any encoding, full of an identity that must not leak."""
 
 import io
+import itertools
 
 import numpy as np
 from pydicom.dataset import Dataset, FileMetaDataset
@@ -66,3 +67,15 @@ def bytes_of(ds, syntax=ExplicitVRLittleEndian):
     ds.file_meta.TransferSyntaxUID = syntax
     ds.save_as(buffer, enforce_file_format=True)
     return buffer.getvalue()
+
+
+def covering(cases):
+    """A few of them, in which every pair of levels that two factors have together is met."""
+    cases = list(cases)
+    met, few = set(), []
+    for i in np.random.default_rng(0).permutation(len(cases)):
+        pairs = set(itertools.combinations(enumerate(cases[i]), 2))
+        if not pairs <= met:
+            met |= pairs
+            few.append(cases[i])
+    return few

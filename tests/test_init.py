@@ -2,8 +2,11 @@
 
 import subprocess
 import sys
+from importlib.resources import files
+from pathlib import Path
 
 import pytest
+from mypy import api as mypy
 
 import skosteo
 
@@ -24,6 +27,7 @@ PUBLIC = [
     "explain",
     "presets",
     "read_radiograph",
+    "study",
 ]
 
 
@@ -53,3 +57,21 @@ def test_import_is_lazy():
 def test_data_and_evaluation_need_no_torch():
     statement = "from skosteo import RadiographReader, ClinicalPreprocessor, datasets, evaluation"
     assert not loaded_after(statement) & {"torch", "skorch", "timm", "matplotlib"}
+
+
+def test_public_names_have_their_types(tmp_path):
+    """As mypy sees them for a user; with the options and the cache of `make types`."""
+    assert files("skosteo").joinpath("py.typed").is_file()
+    names = [name for name in PUBLIC if name != "__version__"]
+    user = [f"from skosteo import {name}\nreveal_type({name})" for name in names]
+    user += ["reveal_type(ImageOsteoClassifier())", "import skosteo", "skosteo.ImageRegressor"]
+    (tmp_path / "user.py").write_text("\n".join(user))
+    config = Path(__file__).parents[1] / "setup.cfg"
+    said, complaint, _ = mypy.run(["--config-file", str(config), str(tmp_path / "user.py")])
+    shown = [line for line in said.splitlines() if "Revealed type" in line]
+    assert len(shown) == len(names) + 1, said + complaint
+    assert not [line for line in shown if line.endswith('"Any"')]
+    assert shown[-1].endswith('"skosteo.image.classifier.ImageOsteoClassifier"')
+    errors = [line for line in said.splitlines() if "error:" in line]
+    assert len(errors) == 1
+    assert 'Module has no attribute "ImageRegressor"' in errors[0]

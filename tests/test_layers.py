@@ -40,13 +40,17 @@ HOMES = {
     "matplotlib": {
         "_plotting",
         "clinical.plots",
-        "evaluation.plots",
+        "evaluation.comparison",
+        "evaluation.decision_curve",
+        "evaluation.reliability",
+        "evaluation.report",
+        "evaluation.subgroups",
         "explain.plots",
-        "study.figures",
-        "study.saving",
+        "study.report.figures",
+        "study.report.saving",
     },
     "shap": {"explain.trees"},
-    "jinja2": {"study.page"},
+    "jinja2": {"study.report.content"},
 }
 # heavy or optional: never at the top of a module
 LAZY = {

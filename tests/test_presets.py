@@ -1,6 +1,7 @@
 """Recipes: configured estimators, and nothing else."""
 
 import os
+import subprocess
 import sys
 
 import numpy as np
@@ -12,34 +13,37 @@ from sklearn.model_selection import cross_val_predict
 from sklearn.pipeline import Pipeline
 
 from skosteo import ClinicalOsteoClassifier, ImageOsteoClassifier
+from skosteo.exceptions import InputError
 from skosteo.presets import (
-    age_sex_bmi_classifier,
-    hist_gradient_boosting_classifier,
-    logistic_classifier,
+    clinical_baseline,
+    clinical_baselines,
     paper_clinical_classifier,
     paper_image_classifier,
     quick_image_classifier,
-    random_forest_classifier,
-    xgboost_classifier,
 )
 from tests.small_models import small_fusion, small_image, write_films
 
-LINEAR = (age_sex_bmi_classifier, logistic_classifier)
-TREES = (random_forest_classifier, hist_gradient_boosting_classifier, xgboost_classifier)
-CLINICAL = (paper_clinical_classifier, *LINEAR, *TREES)
+BASELINES = ("age_sex_bmi", "logistic", "random_forest", "hist_gradient_boosting", "xgboost")
+CLINICAL = ("paper", *BASELINES)
 needs_data = pytest.mark.skipif(
     not os.environ.get("SKOSTEO_DATA"), reason="SKOSTEO_DATA names no folder with the real data"
 )
 
 
 FEWER = {  # for tests of seconds
-    paper_clinical_classifier: {"max_epochs": 30, "n_iter_no_change": 10, "batch_size": 16},
-    random_forest_classifier: {"n_estimators": 60},
+    "paper": {"max_epochs": 30, "n_iter_no_change": 10, "batch_size": 16},
+    "random_forest": {"n_estimators": 60},
 }
 
 
-def quick(preset):
-    return preset(random_state=0, **FEWER.get(preset, {}))
+def make(name, **changes):
+    if name == "paper":
+        return paper_clinical_classifier(**changes)
+    return clinical_baseline(name, **changes)
+
+
+def quick(name):
+    return make(name, random_state=0, **FEWER.get(name, {}))
 
 
 def patients(n=400, seed=0):
@@ -85,15 +89,15 @@ def test_the_quick_one_learns_without_internet(tmp_path):
 
 @pytest.mark.parametrize("preset", CLINICAL)
 def test_a_clinical_preset_is_a_pipeline_whose_last_step_takes_the_changes(preset):
-    model = preset(random_state=3)
+    model = make(preset, random_state=3)
     assert type(model) is Pipeline
     assert model[-1].random_state == 3
     assert str(clone(model)) == str(model)
-    before = preset()[-1].get_params()
+    before = make(preset)[-1].get_params()
     assert model[-1].get_params() == before | {"random_state": 3}
-    if preset is not xgboost_classifier:  # which takes any name
+    if preset != "xgboost":  # which takes any name
         with pytest.raises(TypeError, match="no_such"):
-            preset(no_such=1)
+            make(preset, no_such=1)
 
 
 @pytest.mark.parametrize("preset", CLINICAL)
@@ -113,8 +117,8 @@ def test_the_clinical_recipe_of_the_paper():
     assert (net.class_weight, net.early_stopping, net.n_iter_no_change) == ("balanced", True, 100)
 
 
-@pytest.mark.parametrize("preset", [*LINEAR, *TREES])
-def test_a_baseline_says_as_many_are_ill_as_are(preset):
+@pytest.mark.parametrize("preset", BASELINES)
+def test_a_baseline_expects_as_many_cases_as_there_are(preset):
     X, y = patients(1000)
     probability = cross_val_predict(quick(preset), X, y, cv=3, method="predict_proba")
     assert probability[:, 1].mean() == pytest.approx(y.mean(), abs=0.015)
@@ -123,19 +127,19 @@ def test_a_baseline_says_as_many_are_ill_as_are(preset):
 
 def test_the_bar_to_clear_looks_at_age_sex_and_bmi_only():
     X, y = patients()
-    model = age_sex_bmi_classifier().fit(X, y)
+    model = clinical_baseline("age_sex_bmi").fit(X, y)
     other = X.assign(calcium_mmol_l=X["calcium_mmol_l"].sample(frac=1, random_state=0).to_numpy())
     assert np.array_equal(model.predict_proba(other), model.predict_proba(X))
-    alone = age_sex_bmi_classifier().fit(X[["bmi", "sex", "age"]], y)
+    alone = clinical_baseline("age_sex_bmi").fit(X[["bmi", "sex", "age"]], y)
     np.testing.assert_allclose(alone.predict_proba(X), model.predict_proba(X), atol=1e-6)
 
 
-@pytest.mark.parametrize("preset", TREES[1:])
+@pytest.mark.parametrize("preset", ["hist_gradient_boosting", "xgboost"])
 def test_boosted_trees_see_that_a_value_is_missing(preset):
     """The planted sign is the gap itself, which imputation would hide."""
     X, _ = patients(1000)
     y = X["calcium_mmol_l"].isna().astype(int)
-    assert preset(random_state=0).fit(X, y).score(X, y) == 1
+    assert make(preset, random_state=0).fit(X, y).score(X, y) == 1
 
 
 @pytest.mark.parametrize("preset", CLINICAL)
@@ -150,7 +154,25 @@ def test_a_clinical_preset_fits_the_clinical_place_of_the_fusion(preset, tmp_pat
 def test_without_xgboost_the_error_says_how_to_get_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "xgboost", None)
     with pytest.raises(ImportError, match=r"pip install 'skosteo\[xgboost\]'"):
-        xgboost_classifier()
+        clinical_baseline("xgboost")
+    assert list(clinical_baselines()) == list(BASELINES[:-1])
+
+
+def test_all_baselines_by_name():
+    models = clinical_baselines(random_state=3)
+    assert list(models) == list(BASELINES)
+    for name, model in models.items():
+        assert str(model) == str(clinical_baseline(name, random_state=3))
+    with pytest.raises(InputError, match=r"no baseline 'forest'.*'logistic', 'random_forest'"):
+        clinical_baseline("forest")
+
+
+def test_baselines_need_no_torch():
+    code = (
+        "import sys; from skosteo.presets import clinical_baselines as c; c(); print(*sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {"torch", "skorch"} & set(done.stdout.split())
 
 
 @needs_data
@@ -162,6 +184,6 @@ def test_age_sex_and_bmi_on_measured_bone_density(train, test, auc):
     from skosteo.datasets import fetch_nhanes
 
     learn, judge = fetch_nhanes([train]), fetch_nhanes([test])
-    model = age_sex_bmi_classifier().fit(learn.data, learn.target)
+    model = clinical_baseline("age_sex_bmi").fit(learn.data, learn.target)
     probability = model.predict_proba(judge.data)[:, 1]
     assert roc_auc_score(judge.target, probability) == pytest.approx(auc, abs=0.0015)

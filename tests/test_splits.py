@@ -3,8 +3,6 @@
 import numpy as np
 import pytest
 
-from skosteo._validation import check_groups
-from skosteo.exceptions import InputError
 from skosteo.splits import fold_splitter, validation_split
 
 
@@ -52,28 +50,6 @@ def test_a_number_of_folds_may_come_from_numpy():
     y, groups = random_cohort(7)
     for train, test in fold_splitter(np.int64(3), groups, 0).split(y, y, groups):
         assert not set(groups[train]) & set(groups[test])
-
-
-def test_ids_of_mixed_types_and_a_gap_among_texts():
-    assert len(set(check_groups([1, "A2", 3, 1], 4))) == 3
-    with pytest.raises(InputError, match=r"2 of 4 rows.*row 2"):
-        check_groups(["P1", np.nan, "P2", np.nan], 4)
-
-
-def test_patient_ids_of_the_wrong_length():
-    with pytest.raises(InputError, match=r"\(3,\).*4 rows"):
-        check_groups(["a", "b", "c"], 4)
-
-
-@pytest.mark.parametrize("gap", [None, np.nan])
-def test_a_missing_patient_id_is_named_by_its_row(gap):
-    with pytest.raises(InputError, match="row 3"):
-        check_groups(np.array(["a", "b", gap, "c"], dtype=object), 4)
-
-
-def test_codes_are_equal_exactly_where_ids_are():
-    codes = check_groups(["p9", "p1", "p9"], 3)
-    assert codes[0] == codes[2] != codes[1]
 
 
 def test_folds_are_grouped_when_patients_are_known():

@@ -1,4 +1,4 @@
-"""The clinical side: from the table that a hospital exports to a cohort, and to a matrix."""
+"""The clinical branch: a hospital's table checked, made a cohort, described, and preprocessed."""
 
 from skosteo.clinical.cohort import Cohort, select_cohort
 from skosteo.clinical.flow import Flow

@@ -1,8 +1,7 @@
-"""From the table that a hospital exports to the rows that a study may use."""
+"""Select a study's cohort from a hospital's table by the paper's criteria, and count each step."""
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from numbers import Real
 from typing import Any
 
@@ -10,10 +9,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from skosteo._validation import check_table, guess, missing_cells
 from skosteo.clinical import labels
-from skosteo.clinical.answers import names_answer
 from skosteo.clinical.days import calendar_days
-from skosteo.clinical.flow import Flow, Rows, in_words
+from skosteo.clinical.flow import ExclusionLog, Flow, in_words
+from skosteo.clinical.report_text import is_label_leaking_name
 from skosteo.clinical.summary import table_one
 from skosteo.clinical.variables import find_column, recognise
 from skosteo.exceptions import InputError
@@ -45,7 +45,7 @@ def select_cohort(
     Parameters
     ----------
     table : DataFrame of shape (n, n_columns)
-        One row per study. It is not changed.
+        One row per study; of pandas, polars or pyarrow. It is not changed.
     t_score : str or sequence of str, default=None
         Columns of T-scores; of several sites the lowest counts, as WHO and ISCD have it.
     bmd : str, default=None
@@ -55,8 +55,8 @@ def select_cohort(
     label : {"osteoporosis", "low_bone_mass"}, default="osteoporosis"
         What is 1: T <= -2.5, or T < -1.
     same_day : sequence of two str, default=None
-        Columns with the dates of film and DXA; rows without one of them are left out. None does
-        not compare.
+        Columns with the dates of film and DXA: timestamps, or text like 2024-03-05 or 20240305.
+        Rows without one of them are left out. None does not compare.
     exclude : str or sequence of str, default=()
         Columns that say yes (true, yes, 1) where a row has to go: malignant tumours, hormone
         drugs, films that show no bone. A row where they say nothing stays, and is counted.
@@ -67,10 +67,11 @@ def select_cohort(
     min_age : float, default=50
         Youngest age, years. Rows without an age are left out.
     clinical_columns : sequence of str, default=None
-        Columns whose gaps count for `max_missing`. None takes those that
+        Columns whose missing values count for `max_missing`. None takes those that
         `skosteo.clinical.recognise` knows.
     max_missing : float or None, default=0.3
-        Rows that miss this share of their clinical values, or more, are left out. None keeps them.
+        Rows that miss this proportion of their clinical values, or more, are left out. None keeps
+        them.
 
     Returns
     -------
@@ -98,7 +99,7 @@ def select_cohort(
     --------
     >>> table = pd.DataFrame({
     ...     "age": [71, 66, 59, 80, 48], "sex": list("FFMFM"), "bmi": [21.3, 27.0, 24.8, 19.9, 31],
-    ...     "film": "2024-03-05 09:12", "dxa": ["5.3.2024"] * 3 + ["7.3.2024"] * 2,
+    ...     "film": "2024-03-05 09:12", "dxa": ["20240305"] * 3 + ["20240307"] * 2,
     ...     "t_spine": [-2.9, -0.4, 0.1, -3.0, 0.9], "t_hip": [-2.4, None, -0.7, -2.6, 1.2]})
     >>> cohort = select_cohort(table, t_score=["t_spine", "t_hip"], same_day=["film", "dxa"])
     >>> cohort.flow.frame()
@@ -114,7 +115,7 @@ def select_cohort(
     2    0
     Name: osteoporosis (T <= -2.5), dtype: int64
     """
-    _check_table(table)
+    table = check_table(table, "table")
     labels.check_kind(label)
     days, reasons, sites = _names(same_day), _names(exclude), _names(t_score)
     values = _names(clinical_columns)
@@ -122,27 +123,27 @@ def select_cohort(
     _check_limits(min_age, max_missing)
     _check_columns(table, [*used, *_names(age), *values])
 
-    rows = Rows(table, patient)
+    log = ExclusionLog(table, patient)
     ages = _ages(table, age)
     scores = _scores(table, sites, bmd, reference)
-    rows.leave_out(f"age below {min_age:g} years", ~(ages >= min_age), np.isnan(ages))
+    log.exclude(f"age below {min_age:g} years", ~(ages >= min_age), np.isnan(ages))
     if same_day is not None:
-        rows.leave_out(*_different_days(table, days))
+        log.exclude(*_different_days(table, days))
     for column in reasons:
-        rows.leave_out(column, *_yes(table[column]), kept=True)
+        log.exclude(column, *_yes(table[column]), kept=True)
     if max_missing is not None:
-        rows.leave_out(*_gaps(table, values, max_missing))
-    rows.leave_out("no DXA result", np.isnan(scores))
+        log.exclude(*_too_many_missing(table, values, max_missing))
+    log.exclude("no DXA result", np.isnan(scores))
 
     named = {*used, *_names(age), *values}
-    answers = [c for c in table.columns if c not in named and names_answer(c)]
-    target = _target(pd.Series(scores, index=table.index)[rows.kept], label, rows)
+    leaking = [c for c in table.columns if c not in named and is_label_leaking_name(c)]
+    target = _target(pd.Series(scores, index=table.index)[log.kept], label, log)
     return Cohort(
-        data=table.loc[rows.kept].drop(columns=[*used, *answers]),
+        data=table.loc[log.kept].drop(columns=[*used, *leaking]),
         target=target,
-        groups=None if patient is None else table.loc[rows.kept, patient].copy(),
-        flow=Flow(rows.frame(), rows.outcome(target, labels.MEANINGS[label])),
-        removed=tuple(answers),
+        groups=None if patient is None else table.loc[log.kept, patient].copy(),
+        flow=Flow(log.frame(), log.outcome(target, labels.MEANINGS[label])),
+        removed=tuple(leaking),
     )
 
 
@@ -208,17 +209,6 @@ def _names(names: str | Sequence[str] | None) -> list[str]:
     return [names] if isinstance(names, str) else list(names or ())
 
 
-def _check_table(table: pd.DataFrame) -> None:
-    if not isinstance(table, pd.DataFrame):
-        raise InputError(
-            f"table is a {type(table).__name__}; give a pandas DataFrame, such as "
-            "pandas.read_csv makes."
-        )
-    twice = table.columns[table.columns.duplicated()].unique().tolist()
-    if twice:
-        raise InputError(f"The table has the columns {twice} twice. Rename or drop one of each.")
-
-
 def _check_limits(min_age: float, max_missing: float | None) -> None:
     if not isinstance(min_age, Real):
         raise InputError(f"min_age is {min_age!r}; give a number of years.")
@@ -228,17 +218,15 @@ def _check_limits(min_age: float, max_missing: float | None) -> None:
         percent = isinstance(max_missing, Real) and 1 < max_missing <= 100
         hint = f" Is {max_missing / 100:g} meant?" if percent else ""
         raise InputError(
-            f"max_missing is {max_missing!r}; it takes a share above 0, up to 1, or None.{hint}"
+            f"max_missing is {max_missing!r}; it takes a proportion above 0, up to 1, or None."
+            + hint
         )
 
 
 def _check_columns(table: pd.DataFrame, names: Sequence[Hashable]) -> None:
     for name in names:
         if name not in table.columns:
-            columns = {str(c).casefold(): str(c) for c in table.columns}
-            near = get_close_matches(str(name).casefold(), columns, n=1)
-            hint = f" Is {columns[near[0]]!r} meant?" if near else ""
-            raise InputError(f"The table has no column {name!r}.{hint}")
+            raise InputError(f"The table has no column {name!r}{guess(name, table.columns)}")
 
 
 def _ages(table: pd.DataFrame, column: str | None) -> NDArray[np.float64]:
@@ -294,9 +282,9 @@ def _different_days(table: pd.DataFrame, columns: list[str]) -> tuple[str, NDArr
 
 def _yes(column: pd.Series) -> tuple[NDArray, NDArray]:
     """Where a column says yes, and where it says nothing."""
-    said = column.astype(object).map(lambda v: str(v).strip().lower(), na_action="ignore")
-    unknown = (said.isna() | (said == "")).to_numpy()
-    yes = said.isin(_YES).to_numpy()
+    unknown = missing_cells(column)
+    said = column.astype(object).map(lambda value: str(value).strip().lower())
+    yes = ~unknown & said.isin(_YES).to_numpy()
     other = ~(unknown | yes | said.isin(_NO).to_numpy())
     if other.any():
         hint = "Where any entry means yes, use table[column].notna()."
@@ -310,7 +298,9 @@ def _yes(column: pd.Series) -> tuple[NDArray, NDArray]:
     return yes, unknown
 
 
-def _gaps(table: pd.DataFrame, columns: list[str], limit: float) -> tuple[str, NDArray[np.bool_]]:
+def _too_many_missing(
+    table: pd.DataFrame, columns: list[str], limit: float
+) -> tuple[str, NDArray[np.bool_]]:
     """Which rows miss too many clinical values."""
     columns = columns or [c for c in table.columns if recognise(c)]
     if not columns:
@@ -320,10 +310,9 @@ def _gaps(table: pd.DataFrame, columns: list[str], limit: float) -> tuple[str, N
         )
     known: dict[str, NDArray[np.bool_]] = {}
     for column in columns:
-        hit, values = recognise(column), table[column]
+        hit = recognise(column)
         name = hit.variable.name if hit else column
-        blank = values.map(lambda v: isinstance(v, str) and not v.strip()).to_numpy(dtype=bool)
-        known[name] = known.get(name, False) | (values.notna().to_numpy() & ~blank)
+        known[name] = known.get(name, False) | ~missing_cells(table[column])
     if "bmi" in known or {"height_cm", "weight_kg"} <= set(known):
         # one measurement: whoever was not weighed has no BMI either
         none = np.zeros(len(table), dtype=bool)
@@ -334,15 +323,15 @@ def _gaps(table: pd.DataFrame, columns: list[str], limit: float) -> tuple[str, N
     return step, missing / len(known) >= limit
 
 
-def _target(scores: pd.Series, kind: labels.Kind, rows: Rows) -> pd.Series:
+def _target(scores: pd.Series, kind: labels.Kind, log: ExclusionLog) -> pd.Series:
     if scores.empty:
-        raise InputError(f"No row is left: {in_words(rows.frame())}.")
+        raise InputError(f"No row is left: {in_words(log.frame())}.")
     target = labels.label(scores, kind)
     if (target == target.iloc[0]).all():
         densities = scores.between(0.1, 2).all()
         hint = " Are the T-scores densities? Name their column as bmd." if densities else ""
         raise InputError(
             f"All {len(target)} rows left are {labels.MEANINGS[kind][1 - target.iloc[0]]!r}: "
-            f"{in_words(rows.frame())}. A study needs both groups.{hint}"
+            f"{in_words(log.frame())}. A study needs both groups.{hint}"
         )
     return target

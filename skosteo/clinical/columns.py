@@ -1,4 +1,4 @@
-"""One column of a table to numbers: which kind it is of, and how its gaps are filled."""
+"""One column of a table to numbers: its kind, its values, and how missing ones are filled."""
 
 import re
 import warnings
@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pandas.api.types import is_bool_dtype, is_complex_dtype, is_numeric_dtype
 
+from skosteo._validation import missing_cells, split_numbers
 from skosteo.clinical.report_text import names_diagnosis
 from skosteo.clinical.variables import recognise, resolve_column
 from skosteo.exceptions import InputError, ValuesWarning
@@ -54,51 +55,43 @@ def is_numbers(values: pd.Series, column: str) -> bool:
     # a column that the user made a category stays one, whatever its values
     if isinstance(values.dtype, pd.CategoricalDtype):
         return False
-    numbers, texts = _parse(values)
-    limits = texts.str.match(r"\s*[<>≤≥]")
-    return bool(numbers.notna().any()) and bool(limits.all())
+    numbers, others = split_numbers(values)
+    return not np.isnan(numbers).all() and all(map(_is_limit, others))
 
 
 def read_numbers(values: pd.Series, column: str) -> NDArray[np.float64]:
     """Numbers (n,) of a column, NaN where missing; InputError for texts that are no numbers."""
-    if is_numeric_dtype(values) or is_bool_dtype(values):
-        return values.to_numpy(np.float64, na_value=np.nan)
-    numbers, texts = _parse(values)
-    limits = int(texts.str.match(r"\s*[<>≤≥]").sum())
+    numbers, others = split_numbers(values)
+    limits = sum(map(_is_limit, others))
     if limits:
         raise InputError(
             f"Column {column!r} holds {limits} texts with '<' or '>' in {len(values)} rows: values "
             "beyond a detection limit? Put the limit itself there; or inf and -inf, with "
             "infinities='clip'."
         )
-    if len(texts):
+    if len(others):
         raise InputError(
-            f"Column {column!r} holds {len(texts)} texts in {len(values)} rows that are no "
+            f"Column {column!r} holds {len(others)} texts in {len(values)} rows that are no "
             "numbers. Write numbers with a decimal point and without a unit; leave what is "
             "missing empty."
         )
-    return numbers.to_numpy(np.float64)
+    return numbers
+
+
+def _is_limit(cell: object) -> bool:
+    return str(cell).lstrip().startswith(("<", ">", "≤", "≥"))
 
 
 def read_words(values: pd.Series) -> pd.Series:
     """Words and texts of a column; empty and blank ones are missing."""
-    blank = values.astype(object).map(lambda word: isinstance(word, str) and not word.strip())
-    return values.mask(blank.to_numpy(dtype=bool))
+    return values.mask(missing_cells(values))
 
 
 def as_word(value: object) -> str:
-    """One spelling of a category, whether a gap in the table made its codes floats or not."""
+    """One spelling of a category, whether missing values made its codes floats or not."""
     if isinstance(value, float | np.floating):
         return str(int(value)) if float(value).is_integer() else repr(float(value))
     return str(value)
-
-
-def _parse(values: pd.Series) -> tuple[pd.Series, pd.Series]:
-    """Numbers, NaN where there is none, and the texts that are no numbers."""
-    plain = values.astype(object).where(values.notna(), np.nan)
-    plain = plain.map(lambda value: np.nan if str(value).strip() == "" else value)
-    numbers = pd.to_numeric(plain, errors="coerce").astype(np.float64)
-    return numbers, plain[plain.notna() & numbers.isna()].astype(str)
 
 
 def check_category(values: pd.Series, column: str, terms: Sequence[re.Pattern[str]]) -> None:
@@ -117,10 +110,10 @@ def check_category(values: pd.Series, column: str, terms: Sequence[re.Pattern[st
         )
 
 
-def fills(
+def imputation_by_column(
     imputation: Mapping[str, str] | str | None, sources: Mapping[str, str]
 ) -> dict[str, str | None]:
-    """How to fill the gaps of each column of numbers; None where they are kept.
+    """How to fill missing values of each column of numbers; None where they are kept.
 
     ``sources`` has the column of X by the name that it comes out under.
     """
@@ -135,7 +128,7 @@ def fills(
             "or 'median'."
         )
     names = {source: name for name, source in sources.items()}
-    fill: dict[str, str | None] = dict.fromkeys(sources, "median")
+    chosen: dict[str, str | None] = dict.fromkeys(sources, "median")
     for column, how in imputation.items():
         if how not in ("mean", "median"):
             raise InputError(f"imputation[{column!r}]={how!r}: allowed are 'mean' and 'median'.")
@@ -144,22 +137,22 @@ def fills(
             raise InputError(
                 f"imputation names {column!r}, which is no column of numbers in X: {list(names)}."
             )
-        fill[names[source]] = how
-    return fill
+        chosen[names[source]] = how
+    return chosen
 
 
 class Numbers:
-    """A column of numbers, its gaps filled by the mean or median of `fit`; None leaves them."""
+    """Column of numbers, missing ones imputed by the mean or median of `fit`; None leaves them."""
 
-    def __init__(self, column: str, fill: str | None) -> None:
-        self.column, self.fill = column, fill
+    def __init__(self, column: str, imputation: str | None) -> None:
+        self.column, self.imputation = column, imputation
 
     def fit(self, values: pd.Series) -> Self:
-        """Learn the value that fills gaps."""
+        """Learn the value that is put where one is missing."""
         known = values.dropna().to_numpy(np.float64)
         self.value_ = np.nan
-        if self.fill is not None:
-            self.value_ = float(known.mean() if self.fill == "mean" else np.median(known))
+        if self.imputation is not None:
+            self.value_ = float(known.mean() if self.imputation == "mean" else np.median(known))
         self.names_ = [self.column]
         return self
 
@@ -171,7 +164,7 @@ class Numbers:
 class Category:
     """A column of words to one column per word of `fit`, 0 or 1.
 
-    A gap is a category of its own where `fit` saw one; with ``keep`` it is NaN in all columns.
+    A missing word is a category where `fit` saw one; with ``keep`` it is NaN in all columns.
     Spellings of sex ("female", "男") are F and M where `fit` saw nothing else.
     """
 
@@ -183,11 +176,11 @@ class Category:
         hit = recognise(self.column)
         is_sex = hit is not None and hit.variable.name == "sex"
         words = _words(values)
-        self.is_sex_ = is_sex and set(map(_sex, words[words != _GAP])) <= {"F", "M"}
+        self.is_sex_ = is_sex and set(map(_sex, words[words != _MISSING])) <= {"F", "M"}
         words = words.map(_sex) if self.is_sex_ else words
-        self.words_ = sorted(word for word in words.unique() if word != _GAP)
-        if not self.keep and (words == _GAP).any():
-            self.words_.append(_GAP)
+        self.words_ = sorted(word for word in words.unique() if word != _MISSING)
+        if not self.keep and (words == _MISSING).any():
+            self.words_.append(_MISSING)
         self.names_ = [f"{self.column}_{word}" for word in self.words_]
         return self
 
@@ -195,7 +188,7 @@ class Category:
         """Words (n,) to (n, n_words); one that `fit` has not seen gets zeros and a warning."""
         plain = _words(values)
         words = (plain.map(_sex) if self.is_sex_ else plain).to_numpy(object)
-        unseen = int((~np.isin(words, [*self.words_, _GAP])).sum())
+        unseen = int((~np.isin(words, [*self.words_, _MISSING])).sum())
         if unseen:
             warnings.warn(
                 f"Column {self.column!r}: {unseen} of {len(words)} rows hold a value that fit has "
@@ -205,16 +198,16 @@ class Category:
             )
         encoded = (words[:, None] == np.array(self.words_, dtype=object)).astype(np.float64)
         if self.keep:
-            encoded[words == _GAP] = np.nan
+            encoded[words == _MISSING] = np.nan
         return encoded
 
 
-_GAP = "nan"
+_MISSING = "nan"
 
 
 def _words(values: pd.Series) -> pd.Series:
-    # one kind of gap, whatever the file or the rows at hand led pandas to
-    return values.astype(object).where(values.notna(), _GAP).map(as_word)
+    # one kind of missing, whatever the file or the rows at hand led pandas to
+    return values.astype(object).where(values.notna(), _MISSING).map(as_word)
 
 
 def _sex(word: str) -> str:

@@ -57,7 +57,7 @@ class Flow:
         return in_words(self._steps)
 
 
-class Rows:
+class ExclusionLog:
     """The rows still kept, and the count of each step."""
 
     def __init__(self, table: pd.DataFrame, patient: str | None) -> None:
@@ -75,7 +75,7 @@ class Rows:
         self._steps: list[dict[str, Any]] = []
         self._count("rows in the table", self.kept, 0)
 
-    def leave_out(
+    def exclude(
         self, step: str, out: NDArray, unknown: NDArray | None = None, *, kept: bool = False
     ) -> None:
         """Count and drop the rows that a criterion leaves out; unknown ones may be kept."""

@@ -1,13 +1,13 @@
-"""From bone density to T-score to label."""
+"""T-scores from bone density, and labels from T-scores."""
 
 from collections.abc import Sequence
-from difflib import get_close_matches
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from skosteo._validation import guess, split_numbers, to_pandas
 from skosteo.exceptions import InputError
 
 # Mean and SD (g/cm2) of the young adults that a T-score compares with. The WHO's reference for
@@ -68,6 +68,7 @@ def t_score(bmd: ArrayLike, reference: str | tuple[float, float] = "nhanes_iii_w
     array([ 0., -1., nan])
     """
     mean, deviation = _reference(reference)
+    bmd = to_pandas(bmd)
     densities = as_numbers(bmd, "bmd")
     _check_densities(densities)
     scores = np.round((densities - mean) / deviation, 6) + 0.0  # no -0
@@ -121,6 +122,7 @@ def label(t: ArrayLike, kind: Kind = "osteoporosis") -> pd.Series:
     Name: low bone mass (T < -1), dtype: int64
     """
     check_kind(kind)
+    t = to_pandas(t)
     scores = np.atleast_1d(as_numbers(t, "t"))
     if scores.ndim > 1:
         raise InputError(
@@ -145,13 +147,11 @@ def check_kind(kind: str) -> None:
     """Refuse a label that is not one of the two, and guess which is meant."""
     if kind in MEANINGS:
         return
-    plain = str(kind).lower().replace(" ", "_")
-    slip = plain in ("osteopenia", "dxa_positive")
-    near = ["low_bone_mass"] if slip else get_close_matches(plain, MEANINGS, n=1, cutoff=0.7)
-    hint = f" Is {near[0]!r} meant?" if near else ""
+    synonym = str(kind).lower().replace(" ", "_") in ("osteopenia", "dxa_positive")
+    meant = guess("low_bone_mass" if synonym else kind, MEANINGS)
     raise InputError(
-        f"The label is {kind!r}; it takes 'osteoporosis', T <= -2.5, or 'low_bone_mass', T < -1, "
-        f"which is osteopenia and osteoporosis together.{hint}"
+        f"The label is {kind!r}{meant} It takes 'osteoporosis', T <= -2.5, or 'low_bone_mass', "
+        "T < -1, which is osteopenia and osteoporosis together."
     )
 
 
@@ -171,18 +171,15 @@ def check_t_scores(scores: NDArray[np.float64], name: str) -> None:
 
 def as_numbers(values: ArrayLike, name: str) -> NDArray[np.float64]:
     """Return numbers as float64, the missing ones NaN; refuse text and infinity."""
-    raw = pd.Series(np.ravel(np.asarray(values, dtype=object)), dtype=object)
-    raw = raw.mask(raw.map(lambda value: isinstance(value, str) and not value.strip()))
-    numbers = pd.to_numeric(raw, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
-    words = np.flatnonzero(np.isnan(numbers) & raw.notna().to_numpy())
-    if len(words):
-        comma = raw.iloc[words].map(str).str.fullmatch(r"\s*[-+]?\d+,\d+\s*").all()
+    numbers, others = split_numbers(pd.Series(np.ravel(np.asarray(values, dtype=object))))
+    if len(others):
+        comma = others.map(str).str.fullmatch(r"\s*[-+]?\d+,\d+\s*").all()
         remedy = "Give numbers, and leave empty what is missing."
         if comma:
             remedy = 'Is it a decimal comma? Read the file with pandas.read_csv(..., decimal=",").'
         raise InputError(
-            f"{name} holds no number in {len(words)} of {len(raw)} rows, the first is row "
-            f"{words[0] + 1}. {remedy}"
+            f"{name} holds no number in {len(others)} of {len(numbers)} rows, the first is row "
+            f"{others.index[0] + 1}. {remedy}"
         )
     if np.isinf(numbers).any():
         raise InputError(f"{name} holds infinity. Leave empty what is missing.")

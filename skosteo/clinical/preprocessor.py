@@ -1,4 +1,4 @@
-"""From a hospital's table to a matrix of numbers."""
+"""The transformer from a hospital's table to a matrix of numbers."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
@@ -6,28 +6,24 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Tags
-from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
+from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
-from skosteo.clinical.columns import Category, Numbers, check_category, fills
+from skosteo._validation import named_table
+from skosteo.clinical.columns import Category, Numbers, check_category, imputation_by_column
 from skosteo.clinical.reading import TableReader
-from skosteo.clinical.report_text import (
-    GIVEAWAY_TERMS,
-    ReportText,
-    compile_terms,
-)
+from skosteo.clinical.report_text import GIVEAWAY_TERMS, ReportText, compile_terms
 from skosteo.exceptions import InputError
 
 
 class ClinicalPreprocessor(TransformerMixin, BaseEstimator):
-    """Fill gaps, encode categories and turn report text into numbers.
+    """Impute missing values, encode categories and turn report text into numbers.
 
     All that is learnt, is learnt from the rows of `fit`:
 
-    * Numbers, written as text too: gaps filled by mean or median. A missing body mass index is
-      first computed from height and weight, where both are known and plausible.
+    * Numbers, written as text too: missing ones imputed by mean or median. A missing body mass
+      index is first computed from height and weight, where both are known and plausible.
     * Categories (sex, and text with at most 20 different values): one column each, 0 or 1. A value
       that `fit` has not seen gets zeros, and a `ValuesWarning`. Words for the sexes ("female",
       "男") are F and M.
@@ -41,10 +37,10 @@ class ClinicalPreprocessor(TransformerMixin, BaseEstimator):
     Parameters
     ----------
     imputation : dict of str to {"mean", "median"}, "keep" or None, default=None
-        How to fill gaps, by column or variable of numbers; those not named get the median. None
+        How to impute, by column or variable of numbers; those not named get the median. None
         follows the paper: the mean for white cells and calcium, the median for all else. "keep"
-        leaves gaps as NaN, in all columns that come of the value: for models that take NaN, such
-        as XGBoost.
+        leaves missing values as NaN, in all columns that come of the value: for models that take
+        NaN, such as XGBoost.
     text_columns : sequence of str, default=("xray_diagnosis", "xray_description")
         Columns or variables that are report text. Those that X does not have are no error.
     columns : sequence of str, default=None
@@ -58,8 +54,8 @@ class ClinicalPreprocessor(TransformerMixin, BaseEstimator):
         What to do with inf and -inf, values beyond a detection limit: refuse them, or put the
         largest or smallest finite value of the rows of `fit` there.
     missing_flags : bool, default=False
-        Add a column of 0 and 1, ``<column>_missing``, for each column with gaps in `fit`. (A
-        category has one already, unless gaps are kept.)
+        Add a column of 0 and 1, ``<column>_missing``, for each column with missing values in
+        `fit`. (A category has one already, unless missing values are kept.)
     masked_terms : sequence of str, default=GIVEAWAY_TERMS
         Regular expressions, case ignored, removed from report text, and not allowed in
         categories. () removes nothing.
@@ -71,7 +67,7 @@ class ClinicalPreprocessor(TransformerMixin, BaseEstimator):
     categories_ : list of str
         Columns read as categories.
     bmi_from_ : list of str
-        Columns of height and weight that fill gaps in the body mass index; empty without them.
+        Columns of height and weight that the body mass index is computed from; empty without.
     masked_ : DataFrame
         ``column``, ``term`` (the regular expression) and ``n_rows`` (rows of `fit`) of all that was
         removed from report text.
@@ -90,7 +86,7 @@ class ClinicalPreprocessor(TransformerMixin, BaseEstimator):
 
     A body mass index that X lacks is added with ``columns=None``, and where ``columns`` names it:
     ``["age", "sex", "bmi"]`` needs a height and a weight in X, and does not put them out. Where
-    they only fill gaps of a body mass index that X has, a table may come without them later. Two
+    they only complete a body mass index that X has, a table may come without them later. Two
     heights or two weights compute nothing, as either could be meant.
 
     Repeated measurements of one variable in two columns are two columns of numbers, but a name
@@ -137,7 +133,8 @@ class ClinicalPreprocessor(TransformerMixin, BaseEstimator):
         Parameters
         ----------
         X : DataFrame or array-like of shape (n, n_columns)
-            Numbers, categories and report text; NaN and None are gaps. Dense.
+            Of pandas, polars or pyarrow: numbers, categories and report text; NaN, None and blank
+            text are missing. Dense.
         y : ignored
 
         Returns
@@ -155,7 +152,7 @@ class ClinicalPreprocessor(TransformerMixin, BaseEstimator):
         self._reader = TableReader(self.columns, self.text_columns, self.units, self.infinities)
         read = self._reader.fit(self._table(X, reset=True))
         self.categories_ = [self._reader.sources[name] for name in self._reader.categories]
-        self.bmi_from_ = self._reader.bmi_from
+        self.bmi_from_ = self._reader.bmi.sources
         self.columns_ = {name: step.fit(read[name]) for name, step in self._steps(read).items()}
         self._flagged = [name for name in read if self._wants_flag(name, read[name])]
         names, sources = [], []
@@ -175,12 +172,12 @@ class ClinicalPreprocessor(TransformerMixin, BaseEstimator):
         return self
 
     def transform(self, X: Any) -> NDArray[np.float64]:
-        """Table (n, n_columns) to numbers (n, n_features_out), without gaps unless they are kept.
+        """Table (n, n_columns) to numbers (n, n_features_out), none missing unless kept.
 
         Parameters
         ----------
         X : DataFrame or array-like
-            With the columns of `fit`, found by name; an array by position.
+            With the columns of `fit`, found by name; those of an array by position.
 
         Returns
         -------
@@ -208,29 +205,9 @@ class ClinicalPreprocessor(TransformerMixin, BaseEstimator):
         return self._names_out.copy()
 
     def _table(self, X: Any, *, reset: bool) -> pd.DataFrame:
-        """X with names: its own, or those of `fit` by position."""
-        if issparse(X) or (
-            isinstance(X, pd.DataFrame)
-            and any(isinstance(dtype, pd.SparseDtype) for dtype in X.dtypes)
-        ):
-            raise InputError("X is sparse; give a dense table, such as X.toarray() would be.")
-        if isinstance(X, pd.DataFrame):
-            twice = X.columns[X.columns.duplicated()].unique().tolist()
-            if twice:
-                raise InputError(f"X has two columns or more named {twice}. Rename or drop one.")
-            if 0 in X.shape:
-                raise InputError(f"X has {X.shape[0]} rows and {X.shape[1]} columns.")
-            by_name = hasattr(self, "feature_names_in_") and all(
-                isinstance(column, str) for column in X.columns
-            )
-            if not reset and by_name:
-                return X
-            validate_data(self, X, reset=reset, skip_check_array=True)
-        else:
-            X = validate_data(self, X, reset=reset, dtype=None, ensure_all_finite=False)
-            X = pd.DataFrame(X).infer_objects()
-        positions = [f"x{i}" for i in range(X.shape[1])]
-        return X.set_axis(getattr(self, "feature_names_in_", positions), axis=1)
+        if isinstance(X, pd.DataFrame) and any(isinstance(d, pd.SparseDtype) for d in X.dtypes):
+            raise InputError("X has sparse columns. Give X.sparse.to_dense().")
+        return named_table(self, X, reset=reset)
 
     def _steps(self, read: dict[str, pd.Series]) -> dict[str, Any]:
         """Choose a step for each column that was read, not yet fitted."""
@@ -238,8 +215,10 @@ class ClinicalPreprocessor(TransformerMixin, BaseEstimator):
         terms = compile_terms(self.masked_terms)
         for name in reader.categories:
             check_category(read[name], name, terms)
-        fill = fills(self.imputation, {name: reader.sources[name] for name in reader.numbers})
-        steps: dict[str, Any] = {name: Numbers(name, how) for name, how in fill.items()}
+        imputation = imputation_by_column(
+            self.imputation, {name: reader.sources[name] for name in reader.numbers}
+        )
+        steps: dict[str, Any] = {name: Numbers(name, how) for name, how in imputation.items()}
         steps |= {name: Category(name, keep=keep) for name in reader.categories}
         steps |= {name: ReportText(name, terms, keep=keep) for name in reader.texts}
         return {name: steps[name] for name in read}
@@ -264,4 +243,6 @@ def _masked(steps: Mapping[str, Any]) -> pd.DataFrame:
         for term, n_rows in step.n_rows_.items()
         if n_rows
     ]
-    return pd.DataFrame(rows, columns=["column", "term", "n_rows"])
+    # plain objects: texts of pandas are pyarrow's where it is installed, and so would pickles be
+    columns = pd.Index(["column", "term", "n_rows"], dtype=object)
+    return pd.DataFrame(rows, columns=columns, dtype=object).astype({"n_rows": int})

@@ -1,4 +1,4 @@
-"""The columns of a table that are wanted, found by name, their numbers read, their units one."""
+"""Read the wanted columns of a table: found by name, numbers in one unit, words without blanks."""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,10 +7,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from skosteo._validation import guess
-from skosteo.clinical.answers import names_answer
+from skosteo.clinical.bmi import BodyMassIndex
 from skosteo.clinical.columns import check_cells, is_numbers, read_numbers, read_words
-from skosteo.clinical.values import body_mass_index, declared_units, warn_of_values
-from skosteo.clinical.variables import recognise, resolve_column
+from skosteo.clinical.report_text import is_label_leaking_name
+from skosteo.clinical.values import declared_units, warn_of_values
+from skosteo.clinical.variables import is_variable, recognise, resolve_column
 from skosteo.exceptions import InputError
 
 # Functions between a warning and the line of the user; scikit-learn wraps transform, not fit
@@ -31,8 +32,8 @@ class TableReader:
         Column of the table by column put out, in order; "bmi" for one that the table lacks.
     numbers, categories, texts : list of str
         Columns put out, by kind.
-    bmi_from : list of str
-        Columns of height and weight; empty where the body mass index is not computed.
+    bmi : BodyMassIndex
+        How the body mass index is computed.
     """
 
     def __init__(
@@ -44,19 +45,20 @@ class TableReader:
     ) -> None:
         if infinities not in ("error", "clip"):
             raise InputError(f"infinities={infinities!r}: allowed are 'error' and 'clip'.")
+        for name, value in (("columns", columns), ("text_columns", text_columns)):
+            if isinstance(value, str):
+                raise InputError(f"{name}={value!r}: give a list of names, such as [{value!r}].")
         self.columns, self.text_columns = columns, text_columns
         self.units, self.infinities = units, infinities
         self.sources: dict[str, str] = {}
-        self.bmi_from: list[str] = []
-        self._bmi: list[str] = []
-        self._added = False
         self._limits: dict[str, tuple[float, float]] = {}
 
     def fit(self, table: pd.DataFrame) -> dict[str, pd.Series]:
         """Find the columns, their kinds, units and limits, and read them."""
         self._declared = declared_units(table, self.units)
         wanted = self._choose(table)
-        for column in wanted:
+        self.bmi = BodyMassIndex(table, wanted, add=self.columns is None)
+        for column in dict.fromkeys([*wanted, *self.bmi.columns]):
             name = self._declared[column].variable.name if column in self._declared else column
             if name in self.sources:
                 raise InputError(
@@ -70,11 +72,11 @@ class TableReader:
             for kind in ("number", "category", "text")
         )
         read = self._read(table, fitting=True)
-        if self._added and self.columns is None and read["bmi"].isna().all():
+        if self.bmi.is_new and self.columns is None and read["bmi"].isna().all():
             # nobody asked for it, and a height in metres gives none
             del self.sources["bmi"], read["bmi"]
             self.numbers.remove("bmi")
-            self.bmi_from, self._bmi, self._added = [], [], False
+            self.bmi = BodyMassIndex(table, [], add=False)
         empty = [self.sources[name] for name in read if read[name].isna().all()]
         if empty:
             raise InputError(
@@ -85,8 +87,9 @@ class TableReader:
 
     def read(self, table: pd.DataFrame) -> dict[str, pd.Series]:
         """Read the columns that `fit` has found; InputError where one is missing."""
-        needed = [c for c in self.sources.values() if not (self._added and c == "bmi")]
-        needed += [c for c in self.bmi_from if self._added and c not in needed]
+        needed = [*self.sources.values()]
+        if self.bmi.is_new:
+            needed = [c for c in dict.fromkeys([*needed, *self.bmi.sources]) if c != "bmi"]
         missing = [c for c in needed if c not in table.columns]
         if missing:
             raise InputError(
@@ -96,21 +99,20 @@ class TableReader:
         return self._read(table, fitting=False)
 
     def _choose(self, table: pd.DataFrame) -> list[str]:
-        """Columns to put out; "bmi" among them where it is to be computed."""
-        for name, value in (("columns", self.columns), ("text_columns", self.text_columns)):
-            if isinstance(value, str):
-                raise InputError(f"{name}={value!r}: give a list of names, such as [{value!r}].")
-        wanted = list(table.columns) if self.columns is None else []
-        answers = [c for c in wanted if names_answer(c)]
-        if answers:
-            raise InputError(
-                f"The columns {answers} look by their names as if they gave the answer away: bone "
-                "density, T-score, the diagnosis or its treatment. Leave them out; if they are "
-                "meant, name all columns to use in columns=."
-            )
-        for name in self.columns or []:
+        """Columns to put out; "bmi" among them where it is named and not there."""
+        if self.columns is None:
+            leaking = [c for c in table.columns if is_label_leaking_name(c)]
+            if leaking:
+                raise InputError(
+                    f"The columns {leaking} look by their names as if they gave the answer away: "
+                    "bone density, T-score, the diagnosis or its treatment. Leave them out; if "
+                    "they are meant, name all columns to use in columns=."
+                )
+            return list(table.columns)
+        wanted: list[str] = []
+        for name in self.columns:
             column = resolve_column(table, name)
-            if column is None and _is(name, "bmi"):
+            if column is None and is_variable(name, "bmi"):
                 column = "bmi"
             if column is None:
                 raise InputError(
@@ -122,64 +124,51 @@ class TableReader:
             wanted.append(column)
         if not wanted:
             raise InputError("columns is empty. Name at least one, or give None for all.")
-        heights, weights = (
-            [c for c in table.columns if _is(c, name)] for name in ("height_cm", "weight_kg")
-        )
-        computable = len(heights) == len(weights) == 1
-        if self.columns is None and computable and not any(_is(c, "bmi") for c in wanted):
-            wanted.append("bmi")
-        self._added = "bmi" in wanted and "bmi" not in table.columns
-        if self._added and not computable:
-            raise InputError(
-                "columns names the body mass index; X has neither it nor one height and one weight "
-                f"to compute it from. Its columns are {table.columns.tolist()}."
-            )
-        self._bmi = [c for c in wanted if _is(c, "bmi")]
-        self.bmi_from = [*heights, *weights] if self._bmi and computable else []
         return wanted
 
     def _kind(self, table: pd.DataFrame, column: str) -> str:
+        if column not in table.columns:  # the body mass index, to be computed
+            return "number"
         is_text = column in self.text_columns or any(
-            hit and _is(column, hit.variable.name) for hit in map(recognise, self.text_columns)
+            hit and is_variable(column, hit.variable.name)
+            for hit in map(recognise, self.text_columns)
         )
         if is_text:
             return "text"
-        if column not in table.columns:  # the body mass index, to be computed
-            return "number"
         check_cells(table[column], column)
-        if is_numbers(table[column], column):
-            return "number"
-        return "category"
+        return "number" if is_numbers(table[column], column) else "category"
 
     def _read(self, table: pd.DataFrame, *, fitting: bool) -> dict[str, pd.Series]:
-        sources = dict.fromkeys([*(self.sources[name] for name in self.numbers), *self.bmi_from])
-        if self._added:
-            sources.pop("bmi")
-        # height and weight that only fill gaps may be missing after fit
+        sources = dict.fromkeys([*(self.sources[name] for name in self.numbers), *self.bmi.sources])
+        if self.bmi.is_new:
+            del sources["bmi"]
         numbers = {c: read_numbers(table[c], c) for c in sources if c in table.columns}
         for column, values in numbers.items():
             numbers[column] = self._limited(column, values, fitting=fitting)
-        stated = {c: hit.unit for c, hit in self._declared.items() if c in numbers}
-        as_stated = pd.DataFrame(numbers, index=table.index)
-        level = _LEVEL_OF_FIT if fitting else _LEVEL_OF_TRANSFORM
-        warn_of_values(as_stated, stated, stacklevel=level)
-        bmi = self._compute_bmi(numbers, len(table))
+        warn_of_values(
+            pd.DataFrame(numbers, index=table.index),
+            {c: hit.unit for c, hit in self._declared.items() if c in numbers},
+            stacklevel=_LEVEL_OF_FIT if fitting else _LEVEL_OF_TRANSFORM,
+        )
+        known = {c: recognise(c) for c in self.bmi.sources}
+        stated = {c: hit for c, hit in known.items() if hit} | self._declared
+        self.bmi.fill(numbers, stated, len(table))
         read = {}
         for name, source in self.sources.items():
             if name not in self.numbers:
                 read[name] = read_words(table[source])
                 continue
-            values = numbers.get(source, np.full(len(table), np.nan))
+            values = numbers[source]
             if source in self._declared:
-                values = self._canonical(values, source)
-            values = np.where(np.isnan(values), bmi, values) if source in self._bmi else values
+                hit = self._declared[source]
+                values = values * hit.variable.factor(hit.unit)
             read[name] = pd.Series(values, index=table.index)
         return read
 
     def _limited(
         self, column: str, values: NDArray[np.float64], *, fitting: bool
     ) -> NDArray[np.float64]:
-        """Values without infinity: refused, or the limits of `fit` in its place."""
+        """Refuse infinite values, or put the limits of `fit` in their place."""
         if self.infinities == "error":
             if np.isinf(values).any():
                 raise InputError(
@@ -198,18 +187,3 @@ class TableReader:
                 )
         low, high = self._limits.get(column, (np.nan, np.nan))
         return np.where(values == np.inf, high, np.where(values == -np.inf, low, values))
-
-    def _compute_bmi(self, numbers: dict[str, NDArray], n_rows: int) -> NDArray[np.float64]:
-        if not self.bmi_from or not set(self.bmi_from) <= set(numbers):
-            return np.full(n_rows, np.nan)
-        height, weight = (self._canonical(numbers[column], column) for column in self.bmi_from)
-        return body_mass_index(height, weight)
-
-    def _canonical(self, values: NDArray, column: str) -> NDArray[np.float64]:
-        hit = self._declared.get(column) or recognise(column)
-        return values * hit.variable.factor(hit.unit) if hit else values
-
-
-def _is(column: object, name: str) -> bool:
-    hit = recognise(column)
-    return hit is not None and hit.variable.name == name

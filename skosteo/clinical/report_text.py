@@ -1,4 +1,4 @@
-"""Report text: without the terms that give the answer away, as numbers."""
+"""Terms that give the label away, in names of columns and in report text, and text as numbers."""
 
 import re
 from collections.abc import Sequence
@@ -12,6 +12,7 @@ from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.pipeline import make_pipeline
 
+from skosteo.clinical.variables import recognise
 from skosteo.exceptions import InputError
 
 # The rest of a Latin word. Not \w, which would run on into Chinese text and take it away too.
@@ -106,6 +107,36 @@ def compile_terms(terms: Sequence[str]) -> list[re.Pattern[str]]:
     return patterns
 
 
+# Where a T-score is measured, as columns name it
+_SITE = r"(?:lumbar|spine|hip|neck|femur|femoral|fn|ls|l ?\d(?: ?l? ?\d)?)"
+
+# Read after every separator has become a blank. Densities of lipoproteins, urine and soft tissue
+# are none of bone, and total protein is no total hip.
+_LEAKING_NAMES = compile_terms(
+    (
+        r"osteop[oe]|bmd|(?<![a-z])(?:bmc|de?xa)(?![a-z])|骨[质質]量|[tz]值",
+        r"bone ?(?:mineral|mass|densit|drug)|zoledron",
+        r"^(?!.*(?:lipo|urin|lung|pulmon|breast|mammo|nodul|capill)).*densi(?:t|dad)",
+        rf"(?<![a-z])[tz] ?(?:score|value|{_SITE})",
+        rf"(?<![a-z])[tz] ?total(?: ?(?:score|value|left|right|{_SITE}))*$",
+        rf"(?<![a-z])(?:{_SITE}|total) [tz]$",
+        r"(?<![a-z])m?g cm ?2(?!\d)",
+        *GIVEAWAY_TERMS,
+    )
+)
+
+
+def is_label_leaking_name(column: object) -> bool:
+    """Whether a column's name promises the label: density, T-score, the diagnosis or its drugs.
+
+    Names of clinical variables never do.
+    """
+    if not isinstance(column, str) or recognise(column):
+        return False
+    name = re.sub(r"[\W_]+", " ", normalize("NFKC", column)).strip()
+    return any(pattern.search(name) for pattern in _LEAKING_NAMES)
+
+
 def names_diagnosis(texts: pd.Series, patterns: Sequence[re.Pattern[str]]) -> bool:
     """Whether one of the texts holds one of the terms."""
     different = [normalize("NFKC", str(text)) for text in texts.dropna().unique()]
@@ -137,13 +168,14 @@ class ReportText:
         )
         n_grams = vectorizer.fit_transform(np.array(masked, dtype=object)[codes])
         # the n-grams stay sparse: thousands of columns for eight numbers
-        svd = TruncatedSVD(min(_TEXT_COMPONENTS, *n_grams.shape), random_state=0).fit(n_grams)
+        svd = TruncatedSVD(min(_TEXT_COMPONENTS, *n_grams.shape), random_state=0)
+        svd.set_output(transform="default").fit(n_grams)  # an array, whatever the user's tables are
         self.components_ = make_pipeline(vectorizer, svd)
         self.names_ = [f"{self.column}_{i}" for i in range(svd.n_components)]
         return self
 
     def transform(self, texts: pd.Series) -> NDArray[np.float64]:
-        """Texts (n,) to components (n, 8 at most); NaN without a text if gaps are kept."""
+        """Texts (n,) to components (n, 8 at most); NaN without a text if these are kept."""
         codes, different = pd.factorize(_plain(texts))
         components = self.components_.transform(self._mask(list(different)))
         if self.keep:

@@ -1,7 +1,7 @@
-"""Published risk indices as classifiers: OST, OSTA, ORAI and SCORE."""
+"""Published risk indices as scikit-learn classifiers: OST, OSTA, ORAI and SCORE."""
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import pandas as pd
@@ -9,9 +9,9 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import Tags
-from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
-from skosteo._validation import encode_target, guess
+from skosteo._validation import encode_target, guess, named_table, split_numbers, to_pandas
 from skosteo.clinical.variables import VARIABLES, find_column, recognise
 from skosteo.exceptions import InputError
 
@@ -171,7 +171,8 @@ class RiskIndexClassifier(ClassifierMixin, BaseEstimator):
         Parameters
         ----------
         X : DataFrame of shape (n, n_columns)
-            With the columns of the index, in any order and among others.
+            Of pandas, polars or pyarrow, with the columns of the index, in any order and among
+            others. After `fit`, those of an array are read by position.
         y : array-like of shape (n,)
             Two classes; the second in sorted order is the positive one.
         sample_weight : array-like of shape (n,), optional
@@ -185,30 +186,26 @@ class RiskIndexClassifier(ClassifierMixin, BaseEstimator):
         Raises
         ------
         InputError
-            A column is absent, holds a gap or a value that no person has, or y is not binary.
+            A column is absent, misses a value or holds one that no person has, or y is not binary.
         """
+        table = self._table(X, reset=True)
         classes, codes = encode_target(y)
-        self.index_values(X)
-        check_consistent_length(X, codes)
-        validate_data(self, X, skip_check_array=True)
+        check_consistent_length(table, codes)
+        self.index_values(table)
         self.classes_ = classes
         return self
 
     def index_values(self, X: pd.DataFrame) -> NDArray[np.int64]:
         """Value of the index as published: shape (n,), whole numbers; needs no `fit`."""
         index = self._index()
-        if not isinstance(X, pd.DataFrame):
-            raise InputError(
-                f"X is {type(X).__name__}; an index needs a DataFrame, because it finds its items "
-                "by name. Behind an imputer, use set_output(transform='pandas')."
-            )
+        table = self._table(X, reset=False)
         unknown = [item for item in self.columns or {} if item not in _ITEMS]
         if unknown:
             raise InputError(
                 f"columns names {unknown[0]!r}, which is no item of an index"
                 f"{guess(unknown[0], _ITEMS)} The items are {', '.join(map(repr, _ITEMS))}."
             )
-        return index.points({item: self._item(X, item) for item in index.items})
+        return index.points({item: self._item(table, item) for item in index.items})
 
     def decision_function(self, X: pd.DataFrame) -> NDArray[np.float64]:
         """Points past the cut-off, half of one at least: shape (n,), above 0 where it refers."""
@@ -227,6 +224,15 @@ class RiskIndexClassifier(ClassifierMixin, BaseEstimator):
         referred = self.decision_function(X) > 0
         return self.classes_[referred.astype(int)]
 
+    def _table(self, X: Any, *, reset: bool) -> pd.DataFrame:
+        table = named_table(self, X, reset=reset)
+        if not hasattr(self, "feature_names_in_") and table is not to_pandas(X):
+            raise InputError(
+                f"X is {type(X).__name__} without names; an index needs a DataFrame, because it "
+                "finds its items by name. Behind an imputer, use set_output(transform='pandas')."
+            )
+        return table
+
     def _index(self) -> _Index:
         if self.index not in _INDICES:
             raise InputError(
@@ -242,13 +248,20 @@ class RiskIndexClassifier(ClassifierMixin, BaseEstimator):
             values, place = np.full(len(X), float(given)), f"columns={{{item!r}: {given!r}}}"
         else:
             column, factor = self._find(X, item, given)
-            values, place = _numbers(X, column) * factor, f"Column {column!r}"
-        gaps = np.isnan(values)
-        if gaps.any():
+            numbers, others = split_numbers(X[column])
+            if len(others):
+                raise InputError(
+                    f"Column {column!r} holds neither numbers nor True and False in {len(others)} "
+                    f"of {len(X)} rows, the first in row {others.index[0] + 1}. Make it so, for "
+                    f"instance X[{column!r}] == 'yes'."
+                )
+            values, place = numbers * factor, f"Column {column!r}"
+        missing = np.isnan(values)
+        if missing.any():
             raise InputError(
-                f"{place} is missing in {gaps.sum()} of {len(X)} rows, the first in row "
-                f"{gaps.argmax() + 1}. A published index says nothing about a patient without it: "
-                "leave these rows out, or put an imputer with pandas output in front."
+                f"{place} is missing in {missing.sum()} of {len(X)} rows, the first in row "
+                f"{missing.argmax() + 1}. A published index says nothing about a patient without "
+                "it: leave these rows out, or put an imputer with pandas output in front."
             )
         wrong, allowed = _wrong(values, item)
         if wrong.any():
@@ -278,18 +291,9 @@ class RiskIndexClassifier(ClassifierMixin, BaseEstimator):
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_class = False
+        tags.classifier_tags.poor_score = True  # nothing is learnt
         tags.input_tags.two_d_array = False  # a table with names, not a matrix
         return tags
-
-
-def _numbers(X: pd.DataFrame, column: str) -> NDArray[np.float64]:
-    try:
-        return pd.to_numeric(X[column]).to_numpy(dtype=float, na_value=np.nan)
-    except (TypeError, ValueError):
-        raise InputError(
-            f"Column {column!r} is not one column of numbers or of True and False. Make it so, for "
-            f"instance X[{column!r}] == 'yes'."
-        ) from None
 
 
 def _wrong(values: NDArray[np.float64], item: str) -> tuple[NDArray[np.bool_], str]:

@@ -1,4 +1,4 @@
-"""Who is in a study: the table of characteristics."""
+"""Table 1: characteristics of a cohort, per split or group."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from skosteo._validation import check_table, to_pandas
 from skosteo.clinical.columns import (
     MAX_CATEGORIES,
     as_word,
@@ -67,7 +68,8 @@ def table_one(data: pd.DataFrame, by: Any = None, *, median: Sequence[str] = ())
                    missing            0            1
     """
     median = [median] if isinstance(median, str) else list(median)
-    _check(data, median)
+    data = _checked(data, median)
+    by = to_pandas(by)
     groups = _groups(data, by)
     grouping = by if isinstance(by, str) else getattr(by, "name", None)
     rows: dict[tuple[str, str], list[str]] = {("n", ""): [str(len(g)) for g in groups.values()]}
@@ -88,16 +90,16 @@ def table_one(data: pd.DataFrame, by: Any = None, *, median: Sequence[str] = ())
     return table
 
 
-def _check(data: pd.DataFrame, median: Sequence[str]) -> None:
-    if not isinstance(data, pd.DataFrame) or data.empty or not data.columns.is_unique:
-        raise InputError(
-            "data has to be a pandas DataFrame with rows and with columns of different names."
-        )
+def _checked(data: pd.DataFrame, median: Sequence[str]) -> pd.DataFrame:
+    data = check_table(data, "data")
+    if data.empty:
+        raise InputError(f"data has {data.shape[0]} rows and {data.shape[1]} columns.")
     for column in median:
         if column not in data:
             raise InputError(f"median names {column!r}, which is no column of data.")
         if not _is_number(data[column]):
             raise InputError(f"median names {column!r}, which holds no numbers.")
+    return data
 
 
 def _groups(data: pd.DataFrame, by: Any) -> dict[str, np.ndarray]:

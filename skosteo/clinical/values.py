@@ -1,4 +1,4 @@
-"""Values in another unit than their column states, and values that no living adult has.
+"""Check clinical values: those in another unit than stated, and those that no adult has.
 
 Plausible ranges are wide on purpose: a severe illness must not alarm. Each leaves room above and
 below what NHANES measured in 4,516 people of 50 and over (third column), and lets a unit be told
@@ -29,8 +29,8 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pandas.api.types import is_numeric_dtype
 
+from skosteo._validation import check_table, split_numbers
 from skosteo.clinical.variables import (
     VARIABLES,
     Recognised,
@@ -96,8 +96,9 @@ def check_values(table: pd.DataFrame, units: Mapping[str, str] | None = None) ->
     >>> len(check_values(table, units={"calcium": "mg/dL"}))
     0
     """
+    table = check_table(table, "table")
     columns = stated_columns(table, units)
-    values = {c: _numbers(table[c]) for c in columns}
+    values = {c: split_numbers(table[c])[0] for c in columns}
     labels = {c: _label(values[c], *columns[c]) for c in columns}
     certain = {c: _fits_only(values[c], *columns[c]) for c in columns}
     _label_weights(columns, values, labels, certain)
@@ -137,8 +138,6 @@ def stated_columns(
     table: pd.DataFrame, units: Mapping[str, str] | None = None
 ) -> dict[str, Recognised]:
     """Columns of numbers that are known variables, with the unit that name or user states."""
-    if not isinstance(table, pd.DataFrame) or table.columns.has_duplicates:
-        raise InputError("table must be a DataFrame without two columns of one name.")
     declared = declared_units(table, units)
     known = {c: declared.get(c) or recognise(c) for c in table.columns}
     return {c: hit for c, hit in known.items() if hit and hit.variable.plausible}
@@ -164,21 +163,8 @@ def declared_units(table: pd.DataFrame, units: Mapping[str, str] | None) -> dict
     return declared
 
 
-def body_mass_index(height_cm: NDArray, weight_kg: NDArray) -> NDArray[np.float64]:
-    """Weight / height^2 in kg/m2, NaN where height, weight or the result is not plausible."""
-    height = np.where(_within(height_cm, VARIABLES["height_cm"], "cm"), height_cm, np.nan)
-    weight = np.where(_within(weight_kg, VARIABLES["weight_kg"], "kg"), weight_kg, np.nan)
-    bmi = weight / (height / 100) ** 2
-    return np.where(_within(bmi, VARIABLES["bmi"], "kg/m2"), bmi, np.nan)
-
-
-def _numbers(column: pd.Series) -> NDArray[np.float64]:
-    if not is_numeric_dtype(column):
-        column = pd.to_numeric(column.astype(object), errors="coerce")
-    return column.to_numpy(float, na_value=np.nan)
-
-
-def _within(values: NDArray, variable: Variable, unit: str) -> NDArray[np.bool_]:
+def within(values: NDArray, variable: Variable, unit: str) -> NDArray[np.bool_]:
+    """Whether values in a unit are plausible for a variable."""
     low, high = variable.range_in(unit)
     return (values >= low) & (values <= high)
 
@@ -190,17 +176,17 @@ def _others(variable: Variable, unit: str) -> list[str]:
 def _label(values: NDArray, variable: Variable, unit: str) -> NDArray[np.object_]:
     """Label each value "" (plausible or missing), with the unit that it looks like, or "range"."""
     labels = np.full(len(values), "", dtype=object)
-    labels[np.isfinite(values) & ~_within(values, variable, unit)] = "range"
+    labels[np.isfinite(values) & ~within(values, variable, unit)] = "range"
     for other in _others(variable, unit):
-        labels[(labels == "range") & _within(values, variable, other)] = other
+        labels[(labels == "range") & within(values, variable, other)] = other
     return labels
 
 
 def _fits_only(values: NDArray, variable: Variable, unit: str) -> NDArray[np.bool_]:
     """Values that can only be in the stated unit: beside others, they show a mixture."""
-    fits = _within(values, variable, unit)
+    fits = within(values, variable, unit)
     for other in _others(variable, unit):
-        fits &= ~_within(values, variable, other)
+        fits &= ~within(values, variable, other)
     return fits
 
 
@@ -233,7 +219,7 @@ def _label_weights(
     if np.isnan(stated).all() and np.isfinite(given).sum() >= _MIN_PEOPLE:
         median, other_median = np.nanmedian(given), np.nanmedian(if_other)
         if not low <= median <= high and low <= other_median <= high:
-            labels[weight][_within(values[weight], variable, other)] = other
+            labels[weight][within(values[weight], variable, other)] = other
             certain[weight][:] = False
 
 

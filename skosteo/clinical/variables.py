@@ -1,4 +1,4 @@
-"""The clinical variables: their names, their units and what a person can have of them."""
+"""The clinical variables of the paper: names, aliases, units, conversions, plausible ranges."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -54,7 +54,7 @@ class Variable:
     other_units : Mapping of str to float
         Other units in use, and the factor from each to the canonical unit.
     imputation : {"mean", "median"} or None
-        How the paper fills gaps; the median where it does not say; None for words.
+        How the paper imputes missing values; the median where it does not say; None for words.
     """
 
     name: str
@@ -271,6 +271,12 @@ def recognise(column: object) -> Recognised | None:
     return _KNOWN.get(plain_name(column)) if isinstance(column, str) else None
 
 
+def is_variable(column: object, name: str) -> bool:
+    """Whether a column is, by its name, the variable of a canonical name."""
+    hit = recognise(column)
+    return hit is not None and hit.variable.name == name
+
+
 def find_column(table: pd.DataFrame, name: str) -> str | None:
     """Return the column of a table that is a variable.
 
@@ -301,7 +307,7 @@ def find_column(table: pd.DataFrame, name: str) -> str | None:
             f"{name!r} is no clinical variable{guess(name, VARIABLES)} They are "
             f"{', '.join(map(repr, VARIABLES))}."
         )
-    found = [c for c in table.columns if (hit := recognise(c)) and hit.variable.name == name]
+    found = [c for c in table.columns if is_variable(c, name)]
     if len(found) > 1:
         raise InputError(
             f"The columns {found} are all {name!r}. Keep one of them, or rename the others."

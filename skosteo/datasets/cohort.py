@@ -49,7 +49,7 @@ _WEIGHTS = {
     "calcium": 0.10,
 }
 
-_DIAGNOSES = {  # with the share of patients, from the lowest density upwards
+_DIAGNOSES = {  # with the proportion of patients, from the lowest density upwards
     "degenerative change of the thoracic spine": 0.30,
     "aortic atherosclerosis": 0.18,
     "chronic bronchitis": 0.14,
@@ -110,11 +110,14 @@ def best_auc(signal: float) -> float:
         return 1.0
     cut = (T_CUT - T_MEAN) / T_SD
     view = np.linspace(-9, 9, 4001)
-    ill = norm.cdf((cut - signal * view) / np.sqrt(1 - signal**2))
+    case = norm.cdf((cut - signal * view) / np.sqrt(1 - signal**2))
     density = norm.pdf(view) * (view[1] - view[0])
-    ill_density, well_density = density * ill / norm.cdf(cut), density * (1 - ill) / norm.sf(cut)
-    below = np.cumsum(ill_density) - ill_density / 2
-    return float(below @ well_density)
+    case_density, control_density = (
+        density * case / norm.cdf(cut),
+        density * (1 - case) / norm.sf(cut),
+    )
+    below = np.cumsum(case_density) - case_density / 2
+    return float(below @ control_density)
 
 
 def fused_signal(*signals: float) -> float:
@@ -171,7 +174,7 @@ def make_cohort(
     clinical_signal : float, default=0.6
         The same for what the table is drawn from. `fused_signal` combines the two.
     missing_rate : float, default=0.1
-        Share, below 1, of patients without each of: body weight (and BMI with it), each blood
+        Proportion, below 1, of patients without each of: body weight (and BMI with it), each blood
         value, each report text; completely at random. Age, sex and height are never missing.
     directory : str or path-like, default=None
         Where to write the films as DICOM files of mixed encodings, ``patient_0001_1.dcm`` and so

@@ -18,7 +18,7 @@ from pydicom.uid import (
 from skosteo._files import write_atomic
 from skosteo.exceptions import InputError
 
-HEADROOM = 0.15  # share of the stored range that the window leaves out at either end
+HEADROOM = 0.15  # proportion of the stored range that the window leaves out at either end
 
 
 def write_radiograph(

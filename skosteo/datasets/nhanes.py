@@ -1,17 +1,16 @@
 """Measured bone density with clinical values: NHANES, the survey of the United States."""
 
 import os
-import warnings
 from collections.abc import Sequence
-from difflib import get_close_matches
 
 import pandas as pd
 from sklearn.utils import Bunch
 
+from skosteo._validation import guess
 from skosteo.clinical.labels import Kind, check_kind, t_score
 from skosteo.clinical.labels import label as label_of
 from skosteo.datasets._home import find_home
-from skosteo.datasets.nhanes_files import CYCLES, PAGE, find_components, join_components
+from skosteo.datasets.nhanes_files import CYCLES, read_cycle
 from skosteo.exceptions import InputError
 
 # What a model may see; everything else is in ``frame`` only
@@ -60,10 +59,12 @@ Read before use
   hips in 2011-2012 and 2015-2016.
 * 2017-2020 (to March 2020, files P_...) has the people of 2017-2018 again under new numbers: take
   one of the two. Its survey weights are WTMECPRP.
-* The densities known here (DXXFEM, DXXSPN of 2013-2014 and 2017-2018) were rebuilt from the
-  agency's values and differ from its own files byte by byte, so such a file with another checksum
-  passes, with a warning, and a downloaded one is not checked. Files of which no checksum is known
-  are taken as they are.
+* Files of 2013-2014 and 2017-2018 are checked by their checksum, those of other cycles are taken
+  as they are. The known densities (DXXFEM, DXXSPN) were rebuilt from the agency's values and
+  differ from its own files byte by byte, so one with another checksum passes, with a warning, and
+  a downloaded one is not checked.
+* Columns of ``frame`` whose file is not there are NaN: fasting glucose (GLU) of 2013-2014 and
+  what people say of themselves (OSQ) of 2017-2018 were not to be had.
 * Estimates for the US population need survey_weight (WTMEC2YR, halved when two cycles are
   joined), survey_stratum (SDMVSTRA) and survey_unit (SDMVPSU); unweighted scores describe
   these people only.
@@ -83,8 +84,9 @@ def fetch_nhanes(
     ----------
     cycles : sequence of str, default=("2013-2014", "2017-2018")
         Survey cycles: "2005-2006", "2007-2008", "2009-2010", "2013-2014", "2017-2018", "2017-2020".
-        Those of the default are downloaded (18 MB) when not on disk; for others put the agency's
-        files (DEMO_D.XPT, DXXFEM_D.XPT, ...) into ``nhanes/2005-2006/`` and so on yourself.
+        Those of the default are checked, and downloaded (18 MB) when not on disk; for others put
+        the agency's files into ``nhanes/2005-2006/`` and so on yourself: DEMO_D.XPT, DXXFEM, BMX,
+        CBC and BIOPRO, and GLU, DXXSPN and OSQ if you have them.
     label : {"osteoporosis", "low_bone_mass"}, default="osteoporosis"
         What is positive: T <= -2.5, or T < -1.
     min_age : float, default=50
@@ -106,27 +108,22 @@ def fetch_nhanes(
         frame : DataFrame of shape (n, 24)
             ``data`` with ``seqn``, ``cycle``, ``bmd_g_cm2``, ``t_score``, the survey's design,
             ``race``, ``spine_bmd_g_cm2``, ``fasting_glucose_mmol_l`` and self-report.
-        files : DataFrame, one row per cycle and component
-            cycle, component, file, state ("checked", "other copy", "unchecked" or "missing") and
-            the columns that it brings.
         feature_names : list of str
             Columns of ``data``.
         DESCR : str
-            Source, units, what to beware of, and what is missing.
+            Source, units and what to beware of.
 
     Raises
     ------
     InputError
         A cycle or label that there is not, or two cycles with the same people.
     DatasetError
-        Demographics or femoral density are missing, or a file is damaged or not the published one.
+        A file that is needed is missing, or a file is damaged or not the published one.
 
     Warns
     -----
     UserWarning
-        A file with columns of ``data`` is missing: where no cycle has it, ``data`` is without
-        these columns, else they are NaN in that cycle. Missing files with columns of ``frame``
-        only are listed in ``files`` and ``DESCR``.
+        A density file has another checksum than the known copy.
 
     References
     ----------
@@ -143,69 +140,35 @@ def fetch_nhanes(
     _check_cycles(chosen)
     check_kind(label)
     folder = find_home(data_home) / "nhanes"
-    files = find_components(folder, chosen)
     tables = []
-    for cycle in chosen:
-        table = join_components(folder, files[files["cycle"] == cycle])
-        table.insert(1, "cycle", cycle)
-        tables.append(table)
-    _warn(files)
+    for cycle in chosen:  # no comprehension, which warnings would count as a caller
+        tables.append(read_cycle(folder, cycle))
     people = pd.concat(tables, ignore_index=True)
     people = people[people["bmd_g_cm2"].notna() & (people["age"] >= min_age)]
     people = people.assign(t_score=t_score(people["bmd_g_cm2"]))
     people = people.astype({"survey_stratum": int, "survey_unit": int})
-    names = [name for name in DATA if name in people]
-    first = ["seqn", "cycle", *names, "bmd_g_cm2", "t_score"]
+    first = ["seqn", "cycle", *DATA, "bmd_g_cm2", "t_score"]
     frame = people[first + [name for name in people if name not in first]].reset_index(drop=True)
     return Bunch(
-        data=frame[names].copy(),
+        data=frame[DATA].copy(),
         target=label_of(frame["t_score"], label),
         groups=frame["seqn"],
         frame=frame,
-        files=files,
-        feature_names=names,
-        DESCR=f"{DESCR}\nMissing here\n------------\n{_missing(files)}\n",
+        feature_names=list(DATA),
+        DESCR=DESCR,
     )
 
 
 def _check_cycles(cycles: list[str]) -> None:
     strange = [cycle for cycle in cycles if cycle not in CYCLES]
     if strange or not cycles or len(set(cycles)) < len(cycles):
-        near = get_close_matches(str(strange[0]), CYCLES, n=1) if strange else []
-        hint = f" Did you mean {near[0]!r}?" if near else ""
+        hint = guess(strange[0], CYCLES) if strange else "."
         raise InputError(
-            f"cycles is {cycles!r}; it takes each of {', '.join(map(repr, CYCLES))} at most once. "
-            f"The others did not measure the hip.{hint}"
+            f"cycles is {cycles!r}{hint} It takes each of {', '.join(map(repr, CYCLES))} at most "
+            "once. The others did not measure the hip."
         )
     if {"2017-2018", "2017-2020"} <= set(cycles):
         raise InputError(
             "cycles has '2017-2018' and '2017-2020', which has the people of 2017-2018 again under "
             "new numbers: they would be on both sides of a split. Take one of the two."
-        )
-
-
-def _missing(files: pd.DataFrame) -> str:
-    missing = files[files["state"] == "missing"]
-    return "\n".join(f"* {row.file} would bring {row.brings}" for row in missing.itertuples()) or (
-        "Nothing: every component is there."
-    )
-
-
-def _warn(files: pd.DataFrame) -> None:
-    other = files.loc[files["component"].eq("DXXFEM") & files["state"].eq("other copy"), "file"]
-    if len(other):
-        warnings.warn(
-            f"{', '.join(other)}: another checksum than the known copy; it has the columns needed "
-            "and is used. Compare the counts with those in DESCR.",
-            UserWarning,
-            stacklevel=3,
-        )
-    wanted = files["brings"].map(lambda brings: not set(brings.split(", ")).isdisjoint(DATA))
-    gone = files[wanted & files["state"].eq("missing")]
-    if len(gone):
-        warnings.warn(
-            f"Not there, and not to be had:\n{_missing(gone)}\nTheir columns are missing. Download "
-            f"them from {PAGE} into the data home.",
-            UserWarning,
-            stacklevel=3,
         )

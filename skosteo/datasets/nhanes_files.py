@@ -1,6 +1,7 @@
 """The component files of a NHANES cycle: which there are, what each brings, how they join."""
 
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,14 +14,14 @@ from skosteo.exceptions import DatasetError
 PAGE = "https://wwwn.cdc.gov/nchs/nhanes/"
 URL = "https://wwwn.cdc.gov/Nchs/Data/Nhanes/Public/{year}/DataFiles/{file}"
 
-# The cycles that measured the hip, and how each names its files.
+# The cycles that measured the hip, and how each names its files
 CYCLES = {
-    "2005-2006": "{}_D",
-    "2007-2008": "{}_E",
-    "2009-2010": "{}_F",
-    "2013-2014": "{}_H",
-    "2017-2018": "{}_J",
-    "2017-2020": "P_{}",
+    "2005-2006": "{}_D.XPT",
+    "2007-2008": "{}_E.XPT",
+    "2009-2010": "{}_F.XPT",
+    "2013-2014": "{}_H.XPT",
+    "2017-2018": "{}_J.XPT",
+    "2017-2020": "P_{}.XPT",
 }
 
 
@@ -28,12 +29,7 @@ class Component(NamedTuple):
     """What a file brings: our columns, each from the first of the agency's that the file has."""
 
     columns: Mapping[str, tuple[str, ...]]
-    required: bool = False
-
-    @property
-    def brings(self) -> str:
-        """Our columns, in words."""
-        return ", ".join(self.columns)
+    required: bool = True
 
 
 COMPONENTS = {
@@ -45,15 +41,14 @@ COMPONENTS = {
             "survey_weight": ("WTMEC2YR", "WTMECPRP"),
             "survey_stratum": ("SDMVSTRA",),
             "survey_unit": ("SDMVPSU",),
-        },
-        required=True,
+        }
     ),
-    "DXXFEM": Component({"bmd_g_cm2": ("DXXNKBMD",)}, required=True),
+    "DXXFEM": Component({"bmd_g_cm2": ("DXXNKBMD",)}),
     "BMX": Component({"height_cm": ("BMXHT",), "weight_kg": ("BMXWT",), "bmi": ("BMXBMI",)}),
     "CBC": Component({"wbc_10e9_l": ("LBXWBCSI",), "platelets_10e9_l": ("LBXPLTSI",)}),
     "BIOPRO": Component({"calcium_mmol_l": ("LBXSCA",), "glucose_mmol_l": ("LBXSGL",)}),
-    "GLU": Component({"fasting_glucose_mmol_l": ("LBXGLU",)}),
-    "DXXSPN": Component({"spine_bmd_g_cm2": ("DXXOSBMD",)}),
+    "GLU": Component({"fasting_glucose_mmol_l": ("LBXGLU",)}, required=False),
+    "DXXSPN": Component({"spine_bmd_g_cm2": ("DXXOSBMD",)}, required=False),
     "OSQ": Component(
         {
             "told_osteoporosis": ("OSQ060",),
@@ -61,7 +56,8 @@ COMPONENTS = {
             "hip_fracture_after_45": ("OSQ010A",),
             "wrist_fracture_after_45": ("OSQ010B",),
             "spine_fracture_after_45": ("OSQ010C",),
-        }
+        },
+        required=False,
     ),
 }
 # The agency's own files of these were not to be had; the known checksums are of rebuilt copies.
@@ -84,105 +80,36 @@ CODES: dict[str, dict[int, Any]] = {
         6: "non-Hispanic Asian",
         7: "other or multiracial",
     },
-    # 7 refused and 9 unknown become gaps
+    # 7 refused and 9 unknown are missing
     "told_osteoporosis": {1: 1, 2: 0},
     "steroids_daily": {1: 1, 2: 0},
 }
 
 
-def find_components(folder: Path, cycles: Sequence[str]) -> pd.DataFrame:
-    """Find the components of some cycles, check them, and download what is known and missing.
+def read_cycle(folder: Path, cycle: str) -> pd.DataFrame:
+    """Find the components of a cycle, check or download the known ones, and join them by person.
 
     Parameters
     ----------
     folder : Path
         Folder that holds a folder for each cycle; the case of the files' names is free.
-    cycles : sequence of str
-        Names of cycles, keys of `CYCLES`.
+    cycle : str
+        A key of `CYCLES`.
 
     Returns
     -------
     DataFrame
-        A row per cycle and component: cycle, component, file (as it lies on disk), state and
-        brings. State is "checked" (the published file by its checksum), "other copy" (a density
-        file with another checksum than the known one), "unchecked" (no checksum is known) or
-        "missing".
+        A row per person of DEMO: seqn, cycle and the columns of all `COMPONENTS`; NaN where a
+        component that is not required is not there.
 
     Raises
     ------
     DatasetError
-        A required file is missing and not to be had, or a file is not the published one.
-    """
-    known = read_checksums("nhanes_sha256.txt")
-    listed = []
-    for cycle in cycles:
-        # in reverse, so that of two spellings the upper case wins
-        lying = {path.name.upper(): path.name for path in sorted((folder / cycle).glob("*"))[::-1]}
-        for name, component in COMPONENTS.items():
-            published = CYCLES[cycle].format(name) + ".XPT"
-            digest = known.get(f"{cycle}/{published}")
-            if component.required and published not in lying and not digest:
-                raise DatasetError(_not_there(published, cycle, component))
-            file = f"{cycle}/{lying.get(published, published)}"
-            listed.append((cycle, name, file, published in lying, digest))
-    rows = []
-    refused = False  # one failed download is enough: offline, each would wait for its timeout
-    for cycle, name, file, found, digest in listed:
-        state = "unchecked" if found else "missing"
-        if digest and (found or COMPONENTS[name].required or not refused):
-            try:
-                state = _obtain(folder, file, digest, lenient=name in REBUILT)
-            except DatasetError:
-                if found or COMPONENTS[name].required:
-                    raise
-                refused = True
-        rows.append((cycle, name, file, state, COMPONENTS[name].brings))
-    return pd.DataFrame(rows, columns=["cycle", "component", "file", "state", "brings"])
-
-
-def _obtain(folder: Path, file: str, digest: str, *, lenient: bool) -> str:
-    url = URL.format(year=file[:4], file=Path(file).stem + ".xpt")
-    rebuilt = [file] if lenient else []
-    unknown = obtain(folder, {file: digest}, {file: url}, page=PAGE, rebuilt=rebuilt)
-    return "other copy" if unknown else "checked"
-
-
-def _not_there(published: str, cycle: str, component: Component) -> str:
-    label = ""
-    if "DXXFEM" in published:
-        label = (
-            "No row has a label without it: the label is the measured density, not what people "
-            "were told (OSQ). "
-        )
-    return (
-        f"NHANES {cycle} has no {published}, which brings {component.brings}. {label}Download it "
-        f"from {PAGE} into nhanes/{cycle}/ of the data home (data_home or SKOSTEO_DATA)."
-    )
-
-
-def join_components(folder: Path, files: pd.DataFrame) -> pd.DataFrame:
-    """Read the components of one cycle and join them on the person.
-
-    Parameters
-    ----------
-    folder : Path
-        As in `find_components`.
-    files : DataFrame
-        The rows of `find_components` for one cycle; missing files are passed over.
-
-    Returns
-    -------
-    DataFrame
-        A row per person of DEMO: seqn and the columns that the components bring.
-
-    Raises
-    ------
-    DatasetError
-        A file cannot be read, lacks a column, repeats a person or has people of another cycle.
+        A required file is not to be had, or a file is not the published one, cannot be read, lacks
+        a column, repeats a person or has people of another cycle.
     """
     joined = pd.DataFrame()
-    there = files.loc[files["state"] != "missing", ["component", "file"]].astype(str)
-    for name, file in there.to_numpy().tolist():
+    for name, file in _obtain(folder, cycle).items():
         part = _take(_read(folder / file, file), COMPONENTS[name], file)
         if joined.empty:  # DEMO, where everyone is
             joined = part
@@ -195,7 +122,52 @@ def join_components(folder: Path, files: pd.DataFrame) -> pd.DataFrame:
                 "in 2017-2020 (P_) too."
             )
         joined = joined.merge(part, on="seqn", how="left", validate="one_to_one")
+    columns = [column for component in COMPONENTS.values() for column in component.columns]
+    joined = joined.reindex(columns=["seqn", *columns])
+    joined.insert(1, "cycle", cycle)
     return joined
+
+
+def _obtain(folder: Path, cycle: str) -> dict[str, str]:
+    """Files of a cycle by component, as they lie on disk; those of a known checksum are checked."""
+    known = read_checksums("nhanes_sha256.txt")
+    # in reverse, so that of two spellings the upper case wins
+    lying = {path.name.upper(): path.name for path in sorted((folder / cycle).glob("*"))[::-1]}
+    files, checksums = {}, {}
+    for name, component in COMPONENTS.items():
+        published = CYCLES[cycle].format(name)
+        digest = known.get(f"{cycle}/{published}")
+        if published not in lying and not digest:
+            if component.required:
+                raise DatasetError(_not_there(published, cycle, component))
+            continue
+        files[name] = f"{cycle}/{lying.get(published, published)}"
+        if digest:
+            checksums[files[name]] = digest
+    urls = {file: URL.format(year=cycle[:4], file=f"{Path(file).stem}.xpt") for file in checksums}
+    rebuilt = [file for name, file in files.items() if name in REBUILT and file in checksums]
+    for file in obtain(folder, checksums, urls, page=PAGE, rebuilt=rebuilt):
+        warnings.warn(
+            f"{file}: another checksum than the known copy; it has the columns needed and is used. "
+            "Compare the counts with those in DESCR.",
+            UserWarning,
+            stacklevel=4,
+        )
+    return files
+
+
+def _not_there(published: str, cycle: str, component: Component) -> str:
+    label = ""
+    if "DXXFEM" in published:
+        label = (
+            "No row has a label without it: the label is the measured density, not what people "
+            "were told (OSQ). "
+        )
+    return (
+        f"NHANES {cycle} has no {published}, which brings {', '.join(component.columns)}. {label}"
+        f"Download it from {PAGE} into nhanes/{cycle}/ of the data home (data_home or "
+        "SKOSTEO_DATA)."
+    )
 
 
 def _read(path: Path, file: str) -> pd.DataFrame:
@@ -243,7 +215,7 @@ def _broken_after_45(table: pd.DataFrame, site: str) -> pd.Series:
     """1 where a bone (A hip, B wrist, C spine) broke after the age of 45, 0 where it did not.
 
     A fracture has an age (OSD030; 99999 unknown) and whether it was under 50 (1) or later (2)
-    (OSQ040), which some people know who do not know the age. Others are gaps.
+    (OSQ040), which some people know who do not know the age. Others are missing.
     """
     ages = table.filter(regex=f"^OSD030{site}")
     halves = table.filter(regex=f"^OSQ040{site}")

@@ -254,7 +254,7 @@ class _Chest:
         return lungs
 
     def mediastinum(self, film: _Film) -> Image:
-        """Share of the lungs' air that heart and great vessels take, 0 to 1."""
+        """Proportion of the lungs' air that heart and great vessels take, 0 to 1."""
         swell = 1 + (self.heart - 1) * _edge(film.y, 4.0)
         border = np.where(
             film.x > 0, _profile(film.y, _LEFT_BORDER), _profile(film.y, _RIGHT_BORDER)

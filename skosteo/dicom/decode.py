@@ -200,12 +200,16 @@ def _jpeg_2000(frame: bytes, image: DicomImage) -> Words:
 def _checked(stated: Frame, image: DicomImage) -> Frame:
     """Refuse a compressed frame that is not what the header of the file says."""
     header = image.header
-    said = (header.integer("Rows"), header.integer("Columns"), header.integer("SamplesPerPixel", 1))
+    in_header = (
+        header.integer("Rows"),
+        header.integer("Columns"),
+        header.integer("SamplesPerPixel", 1),
+    )
     allocated = header.integer("BitsAllocated")
-    if (stated.rows, stated.columns, stated.samples) != said or stated.bits > allocated:
+    if (stated.rows, stated.columns, stated.samples) != in_header or stated.bits > allocated:
         raise DicomError(
             f"the compressed image says {stated.rows} x {stated.columns} x {stated.samples} of "
-            f"{stated.bits} bits, the header {' x '.join(map(str, said))} of {allocated}",
+            f"{stated.bits} bits, the header {' x '.join(map(str, in_header))} of {allocated}",
             AGAIN,
         )
     return stated

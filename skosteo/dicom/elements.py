@@ -146,7 +146,13 @@ class Elements:
         return data
 
     def _skip(self, element: Element, explicit: bool) -> None:
-        """Move behind the value that begins here."""
+        """Move behind the value that begins here.
+
+        A value of stated length is jumped over, whatever is in it. A sequence or item of undefined
+        length ends with a delimiter of its own, and what it holds must be walked to find that, in
+        any depth: with a list of the open levels instead of recursion, which a file of nothing but
+        nested sequences would drive to the end of the stack. With no level open, the value is over.
+        """
         # one entry per open sequence or item: whether its elements write out their VR
         open_levels = []
         while True:

@@ -49,7 +49,7 @@ def _of_list(word: str, allowed: set[str]) -> str | None:
 def _maker(words: str) -> str | None:
     if not words:
         return None
-    return next((name for name, said in _MAKERS.items() if re.search(said, words)), "other")
+    return next((name for name, words_of in _MAKERS.items() if re.search(words_of, words)), "other")
 
 
 def _spacing(header: Header) -> tuple[float, float] | None:

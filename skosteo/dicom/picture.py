@@ -4,8 +4,7 @@ import logging
 import os
 import threading
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack
 from io import BytesIO
 from typing import BinaryIO
 
@@ -26,7 +25,6 @@ _MAX_CHUNKS = 100_000  # of a PNG; most have one for each 8 kB
 _BITS, _PHOTOMETRIC, _TILE, _WHITE_IS_ZERO = 258, 262, (322, 323), 0  # TIFF 6.0
 _MAX_TILE = 4096  # pixels a side; most are of 256
 _PLUGINS = (Image, ImageFile, JpegImagePlugin, PngImagePlugin, TiffImagePlugin)
-_LOCK = threading.RLock()
 _AGAIN = "export the film again as PNG or TIFF, grey of 8 or 16 bits"
 
 
@@ -44,7 +42,7 @@ def read_picture(
     """
     if size > _MAX_BYTES:
         raise DicomError(f"the file has {size} bytes; a film has {_MAX_BYTES} at most", _AGAIN)
-    with _quiet():
+    with _SILENCE:
         try:
             start = stream.read(len(_PNG))
             stream.seek(0)
@@ -130,23 +128,35 @@ def _has_another_page(image: Image.Image) -> bool:
     return True
 
 
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Drop the warnings and log lines of Pillow, which may quote the tags of a file.
+class _Silence:
+    """Drops the warnings and log lines of Pillow, which may quote the tags of a file.
 
-    Warning filters belong to the whole process, hence one thread at a time.
+    Warning filters and loggers belong to the whole process: the first thread that reads a picture
+    silences them, the last one that is done gives them back as they were.
     """
-    loggers = [logging.getLogger(module.__name__) for module in _PLUGINS]
-    with _LOCK, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        disabled = [logger.disabled for logger in loggers]
-        for logger in loggers:
-            logger.disabled = True
-        try:
-            yield
-        finally:
-            for logger, before in zip(loggers, disabled, strict=True):
-                logger.disabled = before
+
+    def __init__(self) -> None:
+        self._lock, self._readers, self._before = threading.Lock(), 0, ExitStack()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self._readers += 1
+            if self._readers == 1:
+                self._before.enter_context(warnings.catch_warnings())
+                warnings.simplefilter("ignore")
+                for module in _PLUGINS:
+                    logger = logging.getLogger(module.__name__)
+                    self._before.callback(setattr, logger, "disabled", logger.disabled)
+                    logger.disabled = True
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._readers -= 1
+            if self._readers == 0:
+                self._before.close()
+
+
+_SILENCE = _Silence()
 
 
 def _grey(image: Image.Image, ignore_rules: frozenset[str]) -> tuple[NDArray[np.float32], int]:

@@ -114,7 +114,7 @@ class Radiograph:
 
 
 def _area_weights(length: int, side: int, size: int) -> csr_array:
-    """Share of each of `length` pixels, centred on an axis of `side` pixels, in `size` cells.
+    """Proportion of each of `length` pixels, centred on an axis of `side` pixels, in `size` cells.
 
     Cell edges and pixel edges together cut the axis into pieces that lie in one cell and one
     pixel each, so that the matrix (size, length) has fewer than ``length + size`` entries.
@@ -127,5 +127,5 @@ def _area_weights(length: int, side: int, size: int) -> csr_array:
     middle = (cuts[:-1] + cuts[1:]) / 2
     to_cell = np.minimum(middle / cell, size - 1).astype(np.intp)
     from_pixel = np.minimum(middle - start, length - 1).astype(np.intp)
-    share = (np.diff(cuts) / cell).astype(np.float32)
-    return csr_array((share, (to_cell, from_pixel)), shape=(size, length))
+    proportion = (np.diff(cuts) / cell).astype(np.float32)
+    return csr_array((proportion, (to_cell, from_pixel)), shape=(size, length))

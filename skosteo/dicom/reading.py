@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skosteo.dicom.decode import NATIVE, stored_words
-from skosteo.dicom.display import check_depth, shown
+from skosteo.dicom.display import apply_grayscale_pipeline, check_depth
 from skosteo.dicom.elements import AGAIN
 from skosteo.dicom.facts import stated_facts
 from skosteo.dicom.header import open_dicom
@@ -36,7 +36,7 @@ _GREY = ("MONOCHROME1", "MONOCHROME2")
 _COLOUR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
 _LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, as PS3.3 C.7.6.3.1.2
 Result = TypeVar("Result")
-_MOST = 0.95  # share of the pixels
+_MOST = 0.95  # proportion of the pixels
 _DARK = 64  # of 255 greys
 
 
@@ -197,7 +197,8 @@ def _read_dicom(stream: BinaryIO, size: int, ignore_rules: frozenset[str]) -> Ra
     facts = stated_facts(header)
     photometric, samples = facts["photometric_interpretation"], header.integer("SamplesPerPixel", 1)
     if samples == 1 and photometric in _GREY:
-        return Radiograph(shown(stored_words(image, ignore_rules), header), facts)
+        words = stored_words(image, ignore_rules)
+        return Radiograph(apply_grayscale_pipeline(words, header), facts)
     if samples == 3 and photometric in _COLOUR and header.integer("BitsAllocated") == 8:
         luminance_first = photometric == "YBR_FULL" and image.syntax in NATIVE
         words = stored_words(image, ignore_rules)

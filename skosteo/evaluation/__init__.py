@@ -1,7 +1,7 @@
-"""Honest scores: counts first, then rates with 95 % intervals; comparisons, and the whole study.
+"""Evaluation of probabilities: scores with 95 % confidence intervals, comparisons, leakage.
 
-Pure functions of labels and probabilities, but for `check_leakage` and `run_study`, which read
-films and are loaded on first use.
+Pure functions of labels and probabilities, but for `check_leakage`, which reads films and is
+loaded on first use.
 """
 
 from importlib import import_module
@@ -12,7 +12,7 @@ from skosteo.evaluation.calibration import CalibrationLine, calibration_line
 from skosteo.evaluation.comparison import Comparison, DelongTest, compare, delong_test
 from skosteo.evaluation.decision_curve import DecisionCurve, decision_curve, net_benefit
 from skosteo.evaluation.metrics import auc_interval
-from skosteo.evaluation.operating import OperatingPoint, operating_point
+from skosteo.evaluation.operating_point import OperatingPoint, operating_point
 from skosteo.evaluation.paired_tests import (
     McnemarTest,
     PairedTTest,
@@ -23,12 +23,6 @@ from skosteo.evaluation.paired_tests import (
 from skosteo.evaluation.reliability import Reliability, reliability
 from skosteo.evaluation.report import Report, evaluate
 from skosteo.evaluation.subgroups import Subgroups, age_band, subgroups
-
-_LATER = {
-    "LeakageReport": "skosteo.evaluation.leakage",
-    "check_leakage": "skosteo.evaluation.leakage",
-    "run_study": "skosteo.study",
-}
 
 __all__ = [
     "BootstrapInterval",
@@ -58,14 +52,13 @@ __all__ = [
     "operating_point",
     "paired_t_test",
     "reliability",
-    "run_study",
     "subgroups",
 ]
 
 
 def __getattr__(name: str) -> Any:
-    if name in _LATER:
-        return getattr(import_module(_LATER[name]), name)
+    if name in ("LeakageReport", "check_leakage"):
+        return getattr(import_module("skosteo.evaluation.leakage"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

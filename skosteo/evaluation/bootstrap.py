@@ -1,4 +1,4 @@
-"""Intervals of any score by drawing patients again; pure functions."""
+"""Bootstrap confidence intervals of any score, by drawing patients again."""
 
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import norm
 
-from skosteo.evaluation.inputs import used_rows
+from skosteo.evaluation._scored import Scored
+from skosteo.evaluation.metrics import normal_quantile
 from skosteo.exceptions import InputError
 
 Metric = Callable[[NDArray, NDArray], float]
@@ -22,9 +23,9 @@ class BootstrapInterval(NamedTuple):
     estimate : float
         The score of all rows, or the difference of two.
     low, high : float
-        Ends of the interval.
+        Confidence limits.
     n_resamples : int
-        Draws that the ends are made of: those of both classes.
+        Draws that the limits are made of: those of both classes.
     """
 
     estimate: float
@@ -70,7 +71,7 @@ def bootstrap_interval(
     Returns
     -------
     BootstrapInterval
-        ``estimate``, ``low``, ``high`` and ``n_resamples``. The ends are NaN where less than nine
+        ``estimate``, ``low``, ``high`` and ``n_resamples``. The limits are NaN where less than nine
         in ten draws hold both classes and a finite score, and of a single patient.
 
     Raises
@@ -81,8 +82,8 @@ def bootstrap_interval(
 
     Notes
     -----
-    The ends are corrected for bias and skew (BCa [1]_): for 100 patients of whom 30 are ill, plain
-    percentiles held the true AUC 92 times in 100, these 95. The skew is taken from the score
+    The limits are corrected for bias and skew (BCa [1]_): for 100 patients of whom 30 are cases,
+    plain percentiles held the true AUC 92 times in 100, these 95. The skew is taken from the score
     without each patient, or beyond 200 patients without each of 200 sets of them. Drawing patients,
     not rows, keeps what the films of a patient share [2]_.
 
@@ -114,45 +115,46 @@ def bootstrap_interval(
             "sklearn.metrics.average_precision_score."
         )
     if not isinstance(n_resamples, int | np.integer) or n_resamples < 100:
-        raise InputError(f"n_resamples is {n_resamples!r}; the ends need 100 draws at least.")
-    if not 0 < level < 1:
-        raise InputError(f"level is {level!r}; it is a share between 0 and 1, such as 0.95.")
+        raise InputError(f"n_resamples is {n_resamples!r}; the limits need 100 draws at least.")
+    normal_quantile(level)
     models = [y_prob] if y_prob_b is None else [y_prob, y_prob_b]
-    positive, patient, _, *scores = used_rows(y_true, groups, None, *models)
-    label = positive.astype(int)
+    checked = Scored.of_scores(y_true, *models, groups=groups)
+    label, patient = checked.positive.astype(int), checked.patient
 
     def value(rows: NDArray[np.intp] | slice) -> float:
-        each = [float(metric(label[rows], score[rows])) for score in scores]
+        each = [float(metric(label[rows], score[rows])) for score in checked.models.values()]
         return each[0] if len(each) == 1 else each[0] - each[1]
 
     rng = np.random.default_rng(random_state)
     draws = patient_draws(patient, n_resamples, rng)
-    drawn = np.array([value(rows) for rows in draws if _both(label[rows])])
+    drawn = np.array([value(rows) for rows in draws if _has_both_classes(label[rows])])
     drawn = drawn[np.isfinite(drawn)]
     estimate, low, high = value(slice(None)), np.nan, np.nan
     if len(drawn) >= 0.9 * n_resamples and patient.max() > 0:
         left_out = rng.permutation(patient.max() + 1)[patient] % _SETS
         kept = (np.flatnonzero(left_out != one) for one in np.unique(left_out))
-        without = np.array([value(rows) for rows in kept if _both(label[rows])])
+        without = np.array([value(rows) for rows in kept if _has_both_classes(label[rows])])
         without = without[np.isfinite(without)]
-        low, high = _corrected_ends(drawn, estimate, without, level)
+        low, high = _corrected_limits(drawn, estimate, without, level)
     return BootstrapInterval(estimate, float(low), float(high), len(drawn))
 
 
-def _both(label: NDArray) -> bool:
+def _has_both_classes(label: NDArray) -> bool:
     return bool(0 < label.sum() < len(label))
 
 
-def _corrected_ends(
+def _corrected_limits(
     drawn: NDArray, estimate: float, without: NDArray, level: float
 ) -> tuple[float, float]:
     """Quantiles of the draws, moved for their bias and for the skew of the jackknife (BCa)."""
     least = 0.5 / len(drawn)
     below = np.mean(drawn < estimate) + np.mean(drawn == estimate) / 2
     bias = norm.ppf(np.clip(below, least, 1 - least))
-    pull = without.mean() - without if len(without) else without
-    spread = pull @ pull
-    skew = (pull**3).sum() / (6 * spread**1.5) if spread > 1e-24 else 0.0  # less is rounding
+    jackknife_deviation = without.mean() - without if len(without) else without
+    spread = jackknife_deviation @ jackknife_deviation
+    skew = 0.0
+    if spread > 1e-24:  # less is rounding
+        skew = (jackknife_deviation**3).sum() / (6 * spread**1.5)
     z = bias + norm.ppf([(1 - level) / 2, (1 + level) / 2])
     low, high = np.quantile(drawn, norm.cdf(bias + z / (1 - skew * z)))
     return low, high
@@ -161,21 +163,9 @@ def _corrected_ends(
 def patient_draws(
     patient: NDArray[np.intp], n_resamples: int, rng: np.random.Generator
 ) -> Iterator[NDArray[np.intp]]:
-    """Rows of as many patients as there are, drawn with replacement, one draw at a time.
+    """Yield positions of rows of as many patients as there are, drawn with replacement.
 
-    Parameters
-    ----------
-    patient : ndarray of shape (n,), int
-        Codes 0, 1, ... of the patients.
-    n_resamples : int
-        Number of draws.
-    rng : Generator
-        Of the draws.
-
-    Yields
-    ------
-    ndarray of shape (n_drawn,), int
-        Positions of rows; a patient drawn twice has its rows twice.
+    A patient drawn twice has its rows twice.
     """
     order = np.argsort(patient, kind="stable")
     size = np.bincount(patient)

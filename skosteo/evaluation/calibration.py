@@ -1,4 +1,4 @@
-"""Do probabilities mean what they say? Calibration slope and intercept; pure functions."""
+"""Calibration slope and intercept, with confidence intervals."""
 
 from typing import NamedTuple
 
@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, log_expit, logit
 
-from skosteo.evaluation.inputs import as_probability, used_rows
+from skosteo.evaluation._scored import Scored, as_probability
 from skosteo.evaluation.metrics import Interval, normal_quantile
 from skosteo.exceptions import InputError
 
@@ -65,7 +65,7 @@ def calibration_line(
     -------
     CalibrationLine
         ``slope``, ``slope_low``, ``slope_high``, ``intercept``, ``intercept_low`` and
-        ``intercept_high``. The slope and its ends are NaN where no finite slope fits best: one
+        ``intercept_high``. The slope and its limits are NaN where no finite slope fits best: one
         probability for all rows, or positive and negative rows that do not overlap.
 
     Raises
@@ -98,10 +98,11 @@ def calibration_line(
     >>> print(f"{line.slope:.2f} [{line.slope_low:.2f}, {line.slope_high:.2f}]")
     1.02 [0.88, 1.16]
     """
-    z = normal_quantile(level)
-    positive, patient, weight, probability = used_rows(y_true, groups, sample_weight, y_prob)
-    as_probability(probability, len(probability))
-    certain = (probability < np.finfo(float).tiny) | (probability == 1)
+    normal_quantile(level)
+    rows = Scored.of_scores(
+        y_true, y_prob, groups=groups, sample_weight=sample_weight, check=as_probability
+    )
+    certain = without_logit(rows.score)
     if certain.any():
         raise InputError(
             f"y_prob is exactly 0 or 1 in {certain.sum()} of {len(certain)} rows, which has no "
@@ -109,6 +110,23 @@ def calibration_line(
             "or clip, for instance np.clip(y_prob, 1e-3, 1 - 1e-3), and say so beside the result: "
             "the slope depends on it."
         )
+    return line_of_rows(rows.positive, rows.score, rows.patient, rows.weight, level)
+
+
+def without_logit(probability: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Mark probabilities of exactly 0 (or so near that it is the same) or 1."""
+    return (probability < np.finfo(float).tiny) | (probability == 1)
+
+
+def line_of_rows(
+    positive: NDArray[np.bool_],
+    probability: NDArray[np.float64],
+    patient: NDArray[np.intp],
+    weight: NDArray[np.float64],
+    level: float = 0.95,
+) -> CalibrationLine:
+    """Return `calibration_line` of checked rows."""
+    z = normal_quantile(level)
     log_odds = logit(probability)
     design = np.column_stack([log_odds, np.ones_like(log_odds)])
     slope: Interval = (np.nan, np.nan, np.nan)
@@ -134,8 +152,8 @@ def _first_coefficient(
     """First coefficient of a logistic regression with its robust interval."""
     coefficients = _fit(design, offset, positive, weight)
     log_odds = offset + design @ coefficients
-    pull = design * (weight * (positive - expit(log_odds)))[:, None]
-    by_patient = np.stack([np.bincount(patient, column) for column in pull.T])
+    gradient = design * (weight * (positive - expit(log_odds)))[:, None]
+    by_patient = np.stack([np.bincount(patient, column) for column in gradient.T])
     k = by_patient.shape[1]
     bread = np.linalg.inv(_curvature(design, log_odds, weight))
     estimate = float(coefficients[0])

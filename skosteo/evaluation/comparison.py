@@ -1,8 +1,9 @@
-"""Does one model beat another on the same patients? DeLong's test, and every test in one call."""
+"""Comparison of models on the same patients: DeLong's test, and every test in one call."""
 
 from collections.abc import Mapping
 from difflib import get_close_matches
 from itertools import combinations
+from textwrap import wrap
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -10,22 +11,16 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from scipy.stats import norm
 
-from skosteo.evaluation.inputs import (
-    as_models,
-    as_patient,
-    as_positive,
-    as_thresholds,
-    used_rows,
-)
+from skosteo._plotting import ForestLine, forest_plot, with_more_fonts
+from skosteo.evaluation._format import p_text, signed_text
+from skosteo.evaluation._scored import Scored, Scores, as_thresholds
 from skosteo.evaluation.metrics import auc_influence, influence_variance, normal_quantile
 from skosteo.evaluation.paired_tests import McnemarTest, holm, mcnemar
-from skosteo.evaluation.texts import p_text, signed_text
+from skosteo.evaluation.scores import METRICS, rate_subset
 from skosteo.exceptions import InputError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-METRICS = ("AUC", "accuracy", "sensitivity", "specificity")
 
 
 class DelongTest(NamedTuple):
@@ -40,7 +35,7 @@ class DelongTest(NamedTuple):
     difference : float
         Area of the first model less that of the second.
     low, high : float
-        Ends of the interval of the difference.
+        Confidence limits of the difference.
     """
 
     statistic: float
@@ -113,15 +108,22 @@ def delong_test(
     >>> print(f"{test.difference:.3f} [{test.low:.3f}, {test.high:.3f}], p = {test.pvalue:.3f}")
     0.375 [-0.072, 0.822], p = 0.100
     """
-    z = normal_quantile(level)
-    positive, patient, weight, *scores = used_rows(
-        y_true, groups, sample_weight, y_prob_a, y_prob_b
+    scored = Scored.of_scores(
+        y_true, y_prob_a, y_prob_b, groups=groups, sample_weight=sample_weight
     )
-    (auc_a, by_a), (auc_b, by_b) = (auc_influence(positive, score, weight) for score in scores)
+    a, b = scored.models.values()
+    return _delong_of_rows(scored, a, b, level)
+
+
+def _delong_of_rows(scored: Scored, a: Scores, b: Scores, level: float) -> DelongTest:
+    z = normal_quantile(level)
+    (auc_a, by_a), (auc_b, by_b) = (
+        auc_influence(scored.positive, score, scored.weight) for score in (a, b)
+    )
     difference = auc_a - auc_b
     if difference == 0 and np.array_equal(by_a, by_b):
         return DelongTest(0.0, 1.0, 0.0, 0.0, 0.0)
-    variance = influence_variance(by_a - by_b, positive, patient)
+    variance = influence_variance(by_a - by_b, scored.positive, scored.patient)
     if not variance > 1e-24:  # less is rounding
         return DelongTest(np.nan, np.nan, difference, np.nan, np.nan)
     error = np.sqrt(variance)
@@ -154,7 +156,7 @@ def compare(
     groups : array-like of shape (n,), default=None
         Patient of each row. None takes every row as a patient of its own.
     threshold : float or mapping of str to float, default=0.5
-        Rows with at least this probability are called positive, as in `evaluate`.
+        Rows with at least this probability are predicted positive, as in `evaluate`.
     level : float, default=0.95
         Confidence level of the intervals, which are of each difference alone.
 
@@ -190,10 +192,24 @@ def compare(
     sensitivity  +.196 [+.079, +.306], P = .001
     specificity  +.091 [+.007, +.173], P = .034
     """
-    positive = as_positive(y_true)
-    patient = as_patient(groups, len(positive))
-    models = as_models(y_prob, len(positive))
-    thresholds = as_thresholds(threshold, models)
+    scored = Scored.of_models(y_true, y_prob, groups)
+    models, thresholds = scored.models, as_thresholds(threshold, scored.models)
+    pairs = _pairs(list(models), reference)
+    y_pred = {name: p >= thresholds[name] for name, p in models.items()}
+    rows = []
+    for a, b in pairs:
+        delong = _delong_of_rows(scored, models[a], models[b], level)
+        rows.append(_row(a, b, "AUC", delong, "DeLong"))
+        right_a, right_b = (y_pred[name] == scored.positive for name in (a, b))
+        for metric in METRICS[1:]:
+            subset = rate_subset(metric, scored.positive, y_pred[a])
+            test = mcnemar(right_a[subset], right_b[subset], scored.patient[subset], level)
+            kind = "McNemar, exact" if test.exact else "McNemar, mid-p"
+            rows.append(_row(a, b, metric, test, kind))
+    return Comparison(pd.DataFrame(rows), level, reference)
+
+
+def _pairs(models: list[str], reference: str | None) -> list[tuple[str, str]]:
     if len(models) < 2:
         raise InputError(
             f"y_prob holds {len(models)} model; a comparison needs 2 or more, as a mapping of "
@@ -202,24 +218,10 @@ def compare(
     if reference is not None and reference not in models:
         near = get_close_matches(str(reference), models, 1)
         hint = f" Is it {near[0]!r}?" if near else ""
-        raise InputError(f"reference is {reference!r}; the models are {[*models]}.{hint}")
-    pairs = (
-        [(name, reference) for name in models if name != reference]
-        if reference is not None
-        else list(combinations(models, 2))
-    )
-    right = {name: (p >= thresholds[name]) == positive for name, p in models.items()}
-    rows = []
-    for a, b in pairs:
-        delong = delong_test(positive, models[a], models[b], groups=patient, level=level)
-        rows.append(_row(a, b, "AUC", delong, "DeLong"))
-        for metric, asked in zip(
-            METRICS[1:], (np.ones_like(positive), positive, ~positive), strict=True
-        ):
-            test = mcnemar(right[a][asked], right[b][asked], patient[asked], level)
-            kind = "McNemar, exact" if test.exact else "McNemar, mid-p"
-            rows.append(_row(a, b, metric, test, kind))
-    return Comparison(pd.DataFrame(rows), level, reference)
+        raise InputError(f"reference is {reference!r}; the models are {models}.{hint}")
+    if reference is None:
+        return list(combinations(models, 2))
+    return [(name, reference) for name in models if name != reference]
 
 
 class Comparison:
@@ -271,8 +273,8 @@ class Comparison:
             pair = row["model_a"]
             if self.reference is None:
                 pair = f"{pair} \N{MINUS SIGN} {row['model_b']}"
-            ends = (row["difference"], row["low"], row["high"])
-            text = f"{signed_text(*ends)}, {p_text(row['pvalue_holm'])}"
+            interval = signed_text(row["difference"], row["low"], row["high"])
+            text = f"{interval}, {p_text(row['pvalue_holm'])}"
             lines.setdefault(pair, {})[row["metric"]] = text
         table = pd.DataFrame.from_dict(lines, orient="index", columns=list(METRICS))
         table.index.name = "pair" if self.reference is None else "model"
@@ -280,22 +282,36 @@ class Comparison:
             table.attrs["reference"] = self.reference
         return table
 
+    @with_more_fonts
     def plot(self, ax: "Axes | None" = None) -> "Axes":
         """Draw the differences with their intervals.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Where to draw; None makes a new figure.
+            Where to draw; None makes a new figure, as high as its lines need.
 
         Returns
         -------
         Axes
-            A line per metric and pair; right of 0 the first model of the pair is better.
+            Under each metric a line per pair; right of 0 the first model of the pair is better, or
+            the model that is compared with the reference.
         """
-        from skosteo.evaluation.plots import plot_comparison
-
-        return plot_comparison(self, ax)
+        table = self.table()
+        lines = []
+        for metric, part in self._differences.groupby("metric", sort=False):
+            lines.append(ForestLine(str(metric)))
+            for pair, (_, row) in zip(table.index, part.iterrows(), strict=True):
+                interval = (row["difference"], row["low"], row["high"])
+                text = str(table.loc[pair, str(metric)])
+                lines.append(ForestLine(f"  {pair}", 0, *interval, text))
+        ax = forest_plot(lines, ax)
+        ax.axvline(0, color="0.6", linewidth=0.8, zorder=0)
+        p = "; P adjusted by Holm" if len(table) > 1 else ""
+        than = "" if self.reference is None else f" from {self.reference}"
+        label = f"Difference{than} [{100 * self.level:g} % interval]{p}"
+        ax.set_xlabel("\n".join(wrap(label, 70)), fontsize=9, parse_math=False)
+        return ax
 
     def __repr__(self) -> str:
         family = self._differences.groupby("metric").size().iloc[0]

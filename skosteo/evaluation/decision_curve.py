@@ -1,4 +1,4 @@
-"""Is acting on the model better than treating all or none? Net benefit; pure functions."""
+"""Decision curves: the net benefit of acting on a model, beside treating all or none."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from skosteo.evaluation.inputs import as_models, as_positive, as_probability, as_share
+from skosteo._plotting import add_legend, hide_spines, make_axes, series_style, with_more_fonts
+from skosteo.evaluation._scored import Scored, as_probability, as_proportion
 from skosteo.exceptions import InputError
 
 if TYPE_CHECKING:
@@ -36,16 +37,16 @@ def net_benefit(
         benefit of treating all, zeros that of treating none.
     thresholds : float or array-like
         Threshold probabilities :math:`t`, 0 or more and below 1: a patient with at least this
-        probability is treated. The odds of t are the harm of a false alarm, in units of the gain
-        of one patient found.
+        probability is treated. The odds of t are the harm of a false positive, in units of the
+        gain of a true positive.
     prevalence : float, default=None
-        :math:`\pi`, above 0 and below 1; None takes the share of positive rows. State it where
+        :math:`\pi`, above 0 and below 1; None takes the proportion of positive rows. State it where
         these rows were not sampled as the patients come, as in a case-control study.
 
     Returns
     -------
     ndarray of the shape of ``thresholds``
-        Patients found per patient, less the false alarms at their price.
+        True positives per patient, less the false positives at their price.
 
     Raises
     ------
@@ -62,9 +63,8 @@ def net_benefit(
     >>> net_benefit([0, 0, 0, 1, 1], [0.1, 0.4, 0.2, 0.3, 0.9], [0.25, 0.5]).round(3)
     array([0.333, 0.2  ])
     """
-    positive = as_positive(y_true)
-    probability = as_probability(y_prob, len(positive))
-    return _net_benefit(positive, probability, _as_thresholds(thresholds), prevalence)
+    rows = Scored.of_scores(y_true, y_prob, check=as_probability)
+    return _net_benefit(rows.positive, rows.score, _as_thresholds(thresholds), prevalence)
 
 
 def decision_curve(
@@ -113,14 +113,13 @@ def decision_curve(
     1   treat all       0.25        0.200
     2  treat none       0.25        0.000
     """
-    positive = as_positive(y_true)
-    models = as_models(y_prob, len(positive))
-    taken = {TREAT_ALL, TREAT_NONE} & set(models)
+    scored = Scored.of_models(y_true, y_prob)
+    taken = {TREAT_ALL, TREAT_NONE} & set(scored.models)
     if taken:
         raise InputError(f"y_prob names a model {taken.pop()!r}, which is a reference; rename it.")
     at = _as_thresholds(np.arange(1, 100) / 100 if thresholds is None else thresholds).ravel()
-    models |= {TREAT_ALL: np.ones(len(positive)), TREAT_NONE: np.zeros(len(positive))}
-    curves = {name: _net_benefit(positive, p, at, prevalence) for name, p in models.items()}
+    models = scored.models | {TREAT_ALL: np.ones(len(scored.positive))}
+    curves = {name: _net_benefit(scored.positive, p, at, prevalence) for name, p in models.items()}
     curves[TREAT_NONE] = np.zeros(len(at))  # also at threshold 0, where probability 0 reaches it
     return DecisionCurve(at, curves)
 
@@ -155,29 +154,43 @@ class DecisionCurve:
         ]
         return pd.concat(parts, ignore_index=True)
 
+    @with_more_fonts
     def plot(self, ax: "Axes | None" = None) -> "Axes":
         """Draw the curves.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Where to draw; None makes a new figure.
+            Where to draw; None makes a new figure of 5.5 x 4 inches.
 
         Returns
         -------
         Axes
-            Net benefit against threshold probability.
+            Net benefit against threshold probability, with treating all and none in grey.
         """
-        from skosteo.evaluation.plots import plot_decision_curve
-
-        return plot_decision_curve(self, ax)
+        ax = make_axes(ax, 5.5, 4)
+        order = np.argsort(self.thresholds)
+        at = 100 * self.thresholds[order]
+        for i, (name, values) in enumerate(self.net_benefit.items()):
+            colour, style = series_style(i)
+            width, z = 1.6, 2
+            if name in (TREAT_ALL, TREAT_NONE):
+                colour, style, width, z = "0.55", "-." if name == TREAT_ALL else "-", 1, 1
+            (line,) = ax.plot(at, values[order], style, color=colour, label=name)
+            line.set(linewidth=width, zorder=z)
+        top = max(0.01, *(values.max() for values in self.net_benefit.values()))
+        ax.set_ylim(-0.15 * top, 1.08 * top)  # what lies lower helps nobody
+        ax.set_xlabel("Threshold probability, %")
+        ax.set_ylabel("Net benefit")
+        add_legend(ax, "upper right", None)
+        return hide_spines(ax)
 
 
 def _as_thresholds(thresholds: ArrayLike) -> NDArray[np.float64]:
     try:
         at = np.asarray(thresholds, dtype=float)
     except (TypeError, ValueError):
-        raise InputError("thresholds are not numeric; give shares such as [0.1, 0.2].") from None
+        raise InputError("thresholds are not numeric; give numbers such as [0.1, 0.2].") from None
     bad = ~((at >= 0) & (at < 1))
     if bad.any() or at.size == 0:
         raise InputError(
@@ -193,11 +206,11 @@ def _net_benefit(
     at: NDArray[np.float64],
     prevalence: float | None,
 ) -> NDArray[np.float64]:
-    share = positive.mean()
+    cases = positive.mean()
     if prevalence is not None:
-        share = as_share(prevalence, "prevalence", inside=True)
-    found, alarmed = (
+        cases = as_proportion(prevalence, "prevalence", inside=True)
+    sensitivity, false_positive_rate = (
         1 - np.searchsorted(np.sort(probability[side]), at) / side.sum()
         for side in (positive, ~positive)
     )
-    return share * found - (1 - share) * alarmed * at / (1 - at)
+    return cases * sensitivity - (1 - cases) * false_positive_rate * at / (1 - at)

@@ -1,31 +1,33 @@
-"""Films that are in a set twice: the same pixels, or saved anew, brighter, or trimmed a little.
+"""Near copies of radiographs: the same pixels, or saved anew, brighter, or trimmed a little.
 
-A film is framed (plain margins go), averaged to a few pixels, and its broad shades are taken away:
+A film is framed (plain margins go) and averaged to few pixels, and its broad shades are taken away:
 what is left are ribs and edges, which differ from person to person as exposure does not. Films
-whose nearest neighbours look alike are then laid over each other as exactly as they can be, by
-shifts and stretches, and compared in detail: two films of one body never fit as a copy does.
+whose coarse thumbnails correlate are cut to the part of the body that both show, and copies are
+those whose details correlate: two films of one body never fit as a copy does.
 """
 
+from functools import cache
 from hashlib import blake2b
+from itertools import product
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import gaussian_filter, gaussian_filter1d
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
 Images = NDArray[np.float32]
 
-_COARSE = 16  # pixels a side
-# Laid over each other at these sizes, by images blurred so (in pixels); how alike they must be
-_STAGES = ((32, (1.0, 0.35), 0.85), (96, (1.05,), 0.93))
-_CROPS = (0.0, 0.015, 0.03)  # of each side
+_FRAMED, _DETAIL, _COARSE = 96, 64, 16  # pixels a side
+_CROPS = (0.0, 0.015, 0.03)  # proportion of each side, of coarse thumbnails
+_CUTS = np.linspace(-0.03, 0.03, 9)  # what is cut off the second film's side, below 0 the first's
 _NEIGHBOURS = 5
-_GATE = 0.85  # correlation of coarse thumbnails, before they are laid over each other
+_ALIKE = 0.85  # correlation of coarse thumbnails, for films to be compared in detail
+_SAME = 0.945  # correlation of the details of copies
 _PLAIN = 4  # grey levels within a row or column of a margin; compression makes a few
 _CHUNK = 1024  # films compared with all others at a time
-_PAIRS = 256  # laid over each other at a time
+_PAIRS = 64  # compared in detail at a time
 
 
 class Copies(NamedTuple):
@@ -60,13 +62,14 @@ def find_copies(films: NDArray[np.uint8]) -> Copies:
     Notes
     -----
     Found are copies in other file formats, compressed, brightened, of other contrast, and with up
-    to 3 % cut off each side; not mirrored, turned or inverted ones. Of the films that look most
-    like a film, the nearest five are compared in detail.
+    to 3 % cut off each side; not mirrored, turned or inverted ones, nor those whose lungs or bones
+    were brightened to white. Of the films that look most like a film, the nearest five are
+    compared in detail.
 
-    Details have to correlate by .93. Copies of the real films of `fetch_hannover_cxr`, with up to
-    3 % off each side, reach .93 to .99, films of different people .39 at most, films of one person
-    .67. Films of `make_cohort`, drawn on one body plan, reach .90 between patients, and now and
-    then more than .93 within a patient; they look so alike that five nearer ones may hide a copy.
+    Details have to correlate by .945. Copies of the real films of `fetch_hannover_cxr`, with up to
+    3 % off each side, reach .96 or more, films of different people .50 at most. Films of
+    `make_cohort`, drawn on one body plan, reach .94 between patients; they look so alike that five
+    nearer ones may hide a copy.
 
     Examples
     --------
@@ -80,7 +83,7 @@ def find_copies(films: NDArray[np.uint8]) -> Copies:
     codes, first = np.unique(identical, return_index=True)
     real = films[first].any(axis=(1, 2))
     codes, first = codes[real], first[real]
-    a, b = _near(films[first]) if len(first) > 1 else (np.empty(0, int), np.empty(0, int))
+    a, b = _near(films[first]) if len(first) > 1 else np.empty((2, 0), dtype=np.intp)
     n_codes = int(identical.max()) + 1 if len(identical) else 0
     links = csr_array((np.ones(len(a)), (codes[a], codes[b])), shape=(n_codes, n_codes))
     return Copies(identical, connected_components(links, directed=False)[1][identical])
@@ -96,141 +99,103 @@ def _identical(films: NDArray[np.uint8]) -> NDArray[np.intp]:
     return codes
 
 
-def _near(films: NDArray[np.uint8]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Positions of pairs that are copies of each other, among films of different pixels."""
-    sums = [_sums(film) for film in films]
-    base, *cropped = (
-        _normalised(np.stack([_averages(s, _COARSE, crop) for s in sums]), blur=2)
-        for crop in _CROPS
+def _near(films: NDArray[np.uint8]) -> NDArray[np.intp]:
+    """Positions (2, pairs) of films of different pixels that are copies of each other."""
+    framed = np.stack([_frame(film) for film in films])
+    pairs = _candidates(framed)
+    parts = (pairs[:, start : start + _PAIRS] for start in range(0, pairs.shape[1], _PAIRS))
+    return np.concatenate(
+        [np.empty((2, 0), np.intp), *(part[:, _likeness(framed[part]) >= _SAME] for part in parts)],
+        axis=1,
     )
-    a, b = _candidates(base, cropped)
-    place = np.zeros((len(a), 4), dtype=np.float32)
-    for size, blurs, bound in _STAGES:
-        small = np.stack([_averages(s, size, 0.0) for s in sums])
-        likeness = np.empty(len(a))
-        for start in range(0, len(a), _PAIRS):
-            part = slice(start, start + _PAIRS)
-            first, second = small[a[part]], small[b[part]]
-            for blur in blurs:
-                place[part] = _lay_over(first, second, place[part], blur)
-            likeness[part] = _likeness(first, second, place[part])
-        kept = likeness >= bound
-        a, b, place = a[kept], b[kept], place[kept]
-    return a, b
 
 
-def _candidates(base: Images, cropped: list[Images]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Pairs of nearest neighbours, in both orders, by coarse thumbnails (n, pixels)."""
+def _frame(film: NDArray[np.uint8]) -> Images:
+    """Average a film without its plain margins to 96 x 96 pixels."""
+    rows, columns = (np.flatnonzero(np.ptp(film, axis=axis) > _PLAIN) for axis in (1, 0))
+    if len(rows) and len(columns):
+        film = film[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    down, across = (_cells(length, _FRAMED) for length in film.shape)
+    return down @ film.astype(np.float32) @ across.T
+
+
+@cache
+def _cells(length: int, size: int, start: float = 0.0, end: float = 0.0) -> Images:
+    """Matrix (size, length) of averages over equal cells, with proportions cut off at the ends."""
+    edges = np.linspace(length * start, length * (1 - end), size + 1)
+    pixel = np.arange(length)
+    inside = np.minimum(edges[1:, None], pixel + 1) - np.maximum(edges[:-1, None], pixel)
+    return (inside.clip(0) / np.diff(edges)[:, None]).astype(np.float32)
+
+
+def _candidates(framed: Images) -> NDArray[np.intp]:
+    """Positions (2, pairs) of nearest neighbours by coarse thumbnails, either of them trimmed."""
+    cells = [_cells(_FRAMED, _COARSE, crop, crop) for crop in _CROPS]
+    base, *cropped = (_edges(down @ framed @ down.T, (0, 2)) for down in cells)
     n, k = len(base), min(_NEIGHBOURS, len(base) - 1)
     pairs = []
     for start in range(0, n, _CHUNK):
         rows = np.arange(start, min(start + _CHUNK, n))
         likeness = base[rows] @ base.T
-        for other in cropped:  # either film may be the trimmed one
+        for other in cropped:
             np.maximum(likeness, other[rows] @ base.T, out=likeness)
             np.maximum(likeness, base[rows] @ other.T, out=likeness)
         likeness[np.arange(len(rows)), rows] = -1
         nearest = np.argpartition(-likeness, k - 1, axis=1)[:, :k]
-        alike = np.take_along_axis(likeness, nearest, axis=1) >= _GATE
+        alike = np.take_along_axis(likeness, nearest, axis=1) >= _ALIKE
         pairs.append(np.column_stack([np.repeat(rows, alike.sum(axis=1)), nearest[alike]]))
-    # both ways, because the one may find its place where the other does not
-    found = np.concatenate([way for pair in pairs for way in (pair, pair[:, ::-1])])
-    found = np.unique(found, axis=0)
-    return found[:, 0], found[:, 1]
+    return np.unique(np.sort(np.concatenate(pairs), axis=1), axis=0).T
 
 
-def _sums(film: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Add up all pixels above and left of each corner, of the film without plain margins."""
-    rows, columns = (np.flatnonzero(np.ptp(film, axis=axis) > _PLAIN) for axis in (1, 0))
-    inside = film
-    if len(rows) and len(columns):
-        inside = film[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    sums = np.zeros((inside.shape[0] + 1, inside.shape[1] + 1))
-    np.cumsum(np.cumsum(inside, axis=0, dtype=float), axis=1, out=sums[1:, 1:])
-    return sums
+def _edges(images: NDArray[np.floating], blurs: tuple[float, float]) -> Images:
+    """Vectors (..., pixels) of length 1, whose products are correlations of details.
 
-
-def _averages(sums: NDArray[np.float64], size: int, crop: float) -> Images:
-    """Averages over size x size equal cells of the film, with a share cut off each side."""
-    for _ in range(2):
-        length = len(sums) - 1
-        edges = np.linspace(length * crop, length * (1 - crop), size + 1)
-        below = np.minimum(edges.astype(int), length - 1)
-        weight = (edges - below)[:, None]
-        at_edges = sums[below] * (1 - weight) + sums[below + 1] * weight
-        sums = (np.diff(at_edges, axis=0) / np.diff(edges)[:, None]).T
-    return sums.astype(np.float32)
-
-
-def _normalised(images: Images, blur: float) -> Images:
-    """Rows of length 1 (n, pixels), their products correlations of all but the broad shades."""
-    flat = (images - _smooth(images, blur)).reshape(len(images), -1)
-    flat -= flat.mean(axis=1, keepdims=True)
-    return flat / np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-6)
-
-
-def _smooth(images: Images, blur: float) -> Images:
-    return gaussian_filter(images, (0, blur, blur), mode="nearest")
-
-
-def _lay_over(first: Images, second: Images, place: Images, blur: float) -> Images:
-    """Improve the places (p, 4) that take second images (p, size, size) to first ones.
-
-    Gauss and Newton's method, in six steps, finds stretch and shift, across and down, with contrast
-    and brightness left free.
+    Details are what a Gaussian of the lesser width leaves and one of the greater takes away.
     """
-    size = first.shape[1]
-    x, y, inside = _grid(size)
-    target, source = (_smooth(v, blur) - _smooth(v, size / 10) for v in (first, second))
-    for _ in range(6):
-        image = _moved(source, place)
-        down, across = np.gradient(image, 2 / size, axis=(1, 2))
-        parts = [across * x, across, down * y, down, image, np.ones_like(image)]
-        design = np.stack(parts, axis=-1)[:, inside]  # (p, pixels, 6)
-        normal = design.transpose(0, 2, 1) @ design
-        ridge = 1e-3 * np.diagonal(normal, axis1=1, axis2=2) + 1e-6
-        normal += np.eye(6, dtype=np.float32) * ridge[:, None]
-        right = design.transpose(0, 2, 1) @ target[:, inside, None]
-        step = np.linalg.solve(normal, right)[..., 0]
-        step = np.clip(step[:, :4] / np.maximum(step[:, 4:5], 0.2), -0.05, 0.05)
-        place = np.clip(place + step, -0.12, 0.12)
-    return place
+    fine, broad = (gaussian_filter(images, blur, axes=(-2, -1), mode="nearest") for blur in blurs)
+    size = images.shape[-1]
+    rim = size // 20  # where the blur has but one side to take from
+    return _of_length_1((fine - broad)[..., rim : size - rim, rim : size - rim])
 
 
-def _likeness(first: Images, second: Images, place: Images) -> NDArray[np.float64]:
-    """Correlation (p,) of the details of images laid over each other."""
-    x, y, inside = _grid(first.shape[1])
-    there_x, there_y = _there(x, y, place)
-    known = inside & (np.abs(there_x) < 0.9) & (np.abs(there_y) < 0.9)
-    weight = known / known.sum(axis=(1, 2), keepdims=True)
-    a, b = (_smooth(v, 0.7) - _smooth(v, 1.4) for v in (first, second))
-    a, b = (v - (v * weight).sum((1, 2), keepdims=True) for v in (a, _moved(b, place)))
-    covariance, of_a, of_b = ((u * v * weight).sum((1, 2)) for u, v in ((a, b), (a, a), (b, b)))
-    return covariance / np.sqrt(np.maximum(of_a * of_b, 1e-12))
+def _of_length_1(images: NDArray[np.floating]) -> Images:
+    flat = images.reshape(*images.shape[:-2], -1)
+    flat = flat - flat.mean(axis=-1, keepdims=True)
+    return flat / np.maximum(np.linalg.norm(flat, axis=-1, keepdims=True), 1e-6)
 
 
-def _grid(size: int) -> tuple[Images, Images, NDArray[np.bool_]]:
-    """Places of pixels from -1 to 1, across and down, and the pixels that are compared."""
-    x = ((np.arange(size) - (size - 1) / 2) * 2 / size).astype(np.float32)
-    central = np.abs(x) < 0.86
-    return x[None, :], x[:, None], central[:, None] & central[None, :]
-
-
-def _there(x: Images, y: Images, place: Images) -> tuple[Images, Images]:
-    across, right, down, below = place.T[:, :, None, None]
-    return (1 + across) * x + right, (1 + down) * y + below
-
-
-def _moved(images: Images, place: Images) -> Images:
-    """Images (p, size, size) stretched and shifted, linear between pixels."""
-    size = images.shape[1]
-    x, y = (
-        (v * size / 2 + (size - 1) / 2).clip(0, size - 1.001)
-        for v in _there(*_grid(size)[:2], place)
+@cache
+def _cut_cells() -> tuple[Images, Images]:
+    """Averages (2, cuts, 64, 96) over what each cut leaves of first and second; their edges."""
+    cuts = list(product(_CUTS, _CUTS))
+    cells = np.stack(
+        [
+            [_cells(_FRAMED, _DETAIL, max(sign * a, 0), max(sign * b, 0)) for a, b in cuts]
+            for sign in (-1, 1)
+        ]
     )
-    left, top = x.astype(np.intp), y.astype(np.intp)
-    right, down = x - left, y - top
-    image = np.arange(len(images))[:, None, None]
-    upper = images[image, top, left] * (1 - right) + images[image, top, left + 1] * right
-    lower = images[image, top + 1, left] * (1 - right) + images[image, top + 1, left + 1] * right
-    return (upper * (1 - down) + lower * down).astype(np.float32)
+    fine, broad = (
+        gaussian_filter1d(np.eye(_DETAIL, dtype=np.float32), blur, axis=0, mode="nearest")
+        for blur in (0.7, 1.4)
+    )
+    return cells, (fine - broad)[2:-2] @ cells
+
+
+def _likeness(framed: Images) -> NDArray[np.float32]:
+    """Correlation (pairs,) of the details of framed films (2, pairs, 96, 96).
+
+    A film trimmed at one side is shifted and stretched against the other. Rows and columns do so
+    apart: the cut of rows that fits best is sought in strips of few columns, then that of columns
+    in strips of few rows, and both once more on what the other has left.
+    """
+    cells, edges = _cut_cells()
+    strip = _cells(_DETAIL, _COARSE)
+    cut = np.full((2, framed.shape[1]), cells.shape[1] // 2)  # of rows and of columns: none
+    for axis in (0, 1, 0, 1):
+        images = framed if axis == 0 else framed.swapaxes(2, 3)
+        strips = images @ (strip @ cells[:, cut[1 - axis]]).swapaxes(2, 3)
+        first, second = _of_length_1(edges[:, :, None] @ strips[:, None])
+        cut[axis] = (first * second).sum(axis=-1).argmax(axis=0)
+    down, across = cells[:, cut[0]], cells[:, cut[1]]
+    first, second = _edges(down @ framed @ across.swapaxes(2, 3), (0.7, 1.4))
+    return (first * second).sum(axis=-1)

@@ -1,4 +1,4 @@
-"""Ways in which a table tells a model the answer, or lets it recognise a patient or a film."""
+"""Leakage checks: patients or films on both sides of a split, columns that give the label away."""
 
 import warnings
 from collections.abc import Iterable, Sequence, Sized
@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from skosteo._validation import check_groups
+from skosteo._validation import check_groups, to_pandas
 from skosteo.clinical.variables import find_column
+from skosteo.evaluation._scored import as_positive
 from skosteo.evaluation.film_copies import find_copies
-from skosteo.evaluation.inputs import as_positive
 from skosteo.evaluation.leaking_columns import Finding, column_findings, count_of
 from skosteo.exceptions import InputError
 
@@ -73,7 +73,7 @@ def check_leakage(
     site: str | None = None,
     films: NDArray[np.uint8] | None = None,
 ) -> LeakageReport:
-    """Look for what makes scores too good: patients, films and columns that give answers away.
+    """Look for what makes scores too good: repeated patients and films, columns that leak.
 
     Parameters
     ----------
@@ -107,10 +107,11 @@ def check_leakage(
     -----
     Looked for are: a row, a patient or a film on both sides of a split; a film that is in twice,
     as it is or as a near copy (see `find_copies`), and whether patient or label differ; an id that
-    several sites use; columns whose name, text, values, gaps or numbering give the answer away;
+    several sites use; columns whose name, text, values, missing values or numbering give the
+    label away;
     columns without information. A column is judged by its values where ten patients of each class
-    have one: by the area under its ROC curve (.99 or more either way), a category by the share of
-    positive rows among the other patients of its level.
+    have one: by the area under its ROC curve (.99 or more either way), a category by the
+    proportion of positive rows among the other patients of its level.
 
     What is not looked for: leakage by time, statistics learnt from test rows, one person under two
     ids.
@@ -125,6 +126,7 @@ def check_leakage(
     1    column's name  suspect  t_score
     2      patient ids     note
     """
+    X, y = to_pandas(X), to_pandas(y)
     if not isinstance(X, pd.DataFrame) or X.empty or not X.columns.is_unique:
         raise InputError(
             "X has to be a DataFrame with rows, and with columns of different names: leakage is "
@@ -134,7 +136,6 @@ def check_leakage(
     if len(positive) != len(X):
         raise InputError(f"y has {len(positive)} labels for {len(X)} rows. Give one per row.")
     codes = check_groups(groups, len(X))
-    patient = np.arange(len(X)) if codes is None else codes
     sides = _sides(splits, X, y, groups)
     if site is not None and site not in list(X.columns):  # a list cannot be looked up in an index
         raise InputError(f"X has no column {site!r} (site). Name the column of the hospital.")
@@ -147,6 +148,7 @@ def check_leakage(
     pixels = _films(X, image_column, films)
     if pixels is not None:
         findings += _of_films(pixels, codes, positive, sides)
+    patient = np.arange(len(X)) if codes is None else codes
     for column in X.columns:
         if column not in (image_column, site):
             findings += column_findings(X[column], positive, patient)

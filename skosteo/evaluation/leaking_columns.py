@@ -1,4 +1,4 @@
-"""Columns of a table that give the answer away: by name, text, values, gaps or numbering."""
+"""Columns that give the label away: by name, text, values, missing values or numbering."""
 
 import re
 from typing import NamedTuple
@@ -13,12 +13,16 @@ from pandas.api.types import (
     is_timedelta64_dtype,
 )
 
-from skosteo.clinical.answers import names_answer
 from skosteo.clinical.columns import MAX_CATEGORIES
-from skosteo.clinical.report_text import GIVEAWAY_TERMS, compile_terms, names_diagnosis
+from skosteo.clinical.report_text import (
+    GIVEAWAY_TERMS,
+    compile_terms,
+    is_label_leaking_name,
+    names_diagnosis,
+)
 from skosteo.clinical.variables import recognise
+from skosteo.evaluation._format import proportion_text
 from skosteo.evaluation.metrics import auc_influence
-from skosteo.evaluation.texts import share_text
 
 # A column separates the classes if its AUC is this; no clinical value does so by itself
 _SEPARATES = 0.99
@@ -42,27 +46,12 @@ class Finding(NamedTuple):
 def column_findings(
     values: pd.Series, positive: NDArray[np.bool_], patient: NDArray[np.intp]
 ) -> list[Finding]:
-    """Find what one column gives away.
-
-    Parameters
-    ----------
-    values : Series of shape (n,)
-        The column.
-    positive : ndarray of shape (n,), bool
-        The label.
-    patient : ndarray of shape (n,), int
-        Codes of the patients.
-
-    Returns
-    -------
-    list of Finding
-        Empty for a column that is well.
-    """
+    """Find what one column gives away; nothing for a column that is well."""
     name = str(values.name)
     remedy = f"Leave {name!r} out, unless it was known before the outcome was."
     known = values.notna().to_numpy(dtype=bool)
     findings = []
-    if names_answer(values.name):
+    if is_label_leaking_name(values.name):
         words = f"The name {name!r} promises the answer."
         findings.append(Finding("column's name", "suspect", name, None, words, remedy))
     if not known.any() or (_n_different(values) == 1 and known.all()):
@@ -72,10 +61,10 @@ def column_findings(
     text = _is_text(values)
     if text:
         findings += _of_text(values, name)
-    gaps = _auc(known.astype(float), positive, patient)
-    if max(gaps, 1 - gaps) >= _SEPARATES:
-        words = f"Whether {name!r} is missing tells the classes apart (AUC {_figure(gaps)})."
-        findings.append(Finding("column's gaps", "leak", name, None, words, remedy))
+    missing = _auc(known.astype(float), positive, patient)
+    if max(missing, 1 - missing) >= _SEPARATES:
+        words = f"Whether {name!r} is missing tells the classes apart (AUC {_figure(missing)})."
+        findings.append(Finding("column's missing values", "leak", name, None, words, remedy))
     rows = np.flatnonzero(known)
     auc = _best_auc(values.iloc[rows], text, positive[rows], patient[rows])
     if auc >= _SEPARATES:
@@ -140,7 +129,7 @@ def _best_auc(
         auc = _auc(numbers, positive, patient)
         best = max(auc, 1 - auc)
     if _n_different(values) <= MAX_CATEGORIES:
-        best = max(best, _auc(_share_of_others(values, positive, patient), positive, patient))
+        best = max(best, _auc(_proportion_of_others(values, positive, patient), positive, patient))
     return best
 
 
@@ -160,19 +149,19 @@ def _as_numbers(values: pd.Series, text: bool) -> NDArray[np.float64] | None:
     return numbers.to_numpy(np.float64)
 
 
-def _share_of_others(
+def _proportion_of_others(
     values: pd.Series, positive: NDArray[np.bool_], patient: NDArray[np.intp]
 ) -> NDArray[np.float64]:
-    """Share of positive rows of the same level, of other patients; those alone get the mean."""
+    """Proportion of positive rows among other patients of the level; without any, the mean."""
     table = pd.DataFrame({"level": pd.factorize(values)[0], "patient": patient, "y": positive})
     table["y"] = table["y"].astype(float)
     level = table.groupby("level")["y"].agg(["sum", "size"]).loc[table["level"]].to_numpy()
     own = table.groupby(["level", "patient"])["y"].agg(["sum", "size"])
     own_rows = own.loc[list(zip(table["level"], table["patient"], strict=True))].to_numpy()
-    hits, rows = (level - own_rows).T
-    share: NDArray[np.float64] = hits / np.maximum(rows, 1)
-    share[rows == 0] = positive.mean()
-    return share
+    cases, rows = (level - own_rows).T
+    proportion: NDArray[np.float64] = cases / np.maximum(rows, 1)
+    proportion[rows == 0] = positive.mean()
+    return proportion
 
 
 def _auc(score: NDArray[np.float64], positive: NDArray[np.bool_], patient: NDArray) -> float:
@@ -205,4 +194,4 @@ def count_of(n: int, what: str) -> str:
 
 
 def _figure(auc: float) -> str:
-    return share_text(max(auc, 1 - auc))
+    return proportion_text(max(auc, 1 - auc))

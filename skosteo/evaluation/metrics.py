@@ -1,7 +1,8 @@
-"""Area under the ROC curve and rates, each with a confidence interval; pure functions.
+"""Area under the ROC curve and rates, with confidence intervals clustered by patient.
 
 Several films of one patient are not independent, so every interval here takes the patient of each
-row. One row per patient gives the usual interval, and a film counted twice adds nothing.
+row. One row per patient gives the usual interval, and a film counted twice adds nothing. Arrays of
+checked rows: ``positive`` (bool), ``patient`` (codes 0, 1, ...), ``score`` and ``weight`` above 0.
 """
 
 from numbers import Real
@@ -12,7 +13,7 @@ from scipy.optimize import brentq
 from scipy.special import expit, logit
 from scipy.stats import norm
 
-from skosteo.evaluation.inputs import used_rows
+from skosteo.evaluation._scored import Scored
 from skosteo.exceptions import InputError
 
 Interval = tuple[float, float, float]
@@ -48,7 +49,7 @@ def auc_interval(
     Returns
     -------
     auc, low, high : float
-        The area and the ends of its interval.
+        The area and its confidence limits.
 
     Notes
     -----
@@ -79,13 +80,25 @@ def auc_interval(
     >>> print(f"{auc:.3f} [{low:.3f}, {high:.3f}]")
     0.889 [0.261, 0.995]
     """
+    rows = Scored.of_scores(y_true, y_prob, groups=groups, sample_weight=sample_weight)
+    return clustered_auc_interval(rows.positive, rows.score, rows.patient, rows.weight, level)
+
+
+def clustered_auc_interval(
+    positive: NDArray[np.bool_],
+    score: NDArray[np.float64],
+    patient: NDArray[np.intp],
+    weight: NDArray[np.float64] | None = None,
+    level: float = 0.95,
+) -> Interval:
+    """Return `auc_interval` of checked rows."""
     z = normal_quantile(level)
-    positive, patient, weight, score = used_rows(y_true, groups, sample_weight, y_prob)
+    weight = np.ones(len(score)) if weight is None else weight
     auc, variance = auc_variance(positive, score, patient, weight)
     if 0 < auc < 1 and variance > 1e-24:  # less is rounding
         half = z * np.sqrt(variance) / (auc * (1 - auc))
         return auc, float(expit(logit(auc) - half)), float(expit(logit(auc) + half))
-    m, n = (_alike_rows(patient[side], weight[side]) for side in (positive, ~positive))
+    m, n = (_kish_size(patient[side], weight[side]) for side in (positive, ~positive))
     return auc, *_newcombe_interval(auc, m, n, z)
 
 
@@ -95,26 +108,7 @@ def auc_variance(
     patient: NDArray[np.intp],
     weight: NDArray[np.float64] | None = None,
 ) -> tuple[float, float]:
-    """Area under the ROC curve and its variance, clustered by patient.
-
-    Parameters
-    ----------
-    positive : ndarray of shape (n,), bool
-        True where the row is positive; both classes occur.
-    score : ndarray of shape (n,)
-        The greater, the more likely positive; ties count one half.
-    patient : ndarray of shape (n,), int
-        Codes 0, 1, ... of the patients.
-    weight : ndarray of shape (n,), default=None
-        Above 0; None counts all rows alike.
-
-    Returns
-    -------
-    auc : float
-        The area.
-    variance : float
-        NaN where a class has a single patient.
-    """
+    """Area under the ROC curve and its variance; NaN where a class has a single patient."""
     auc, influence = auc_influence(
         positive, score, np.ones(len(score)) if weight is None else weight
     )
@@ -126,18 +120,9 @@ def auc_influence(
 ) -> tuple[float, NDArray[np.float64]]:
     """Area under the ROC curve, and by how much each row moves it.
 
-    Parameters
-    ----------
-    positive, score, weight : ndarray of shape (n,)
-        As in `auc_variance`.
-
-    Returns
-    -------
-    auc : float
-        The area.
-    influence : ndarray of shape (n,)
-        A row's placement value (the share of the other class that it is on the right side of)
-        less the area, times the row's share of the weight of its own class.
+    The influence of a row is its placement value (the proportion of the other class that it is on
+    the right side of) less the area, times the row's part of the weight of its own class. Ties
+    count one half.
     """
     _, code = np.unique(score, return_inverse=True)
     of_positives, of_negatives = (
@@ -148,26 +133,16 @@ def auc_influence(
     beaten = ((negatives_up_to - of_negatives / 2) / negatives_up_to[-1])[code]
     beats = ((up_to[-1] - up_to + of_positives / 2) / up_to[-1])[code]
     auc = float(np.average(beaten, weights=weight * positive))
-    share = weight / np.where(positive, up_to[-1], negatives_up_to[-1])
-    return auc, share * (np.where(positive, beaten, beats) - auc)
+    part = weight / np.where(positive, up_to[-1], negatives_up_to[-1])
+    return auc, part * (np.where(positive, beaten, beats) - auc)
 
 
 def influence_variance(
     influence: NDArray[np.float64], positive: NDArray[np.bool_], patient: NDArray[np.intp]
 ) -> float:
-    """Variance of the estimate that rows of this influence make up, clustered by patient.
+    """Variance of the estimate that rows of this influence, or difference of two, make up.
 
-    Parameters
-    ----------
-    influence : ndarray of shape (n,)
-        From `auc_influence`, or the difference of two of them.
-    positive, patient : ndarray of shape (n,)
-        As in `auc_variance`.
-
-    Returns
-    -------
-    float
-        NaN where a class has a single patient.
+    NaN where a class has a single patient.
     """
     k = int(patient.max()) + 1
     k_up, k_down = (len(np.unique(patient[side])) for side in (positive, ~positive))
@@ -186,15 +161,15 @@ def influence_variance(
 def rate_interval(
     count: int, total: int, *, effective: float | None = None, level: float = 0.95
 ) -> Interval:
-    """Share ``count / total`` with Wilson's score interval.
+    """Proportion ``count / total`` with Wilson's score interval.
 
     Parameters
     ----------
     count, total : int
-        Rows that count, such as positive rows found, of all rows asked about.
+        Successes, such as positive rows predicted so, of all rows of the subset.
     effective : float, default=None
-        Number of independent rows that ``total`` rows are worth, from ``effective_rows``. None
-        takes every row as independent.
+        Effective sample size of the ``total`` rows, from ``effective_sample_size``. None takes
+        every row as independent.
     level : float, default=0.95
         Confidence level.
 
@@ -221,50 +196,40 @@ def rate_interval(
     z = normal_quantile(level)
     centre = (rate + z**2 / (2 * n)) / (1 + z**2 / n)
     half = z / (1 + z**2 / n) * np.sqrt(rate * (1 - rate) / n + z**2 / (4 * n**2))
-    # Rounding may leave the end at a share of 0 or 1 a hair inside it.
+    # Rounding may leave the limit at a proportion of 0 or 1 a hair inside it.
     low = 0.0 if count == 0 else float(centre - half)
     high = 1.0 if count == total else float(centre + half)
     return rate, low, high
 
 
-def effective_rows(hit: NDArray[np.bool_], patient: NDArray[np.intp]) -> float:
-    r"""Count the independent rows that rows of repeated patients are worth for a rate.
+def effective_sample_size(success: NDArray[np.bool_], patient: NDArray[np.intp]) -> float:
+    r"""Effective sample size, for a rate, of rows of repeated patients.
 
-    The number of rows is divided by the design effect: the variance of the share as a ratio of
-    sums over patients, relative to that of independent rows [1]_. With :math:`x_i` hits in the
-    :math:`n_i` rows of patient :math:`i` and the share :math:`p`,
+    The number of rows is divided by the design effect: the variance of the proportion as a ratio of
+    sums over patients, relative to that of independent rows [1]_. With :math:`x_i` successes in
+    the :math:`n_i` rows of patient :math:`i` and the proportion :math:`p`,
 
     .. math:: n_e = \frac{n^2 \, p (1 - p)}{\sum_i (x_i - n_i p)^2}
 
-    Parameters
-    ----------
-    hit : ndarray of shape (n,), bool
-        The rows that count, such as true for each positive row found.
-    patient : ndarray of shape (n,), int
-        Codes of the patients.
-
-    Returns
-    -------
-    float
-        n where every row is a patient of its own, and unchanged where every row is doubled.
+    It is n where every row is a patient of its own, and unchanged where every row is doubled.
 
     Notes
     -----
     The factor k / (k - 1) for k patients is left out, as Wilson leaves out n / (n - 1), so that
     one row per patient gives Wilson's interval exactly. Where the data say nothing about how
-    alike a patient's films are (no hit, or only hits), they are taken as fully alike.
+    alike a patient's films are (no success, or nothing else), they are taken as fully alike.
 
     References
     ----------
     .. [1] Rao and Scott 1992, doi:10.2307/2532311
     """
-    n = len(hit)
-    rate = hit.mean() if n else 0.0
-    residual = np.bincount(patient, hit - rate)
+    n = len(success)
+    rate = success.mean() if n else 0.0
+    residual = np.bincount(patient, success - rate)
     spread = float(residual @ residual)
     if spread > 1e-24:  # less is rounding
         return float(n**2 * rate * (1 - rate) / spread)
-    return _alike_rows(patient)
+    return _kish_size(patient)
 
 
 def _newcombe_interval(auc: float, m: float, n: float, z: float) -> tuple[float, float]:
@@ -275,15 +240,15 @@ def _newcombe_interval(auc: float, m: float, n: float, z: float) -> tuple[float,
         variance = area * (1 - area) * (1 + ((m + n) / 2 - 1) * shape) / (m * n)
         return float((area - auc) ** 2 - z**2 * variance)
 
-    # At an observed area of 0 or 1 the end itself is a root; the other root is the one wanted.
+    # At an observed area of 0 or 1 the limit itself is a root; the other root is the one wanted.
     edge = 1e-12
     low = 0.0 if auc <= edge else brentq(excess, 0, min(auc, 1 - edge))
     high = 1.0 if auc >= 1 - edge else brentq(excess, max(auc, edge), 1)
     return float(low), float(high)
 
 
-def _alike_rows(patient: NDArray[np.intp], weight: NDArray[np.float64] | None = None) -> float:
-    """Count the rows that tell something when the rows of a patient are fully alike (Kish)."""
+def _kish_size(patient: NDArray[np.intp], weight: NDArray[np.float64] | None = None) -> float:
+    """Effective sample size where the rows of a patient are fully alike (Kish)."""
     size = np.bincount(patient, weight)
     return float(size.sum() ** 2 / (size @ size)) if size.any() else 0.0
 
@@ -291,5 +256,5 @@ def _alike_rows(patient: NDArray[np.intp], weight: NDArray[np.float64] | None = 
 def normal_quantile(level: float) -> float:
     """Return how many standard errors either side of an estimate make an interval."""
     if not isinstance(level, Real) or not 0 < level < 1:
-        raise InputError(f"level is {level!r}; it is a share between 0 and 1, such as 0.95.")
+        raise InputError(f"level is {level!r}; it is a proportion between 0 and 1, such as 0.95.")
     return float(norm.ppf((1 + level) / 2))

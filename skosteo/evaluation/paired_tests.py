@@ -1,4 +1,4 @@
-"""Tests of paired figures: McNemar over patients, t over folds, Holm over many; pure functions."""
+"""Tests of paired results: McNemar over patients, t over folds, Holm's correction."""
 
 from numbers import Real
 from typing import NamedTuple
@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import binom, t
 
-from skosteo.evaluation.inputs import as_patient
+from skosteo.evaluation._scored import as_patient
 from skosteo.evaluation.metrics import normal_quantile
 from skosteo.exceptions import InputError
 
@@ -26,9 +26,9 @@ class McnemarTest(NamedTuple):
     pvalue : float
         Two-sided.
     difference : float
-        Share of rows right by the first model less that by the second.
+        Proportion of rows right by the first model less that by the second.
     low, high : float
-        Ends of the interval of the difference.
+        Confidence limits of the difference.
     only_a, only_b : int
         Rows that only the first, and only the second model has right.
     exact : bool
@@ -59,7 +59,7 @@ class PairedTTest(NamedTuple):
     difference : float
         Mean score of the first model less that of the second.
     low, high : float
-        Ends of the interval of the difference.
+        Confidence limits of the difference.
     """
 
     statistic: float
@@ -106,14 +106,14 @@ def mcnemar_test(
     -----
     Rows on which the models disagree are as likely to favour the one as the other, where the
     models are as good as each other. With several rows a patient, it is the patient's balance
-    whose sign is tossed, so that the statistic is that of Obuchowski [1]_ with the variance under
+    whose sign is flipped, so that the statistic is that of Obuchowski [1]_ with the variance under
     no difference; with one row a patient it is McNemar's [2]_. Its distribution is computed, not
     approximated. Where the models disagree on fewer than 25 patients the p-value is exact, and
     with discrete counts rejects less often than its level says; from 25 on it is the mid-p, which
     keeps its level where the continuity-corrected test does not use it up [3]_.
 
-    The interval is that of Bonett and Price [4]_, on as many independent rows as the rows are
-    worth. Near the level it may disagree with the p-value.
+    The interval is that of Bonett and Price [4]_, on the effective sample size. Near the
+    level it may disagree with the p-value.
 
     References
     ----------
@@ -152,39 +152,24 @@ def mcnemar_test(
 def mcnemar(
     right_a: NDArray[np.bool_], right_b: NDArray[np.bool_], patient: NDArray[np.intp], level: float
 ) -> McnemarTest:
-    """Compare checked rows: where either model is right, and the codes of the patients.
-
-    Parameters
-    ----------
-    right_a, right_b : ndarray of shape (n,), bool
-        The rows that the one and the other model has right.
-    patient : ndarray of shape (n,), int
-        Codes of the patients.
-    level : float
-        Confidence level of the interval.
-
-    Returns
-    -------
-    McnemarTest
-        As `mcnemar_test`.
-    """
+    """Return `mcnemar_test` of checked rows: where either model is right, and patients' codes."""
     z = normal_quantile(level)
     difference = right_a.astype(int) - right_b
     mean = float(difference.mean())
     only_a, only_b = int((difference == 1).sum()), int((difference == -1).sum())
     patient = np.unique(patient, return_inverse=True)[1]
     balance = np.bincount(patient, difference).astype(int)
-    swayed = balance[balance != 0]
-    exact = len(swayed) < _FEW
-    spread = float(np.sqrt(swayed @ swayed))
-    statistic = float(swayed.sum() / spread) if spread else 0.0
+    discordant = balance[balance != 0]
+    exact = len(discordant) < _FEW
+    spread = float(np.sqrt(discordant @ discordant))
+    statistic = float(discordant.sum() / spread) if spread else 0.0
     low, high = _difference_interval(only_a, only_b, difference, patient, z)
-    pvalue = _tossed_signs(swayed, mid=not exact)
+    pvalue = _sign_flip_pvalue(discordant, mid=not exact)
     return McnemarTest(statistic, pvalue, mean, low, high, only_a, only_b, exact)
 
 
-def _tossed_signs(balance: NDArray[np.intp], mid: bool) -> float:
-    """Chance of a sum as far from 0 if each sign were a coin's; as far itself at half with mid."""
+def _sign_flip_pvalue(balance: NDArray[np.intp], mid: bool) -> float:
+    """Chance of a sum as far from 0 if each sign were a coin's; with mid, as far counts half."""
     chance = np.ones(1)  # of each total of the sizes whose sign is plus
     for size, times in zip(*np.unique(np.abs(balance), return_counts=True), strict=True):
         heads = np.zeros(size * times + 1)

@@ -1,4 +1,4 @@
-"""Of those given a probability of 20 %, do 20 % have it? Reliability curves; pure functions."""
+"""Reliability curves: the observed proportion against the predicted probability."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -7,13 +7,23 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from skosteo.evaluation.calibration import CalibrationLine, calibration_line
-from skosteo.evaluation.inputs import as_models, as_patient, as_positive
-from skosteo.evaluation.scores import share_interval
+from skosteo._plotting import (
+    MARKERS,
+    add_legend,
+    hide_spines,
+    make_axes,
+    series_style,
+    with_more_fonts,
+)
+from skosteo.evaluation._scored import Scored
+from skosteo.evaluation.calibration import CalibrationLine, line_of_rows, without_logit
+from skosteo.evaluation.scores import proportion_interval
 from skosteo.exceptions import InputError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+_BAND = 0.2  # below 0 in the figure: how the probabilities are spread
 
 
 def reliability(
@@ -23,7 +33,7 @@ def reliability(
     groups: ArrayLike | None = None,
     n_bins: int = 10,
 ) -> "Reliability":
-    """Observed share against mean probability in bins of equally many rows.
+    """Observed proportion against mean probability in bins of equally many rows.
 
     Parameters
     ----------
@@ -48,7 +58,7 @@ def reliability(
 
     Notes
     -----
-    Bins of equal width leave the upper ones almost empty where few are ill; these are as full as
+    Bins of equal width leave the upper ones almost empty where few are cases; these are as full as
     each other. The intervals are Wilson's, clustered by patient. Where a model gives probabilities
     of exactly 0 or 1, its line is NaN: they have no logit.
 
@@ -64,22 +74,20 @@ def reliability(
     1               0.3       0.3      3     10
     2               0.8       0.7      7     10
     """
-    positive = as_positive(y_true)
-    patient = as_patient(groups, len(positive))
-    models = as_models(y_prob, len(positive))
+    scored = Scored.of_models(y_true, y_prob, groups)
     if not isinstance(n_bins, int | np.integer) or n_bins < 2:
         raise InputError(f"n_bins is {n_bins!r}; a curve needs 2 bins or more, such as 10.")
     rows = [
         {"model": name, **row}
-        for name, p in models.items()
-        for row in _bins(positive, p, patient, n_bins)
+        for name, p in scored.models.items()
+        for row in _bins(scored, p, n_bins)
     ]
-    lines = {name: _line(positive, p, patient) for name, p in models.items()}
-    return Reliability(pd.DataFrame(rows), lines, models)
+    lines = {name: _line(scored, p) for name, p in scored.models.items()}
+    return Reliability(pd.DataFrame(rows), lines, scored.models)
 
 
 class Reliability:
-    """Observed shares by bins of probability; made by ``reliability``.
+    """Observed proportions by bins of probability; made by ``reliability``.
 
     Parameters
     ----------
@@ -112,36 +120,55 @@ class Reliability:
         """
         return self._bins.copy()
 
+    @with_more_fonts
     def plot(self, ax: "Axes | None" = None) -> "Axes":
         """Draw the curves, with how the probabilities are spread below them.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Where to draw; None makes a new figure.
+            Where to draw; None makes a new figure of 5 x 6 inches.
 
         Returns
         -------
         Axes
-            Observed share against mean probability; slope and intercept in the legend.
+            Observed proportion with intervals against mean probability, and the diagonal; slope
+            and intercept in the legend.
         """
-        from skosteo.evaluation.plots import plot_reliability
+        ax = make_axes(ax, 5, 6)
+        ax.plot([0, 1], [0, 1], color="0.75", linewidth=0.8, zorder=1)
+        for i, name in enumerate(self.probability):
+            self._plot_model(ax, i, name)
+        ax.axhline(0, color="0.8", linewidth=0.8)
+        ax.set(xlim=(-0.01, 1.01), ylim=(-_BAND - 0.01, 1.01), aspect="equal")
+        ax.set_yticks(np.linspace(0, 1, 6))
+        ax.set_xlabel("Probability by the model (below: how often)")
+        ax.set_ylabel("Observed proportion")
+        add_legend(ax, "lower left", "slope; intercept [95 % intervals]", bbox_to_anchor=(0, 1))
+        return hide_spines(ax)
 
-        return plot_reliability(self, ax)
+    def _plot_model(self, ax: "Axes", i: int, name: str) -> None:
+        colour, style = series_style(i)
+        part = self._bins[self._bins["model"] == name]
+        x, y = part["mean_probability"], part["observed"]
+        ax.vlines(x, part["low"], part["high"], color=colour, linewidth=1, alpha=0.6)
+        label = f"{name}  {_line_text(self.lines[name])}"
+        marker = MARKERS[i % len(MARKERS)]
+        ax.plot(x, y, style, marker=marker, color=colour, markersize=5, linewidth=1.4, label=label)
+        counts, edges = np.histogram(self.probability[name], bins=25, range=(0, 1))
+        height = counts / counts.max() * 0.8 * _BAND - _BAND
+        alone = len(self.probability) == 1
+        shape = {"fill": True, "alpha": 0.45} if alone else {"linestyle": style}
+        ax.stairs(height, edges, baseline=-_BAND, color=colour, **shape)
 
 
-def _bins(
-    positive: NDArray[np.bool_],
-    probability: NDArray[np.float64],
-    patient: NDArray[np.intp],
-    n_bins: int,
-) -> list[dict]:
+def _bins(scored: Scored, probability: NDArray[np.float64], n_bins: int) -> list[dict]:
     edges = np.quantile(probability, np.arange(1, n_bins) / n_bins)
     code = np.unique(np.searchsorted(edges, probability), return_inverse=True)[1]
     order = np.argsort(code, kind="stable")
     rows = []
     for i, inside in enumerate(np.split(order, np.cumsum(np.bincount(code))[:-1])):
-        observed, low, high = share_interval(positive[inside], patient[inside])
+        observed, low, high = proportion_interval(scored.positive[inside], scored.patient[inside])
         rows.append(
             {
                 "bin": i + 1,
@@ -149,16 +176,24 @@ def _bins(
                 "observed": observed,
                 "low": low,
                 "high": high,
-                "count": int(positive[inside].sum()),
+                "count": int(scored.positive[inside].sum()),
                 "total": len(inside),
             }
         )
     return rows
 
 
-def _line(
-    positive: NDArray[np.bool_], probability: NDArray[np.float64], patient: NDArray[np.intp]
-) -> CalibrationLine:
-    if probability.min() < np.finfo(float).tiny or probability.max() == 1:
+def _line(scored: Scored, probability: NDArray[np.float64]) -> CalibrationLine:
+    if without_logit(probability).any():
         return CalibrationLine(*[float("nan")] * 6)
-    return calibration_line(positive, probability, groups=patient)
+    return line_of_rows(scored.positive, probability, scored.patient, scored.weight)
+
+
+def _line_text(line: CalibrationLine) -> str:
+    if np.isnan(line.intercept):
+        return "not estimable: probabilities of 0 or 1"
+    slope, intercept = (
+        "not estimable" if np.isnan(low) else f"{value:.2f} [{low:.2f}, {high:.2f}]"
+        for value, low, high in (line[:3], line[3:])
+    )
+    return f"{slope}; {intercept}".replace("-", "\N{MINUS SIGN}")

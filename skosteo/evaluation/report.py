@@ -1,4 +1,4 @@
-"""One call from labels and probabilities to the table and the ROC curve of a paper."""
+"""Report of one or several models: counts, rates, AUC, the table and the ROC curve of a paper."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
@@ -6,25 +6,27 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
+from sklearn.metrics import roc_curve
 
-from skosteo.evaluation.inputs import as_models, as_patient, as_positive, as_share, as_thresholds
-from skosteo.evaluation.metrics import Interval, auc_interval
+from skosteo._plotting import add_legend, hide_spines, make_axes, series_style, with_more_fonts
+from skosteo.evaluation._format import interval_text
+from skosteo.evaluation._scored import Scored, Scores, as_proportion, as_thresholds
+from skosteo.evaluation.metrics import Interval, clustered_auc_interval
 from skosteo.evaluation.scores import (
+    METRICS,
     average_precision_interval,
     brier_interval,
     f1_interval,
     predictive_interval,
-    share_interval,
+    proportion_interval,
+    rate_subset,
 )
-from skosteo.evaluation.texts import interval_text
 from skosteo.exceptions import InputError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-METRICS = ("AUC", "accuracy", "sensitivity", "specificity")
-MORE_METRICS = ("PPV", "NPV", "F1", "Brier", "average precision")
-_SHARES = ("accuracy", "sensitivity", "specificity", "PPV", "NPV")  # printed with their counts
+_RATES = (*METRICS[1:], "PPV", "NPV")  # printed with their counts
 
 
 def evaluate(
@@ -48,13 +50,12 @@ def evaluate(
         Patient of each row. Give it whenever a patient has several rows, or the intervals are
         too narrow. None takes every row as a patient of its own.
     threshold : float or mapping of str to float, default=0.5
-        Rows with at least this probability are called positive; a mapping gives each model its
+        Rows with at least this probability are predicted positive; a mapping gives each model its
         own. Choose it on other data than these (`operating_point`): a threshold fitted here makes
         sensitivity and specificity too good.
     prevalence : float, default=None
-        Share of positives, above 0 and below 1, among those the model is meant for. Given, the
-        predictive values there are reported too; those of these rows hold for a population as ill
-        as these rows only.
+        Proportion of positives, above 0 and below 1, among those the model is meant for. Given, the
+        predictive values there are reported too; those of these rows hold at their prevalence only.
 
     Returns
     -------
@@ -65,19 +66,19 @@ def evaluate(
     ------
     InputError
         Labels that are not of two classes, no probabilities, groups that are not one a row, a
-        threshold or prevalence that is no share.
+        threshold or prevalence that is no proportion.
 
     Notes
     -----
     AUC: DeLong on the logit scale, see ``auc_interval``. Accuracy, sensitivity, specificity, PPV
-    and NPV: Wilson; F1 as a function of such a share. Brier score and average precision: from the
-    influence of each row, on the logit scale. Predictive values at a prevalence: from Wilson's
+    and NPV: Wilson; F1 as a function of such a proportion. Brier score and average precision: from
+    the influence of each row, on the logit scale. Predictive values at a prevalence: from Wilson's
     intervals of sensitivity and specificity (MOVER-R). With repeated patients the variance of the
-    AUC is Obuchowski's, the rates use the number of independent rows that the rows are worth (Rao
-    and Scott), and influences are summed by patient. All intervals describe these patients under
-    a fixed model; they do not contain the variation from training it again.
+    AUC is Obuchowski's, the rates use the effective sample size (Rao and Scott), and influences are
+    summed by patient. All intervals describe these patients under a fixed model; they do not
+    contain the variation from training it again.
 
-    What the rows cannot tell, such as the PPV of a model that calls nobody positive, is NaN.
+    What the rows cannot tell, such as the PPV of a model that predicts nobody positive, is NaN.
 
     Examples
     --------
@@ -96,13 +97,11 @@ def evaluate(
     PPV at 10 %        .250 [.077, .648]
     Brier              .150 [.062, .319]
     """
-    positive = as_positive(y_true)
-    patient = as_patient(groups, len(positive))
-    probability = as_models(y_prob, len(positive))
-    as_thresholds(threshold, probability)
+    scored = Scored.of_models(y_true, y_prob, groups)
+    thresholds = as_thresholds(threshold, scored.models)
     if prevalence is not None:
-        as_share(prevalence, "prevalence", inside=True)
-    return Report(positive, probability, patient, threshold, prevalence)
+        prevalence = as_proportion(prevalence, "prevalence", inside=True)
+    return Report(scored, thresholds, prevalence)
 
 
 class Figure(NamedTuple):
@@ -122,23 +121,21 @@ class Report:
 
     Parameters
     ----------
-    positive : ndarray of shape (n,), bool
-        True where the row is positive.
-    probability : dict of str to ndarray of shape (n,)
-        Probability of the positive class by model.
-    patient : ndarray of shape (n,), int
-        Codes 0, 1, ... of the patients.
-    threshold : float or mapping of str to float
-        Rows with at least this probability are called positive.
+    scored : Scored
+        Checked rows, and the probabilities of each model.
+    thresholds : dict of str to float
+        By model: rows with at least this probability are predicted positive.
     prevalence : float, default=None
-        Share of positives at which predictive values are reported too.
+        Proportion of positives at which predictive values are reported too.
 
     Attributes
     ----------
+    positive, patient : ndarray of shape (n,)
+        True where the row is positive; codes 0, 1, ... of the patients.
+    probability : dict of str to ndarray of shape (n,)
+        Probability of the positive class by model.
     counts : DataFrame of shape (n_models, 4), int
         Columns tp, fp, tn, fn; every rate is derived from them.
-    thresholds : dict of str to float
-        Threshold by model.
     metrics : tuple of str
         Names of all metrics, as ``table`` and ``frame`` call them.
     n_rows, n_patients, n_positives : int
@@ -146,30 +143,23 @@ class Report:
     """
 
     def __init__(
-        self,
-        positive: NDArray[np.bool_],
-        probability: dict[str, NDArray[np.float64]],
-        patient: NDArray[np.intp],
-        threshold: float | Mapping[str, float],
-        prevalence: float | None = None,
+        self, scored: Scored, thresholds: dict[str, float], prevalence: float | None = None
     ) -> None:
-        self.positive = positive
-        self.probability = probability
-        self.patient = patient
-        self.threshold = threshold
+        self.positive = scored.positive
+        self.probability = scored.models
+        self.patient = scored.patient
+        self.thresholds = thresholds
         self.prevalence = prevalence
-        self.thresholds = as_thresholds(threshold, probability)
-        self.n_rows = len(positive)
-        self.n_patients = int(patient.max()) + 1
-        self.n_positives = int(positive.sum())
-        called = {name: p >= self.thresholds[name] for name, p in probability.items()}
-        cells = {name: _count(positive, c) for name, c in called.items()}
+        self.n_rows = len(scored.positive)
+        self.n_patients = int(scored.patient.max()) + 1
+        self.n_positives = int(scored.positive.sum())
+        cells, self._figures = {}, []
+        for name, probability in scored.models.items():
+            y_pred = probability >= thresholds[name]
+            cells[name] = _count(scored.positive, y_pred)
+            figures = model_figures(scored, probability, y_pred, prevalence)
+            self._figures += [Figure(name, *figure) for figure in figures]
         self.counts = pd.DataFrame(cells, index=["tp", "fp", "tn", "fn"]).T
-        self._figures = [
-            Figure(name, *figure)
-            for name, p in probability.items()
-            for figure in score(positive, p, called[name], patient, prevalence)
-        ]
         self.metrics = tuple(dict.fromkeys(figure.metric for figure in self._figures))
 
     def frame(self) -> pd.DataFrame:
@@ -178,8 +168,8 @@ class Report:
         Returns
         -------
         DataFrame
-            Columns model, metric, estimate, low, high, count, total. A share is count / total
-            (F1: twice the rows found, of those positive plus those called so); for AUC, Brier
+            Columns model, metric, estimate, low, high, count, total. A rate is count / total (F1:
+            twice the true positives, of rows positive plus rows predicted so); for AUC, Brier
             score, average precision and predictive values at a prevalence, count and total are
             the numbers of positive and of negative rows. NaN is not estimable.
         """
@@ -211,26 +201,43 @@ class Report:
         table = pd.DataFrame(index=list(self.probability), columns=columns, dtype=object)
         for f in self._figures:
             if f.metric in columns:
-                share = f"{f.count_}/{f.total} = " if f.metric in _SHARES and f.total else ""
-                table.loc[f.model, f.metric] = share + interval_text(f.estimate, f.low, f.high)
+                counts = f"{f.count_}/{f.total} = " if f.metric in _RATES and f.total else ""
+                table.loc[f.model, f.metric] = counts + interval_text(f.estimate, f.low, f.high)
         return table
 
+    @with_more_fonts
     def plot(self, ax: "Axes | None" = None) -> "Axes":
-        """Draw the ROC curve of every model, with its AUC and operating point.
+        """Draw the ROC curve of every model, with its AUC and its point at the threshold.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Where to draw; None makes a new figure.
+            Where to draw; None makes a new figure of 4.5 x 4.5 inches.
 
         Returns
         -------
         Axes
-            The axes drawn on.
+            Sensitivity against 1 - specificity, and the diagonal of chance.
         """
-        from skosteo.evaluation.plots import plot_roc
-
-        return plot_roc(self, ax)
+        ax = make_axes(ax, 4.5, 4.5)
+        table = self.table(["AUC"])
+        ax.plot([0, 1], [0, 1], color="0.75", linewidth=0.8, zorder=1)
+        for i, (name, probability) in enumerate(self.probability.items()):
+            colour, style = series_style(i)
+            false_positive_rate, sensitivity, _ = roc_curve(self.positive, probability)
+            label = f"{name}  {table['AUC'][name]!s}"
+            curve = (false_positive_rate, sensitivity, style)
+            ax.plot(*curve, color=colour, linewidth=1.6, label=label)
+            tp, fp, tn, fn = self.counts.loc[name].to_numpy()
+            point = (fp / (fp + tn), tp / (tp + fn))
+            ax.plot(*point, "o", color=colour, markersize=7, markeredgecolor="white", zorder=4)
+        ax.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal")
+        ax.set_xlabel("1 \N{MINUS SIGN} specificity")
+        ax.set_ylabel("Sensitivity")
+        thresholds = list(dict.fromkeys(self.thresholds.values()))
+        dot = f"threshold {thresholds[0]:g}" if len(thresholds) == 1 else "each model's threshold"
+        add_legend(ax, "lower right", f"AUC [95 % interval]; dot: {dot}")
+        return hide_spines(ax)
 
     def __repr__(self) -> str:
         repeated = self.n_patients < self.n_rows
@@ -245,69 +252,44 @@ class Report:
         )
 
 
-def score(
-    positive: NDArray[np.bool_],
-    probability: NDArray[np.float64],
-    called: NDArray[np.bool_],
-    patient: NDArray[np.intp],
+def model_figures(
+    scored: Scored,
+    probability: Scores,
+    y_pred: NDArray[np.bool_],
     prevalence: float | None = None,
 ) -> list[tuple]:
-    """Score one model: metric, estimate, low, high, count and total of each metric.
-
-    Parameters
-    ----------
-    positive, called : ndarray of shape (n,), bool
-        Labels, and what the model says.
-    probability : ndarray of shape (n,)
-        Probability of the positive class.
-    patient : ndarray of shape (n,), int
-        Codes 0, 1, ... of the patients.
-    prevalence : float, default=None
-        Share of positives at which predictive values are reported too.
-
-    Returns
-    -------
-    list of tuple
-        As `Report.frame` describes them.
-    """
-    tp, fp, _, fn = _count(positive, called)
+    """Metric, estimate, low, high, count and total of each metric, as `Report.frame` says them."""
+    positive, patient = scored.positive, scored.patient
+    tp, fp, _, fn = _count(positive, y_pred)
     sides = int(positive.sum()), int((~positive).sum())
-    right = called == positive
-    figures: list[tuple] = [("AUC", *auc_interval(positive, probability, groups=patient), *sides)]
-    for metric, asked in (
-        ("accuracy", np.ones_like(right)),
-        ("sensitivity", positive),
-        ("specificity", ~positive),
-        ("PPV", called),
-        ("NPV", ~called),
-    ):
-        hit = right[asked]
-        interval = share_interval(hit, patient[asked])
-        figures.append((metric, *interval, int(hit.sum()), len(hit)))
-    f1 = f1_interval(positive, called, patient)
-    figures.append(("F1", *f1, 2 * tp, 2 * tp + fp + fn))
+    auc = clustered_auc_interval(positive, probability, patient)
+    figures: list[tuple] = [("AUC", *auc, *sides)]
+    for metric in _RATES:
+        subset = rate_subset(metric, positive, y_pred)
+        success = (y_pred == positive)[subset]
+        interval = proportion_interval(success, patient[subset])
+        figures.append((metric, *interval, int(success.sum()), len(success)))
+    figures.append(("F1", *f1_interval(positive, y_pred, patient), 2 * tp, 2 * tp + fp + fn))
     others: list[tuple[str, Interval]] = [
         ("Brier", brier_interval(positive, probability, patient)),
         ("average precision", average_precision_interval(positive, probability, patient)),
     ]
     if prevalence is not None:
-        others += _at_prevalence(positive, called, patient, prevalence)
+        others += _at_prevalence(scored, y_pred, prevalence)
     return figures + [(metric, *interval, *sides) for metric, interval in others]
 
 
 def _at_prevalence(
-    positive: NDArray[np.bool_],
-    called: NDArray[np.bool_],
-    patient: NDArray[np.intp],
-    prevalence: float,
+    scored: Scored, y_pred: NDArray[np.bool_], prevalence: float
 ) -> list[tuple[str, Interval]]:
-    of = patient[positive], patient[~positive]
-    ppv = predictive_interval(called[positive], called[~positive], of, prevalence)
-    npv = predictive_interval(~called[~positive], ~called[positive], of[::-1], 1 - prevalence)
+    case, control = (y_pred[side] for side in (scored.positive, ~scored.positive))
+    of = scored.patient[scored.positive], scored.patient[~scored.positive]
+    ppv = predictive_interval(case, control, of, prevalence)
+    npv = predictive_interval(~control, ~case, of[::-1], 1 - prevalence)
     where = f"at {100 * prevalence:g} %"
     return [(f"PPV {where}", ppv), (f"NPV {where}", npv)]
 
 
-def _count(positive: NDArray[np.bool_], called: NDArray[np.bool_]) -> list[int]:
-    pairs = (positive & called, ~positive & called, ~positive & ~called, positive & ~called)
+def _count(positive: NDArray[np.bool_], y_pred: NDArray[np.bool_]) -> list[int]:
+    pairs = (positive & y_pred, ~positive & y_pred, ~positive & ~y_pred, positive & ~y_pred)
     return [int(pair.sum()) for pair in pairs]

@@ -1,7 +1,7 @@
-"""Predictive values, F1, Brier score and average precision, each with an interval.
+"""Predictive values, F1, Brier score and average precision, each with a confidence interval.
 
-All are pure functions of checked rows, and all sum what a patient's rows say before they ask how
-much it varies.
+All are functions of checked rows: ``positive`` and ``y_pred`` (bool), ``probability`` and
+``patient`` (codes 0, 1, ...), and all sum a patient's rows before they take a variance.
 """
 
 import numpy as np
@@ -10,43 +10,42 @@ from scipy.special import expit, logit
 
 from skosteo.evaluation.metrics import (
     Interval,
-    effective_rows,
+    effective_sample_size,
     influence_variance,
     normal_quantile,
     rate_interval,
 )
 
+METRICS = ("AUC", "accuracy", "sensitivity", "specificity")
 UNKNOWN: Interval = (float("nan"), float("nan"), float("nan"))
 
 
-def share_interval(
-    hit: NDArray[np.bool_], patient: NDArray[np.intp], level: float = 0.95
+def rate_subset(
+    metric: str, positive: NDArray[np.bool_], y_pred: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """Rows among which a metric is the proportion that is predicted rightly."""
+    return {
+        "accuracy": np.ones_like(positive),
+        "sensitivity": positive,
+        "specificity": ~positive,
+        "PPV": y_pred,
+        "NPV": ~y_pred,
+    }[metric]
+
+
+def proportion_interval(
+    success: NDArray[np.bool_], patient: NDArray[np.intp], level: float = 0.95
 ) -> Interval:
-    """Share of rows that are hits, with Wilson's interval clustered by patient.
-
-    Parameters
-    ----------
-    hit : ndarray of shape (n,), bool
-        The rows asked about, true where they count.
-    patient : ndarray of shape (n,), int
-        Codes of the patients.
-    level : float, default=0.95
-        Confidence level.
-
-    Returns
-    -------
-    share, low, high : float
-        NaN where no row is asked about.
-    """
-    if len(hit) == 0:
+    """Proportion of successes with Wilson's interval, clustered by patient; NaN of no row."""
+    if len(success) == 0:
         return UNKNOWN
-    effective = effective_rows(hit, patient)
-    return rate_interval(int(hit.sum()), len(hit), effective=effective, level=level)
+    effective = effective_sample_size(success, patient)
+    return rate_interval(int(success.sum()), len(success), effective=effective, level=level)
 
 
 def f1_interval(
     positive: NDArray[np.bool_],
-    called: NDArray[np.bool_],
+    y_pred: NDArray[np.bool_],
     patient: NDArray[np.intp],
     level: float = 0.95,
 ) -> Interval:
@@ -54,28 +53,12 @@ def f1_interval(
 
     .. math:: F_1 = \frac{2 J}{1 + J}, \qquad J = \frac{TP}{TP + FP + FN}
 
-    Parameters
-    ----------
-    positive, called : ndarray of shape (n,), bool
-        Labels, and what the model says.
-    patient : ndarray of shape (n,), int
-        Codes of the patients.
-    level : float, default=0.95
-        Confidence level.
-
-    Returns
-    -------
-    f1, low, high : float
-        NaN where no row is positive or called so.
-
-    Notes
-    -----
-    J is a share of rows and F1 rises with it, so Wilson's interval of J, clustered by patient, is
-    carried over.
+    J is a proportion of rows and F1 rises with it, so Wilson's interval of J, clustered by patient,
+    is carried over. NaN where no row is positive or predicted so.
     """
-    either = positive | called
-    share = share_interval((positive & called)[either], patient[either], level)
-    f1, low, high = (2 * j / (1 + j) for j in share)
+    either = positive | y_pred
+    jaccard = proportion_interval((positive & y_pred)[either], patient[either], level)
+    f1, low, high = (2 * j / (1 + j) for j in jaccard)
     return f1, low, high
 
 
@@ -83,24 +66,23 @@ def predictive_interval(
     right: NDArray[np.bool_],
     wrong: NDArray[np.bool_],
     patients: tuple[NDArray[np.intp], NDArray[np.intp]],
-    share: float,
+    prevalence: float,
     level: float = 0.95,
 ) -> Interval:
-    r"""Predictive value at a stated share of those who have what is predicted.
+    r"""Predictive value at a stated prevalence of what is predicted.
 
     .. math:: \frac{r \pi}{r \pi + w (1 - \pi)}
 
     Parameters
     ----------
     right : ndarray of shape (m,), bool
-        Of the rows that have it, those predicted to have it; their share is :math:`r`.
+        Of the rows that have it, those predicted to have it; their proportion is :math:`r`.
     wrong : ndarray of shape (n,), bool
-        Of the rows that do not have it, those predicted to have it; their share is :math:`w`.
+        Of the rows that do not have it, those predicted to have it; their proportion is :math:`w`.
     patients : pair of ndarrays of shape (m,) and (n,), int
         Codes of the patients of either.
-    share : float
-        :math:`\pi`, above 0 and below 1: the prevalence, or for the negative predictive value
-        1 - prevalence.
+    prevalence : float
+        :math:`\pi`, above 0 and below 1; for the negative predictive value of those without it.
     level : float, default=0.95
         Confidence level.
 
@@ -112,7 +94,7 @@ def predictive_interval(
     Notes
     -----
     The value rises with the likelihood ratio :math:`r / w`, whose interval is made from Wilson's
-    of both shares (MOVER-R [1]_), so it also holds where a share is 0. Rows of both classes from
+    of both proportions (MOVER-R [1]_), so it also holds where one is 0. Rows of both classes from
     one patient are taken as independent of each other.
 
     References
@@ -120,19 +102,21 @@ def predictive_interval(
     .. [1] Donner and Zou 2012, doi:10.1177/0962280210376036
     """
     (r, r_low, r_high), (w, w_low, w_high) = (
-        share_interval(rows, patient, level)
+        proportion_interval(rows, patient, level)
         for rows, patient in zip((right, wrong), patients, strict=True)
     )
     ratio = r / w if w else (np.inf if r else np.nan)
     both = r * w
 
-    def root(r_end: float, w_end: float) -> float:
-        return float(np.sqrt(max(both**2 - r_end * w_end * (2 * r - r_end) * (2 * w - w_end), 0)))
+    def root(r_limit: float, w_limit: float) -> float:
+        product = r_limit * w_limit * (2 * r - r_limit) * (2 * w - w_limit)
+        return float(np.sqrt(max(both**2 - product, 0)))
 
     low = r_low * (2 * r - r_low) / (both + root(r_low, w_high)) if r else 0.0
     high = (both + root(r_high, w_low)) / (w_low * (2 * w - w_low)) if w_low else np.inf
     value, low, high = (
-        share / (share + (1 - share) / x) if x > 0 else 0.0 * x for x in (ratio, low, high)
+        prevalence / (prevalence + (1 - prevalence) / x) if x > 0 else 0.0 * x
+        for x in (ratio, low, high)
     )
     return value, low, high
 
@@ -145,26 +129,8 @@ def brier_interval(
 ) -> Interval:
     """Brier score, the mean squared difference of probability and outcome, with its interval.
 
-    Parameters
-    ----------
-    positive : ndarray of shape (n,), bool
-        Labels.
-    probability : ndarray of shape (n,)
-        Probability of the positive class.
-    patient : ndarray of shape (n,), int
-        Codes of the patients.
-    level : float, default=0.95
-        Confidence level.
-
-    Returns
-    -------
-    brier, low, high : float
-        The ends are NaN where all rows are of one patient.
-
-    Notes
-    -----
-    The score as a mean of rows, clustered by patient, on the logit scale, which keeps it within 0
-    and 1.
+    The interval is that of a mean of rows, clustered by patient, on the logit scale, which keeps it
+    within 0 and 1; NaN where all rows are of one patient.
     """
     loss = (probability - positive) ** 2
     brier = float(loss.mean())
@@ -183,27 +149,10 @@ def average_precision_interval(
 ) -> Interval:
     """Average precision, the area under the steps of precision over recall, with its interval.
 
-    Parameters
-    ----------
-    positive : ndarray of shape (n,), bool
-        Labels.
-    score : ndarray of shape (n,)
-        The greater, the more likely positive.
-    patient : ndarray of shape (n,), int
-        Codes of the patients.
-    level : float, default=0.95
-        Confidence level.
-
-    Returns
-    -------
-    average_precision, low, high : float
-        The ends are NaN where a class is of one patient.
-
-    Notes
-    -----
     The variance is that of what each row adds (its influence), summed by patient; the interval is
-    on the logit scale [1]_. With 30 positive patients it held the truth 93 times in 100, with 200
-    95 times. It is of these patients: average precision rises with prevalence.
+    on the logit scale [1]_, and NaN where a class is of one patient. With 30 positive patients it
+    held the truth 93 times in 100, with 200 95 times. It is of these patients: average precision
+    rises with prevalence.
 
     References
     ----------
@@ -216,33 +165,22 @@ def average_precision_interval(
 def average_precision_influence(
     positive: NDArray[np.bool_], score: NDArray[np.float64]
 ) -> tuple[float, NDArray[np.float64]]:
-    """Average precision, and by how much each row moves it.
-
-    Parameters
-    ----------
-    positive, score : ndarray of shape (n,)
-        As in `average_precision_interval`.
-
-    Returns
-    -------
-    average_precision : float
-        As scikit-learn's.
-    influence : ndarray of shape (n,)
-        Its slope in the weight of each row.
-    """
+    """Average precision, as scikit-learn's, and its slope in the weight of each row (influence)."""
     _, code = np.unique(score, return_inverse=True)
-    ill = np.bincount(code, positive)
-    found, called = (np.cumsum(c[::-1])[::-1] for c in (ill, np.bincount(code).astype(float)))
-    precision = found / called
-    m = found[0]
-    value = float(ill @ precision / m)
+    cases = np.bincount(code, positive)
+    # predicted positive from each score upward
+    tp, predicted = (np.cumsum(c[::-1])[::-1] for c in (cases, np.bincount(code).astype(float)))
+    precision = tp / predicted
+    m = tp[0]
+    value = float(cases @ precision / m)
     # A row counts in the precision at its own score and at every lower one.
-    gain, loss = np.cumsum(ill / called), np.cumsum(ill * precision / called)
+    gain = np.cumsum(cases / predicted)
+    loss = np.cumsum(cases * precision / predicted)
     return value, (positive * (precision - value + gain)[code] - loss[code]) / m
 
 
 def _on_logits(value: float, variance: float, level: float) -> tuple[float, float]:
-    """Return the ends of an interval on the logit scale; at 0 or 1, NaN."""
+    """Return the confidence limits on the logit scale; at 0 or 1, NaN."""
     if not (0 < value < 1 and np.isfinite(variance)):
         return float("nan"), float("nan")
     half = normal_quantile(level) * np.sqrt(variance) / (value * (1 - value))

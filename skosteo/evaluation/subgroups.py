@@ -1,21 +1,24 @@
-"""Does the model work as well for men, for the old, on the other machine? Scores by subgroup."""
+"""Scores by subgroup, such as sex, age band or device, with small cells suppressed."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from skosteo.evaluation.inputs import as_models, as_patient, as_positive, as_thresholds
-from skosteo.evaluation.report import score
-from skosteo.evaluation.texts import interval_text
+from skosteo._plotting import ForestLine, forest_plot, with_more_fonts
+from skosteo._validation import to_pandas
+from skosteo.evaluation._format import interval_text
+from skosteo.evaluation._scored import Scored, as_thresholds
+from skosteo.evaluation.report import model_figures
 from skosteo.exceptions import InputError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-METRICS = ("AUC", "sensitivity", "specificity")
+_METRICS = ("AUC", "sensitivity", "specificity")
 NOT_KNOWN, SUPPRESSED = "not known", "suppressed"
 _SIZES = ("rows", "patients", "events")
 _BANDS = ("below 50", "50-59", "60-69", "70-79", "80+")
@@ -47,7 +50,7 @@ def age_band(age: ArrayLike) -> pd.Series:
     ['below 50', '50-59', '60-69', '80+']
     """
     try:
-        years = pd.Series(age).astype(float)
+        years = pd.Series(to_pandas(age)).astype(float)
     except (TypeError, ValueError):
         raise InputError("age is not numeric; it is in years, such as 67.") from None
     beyond = (years < 0) | (years > 120)
@@ -122,26 +125,22 @@ def subgroups(
              B                         suppressed
              C                         suppressed
     """
-    positive = as_positive(y_true)
-    n = len(positive)
-    patient = as_patient(groups, n)
-    models = as_models(y_prob, n)
-    thresholds = as_thresholds(threshold, models)
+    scored = Scored.of_models(y_true, y_prob, groups)
+    thresholds = as_thresholds(threshold, scored.models)
     if not isinstance(min_events, int | np.integer) or min_events < 1:
         raise InputError(f"min_events is {min_events!r}; it is a number of patients, 1 or more.")
-    columns = {str(name): values for name, values in by.items()}
+    columns = {str(name): values for name, values in to_pandas(by).items()}
+    n = len(scored.positive)
     levels = [
         (name, *level) for name, values in columns.items() for level in _levels(name, values, n)
     ]
     if not levels:
         raise InputError("by names no column; give at least one, such as {'sex': table['sex']}.")
-    hidden = _hidden(levels, positive, patient, min_events)
+    hidden = _hidden(levels, scored, min_events)
     rows = []
-    for name, p in models.items():
-        called = p >= thresholds[name]
+    for name, at in thresholds.items():
         for (variable, level, inside), suppressed in zip(levels, hidden, strict=True):
-            part = positive[inside], p[inside], called[inside], patient[inside]
-            cell = _suppressed() if suppressed else _cell(*part)
+            cell = _suppressed() if suppressed else _cell(scored.at(inside), name, at)
             rows += [{"model": name, "variable": variable, "level": level, **row} for row in cell]
     return Subgroups(pd.DataFrame(rows), min_events)
 
@@ -200,61 +199,88 @@ class Subgroups:
                 line |= {"rows": "", "patients": "", "events": SUPPRESSED, f["metric"]: ""}
                 continue
             line |= {name: str(f[name]) for name in _SIZES}
-            share = "" if f["metric"] == "AUC" else f"{f['count']}/{f['total']} = "
-            line[f["metric"]] = share + interval_text(f["estimate"], f["low"], f["high"])
+            counts = "" if f["metric"] == "AUC" else f"{f['count']}/{f['total']} = "
+            line[f["metric"]] = counts + interval_text(f["estimate"], f["low"], f["high"])
         table = pd.DataFrame.from_dict(lines, orient="index")
         table.index = pd.MultiIndex.from_tuples(lines, names=["model", "variable", "level"])
         return table
 
+    @with_more_fonts
     def plot(self, ax: "Axes | None" = None) -> "Axes":
         """Draw the AUC of every level with its interval.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Where to draw; None makes a new figure.
+            Where to draw; None makes a new figure, as high as its lines need.
 
         Returns
         -------
         Axes
-            A line per level, the models beside each other.
+            Under each variable a line per level and model; a suppressed level says so.
         """
-        from skosteo.evaluation.plots import plot_subgroups
+        models = list(dict.fromkeys(self._figures["model"]))
+        ax = forest_plot(self._forest_lines(models), ax, models if len(models) > 1 else ())
+        ax.axvline(0.5, color="0.6", linewidth=0.8, zorder=0)
+        label = "AUC [95 % interval]; in brackets: positive rows / rows"
+        ax.set_xlabel("\n".join([label, *wrap(self.note, 70)]), fontsize=9)
+        return ax
 
-        return plot_subgroups(self, ax)
+    def _forest_lines(self, models: list[str]) -> list[ForestLine]:
+        auc = self._figures[self._figures["metric"] == "AUC"]
+        lines: list[ForestLine] = []
+        heading = None
+        for (variable, level), rows in auc.groupby(["variable", "level"], sort=False):
+            if variable != heading:
+                heading = variable
+                lines.append(ForestLine(str(heading)))
+            suppressed = rows["suppressed"].any()  # for all models alike
+            for _, f in rows.head(1 if suppressed else len(rows)).iterrows():
+                series = models.index(f["model"])
+                size = SUPPRESSED if suppressed else f"{f['events']}/{f['rows']}"
+                interval = (f["estimate"], f["low"], f["high"])
+                text = "" if suppressed else interval_text(*interval)
+                name = "" if series else f"  {level} ({size})"
+                lines.append(ForestLine(name, series, *interval, text))
+        return lines
 
 
 def _levels(name: str, values: ArrayLike, n: int) -> list[tuple[str, NDArray[np.bool_]]]:
     """Name and rows of each level of a column, in their order, what is missing last."""
-    column = pd.Series(values).reset_index(drop=True)
+    column = pd.Series(to_pandas(values)).reset_index(drop=True)
     if len(column) != n:
         raise InputError(f"by[{name!r}] has {len(column)} values for {n} rows; give one a row.")
     try:
-        codes, found = pd.factorize(column, sort=True)
+        codes, distinct = pd.factorize(column, sort=True)
     except TypeError:
         raise InputError(
             f"by[{name!r}] holds lists or the like; give each row one word or one number."
         ) from None
-    if len(found) > _MOST_LEVELS:
+    if len(distinct) > _MOST_LEVELS:
         raise InputError(
-            f"by[{name!r}] has {len(found)} levels, {_MOST_LEVELS} at most are compared. Put "
+            f"by[{name!r}] has {len(distinct)} levels, {_MOST_LEVELS} at most are compared. Put "
             "numbers in bands first (ages with age_band, others with pandas.cut)."
         )
-    names = [f"{x:g}" if isinstance(x, float) else str(x) for x in found] + [NOT_KNOWN]
+    names = [f"{x:g}" if isinstance(x, float) else str(x) for x in distinct] + [NOT_KNOWN]
     label = np.array(names)[codes]
     return [(x, label == x) for x in dict.fromkeys(names) if (label == x).any()]
 
 
 def _hidden(
-    levels: list[tuple[str, str, NDArray[np.bool_]]],
-    positive: NDArray[np.bool_],
-    patient: NDArray[np.intp],
-    min_events: int,
+    levels: list[tuple[str, str, NDArray[np.bool_]]], scored: Scored, min_events: int
 ) -> list[bool]:
-    """Whether each level is suppressed: for its few patients, or for those of others beside it."""
+    """Whether each level is suppressed: for its few patients, or to protect another level.
+
+    The first is primary suppression. As a reader knows the total of a variable, what its
+    suppressed levels hold in sum follows from the levels that are shown: of a single suppressed
+    level everything does, and several that have few patients of a class together are as telling.
+    So the smallest level that is still shown goes too (complementary suppression), until neither
+    is the case or nothing is left to hide.
+    """
+    patient = scored.patient
 
     def few(inside: NDArray[np.bool_]) -> bool:
-        sides = (inside & positive, inside & ~positive)
+        sides = (inside & scored.positive, inside & ~scored.positive)
         return min(len(np.unique(patient[side])) for side in sides) < min_events
 
     hidden = [few(inside) for _, _, inside in levels]
@@ -262,7 +288,6 @@ def _hidden(
         own = [i for i, (name, _, _) in enumerate(levels) if name == variable]
         sizes = {i: len(np.unique(patient[levels[i][2]])) for i in own if not hidden[i]}
         away = [i for i in own if hidden[i]]
-        # what is hidden follows, in sum, from the total and the others
         while sizes and away and (len(away) == 1 or few(_any(levels, away))):
             smallest = min(sizes, key=lambda i: sizes[i])
             del sizes[smallest]
@@ -275,26 +300,24 @@ def _any(levels: list[tuple[str, str, NDArray[np.bool_]]], which: list[int]) -> 
     return np.any([levels[i][2] for i in which], axis=0)
 
 
-def _cell(
-    positive: NDArray[np.bool_],
-    probability: NDArray[np.float64],
-    called: NDArray[np.bool_],
-    patient: NDArray[np.intp],
-) -> list[dict]:
+def _cell(part: Scored, model: str, threshold: float) -> list[dict]:
     """Figures of one level."""
-    codes = np.unique(patient, return_inverse=True)[1]
-    figures = {figure[0]: figure[1:] for figure in score(positive, probability, called, codes)}
-    size = (len(positive), int(codes.max()) + 1, int(positive.sum()))
-    return [_line(metric, size, figures[metric], suppressed=False) for metric in METRICS]
+    probability = part.models[model]
+    figures = {
+        metric: figure
+        for metric, *figure in model_figures(part, probability, probability >= threshold)
+    }
+    size = (len(part.positive), int(part.patient.max()) + 1, int(part.positive.sum()))
+    return [_line(metric, size, figures[metric], suppressed=False) for metric in _METRICS]
 
 
 def _suppressed() -> list[dict]:
     """Figures of a level that are all missing."""
     unknown = (np.nan, np.nan, np.nan, pd.NA, pd.NA)
-    return [_line(metric, (pd.NA,) * 3, unknown, suppressed=True) for metric in METRICS]
+    return [_line(metric, (pd.NA,) * 3, unknown, suppressed=True) for metric in _METRICS]
 
 
-def _line(metric: str, size: tuple, figures: tuple, *, suppressed: bool) -> dict:
+def _line(metric: str, size: tuple, figures: Sequence, *, suppressed: bool) -> dict:
     names = ("estimate", "low", "high", "count", "total")
     return {
         **dict(zip(_SIZES, size, strict=True)),

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skosteo._plotting import PALETTE, with_more_fonts
-from skosteo.evaluation.texts import share_text
+from skosteo.evaluation._format import proportion_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -58,7 +58,7 @@ def plot_shap_bars(found: "ShapValues", ax: "Axes | None" = None) -> "Axes":
     ax.barh(range(len(sizes)), sizes, color=_INK, height=0.62)
     for place, size in enumerate(sizes):
         ax.annotate(
-            share_text(size) if found.unit == "probability" else f"{size:.2f}",
+            proportion_text(size) if found.unit == "probability" else f"{size:.2f}",
             (size, place),
             (3, 0),
             textcoords="offset points",
@@ -95,7 +95,7 @@ def plot_grad_cam(found: "GradCam", rows: Sequence[int], n_columns: int) -> "Fig
         for ax in (left, middle, *right):
             ax.imshow(film, cmap="gray", vmin=0, vmax=255)
         left.set_title(
-            f"probability {share_text(found.probability[row], 2)}", fontsize=9, loc="left"
+            f"probability {proportion_text(found.probability[row], 2)}", fontsize=9, loc="left"
         )
         _overlay(middle, found.heat(row), "Grad-CAM" if found.peak[row] > 0 else "Grad-CAM: none")
         for ax in right:
@@ -130,12 +130,12 @@ def _plot_surface(view: "FusionView", ax: "Axes | None") -> "Axes":
         colors=_INK,
         linewidths=[0.7, 0.7, 1.6, 0.7, 0.7],
     )
-    ax.clabel(lines, fontsize=8, fmt=lambda level: share_text(level, 2))
+    ax.clabel(lines, fontsize=8, fmt=lambda level: proportion_text(level, 2))
     others = view.background
     ax.scatter(others[:, 0], others[:, 1], s=10, color=_INK, alpha=0.4, linewidths=0, zorder=3)
     x, y = view.probability
     ax.scatter(x, y, s=170, marker="*", color=_RED, edgecolors="white", zorder=5)
-    first, second, fused = (share_text(p, 2) for p in (x, y, view.fused))
+    first, second, fused = (proportion_text(p, 2) for p in (x, y, view.fused))
     said = f"{view.branches[0]} {first}, {view.branches[1]} {second}: fused {fused}"
     key = "lines: fused probability; dots: other patients"
     ax.set_title(f"{said}\n{key}", fontsize=9, loc="left", parse_math=False)
@@ -173,13 +173,13 @@ def _plot_moves(view: "FusionView", ax: "Axes | None") -> "Axes":
             ha="left" if towards else "right",
             fontsize=8,
         )
-    said = [f"{view.branches[i]} ({share_text(view.probability[i], 2)})" for i in known]
+    said = [f"{view.branches[i]} ({proportion_text(view.probability[i], 2)})" for i in known]
     _dress(ax, said[::-1])
     ax.axvline(0, color="0.4", linewidth=0.8)
     ax.set_xlim(-1.3 * reach, 1.3 * reach)
     ax.set_xlabel("Change of the fused log odds from the background's")
     gone = f"; without {', '.join(missing)}" if missing else ""
-    title = f"fused {share_text(view.fused, 2)}{gone}"
+    title = f"fused {proportion_text(view.fused, 2)}{gone}"
     ax.set_title(title, fontsize=9, loc="left", parse_math=False)
     return ax
 

@@ -17,7 +17,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor, from_numpy
 
-from skosteo._validation import name_columns
+from skosteo._validation import check_image_column, name_columns
 from skosteo.exceptions import InputError
 from skosteo.image.embedding_cache import embeddings
 from skosteo.image.film_rows import FilmRows
@@ -313,12 +313,11 @@ class ImageOsteoClassifier(NetClassifier):
         elif self._column is not None:
             X = name_columns(self, X)
         if self._column is not None and isinstance(X, pd.DataFrame):
-            if self._column not in X.columns:
-                raise InputError(
-                    f"X has no column {self._column!r} (image_column); its columns are "
-                    f"{X.columns.tolist()}. Name the column that holds the films, or set "
-                    "image_column=None when every column is a pixel."
-                )
+            remedy = (
+                "Name the column that holds the films, or set image_column=None when every column "
+                "is a pixel."
+            )
+            check_image_column(X, self._column, remedy)
             if reset:
                 validate_data(self, X, skip_check_array=True)
             return X[self._column]

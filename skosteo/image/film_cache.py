@@ -23,12 +23,12 @@ import re
 import secrets
 import stat
 import time
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping, Set
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
-from typing import Self
+from typing import BinaryIO, Self
 
 import numpy as np
 from filelock import FileLock
@@ -140,29 +140,36 @@ class FilmCache:
         return Film(pixels.reshape(size, size), digest, facts, key, (name, slot))
 
     def add(
-        self, films: Iterable[Film], size: int, name: str | None
-    ) -> tuple[dict[str, tuple[str, int]], str | None]:
-        """Add films to the pool but for those that are there: their places by key.
+        self, films: Mapping[str, Film], size: int, name: str | None
+    ) -> tuple[dict[str, Film], str]:
+        """Add films, by their keys, to the pool but for those that are there.
 
-        They go to the pool file that is named, if it is still there; the file that they went to is
-        returned too.
+        Returns
+        -------
+        dict of str to Film
+            The films with their places.
+        str
+            The pool file that was added to: the one that is named, if it is still there.
         """
-        places: dict[str, tuple[str, int]] = {}
-        with self.locked("pool"):
-            for film in films:
-                # another process was faster, or the same film came before
-                known = self.film(film.key, size)
-                if known is not None and known.place is not None:
-                    places[film.key] = known.place
-                    continue
-                try:
-                    name = self._pool_file(size, name)
-                    place = name, _append(self._pool / name, film.pixels.tobytes())
-                except OSError as error:
-                    raise unusable(error) from None
-                self.enter(film.key, json.dumps([*place, film.digest, film.facts]).encode())
-                places[film.key] = place
-        return places, name
+        try:
+            with self.locked("pool"):
+                name = self._pool_file(size, name)
+                handle = os.open(self._pool / name, os.O_RDWR | os.O_CREAT, 0o600)
+                with os.fdopen(handle, "r+b") as stream:
+                    placed = {
+                        # another process may have been faster
+                        key: self.film(key, size) or self._added(film, stream, name)
+                        for key, film in films.items()
+                    }
+        except OSError as error:
+            raise unusable(error) from None
+        return placed, name
+
+    def _added(self, film: Film, stream: BinaryIO, name: str) -> Film:
+        """Write a film behind all others of a pool file, then enter it."""
+        place = name, _append(stream, film.pixels.tobytes())
+        self.enter(film.key, json.dumps([*place, film.digest, film.facts]).encode())
+        return film._replace(place=place)
 
     def _pool_file(self, size: int, name: str | None) -> str:
         """Return a pool file to add to: the one that is named, one with room, or a new one."""
@@ -240,21 +247,22 @@ class FilmCache:
                             whole = not entry.name.startswith(UNFINISHED)
                             yield whole, status.st_mtime_ns, status.st_size, entry.path
 
-    def _path(self, key: str) -> Path:
-        return self.folder / key[:2] / f"{key}.entry"
+    def _path(self, key: str) -> str:
+        return os.path.join(self.folder, key[:2], f"{key}.entry")
 
     def content(self, key: str, length: int | None = None) -> bytes | None:
         """Content of an entry, None where there is none; one that is damaged is removed."""
         path = self._path(key)
         try:
-            data = path.read_bytes()
+            with open(path, "rb") as stream:
+                data = stream.read()
         except OSError:
             return None
         content = data[_CHECK_BYTES:]
         if length in (None, len(content)) and data[:_CHECK_BYTES] == _check(key, content):
             return content
         with suppress(OSError):
-            path.unlink()
+            os.unlink(path)
         return None
 
     def enter(self, key: str, content: bytes) -> None:
@@ -264,7 +272,7 @@ class FilmCache:
             try:
                 write_atomic(path, data)
             except FileNotFoundError:  # its folder is yet to be made, or was just cleared away
-                path.parent.mkdir(parents=True, exist_ok=True)
+                os.makedirs(os.path.dirname(path), exist_ok=True)
                 write_atomic(path, data)
         except OSError as error:
             raise unusable(error) from None
@@ -293,9 +301,10 @@ class PooledFilms(Films):
         absent = {row: film for row, film in read.items() if not self._found(row, film.place)}
         if not absent:
             return
-        places, self._file = self._cache.add(absent.values(), self.size, self._file)
+        new = {film.key: film for film in absent.values()}
+        placed, self._file = self._cache.add(new, self.size, self._file)
         for row, film in absent.items():
-            if not self._found(row, places[film.key]):
+            if not self._found(row, placed[film.key].place):
                 raise CacheError(
                     "the films in the cache folder vanished or cannot be mapped; call again, or "
                     "give cache_dir another folder"
@@ -318,13 +327,13 @@ class PooledFilms(Films):
         return slot < len(self.pools[number])
 
 
-def _append(path: Path, pixels: bytes) -> int:
-    """Write a film behind all others of a file, and return its slot."""
-    with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b") as stream:
-        # behind what a killed process may have left of one, too
-        slot = -(-stream.seek(0, os.SEEK_END) // len(pixels))
-        stream.seek(slot * len(pixels))
-        stream.write(pixels)
+def _append(stream: BinaryIO, pixels: bytes) -> int:
+    """Write a film behind all others, and return its slot."""
+    # behind what a killed process may have left of one, too
+    slot = -(-stream.seek(0, os.SEEK_END) // len(pixels))
+    stream.seek(slot * len(pixels))
+    stream.write(pixels)
+    stream.flush()
     return slot
 
 

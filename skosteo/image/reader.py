@@ -15,7 +15,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Tags
 from tqdm.auto import tqdm
 
-from skosteo._validation import is_missing
+from skosteo._validation import is_missing, to_pandas
 from skosteo.dicom import Radiograph, check_ignore_rules, read_radiograph
 from skosteo.exceptions import DicomError, InputError
 from skosteo.image.film_cache import CacheError, FilmCache, PooledFilms, hashed_key
@@ -24,7 +24,11 @@ from skosteo.image.films import Film, Films, MemoryFilms, film_digest
 _CHUNK = 256  # rows whose results are under way at a time
 
 
-class RadiographReader(TransformerMixin, BaseEstimator):
+class RadiographReader(
+    TransformerMixin,
+    BaseEstimator,
+    auto_wrap_output_keys=None,  # type: ignore[call-arg]
+):
     """Turn a column of image references into one array of square grey images.
 
     It learns nothing, so the same instance may read training and test films alike.
@@ -55,9 +59,9 @@ class RadiographReader(TransformerMixin, BaseEstimator):
         ``errors="report"``. ``position`` counts the rows of X from 0, as `iloc` does; ``rule`` is
         the rule that refused the film, or None; ``reason`` and ``remedy`` say why and what to do.
     n_features_in_ : int
-        Number of columns; only when `fit` was given a table.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of the columns; only when `fit` was given a table.
+        1, the column of images; after `fit`.
+    feature_names_in_ : ndarray of shape (1,)
+        Name of the column; only when `fit` was given a table.
 
     Notes
     -----
@@ -65,6 +69,9 @@ class RadiographReader(TransformerMixin, BaseEstimator):
 
         read = X.drop(index=X.index[reader.report_["position"]])
         images = np.delete(images, reader.report_["position"], axis=0)
+
+    A stack of images is no table: `set_output` and ``transform_output`` of `sklearn.set_config`
+    leave it an array. `get_feature_names_out` has the names of its pixels, once it is flattened.
 
     With `cache_dir`, a file is read again only when its path, size, times or inode are others than
     before, or when it changed in the two seconds before it was read.
@@ -83,6 +90,7 @@ class RadiographReader(TransformerMixin, BaseEstimator):
     def __init__(
         self,
         size: int = 224,
+        *,
         cache_dir: str | os.PathLike[str] | None = None,
         n_jobs: int | None = None,
         errors: str = "raise",
@@ -101,7 +109,7 @@ class RadiographReader(TransformerMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : Series, DataFrame, list or ndarray
+        X : column of n items
             As in `transform`; no image is opened.
         y : ignored
 
@@ -113,20 +121,52 @@ class RadiographReader(TransformerMixin, BaseEstimator):
         Raises
         ------
         InputError
-            A parameter has a value that is not allowed.
+            A parameter or the form of `X` is not allowed.
         """
         self.check_parameters()
-        if hasattr(X, "columns"):
-            self.n_features_in_ = len(X.columns)
-            self.feature_names_in_ = np.asarray(X.columns, dtype=object)
+        film_items(X)
+        self.n_features_in_ = 1
+        self.__dict__.pop("feature_names_in_", None)
+        if isinstance(table := to_pandas(X), pd.DataFrame):
+            self.feature_names_in_ = np.asarray(table.columns, dtype=object)
         return self
+
+    def set_output(self, *, transform: str | None = None) -> Self:
+        """Do nothing, so that the other steps of a pipeline can be told: images stay an array.
+
+        Parameters
+        ----------
+        transform : {"default", "pandas", "polars"} or None, default=None
+            Ignored.
+
+        Returns
+        -------
+        RadiographReader
+            This instance.
+        """
+        return self
+
+    def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
+        """Return a name for each pixel of an image, in the order of ``images.reshape(n, -1)``.
+
+        Parameters
+        ----------
+        input_features : ignored
+
+        Returns
+        -------
+        ndarray of str, shape (size * size,)
+            "pixel_0_0", "pixel_0_1", ...: row, then column.
+        """
+        side = range(self.size)
+        return np.array([f"pixel_{row}_{column}" for row in side for column in side], dtype=object)
 
     def transform(self, X: Any) -> NDArray[np.uint8]:
         """Read every image.
 
         Parameters
         ----------
-        X : Series, DataFrame of one column, list or ndarray of n items
+        X : Series or table of one column (pandas, polars, pyarrow), list or ndarray of n items
             An item is a path (DICOM, PNG, JPEG or TIFF) or an array (rows, columns) of pixels as
             displayed, bone bright: uint8 from 0 to 255 or float from 0 to 1.
 
@@ -155,7 +195,7 @@ class RadiographReader(TransformerMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : Series, DataFrame of one column, list or ndarray of n items
+        X : column of n items
             As in `transform`.
 
         Returns
@@ -312,6 +352,7 @@ def film_items(X: Any) -> list[Any]:
     """Take the images out of a column in any of its forms."""
     if isinstance(X, str | os.PathLike):
         raise InputError("X is one path; put it in a list: [path]")
+    X = to_pandas(X)
     if hasattr(X, "columns"):
         X = X.to_numpy()
         if X.shape[1] != 1:

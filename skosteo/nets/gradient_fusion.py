@@ -11,7 +11,7 @@ from skosteo.exceptions import InputError
 
 MODES = ("running", "batch", "fixed", "reference", "learned")
 
-_MOMENTUM = 0.1  # as batch norm's: a batch's share of the running mean
+_MOMENTUM = 0.1  # as batch norm's: a batch's weight in the running mean
 _SMALLEST = 0.1  # without a bound one branch can take all, and the other stops learning
 
 
@@ -74,7 +74,7 @@ class GradientFusion(nn.Module):
         Where :math:`g` comes from.
 
         - "running": the mean of `gradient_shares` over the batches of the training so far, each
-          new batch with a share of 0.1; in training and in prediction alike.
+          new batch with a weight of 0.1; in training and in prediction alike.
         - "batch": in training the `gradient_shares` of the batch itself, in prediction the
           running mean.
         - "fixed": 1/2 and 1/2, the control of an ablation.

@@ -1,20 +1,55 @@
-"""Who is in a study, who is kept for the test, and who is left out."""
+"""The design of a study: its settings, its test part and folds, and the rules for thresholds."""
 
+import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
-from numbers import Integral
+from functools import cache
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedGroupKFold
-from sklearn.utils.validation import check_consistent_length
 
-from skosteo._validation import check_groups, encode_target
 from skosteo.exceptions import InputError
+from skosteo.study.inputs import Inputs
 
 Fold = tuple[NDArray[np.intp], NDArray[np.intp]]
+
+PARTS = ("test", "validation")
+# by name, what `operating_point` is asked for
+RULES: dict[str, dict[str, float]] = {
+    "Youden's index": {},
+    "sensitivity .90": {"sensitivity": 0.9},
+    "specificity .90": {"specificity": 0.9},
+}
+
+_LIBRARIES = ("skosteo", "scikit-learn", "torch", "skorch", "timm", "numpy", "pandas", "scipy")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What was asked for, in words and numbers."""
+
+    title: str  # heading of the report
+    outcome: str  # name of what is predicted
+    limits: tuple[str, ...]  # what a reader must know first, as whoever ran the study says it
+    preset: str  # "quick" or "paper"
+    seed: int  # of every draw
+    n_folds: int
+    drawn_test: bool  # whether the test part was drawn from the same rows
+    image_column: str | None
+    clinical_columns: tuple[str, ...]
+    prevalence: float | None  # for which predictive values are stated too
+    published: bool  # whether the paper's figures stand beside
+
+
+@cache
+def versions() -> dict[str, str]:
+    """Return the versions of Python and of the libraries that decide the result."""
+    found = {name: version(name) for name in _LIBRARIES}
+    return {"Python": platform.python_version()} | found
 
 
 @dataclass(frozen=True)
@@ -64,35 +99,8 @@ class Design:
         )
 
 
-def make_design(
-    X: pd.DataFrame,
-    y: ArrayLike,
-    groups: ArrayLike | None,
-    *,
-    test: ArrayLike | None,
-    n_folds: int,
-    seed: int,
-) -> Design:
-    """Split the rows by patient: a fixed test part, and folds of all others.
-
-    Parameters
-    ----------
-    X : DataFrame of shape (n, n_columns)
-        One row per study.
-    y : array-like of shape (n,)
-        Two classes.
-    groups : array-like of shape (n,) or None
-        Patient of each row; None takes every row as a patient of its own.
-    test : array-like of bool, shape (n,), or None
-        Rows to test on; None draws one part in ``n_folds + 1``, stratified.
-    n_folds : int
-        Folds of the other rows.
-    seed : int
-        Seed of both draws.
-
-    Returns
-    -------
-    Design
+def make_design(given: Inputs, n_folds: int, seed: int) -> Design:
+    """Split the rows by patient: a fixed test part, as given or drawn, and folds of all others.
 
     Raises
     ------
@@ -100,64 +108,51 @@ def make_design(
         The rows cannot be split so that each part has both classes, or a patient would be on both
         sides.
     """
-    if not isinstance(X, pd.DataFrame):
-        raise InputError(f"X is a {type(X).__name__}; a study takes a DataFrame, one row per film.")
-    if not X.columns.is_unique:
-        twice = X.columns[X.columns.duplicated()].unique().tolist()
-        raise InputError(f"X has several columns of the name {twice}; give each its own.")
-    classes, labels = encode_target(y)
-    check_consistent_length(X, labels)
-    codes = check_groups(groups, len(labels))
-    patient = np.arange(len(labels)) if codes is None else codes
-    _check_enough(labels, patient, n_folds, drawn=test is None)
-    rows = np.arange(len(labels))
-    if test is None:
+    y, patient = given.y, given.patient
+    _check_enough(y, patient, n_folds, drawn=given.test is None)
+    rows = np.arange(len(y))
+    if given.test is None:
         parts = StratifiedGroupKFold(n_folds + 1, shuffle=True, random_state=seed)
-        tested = next(parts.split(rows, labels, patient))[1]
+        tested = next(parts.split(rows, y, patient))[1]
     else:
-        tested = _given_test(test, labels, patient)
+        tested = _given_test(given.test, y, patient)
     others = np.setdiff1d(rows, tested)
-    _check_enough(labels[others], patient[others], n_folds, drawn=False)
+    _check_enough(y[others], patient[others], n_folds, drawn=False)
     splitter = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
     folds = tuple(
         (others[train], others[validation])
-        for train, validation in splitter.split(others, labels[others], patient[others])
+        for train, validation in splitter.split(others, y[others], patient[others])
     )
-    _check_both_classes(labels, [tested, *(part for fold in folds for part in fold)])
-    return Design(X.reset_index(drop=True), labels, classes, patient, np.sort(tested), folds)
+    _check_both_classes(y, [tested, *(part for fold in folds for part in fold)])
+    return Design(given.X, y, given.classes, patient, np.sort(tested), folds)
 
 
-def _given_test(
-    test: ArrayLike, labels: NDArray[np.intp], patient: NDArray[np.intp]
-) -> NDArray[np.intp]:
-    mask = np.asarray(test)
-    if mask.shape != labels.shape or mask.dtype != bool:
+def _given_test(test: NDArray, y: NDArray[np.intp], patient: NDArray[np.intp]) -> NDArray[np.intp]:
+    if test.shape != y.shape or test.dtype != bool:
         raise InputError(
-            f"test has shape {mask.shape} and type {mask.dtype} for {len(labels)} rows; it is True "
+            f"test has shape {test.shape} and type {test.dtype} for {len(y)} rows; it is True "
             "or False for each row, such as test=(X['year'] == 2024)."
         )
-    both = np.intersect1d(patient[mask], patient[~mask])
+    both = np.intersect1d(patient[test], patient[~test])
     if len(both):
         raise InputError(
-            f"test puts films of {len(both)} patients on both sides. Give all films of a patient "
-            "to one side."
+            f"test puts rows of {len(both)} patients on both sides. Give all rows of a patient to "
+            "one side."
         )
-    tested = np.flatnonzero(mask)
-    if len(np.unique(labels[tested])) < 2:
+    tested = np.flatnonzero(test)
+    if len(np.unique(y[tested])) < 2:
         raise InputError(
-            f"test holds {len(tested)} rows of {len(np.unique(labels[tested]))} class; AUC, "
+            f"test holds {len(tested)} rows of {len(np.unique(y[tested]))} class; AUC, "
             "sensitivity and specificity need both. Choose other test rows, or test=None."
         )
     return tested
 
 
 def _check_enough(
-    labels: NDArray[np.intp], patient: NDArray[np.intp], n_folds: int, *, drawn: bool
+    y: NDArray[np.intp], patient: NDArray[np.intp], n_folds: int, *, drawn: bool
 ) -> None:
-    if isinstance(n_folds, bool) or not isinstance(n_folds, Integral) or n_folds < 2:
-        raise InputError(f"n_folds={n_folds!r}: allowed is a whole number from 2; the paper has 5.")
     parts = n_folds + drawn
-    of_class = [len(np.unique(patient[labels == code])) for code in (0, 1)]
+    of_class = [len(np.unique(patient[y == code])) for code in (0, 1)]
     if min(of_class) < parts:
         least = min(of_class) - drawn
         remedy = f"n_folds={least}, or more patients" if least >= 2 else "more patients"
@@ -168,8 +163,8 @@ def _check_enough(
         )
 
 
-def _check_both_classes(labels: NDArray[np.intp], parts: Sequence[Any]) -> None:
-    if any(len(np.unique(labels[part])) < 2 for part in parts):
+def _check_both_classes(y: NDArray[np.intp], parts: Sequence[Any]) -> None:
+    if any(len(np.unique(y[part])) < 2 for part in parts):
         raise InputError(
             "The patients could not be split so that every part has both classes: some have many "
             "rows, or few are of one class. Give fewer folds, another random_state, or more "

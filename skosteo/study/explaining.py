@@ -1,4 +1,4 @@
-"""What is explained of a model while it is there: it is not kept."""
+"""Explanations, computed while the fitted model is in memory; models are not stored."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -23,25 +23,11 @@ _ORDERS = 20  # of variables, where there are too many for exact Shapley values
 def explain(
     fitted: Any, parts: Parts, kinds: Sequence[str], seed: int
 ) -> tuple[dict[str, Arrays], tuple[str, ...]]:
-    """Explain a fitted model on test rows that are drawn, not chosen.
+    """Explain a fitted model on test rows that are drawn by the seed, not chosen.
 
-    Parameters
-    ----------
-    fitted : classifier
-        Fitted on the training rows.
-    parts : dict of str to DataFrame
-        What the model sees of the rows of "train", "validation" and "test".
-    kinds : sequence of {"shap", "grad_cam", "fusion"}
-        What to do.
-    seed : int
-        Draws the rows.
-
-    Returns
-    -------
-    found : dict of str to dict of str to ndarray
-        Arrays of `ShapValues`, `GradCam` and `FusionView`, by kind.
-    notes : tuple of str
-        What could not be explained, and why.
+    `parts` is what the model sees of the rows of "train", "validation" and "test"; `kinds` are of
+    "shap", "grad_cam" and "fusion". Returns arrays of `ShapValues`, `GradCam` and `FusionView`, by
+    kind, and what could not be explained, in words.
     """
     found, notes = {}, []
     for kind in kinds:

@@ -1,4 +1,4 @@
-"""Scores of the single folds' models, and the paper's paired t test over them."""
+"""Scores of each fold's models, and the paper's paired t test over the folds."""
 
 from collections.abc import Mapping, Sequence
 
@@ -17,18 +17,7 @@ Results = Mapping[str, Sequence[FoldResult]]
 
 
 def fold_scores(design: Design, models: Models, results: Results) -> pd.DataFrame:
-    """Score every fold's model on its validation rows, and on the test part.
-
-    Parameters
-    ----------
-    design, models, results
-        Of a `Study`.
-
-    Returns
-    -------
-    DataFrame
-        Columns model, fold, part, AUC, accuracy (at .5), seconds (of the fit).
-    """
+    """AUC, accuracy (at .5) and seconds of every fold's model, on validation and test rows."""
     lines = []
     for name, model in models.items():
         for fold, result in enumerate(results[model.key]):
@@ -36,8 +25,8 @@ def fold_scores(design: Design, models: Models, results: Results) -> pd.DataFram
                 "validation": (design.folds[fold][1], result.validation),
                 "test": (design.test, result.test),
             }
-            for part, (rows, said) in parts.items():
-                auc, accuracy = _auc(design.y[rows], said), _accuracy(design.y[rows], said)
+            for part, (rows, y_prob) in parts.items():
+                auc, accuracy = _auc(design.y[rows], y_prob), _accuracy(design.y[rows], y_prob)
                 lines.append((name, fold + 1, part, auc, accuracy, result.seconds))
     columns = ["model", "fold", "part", "AUC", "accuracy", "seconds"]
     return pd.DataFrame(lines, columns=columns)
@@ -46,23 +35,10 @@ def fold_scores(design: Design, models: Models, results: Results) -> pd.DataFram
 def fold_tests(
     design: Design, models: Models, results: Results, reference: str, others: Sequence[str]
 ) -> pd.DataFrame:
-    """Compare models by paired t tests over the validation rows of the folds.
+    """Paired t tests over the validation rows of the folds: reference less each other model.
 
-    Parameters
-    ----------
-    design, models, results
-        Of a `Study`.
-    reference : str
-        Model that the others are taken from.
-    others : sequence of str
-        Models to compare with it.
-
-    Returns
-    -------
-    DataFrame
-        A row per other model and metric: difference (reference less model), t and its p-value as
-        the paper computes them, and with the correction of Nadeau and Bengio for the training
-        rows that folds share.
+    t and its p-value are as the paper computes them, and with the correction of Nadeau and Bengio
+    for the training rows that folds share.
     """
     sizes = [(len(train), len(validation)) for train, validation in design.folds]
     n_train, n_validation = np.mean(sizes, axis=0).round().astype(int).tolist()
@@ -92,9 +68,9 @@ def fold_tests(
     return pd.DataFrame(lines)
 
 
-def _auc(y: NDArray[np.intp], said: NDArray[np.float64]) -> float:
-    return float(roc_auc_score(y, said))
+def _auc(y: NDArray[np.intp], y_prob: NDArray[np.float64]) -> float:
+    return float(roc_auc_score(y, y_prob))
 
 
-def _accuracy(y: NDArray[np.intp], said: NDArray[np.float64]) -> float:
-    return float(accuracy_score(y, said >= 0.5))
+def _accuracy(y: NDArray[np.intp], y_prob: NDArray[np.float64]) -> float:
+    return float(accuracy_score(y, y_prob >= 0.5))

@@ -1,38 +1,69 @@
-"""What a study is given, checked: rows, columns, groupings, and which films can be used."""
+"""Validation of what a study is given: table, labels, patients, columns, groupings and texts."""
 
 from collections.abc import Sequence
 from numbers import Integral
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from skosteo._validation import check_groups, encode_target
-from skosteo.clinical.flow import Flow, Rows
+from skosteo._validation import (
+    check_groups,
+    check_image_column,
+    check_table,
+    encode_target,
+    to_pandas,
+)
+from skosteo.clinical.flow import ExclusionLog, Flow
 from skosteo.clinical.variables import find_column, recognise
-from skosteo.evaluation.inputs import as_share
+from skosteo.evaluation._scored import as_proportion
 from skosteo.evaluation.leakage import LeakageReport
-from skosteo.evaluation.subgroups import age_band, subgroups
+from skosteo.evaluation.subgroups import age_band
 from skosteo.exceptions import InputError
-from skosteo.study.films import Films
+
+_MOST_LEVELS = 20  # of a grouping, as in `subgroups`
 
 
-def check_said(title: Any, limits: Any, prevalence: float | None) -> None:
-    """Refuse at once what would be seen when all is fitted."""
+class Inputs(NamedTuple):
+    """Rows of a study, validated."""
+
+    X: pd.DataFrame  # with a fresh index
+    y: NDArray[np.intp]  # 0 and 1
+    classes: NDArray  # what 0 and 1 stood for
+    patient: NDArray[np.intp]  # code of the patient of each row
+    grouped: bool  # whether patients were given, rather than each row taken as one
+    test: NDArray | None  # rows to test on, as they were given
+    clinical: list[str]  # columns of the clinical models
+    groupings: pd.DataFrame  # columns by which scores are split, as they were named
+
+    def take(self, rows: NDArray[np.intp]) -> "Inputs":
+        """Return some of the rows, renumbered."""
+        return self._replace(
+            X=self.X.iloc[rows].reset_index(drop=True),
+            y=self.y[rows],
+            patient=np.unique(self.patient[rows], return_inverse=True)[1],
+            test=None if self.test is None else self.test[rows],
+            groupings=self.groupings.iloc[rows].reset_index(drop=True),
+        )
+
+
+def validate_texts(title: Any, limits: Any) -> None:
+    """Refuse a heading and first sentences of the report that are no texts."""
     if not isinstance(title, str) or not title.strip():
         raise InputError(f"title={title!r}: give the heading of the report as a text.")
     given = isinstance(limits, list | tuple) and all(isinstance(limit, str) for limit in limits)
     if not given:
         raise InputError(f"limits={limits!r}: give a list of sentences.")
+
+
+def validate_numbers(n_folds: Any, prevalence: Any, random_state: Any, n_jobs: Any) -> None:
+    """Refuse folds and proportions that are none, and a seed that repeats nothing."""
+    if not _is_whole(n_folds) or n_folds < 2:
+        raise InputError(f"n_folds={n_folds!r}: allowed is a whole number from 2; the paper has 5.")
     if prevalence is not None:
-        as_share(prevalence, "prevalence", inside=True)
-
-
-def check_numbers(random_state: Any, n_jobs: Any) -> None:
-    """Refuse a seed that repeats nothing, and a number of jobs that joblib would."""
-    whole = isinstance(random_state, Integral) and not isinstance(random_state, bool)
-    if not whole or not 0 <= random_state < 2**32:
+        as_proportion(prevalence, "prevalence", inside=True)
+    if not _is_whole(random_state) or not 0 <= random_state < 2**32:
         raise InputError(
             f"random_state={random_state!r}: a study takes a whole number from 0, so that it can "
             "be repeated and goes on after a crash."
@@ -41,29 +72,51 @@ def check_numbers(random_state: Any, n_jobs: Any) -> None:
         raise InputError(f"n_jobs={n_jobs!r}: allowed are None and whole numbers but 0.")
 
 
-def checked(
-    X: Any, y: ArrayLike, groups: ArrayLike | None
-) -> tuple[pd.DataFrame, NDArray, NDArray, bool]:
-    """Table, labels and patients, and whether patients were given."""
-    if not isinstance(X, pd.DataFrame):
-        raise InputError(f"X is a {type(X).__name__}; a study takes a DataFrame, one row per film.")
-    if not X.columns.is_unique:
-        twice = X.columns[X.columns.duplicated()].unique().tolist()
-        raise InputError(f"X has several columns of the name {twice}; give each its own.")
-    check_rows(X, y, "y")
+def _is_whole(number: Any) -> bool:
+    return isinstance(number, Integral) and not isinstance(number, bool)
+
+
+def validate_inputs(
+    X: Any,
+    y: ArrayLike,
+    groups: ArrayLike | None = None,
+    *,
+    test: ArrayLike | None = None,
+    image_column: str | None = None,
+    clinical_columns: Sequence[str] | None = None,
+    site: str | None = None,
+    subgroups: Any = (),
+) -> Inputs:
+    """Refuse what of table, labels, patients and columns cannot be worked with; see `run_study`."""
+    X = check_table(X).reset_index(drop=True)
+    y, groups, test, subgroups = map(to_pandas, (y, groups, test, subgroups))
+    _check_rows(X, y, "y")
     missing = np.asarray(pd.isna(np.asarray(y)))
     if missing.any():
         raise InputError(
             f"y has no label in {missing.sum()} of {len(X)} rows, the first in row "
             f"{missing.argmax() + 1} of X, from 1. Leave out rows whose outcome is not known."
         )
-    encode_target(y)
-    codes = check_groups(groups, len(X))
-    patient = np.arange(len(X)) if codes is None else codes
-    return X.reset_index(drop=True), np.asarray(y), patient, codes is not None
+    classes, codes = encode_target(y)
+    patient = check_groups(groups, len(X))
+    clinical = _clinical_columns(X, image_column, site, clinical_columns)
+    _check_no_ids(X[clinical], groups)
+    groupings = _given_groupings(X, clinical, subgroups, site)
+    if test is not None:
+        _check_rows(X, test, "test")
+    return Inputs(
+        X,
+        codes,
+        classes,
+        np.arange(len(X)) if patient is None else patient,
+        patient is not None,
+        None if test is None else np.asarray(test),
+        clinical,
+        groupings,
+    )
 
 
-def check_rows(X: pd.DataFrame, given: Any, name: str) -> None:
+def _check_rows(X: pd.DataFrame, given: Any, name: str) -> None:
     """Refuse what has not one value per row of the table."""
     sized = hasattr(given, "__len__") and not isinstance(given, str) and np.shape(given) != ()
     if not sized or len(given) != len(X):
@@ -73,94 +126,108 @@ def check_rows(X: pd.DataFrame, given: Any, name: str) -> None:
         )
 
 
-def clinical_of(
+def _clinical_columns(
     X: pd.DataFrame,
     image_column: str | None,
     site: str | None,
     clinical_columns: Sequence[str] | None,
 ) -> list[str]:
-    """Columns of the clinical models: those named, or all but those of films and site."""
+    """Columns of the clinical models: those named, or all but those of radiographs and site."""
     every = X.columns.tolist()
-    if image_column is not None and image_column not in every:
-        raise InputError(
-            f"X has no column {image_column!r} (image_column); its columns are {every}. Name the "
-            "column that holds the films, or give image_column=None for a study without films."
-        )
+    if image_column is not None:
+        remedy = "Name the column of the radiographs, or give None for a study without them."
+        check_image_column(X, image_column, remedy)
+    if site is not None and site not in every:
+        raise InputError(f"X has no column {site!r} (site); its columns are {every}.")
     if clinical_columns is None:
         return [column for column in every if column not in (image_column, site)]
-    if isinstance(clinical_columns, str):
-        raise InputError(f"clinical_columns={clinical_columns!r} is one text; give a list.")
-    absent = [column for column in clinical_columns if column not in every]
+    named = _named_columns(X, clinical_columns, "clinical_columns")
+    if len(set(named)) < len(named):
+        raise InputError(f"clinical_columns names a column twice: {named}. Name each once.")
+    return named
+
+
+def _named_columns(X: pd.DataFrame, names: Sequence[str], parameter: str) -> list[str]:
+    if isinstance(names, str):
+        raise InputError(f"{parameter}={names!r} is one text; give a list of columns.")
+    absent = [name for name in names if name not in X]
     if absent:
-        raise InputError(f"X has no columns {absent} (clinical_columns); its columns are {every}.")
-    return list(clinical_columns)
+        raise InputError(
+            f"X has no columns {absent} ({parameter}); its columns are {X.columns.tolist()}."
+        )
+    return list(names)
 
 
-def given_groupings(
+def _check_no_ids(clinical: pd.DataFrame, groups: ArrayLike | None) -> None:
+    """Refuse the patient's identifier as a clinical column."""
+    if groups is None:
+        return
+    ids = pd.Series(np.asarray(groups)).astype(str).to_numpy()
+    same = [name for name in clinical if (clinical[name].astype(str).to_numpy() == ids).all()]
+    if same:
+        raise InputError(
+            f"The clinical columns {same} are the patient's identifier, which says nothing of bone "
+            "and would be shown in the report. Leave them out of clinical_columns."
+        )
+
+
+def _given_groupings(
     X: pd.DataFrame,
-    columns: Sequence[str],
+    clinical: Sequence[str],
     subgroups: Sequence[str] | pd.DataFrame,
     site: str | None,
 ) -> pd.DataFrame:
     """Columns by which scores are split, as whoever runs the study names them."""
-    if isinstance(subgroups, str):
-        raise InputError(f"subgroups={subgroups!r} is one text; give a list of columns.")
-    if site is not None and site not in X:
-        raise InputError(f"X has no column {site!r} (site); its columns are {X.columns.tolist()}.")
     if isinstance(subgroups, pd.DataFrame):
-        check_rows(X, subgroups, "subgroups")
+        _check_rows(X, subgroups, "subgroups")
         given = subgroups.reset_index(drop=True)
     else:
-        absent = [column for column in subgroups if column not in X]
-        if absent:
-            raise InputError(
-                f"X has no columns {absent} (subgroups); its columns are {X.columns.tolist()}."
-            )
         # sex and age that are clinical columns are there already, age in bands
-        wanted = dict.fromkeys(subgroups)
-        given = X[[c for c in wanted if not (c in columns and is_sex_or_age(c))]]
+        names = dict.fromkeys(_named_columns(X, subgroups, "subgroups"))
+        given = X[[name for name in names if not (name in clinical and is_sex_or_age(name))]]
     if site is not None and site not in given:
         given = given.assign(**{site: X[site]})
+    for name in given:
+        _check_levels(given[name])
     return given
 
 
+def _check_levels(grouping: pd.Series) -> None:
+    """Refuse before any fit what `subgroups` would refuse after all of them."""
+    try:
+        n_levels = len(pd.factorize(grouping, sort=True)[1])
+    except TypeError:
+        raise InputError(
+            f"The grouping {grouping.name!r} holds lists or the like; give each row one word or "
+            "one number."
+        ) from None
+    if n_levels > _MOST_LEVELS:
+        raise InputError(
+            f"The grouping {grouping.name!r} has {n_levels} levels, {_MOST_LEVELS} at most are "
+            "compared. Put numbers in bands first (ages with age_band, others with pandas.cut)."
+        )
+
+
 def is_sex_or_age(column: Any) -> bool:
-    """Whether a column of this name is what `stated_groupings` makes groupings of."""
+    """Whether a column of this name is what `all_groupings` makes groupings of."""
     known = recognise(column)
     return known is not None and known.variable.name in ("sex", "age")
 
 
-def leave_out_films(films: Films, rows: Rows) -> None:
-    """Count the films that cannot be used, by the rule that they break."""
-    unread = films.unread
-    rule = unread["rule"].map("breaks the rule {!r}".format, na_action="ignore")
-    reason = rule.fillna("missing or cannot be read")
-    for why, some in unread.groupby(reason, sort=False):
-        out = np.zeros(len(rows.kept), dtype=bool)
-        out[some["position"].to_numpy(dtype=int)] = True
-        rows.leave_out(f"film {why}", out)
-    if not rows.kept.any():
-        raise InputError(
-            f"None of {len(rows.kept)} films can be used. The first: {unread['reason'].iloc[0]}; "
-            f"{unread['remedy'].iloc[0]}."
-        )
-
-
-def stated_groupings(
-    X: pd.DataFrame, columns: list[str], facts: pd.DataFrame | None
-) -> pd.DataFrame:
-    """Sex, age band and what the headers of the films state, as far as patients differ."""
+def all_groupings(used: Inputs, facts: pd.DataFrame | None) -> pd.DataFrame:
+    """Sex, age band and what headers state, as far as patients differ; then those named."""
     found: dict[str, Any] = {}
-    sex, age = (find_column(X[columns], name) for name in ("sex", "age"))
+    clinical = used.X[used.clinical]
+    sex, age = (find_column(clinical, name) for name in ("sex", "age"))
     if sex is not None:
-        found["sex"] = X[sex]
+        found["sex"] = clinical[sex]
     if age is not None:
-        found["age"] = age_band(X[age])
+        found["age"] = age_band(clinical[age])
     if facts is not None:
-        found["projection"], found["manufacturer"] = (facts[name].to_numpy() for name in facts)
-    stated = pd.DataFrame(found, index=X.index)
-    differ = [name for name in stated if len(stated[name].unique()) > 1]
-    return stated[differ]
+        found["projection"], found["manufacturer"] = facts["view_position"], facts["manufacturer"]
+    stated = pd.DataFrame(found, index=used.X.index)
+    new = [n for n in stated if n not in used.groupings and len(stated[n].unique()) > 1]
+    return pd.concat([stated[new], used.groupings], axis=1)
 
 
 def check_flow(before: Flow | None, n_rows: int) -> None:
@@ -175,12 +242,10 @@ def check_flow(before: Flow | None, n_rows: int) -> None:
         )
 
 
-def joined_flow(before: Flow | None, rows: Rows, labels: NDArray, outcome: str) -> Flow:
-    """Continue the flow of a cohort by what the study left out."""
-    positive = pd.Series(encode_target(labels)[1])[rows.kept]
+def joined_flow(before: Flow | None, rows: ExclusionLog, y: NDArray[np.intp], outcome: str) -> Flow:
+    """Continue the flow of a cohort by what the study left out; y is that of the rows kept."""
     frame = rows.frame()
-    meanings = (outcome, f"no {outcome}")
-    counts = rows.outcome(positive, meanings)
+    counts = rows.outcome(pd.Series(y), (outcome, f"no {outcome}"))
     if before is not None:
         earlier = before.frame()
         frame = pd.concat([earlier, frame.iloc[1:]], ignore_index=True)
@@ -197,8 +262,8 @@ def check_no_leak(leakage: LeakageReport, kept: NDArray[np.intp]) -> None:
         leakage.raise_if_leaking()
     except InputError as error:
         both = found.loc[found["kind"].str.endswith("on both sides"), "rows"]
-        rows = [int(kept[row]) for some in both for row in some][:10]
-        where = f" Rows of X, from 0, the first ten: {rows}." if rows else ""
+        rows = [int(kept[row]) + 1 for some in both for row in some][:10]
+        where = f" Rows of X, from 1, the first ten: {rows}." if rows else ""
         raise InputError(f"{error}{where}") from None
     named = found.loc[found["kind"] == "column's name", "column"].tolist()
     if named:
@@ -207,22 +272,3 @@ def check_no_leak(leakage: LeakageReport, kept: NDArray[np.intp]) -> None:
             "T-score, a diagnosis or its drug. Leave them out of clinical_columns (with a model of "
             "your own, which sees all columns, out of X), or rename what is none of these."
         )
-
-
-def check_no_ids(X: pd.DataFrame, columns: Sequence[str], groups: ArrayLike | None) -> None:
-    """Refuse the patient's identifier as a clinical column."""
-    if groups is None:
-        return
-    ids = pd.Series(np.asarray(groups)).astype(str).to_numpy()
-    same = [column for column in columns if (X[column].astype(str).to_numpy() == ids).all()]
-    if same:
-        raise InputError(
-            f"The clinical columns {same} are the patient's identifier, which says nothing of bone "
-            "and would be shown in the report. Leave them out of clinical_columns."
-        )
-
-
-def check_groupings(groupings: pd.DataFrame, y: NDArray[np.intp]) -> None:
-    """Refuse before any fit what `subgroups` would refuse after all of them."""
-    if groupings.shape[1]:
-        subgroups(y, np.full(len(y), 0.5), groupings)

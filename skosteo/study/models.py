@@ -1,8 +1,8 @@
-"""The models of a study: the rows of the paper's Tables 2 to 5, and baselines beside them."""
+"""Models of a study: those of the paper's Tables 2 to 5, as published too, and baselines."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
+from importlib.resources import files
 from pickle import PicklingError
 from typing import Any, NamedTuple
 
@@ -13,7 +13,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 
 from skosteo import presets
-from skosteo._validation import gives_probabilities
+from skosteo._validation import gives_probabilities, guess
 from skosteo.clinical.risk_indices import RiskIndexClassifier
 from skosteo.clinical.variables import find_column
 from skosteo.evaluation.decision_curve import TREAT_ALL, TREAT_NONE
@@ -21,6 +21,7 @@ from skosteo.exceptions import InputError
 from skosteo.fusion.feature import FeatureFusionClassifier
 from skosteo.fusion.probability import ProbabilityFusionClassifier
 from skosteo.image.classifier import ImageOsteoClassifier
+from skosteo.study.design import Settings
 
 Choice = str | tuple[str, Any]
 
@@ -103,31 +104,37 @@ PRESETS = {
 }
 
 
+def published(table: int) -> pd.DataFrame:
+    """Return a table as the paper published it, to stand beside a reader's own figures.
+
+    Tang J, Yin X, Lai J, Luo K, Wu D. JMIR Med Inform 2025;13:e70738. doi:10.2196/70738, CC BY 4.0.
+    1,780 patients of one hospital, 300 of them for the test; "osteoporosis" there is a density
+    below the normal range, which takes in osteopenia. Rates are without counts, and there is no
+    confidence interval.
+
+    Examples
+    --------
+    >>> from skosteo.study.models import published
+    >>> published(4).loc["multimodal", "AUC"]
+    np.float64(0.975)
+    """
+    with files("skosteo.study").joinpath("published.csv").open(encoding="utf-8") as stream:
+        known = pd.read_csv(stream, index_col="model").reindex(TABLES[table])
+    return known[known["AUC"].notna()]
+
+
 @dataclass(frozen=True)
 class StudyModel:
-    """A model of a study.
+    """A model of a study."""
 
-    Attributes
-    ----------
-    name, title : str
-        As it is chosen, and as tables show it.
-    estimator : classifier
-        Not fitted.
-    columns : tuple of str or None
-        Columns that it sees; None: all.
-    key : str
-        Equal for the package's models that are the same, whatever their names: they are trained
-        once. A change in the code of a model of one's own does not change it.
-    own : bool
-        Whether it is a model of one's own.
-    """
-
-    name: str
-    title: str
-    estimator: Any
-    columns: tuple[str, ...] | None
+    name: str  # as it is chosen
+    title: str  # as tables show it
+    estimator: Any  # not fitted
+    columns: tuple[str, ...] | None  # columns that it sees; None: all
+    # Equal for the package's models that are the same, whatever their names: they are trained once.
+    # A change in the code of a model of one's own does not change it.
     key: str
-    own: bool = False
+    own: bool = False  # whether it is a model of one's own
 
     def part(self, X: pd.DataFrame) -> pd.DataFrame:
         """Return the columns that the model sees."""
@@ -137,40 +144,27 @@ class StudyModel:
 def make_models(
     models: Iterable[Choice] | Mapping[str, Any] | None,
     X: pd.DataFrame,
+    settings: Settings,
     *,
-    preset: str,
-    image_column: str | None,
-    clinical_columns: list[str],
     device: str,
     cache_dir: Any,
-    ignore_rules: Iterable[str],
-    seed: int,
+    ignore_rules: tuple[str, ...],
 ) -> dict[str, StudyModel]:
-    """Make the models that were chosen, ready to be fitted.
+    """Make the models that were chosen, ready to be fitted, by name and in the order of the choice.
 
-    Parameters
-    ----------
-    models : iterable of str or (str, classifier), mapping, or None
-        Names of `TITLES`, and models of one's own with a name; None: those of the preset that the
-        columns allow.
-    X : DataFrame
-        The table; only its columns matter.
-    preset : {"quick", "paper"}
-        Recipe of the nets.
-    image_column, clinical_columns, device, cache_dir, ignore_rules, seed
-        As in `run_study`.
-
-    Returns
-    -------
-    dict of str to StudyModel
-        In the order of the choice.
+    `models`, `device`, `cache_dir` and `ignore_rules` are those of `run_study`; of the table `X`
+    only the columns matter.
     """
-    if preset not in PRESETS:
-        raise InputError(f"preset={preset!r}: allowed are {', '.join(map(repr, PRESETS))}.")
-    recipe = _Recipe(PRESETS[preset], X, image_column, clinical_columns, device, seed, {})
-    recipe.films.update(cache_dir=cache_dir, ignore_rules=tuple(ignore_rules))
+    if settings.preset not in PRESETS:
+        raise InputError(
+            f"preset={settings.preset!r}: allowed are {', '.join(map(repr, PRESETS))}."
+        )
+    preset = PRESETS[settings.preset]
+    recipe = _Recipe(
+        preset, X[list(settings.clinical_columns)], settings, device, cache_dir, ignore_rules
+    )
     if models is None:
-        choices: list[Choice] = [name for name in PRESETS[preset].default if recipe.allows(name)]
+        choices: list[Choice] = [name for name in preset.default if recipe.allows(name)]
     elif isinstance(models, str) or not isinstance(models, Iterable):
         raise InputError(
             f"models={models!r}: give a list of names and of (name, classifier), such as ['image']."
@@ -195,12 +189,11 @@ def make_models(
 
 class _Recipe(NamedTuple):
     preset: _Preset
-    X: pd.DataFrame
-    image_column: str | None
-    clinical_columns: list[str]
+    clinical: pd.DataFrame  # the clinical columns of the table
+    settings: Settings
     device: str
-    seed: int
-    films: dict[str, Any]
+    cache_dir: Any
+    ignore_rules: tuple[str, ...]
 
     def allows(self, name: str) -> bool:
         """Whether the columns suffice for a model."""
@@ -208,30 +201,27 @@ class _Recipe(NamedTuple):
             return len(self._osta_columns()) == 2
         if name == "age_sex_bmi":
             return self._has("age", "sex") and (self._has("bmi") or self._has("height_cm"))
-        film = self.image_column is not None
-        values = len(self.clinical_columns) > 0
+        values = len(self.settings.clinical_columns) > 0
         if name in CLINICAL:
             return values
-        return film and (values or name not in FUSIONS)
+        return self.settings.image_column is not None and (values or name not in FUSIONS)
 
     def known(self, name: str) -> StudyModel:
         if name not in TITLES:
-            near = get_close_matches(name, TITLES, n=1)
             raise InputError(
-                f"models names {name!r}, which is not known."
-                + "".join(f" Did you mean {n!r}?" for n in near)
-                + f" Known are {', '.join(TITLES)}; for one of your own give (name, classifier)."
+                f"models names {name!r}, which is not known{guess(name, TITLES)} Known are "
+                f"{', '.join(TITLES)}; for one of your own give (name, classifier)."
             )
         if not self.allows(name):
             raise InputError(
                 f"models names {name!r}, and the columns do not suffice for it: image_column is "
-                f"{self.image_column!r} and clinical_columns are {self.clinical_columns}."
+                f"{self.settings.image_column!r} and clinical_columns are {list(self.clinical)}."
             )
         columns = None
         if name == "osta":
             columns = tuple(self._osta_columns())
         elif name in CLINICAL:
-            columns = tuple(self.clinical_columns)
+            columns = self.settings.clinical_columns
         return _model(name, TITLES[name], self._estimator(name), columns)
 
     def own(self, choice: Any) -> StudyModel:
@@ -260,52 +250,54 @@ class _Recipe(NamedTuple):
             return self._image(**_IMAGE_ROWS[name] | self.preset.changes.get(name, {}))
         if name == "clinical":
             return self._clinical()
+        shared: dict[str, Any] = {
+            "clinical_columns": list(self.settings.clinical_columns),
+            "random_state": self.settings.seed,
+        }
         if name == "multimodal":
             return ProbabilityFusionClassifier(
                 self._image(),
                 self._clinical(),
-                image_column=self.image_column,
-                clinical_columns=self.clinical_columns,
-                random_state=self.seed,
+                image_column=self.settings.image_column,
+                **shared,
             )
         if name in FUSIONS:
             strategy = {"feature_fusion": "concat", "learned_fusion": "learned"}
             return FeatureFusionClassifier(
                 self._image(),
                 strategy=strategy.get(name, "attention"),
-                clinical_columns=self.clinical_columns,
                 batch_size=self.preset.batch_size,
                 device=self.device,
-                random_state=self.seed,
+                **shared,
             )
         if name == "osta":
             filled = SimpleImputer().set_output(transform="pandas")
             return make_pipeline(filled, RiskIndexClassifier("osta"))
-        known = getattr(presets, f"{name}_classifier")
-        seeded = name in ("random_forest", "hist_gradient_boosting", "xgboost")
-        return known(random_state=self.seed) if seeded else known()
+        return presets.clinical_baseline(name, random_state=self.settings.seed)
 
     def _image(self, **changes: Any) -> ImageOsteoClassifier:
-        films = self.films | {"image_column": self.image_column}
-        return self.preset.image(
-            device=self.device,
-            batch_size=self.preset.batch_size,
-            random_state=self.seed,
-            **films | changes,
-        )
+        given = {
+            "image_column": self.settings.image_column,
+            "cache_dir": self.cache_dir,
+            "ignore_rules": self.ignore_rules,
+            "device": self.device,
+            "batch_size": self.preset.batch_size,
+            "random_state": self.settings.seed,
+        }
+        return self.preset.image(**given | changes)
 
     def _clinical(self) -> Any:
         return presets.paper_clinical_classifier(
-            batch_size=self.preset.batch_size, random_state=self.seed, **self.preset.clinical
+            batch_size=self.preset.batch_size,
+            random_state=self.settings.seed,
+            **self.preset.clinical,
         )
 
     def _has(self, *names: str) -> bool:
-        table = self.X[self.clinical_columns]
-        return all(find_column(table, name) is not None for name in names)
+        return all(find_column(self.clinical, name) is not None for name in names)
 
     def _osta_columns(self) -> list[str]:
-        table = self.X[self.clinical_columns]
-        found = (find_column(table, name) for name in ("age", "weight_kg"))
+        found = (find_column(self.clinical, name) for name in ("age", "weight_kg"))
         return [column for column in found if column is not None]
 
 

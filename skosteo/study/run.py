@@ -1,45 +1,39 @@
-"""`run_study`: from a table of films and values to the paper's tables and figures."""
+"""`run_study`: from a table of radiographs and values to the paper's tables and figures."""
 
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from hashlib import blake2b
 from os import PathLike
 from typing import Any
 
 import joblib
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from skosteo.clinical.flow import Flow, Rows
-from skosteo.evaluation.leakage import check_leakage
+from skosteo.clinical.flow import ExclusionLog, Flow
+from skosteo.dicom import check_ignore_rules
+from skosteo.evaluation import check_leakage
+from skosteo.evaluation.leakage import LeakageReport
 from skosteo.fusion.out_of_fold import table_digest
-from skosteo.study.about import About, versions
-from skosteo.study.design import Design, make_design
+from skosteo.image.films import Films
+from skosteo.study.design import Design, Settings, make_design, versions
 from skosteo.study.films import read_films
+from skosteo.study.fitting import fit_models
 from skosteo.study.inputs import (
+    Inputs,
+    all_groupings,
     check_flow,
-    check_groupings,
-    check_no_ids,
     check_no_leak,
-    check_numbers,
-    check_rows,
-    check_said,
-    checked,
-    clinical_of,
-    given_groupings,
     joined_flow,
-    leave_out_films,
-    stated_groupings,
+    validate_inputs,
+    validate_numbers,
+    validate_texts,
 )
 from skosteo.study.models import Choice, StudyModel, make_models
-from skosteo.study.running import run_models
+from skosteo.study.results import Study
 from skosteo.study.store import Store
-from skosteo.study.study import Study
 from skosteo.training.fit import resolve_device
-
-_SIZE = 224  # pixels of the films that are looked at before any model is
 
 
 def run_study(
@@ -72,13 +66,13 @@ def run_study(
     """Run the paper's study on one's own patients: every table, every figure, one report.
 
     One part of the patients is kept for the test; the others are split into folds. Every model is
-    fitted on all folds but one, judges the rows of that one, and the test part. No patient is on
-    both sides of any split, and thresholds are chosen on rows that are not tested on.
+    fitted on all folds but one, and predicts the rows of that one and of the test part. No patient
+    is on both sides of any split, and thresholds are chosen on rows that are not tested on.
 
     Parameters
     ----------
     X : DataFrame of shape (n, n_columns)
-        One row per film: the column of films and the clinical columns.
+        One row per radiograph: their column and the clinical columns; of pandas, polars or pyarrow.
     y : array-like of shape (n,)
         Two classes; the greater one is positive.
     groups : array-like of shape (n,), default=None
@@ -94,9 +88,9 @@ def run_study(
         models of one's own, which see all columns: a change in their code needs a new name, or a
         study that goes on does not see it. None: those of the preset that the columns allow.
     image_column : str or None, default="image"
-        Column of the films; None: a study without films.
+        Column of the radiographs; None: a study without them.
     clinical_columns : sequence of str, default=None
-        Columns of the clinical models; None: all but those of films and site.
+        Columns of the clinical models; None: all but those of radiographs and site.
     test : array-like of bool, shape (n,), default=None
         Rows to test on, such as those of a later year or another hospital. None draws one part in
         ``n_folds + 1``, stratified.
@@ -104,12 +98,12 @@ def run_study(
         Folds of the other rows.
     subgroups : sequence of str, or DataFrame of n rows, default=()
         Columns of X, or a table, by which scores are split: device, projection. Sex, age band,
-        site and what the headers of the films state come by themselves. Columns of X are clinical
-        ones too, unless `clinical_columns` leaves them out.
+        site and what the headers of the radiographs state come by themselves. Columns of X are
+        clinical ones too, unless `clinical_columns` leaves them out.
     site : str, default=None
         Column of X that says the hospital: patient ids that several use are looked at.
     prevalence : float, default=None
-        Share of positives where the model is to be used, for predictive values.
+        Proportion of positives where the model is to be used, for predictive values.
     title, outcome : str
         Heading of the report; what is predicted, by default the name of y.
     limits : sequence of str, default=()
@@ -120,13 +114,13 @@ def run_study(
     flow : Flow, default=None
         What `select_cohort` left out before: the ``flow`` of its cohort.
     ignore_rules : iterable of str, default=()
-        Rules by which no film is refused; see `read_radiograph`.
+        Rules by which no radiograph is refused; see `read_radiograph`.
     cache_dir : path, default=None
-        Folder for decoded films, which are patients' images. None: a temporary one.
+        Folder for decoded radiographs, which are patients' images. None: a temporary one.
     device : str, default="auto"
         "auto" (a GPU where there is one), "cpu", "cuda", ...
     n_jobs : int, default=None
-        Fits, and films decoded, at a time, as in joblib.
+        Fits, and radiographs decoded, at a time, as in joblib.
     random_state : int, default=0
         Seed of splits, nets and examples shown.
     verbose : int, default=1
@@ -148,10 +142,10 @@ def run_study(
 
     Notes
     -----
-    Films that cannot be read or are refused are left out and counted, as is every reason. What is
-    kept in ``out`` are probabilities by position of the row, training histories, the four films
-    explained, and for SHAP the ranks of clinical values: no name, path, identifier or value of a
-    patient.
+    Radiographs that cannot be read or are refused are left out and counted, as is every reason.
+    What is kept in ``out`` are probabilities by position of the row, training histories, the four
+    radiographs explained, and for SHAP the ranks of clinical values: no name, path, identifier or
+    value of a patient.
 
     References
     ----------
@@ -159,11 +153,11 @@ def run_study(
 
     Examples
     --------
-    >>> from skosteo.datasets import make_cohort
-    >>> from skosteo.evaluation import run_study
-    >>> cohort = make_cohort(200, clinical_signal=0.9, random_state=0)
+    >>> from skosteo.datasets.cohort import CLINICAL, draw_patients
+    >>> from skosteo.study import run_study
+    >>> people = draw_patients(200, clinical_signal=0.9, random_state=0)
     >>> study = run_study(
-    ...     cohort.data.drop(columns="image"), cohort.target, groups=cohort.groups,
+    ...     people[CLINICAL], people["osteoporosis"], groups=people["patient_id"],
     ...     image_column=None, models=["age_sex_bmi", "logistic"], limits=["SYNTHETIC patients."],
     ...     verbose=0,
     ... )
@@ -172,138 +166,146 @@ def run_study(
     Logistic: all clinical columns   ...
     Name: accuracy, dtype: object
     """
-    check_said(title, limits, prevalence)
-    check_numbers(random_state, n_jobs)
-    random_state = int(random_state)
+    validate_texts(title, limits)
+    validate_numbers(n_folds, prevalence, random_state, n_jobs)
     resolve_device(device)
-    X, labels, patient, known = checked(X, y, groups)
-    columns = clinical_of(X, image_column, site, clinical_columns)
-    check_no_ids(X, columns, groups)
-    groupings = given_groupings(X, columns, subgroups, site)
-    check_flow(flow, len(X))
-    if test is not None:
-        check_rows(X, test, "test")
-    tested = None if test is None else np.asarray(test)
-    rows = Rows(pd.DataFrame({"patient": patient}), "patient" if known else None)
+    given = validate_inputs(
+        X,
+        y,
+        groups,
+        test=test,
+        image_column=image_column,
+        clinical_columns=clinical_columns,
+        site=site,
+        subgroups=subgroups,
+    )
+    check_flow(flow, len(given.y))
+    settings = Settings(
+        title=title,
+        outcome=outcome or str(getattr(y, "name", None) or "outcome"),
+        limits=tuple(limits),
+        preset=preset,
+        seed=int(random_state),
+        n_folds=int(n_folds),
+        drawn_test=test is None,
+        image_column=image_column,
+        clinical_columns=tuple(given.clinical),
+        prevalence=prevalence,
+        published=published,
+    )
     with ExitStack() as stack:
-        cache = cache_dir or stack.enter_context(tempfile.TemporaryDirectory())
-        films = None
-        if image_column is not None:
-            films = read_films(
-                X[image_column],
-                size=_SIZE,
-                cache_dir=cache,
-                ignore_rules=ignore_rules,
-                n_jobs=n_jobs,
-                verbose=verbose,
-            )
-            leave_out_films(films, rows)
-        kept = np.flatnonzero(rows.kept)
-        pixels = None if films is None else _kept_pixels(films.pixels, kept)
-        facts = None if films is None else films.facts.iloc[kept]
-        design = make_design(
-            X.iloc[kept],
-            labels[kept],
-            patient[kept] if known else None,
-            test=None if tested is None else tested[kept],
-            n_folds=n_folds,
-            seed=random_state,
-        )
-        about = About(
-            title=title,
-            outcome=outcome or str(getattr(y, "name", None) or "outcome"),
-            limits=tuple(limits),
-            preset=preset,
-            seed=random_state,
-            n_folds=n_folds,
-            drawn_test=test is None,
-            image_column=image_column,
-            clinical_columns=tuple(columns),
-            prevalence=prevalence,
-            published=published,
-        )
-        stated = stated_groupings(design.X, columns, facts)
-        given = groupings.iloc[kept].reset_index(drop=True)
-        stated = stated.drop(columns=[name for name in given if name in stated])
-        groupings = pd.concat([stated, given], axis=1)
-        check_groupings(groupings, design.y)
-        chosen = make_models(
+        study = _fitted(
+            given,
+            settings,
             models,
-            design.X,
-            preset=preset,
-            image_column=image_column,
-            clinical_columns=columns,
-            device=device,
-            cache_dir=cache,
-            ignore_rules=ignore_rules,
-            seed=random_state,
-        )
-        # models of one's own see all columns
-        seen = X.columns if any(model.own for model in chosen.values()) else columns
-        aside = [] if site is None else [site]
-        leakage = check_leakage(
-            design.X[[c for c in dict.fromkeys([*seen, *aside]) if c != image_column]],
-            design.y,
-            design.patient if known else None,
-            splits=[*design.folds, (design.development, design.test)],
-            image_column=None,
+            flow,
             site=site,
-            films=pixels,
-        )
-        check_no_leak(leakage, kept)
-        store = None if out is None else Store(out, _digest(design, about, pixels))
-        results = run_models(
-            design,
-            chosen.values(),
-            _to_explain(chosen),
-            store=store,
-            seed=random_state,
+            out=out,
+            device=device,
+            cache_dir=cache_dir or stack.enter_context(tempfile.TemporaryDirectory()),
+            ignore_rules=tuple(sorted(check_ignore_rules(ignore_rules))),
             n_jobs=n_jobs,
             verbose=verbose,
         )
-    study = Study(
-        design,
-        chosen,
-        results,
-        about,
-        joined_flow(flow, rows, labels, about.outcome),
-        leakage,
-        groupings,
-    )
     if out is not None:
         study.save(out)
     return study
 
 
-def _kept_pixels(pixels: NDArray[np.uint8], kept: NDArray[np.intp]) -> NDArray[np.uint8]:
-    """Pixels of the rows that are kept; of all, without a copy: they may be mapped from a file."""
-    return pixels if len(kept) == len(pixels) else pixels[kept]
+def _fitted(
+    given: Inputs,
+    settings: Settings,
+    models: Iterable[Choice] | Mapping[str, Any] | None,
+    flow: Flow | None,
+    *,
+    site: str | None,
+    out: str | PathLike | None,
+    device: str,
+    cache_dir: str | PathLike,
+    ignore_rules: tuple[str, ...],
+    n_jobs: int | None,
+    verbose: int,
+) -> Study:
+    """Read the radiographs, divide the rows, look for leaks, then fit; only fits are written."""
+    chosen = make_models(
+        models, given.X, settings, device=device, cache_dir=cache_dir, ignore_rules=ignore_rules
+    )
+    patients = pd.DataFrame({"patient": given.patient})
+    rows, films = ExclusionLog(patients, "patient" if given.grouped else None), None
+    if settings.image_column is not None:
+        films = read_films(
+            given.X[settings.image_column],
+            rows,
+            cache_dir=cache_dir,
+            ignore_rules=ignore_rules,
+            n_jobs=n_jobs,
+            verbose=verbose,
+        )
+    kept = np.flatnonzero(rows.kept)
+    used = given.take(kept)
+    design = make_design(used, settings.n_folds, settings.seed)
+    groupings = all_groupings(used, None if films is None else films.facts)
+    leakage = _checked_leakage(used, design, chosen.values(), films, settings.image_column, site)
+    check_no_leak(leakage, kept)
+    results = fit_models(
+        design,
+        chosen.values(),
+        _to_explain(chosen),
+        store=None if out is None else Store(out, _digest(design, settings, films)),
+        seed=settings.seed,
+        n_jobs=n_jobs,
+        verbose=verbose,
+    )
+    flow = joined_flow(flow, rows, used.y, settings.outcome)
+    return Study(design, chosen, results, settings, flow, leakage, groupings)
+
+
+def _checked_leakage(
+    used: Inputs,
+    design: Design,
+    models: Iterable[StudyModel],
+    films: Films | None,
+    image_column: str | None,
+    site: str | None,
+) -> LeakageReport:
+    # models of one's own see all columns
+    seen = list(used.X) if any(model.own for model in models) else list(used.clinical)
+    if site is not None:
+        seen.append(site)
+    return check_leakage(
+        design.X[[column for column in dict.fromkeys(seen) if column != image_column]],
+        design.y,
+        design.patient if used.grouped else None,
+        splits=[*design.folds, (design.development, design.test)],
+        image_column=None,
+        site=site,
+        films=None if films is None else films.to_array(),
+    )
 
 
 def _to_explain(models: Mapping[str, StudyModel]) -> dict[str, tuple[str, ...]]:
-    """Say what to explain: the fusion, or else the models of films and of values alone."""
+    """Say what to explain: the fusion, or else the models of images and of values alone."""
     if "multimodal" in models:
         return {models["multimodal"].key: ("shap", "grad_cam", "fusion")}
     alone = {"image": ("grad_cam",), "clinical": ("shap",)}
     return {models[name].key: what for name, what in alone.items() if name in models}
 
 
-def _digest(design: Design, about: About, pixels: NDArray[np.uint8] | None) -> str:
+def _digest(design: Design, settings: Settings, films: Films | None) -> str:
     """Stand for the rows, the splits and all that decides a result but for the models.
 
-    A film is what it shows, wherever it lies.
+    A radiograph is what it shows, wherever it lies.
     """
-    table = design.X.drop(columns=[] if about.image_column is None else about.image_column)
-    films = [] if pixels is None else [blake2b(film.tobytes()).digest() for film in pixels]
+    table = design.X.drop(columns=[] if settings.image_column is None else settings.image_column)
     return joblib.hash(
         (
             table_digest(table),
-            films,
+            None if films is None else films.digests,
             design.y,
             design.patient,
             design.test,
             design.folds,
-            about.seed,
+            settings.seed,
             versions(),
         )
     )

@@ -1,4 +1,4 @@
-"""What a study keeps of each model and fold, so that one that was interrupted goes on.
+"""On-disk store of fitted results by model and fold, so that an interrupted study goes on.
 
 An entry holds probabilities, training histories and explanations, as plain arrays: loading it runs
 no code, and nothing in it names a patient.
@@ -28,28 +28,14 @@ _KIND = "skosteo study"
 
 @dataclass(frozen=True)
 class FoldResult:
-    """What one model learnt on one fold.
+    """What one model learnt on one fold."""
 
-    Attributes
-    ----------
-    validation, test : ndarray of float
-        Probability of the positive class for the fold's validation rows, and for the test rows.
-    seconds : float
-        Time of the fit.
-    histories : dict of str to DataFrame
-        Of each net in the model, a row per epoch.
-    explained : dict of str to dict of str to ndarray
-        What `skosteo.explain` found, by kind.
-    notes : tuple of str
-        What could not be done, in words.
-    """
-
-    validation: NDArray[np.float64]
-    test: NDArray[np.float64]
-    seconds: float
-    histories: dict[str, pd.DataFrame] = field(default_factory=dict)
-    explained: dict[str, Arrays] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
+    validation: NDArray[np.float64]  # probability of the positive class, validation rows
+    test: NDArray[np.float64]  # and test rows
+    seconds: float  # time of the fit
+    histories: dict[str, pd.DataFrame] = field(default_factory=dict)  # a row per epoch, by net
+    explained: dict[str, Arrays] = field(default_factory=dict)  # by kind; see `skosteo.explain`
+    notes: tuple[str, ...] = ()  # what could not be done, in words
 
 
 class Store:
@@ -74,19 +60,19 @@ class Store:
         manifest = self.folder / _MANIFEST
         if out.exists() and not out.is_dir():
             raise InputError("out is a file; give a folder, which may not exist yet.")
-        said = _read_manifest(manifest)
-        if said is None and (out / "report.html").exists():
+        known = _read_manifest(manifest)
+        if known is None and (out / "report.html").exists():
             raise InputError(
                 "out holds a report.html that no study wrote, or whose folder 'work' is gone. Give "
                 "another folder, or move that report away."
             )
-        if said is not None and said != digest:
+        if known is not None and known != digest:
             raise InputError(
                 "out holds the study of other rows, films, labels, patients or folds, of another "
                 "seed, or of other versions. Give another folder, or delete this one to begin anew."
             )
         self.folder.mkdir(parents=True, exist_ok=True)
-        if said is None:
+        if known is None:
             text = json.dumps({"kind": _KIND, "digest": digest}, indent=1)
             write_atomic(manifest, text.encode())
 
@@ -117,19 +103,19 @@ class Store:
 
 def _read_manifest(path: Path) -> str | None:
     try:
-        said = json.loads(path.read_text())
+        known = json.loads(path.read_text())
     except FileNotFoundError:
         # one that was killed at once has left nothing, or half of this file
         if not path.parent.is_dir() or all(
             other.name.startswith(UNFINISHED) for other in path.parent.iterdir()
         ):
             return None
-        said = None
+        known = None
     except (OSError, ValueError):
-        said = None
-    if not isinstance(said, dict) or said.get("kind") != _KIND:
+        known = None
+    if not isinstance(known, dict) or known.get("kind") != _KIND:
         raise InputError("out has a folder 'work' that is not of a study. Give another folder.")
-    return str(said.get("digest"))
+    return str(known.get("digest"))
 
 
 def _packed(result: FoldResult) -> dict[str, Any]:

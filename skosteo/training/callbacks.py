@@ -102,26 +102,26 @@ class ScikitLearnCallbacks(Callback):
     ----------
     context : sklearn.callback.CallbackContext
         Of the estimator's fit.
-    told : dict
+    arguments : dict
         Arguments of the hooks: estimator, X, y, metadata.
     fitted : callable
         Maps the net to the attributes of the estimator as if training ended here.
     """
 
     def __init__(
-        self, context: Any, told: dict[str, Any], fitted: Callable[[Any], dict[str, Any]]
+        self, context: Any, arguments: dict[str, Any], fitted: Callable[[Any], dict[str, Any]]
     ) -> None:
-        self.context, self.told, self.fitted = context, told, fitted
+        self.context, self.arguments, self.fitted = context, arguments, fitted
 
     def on_epoch_begin(self, net: Any, **_: Any) -> None:
         """Tell of its begin."""
         self.epoch = self.context.subcontext(task_name="epoch")
-        self.epoch.call_on_fit_task_begin(**self.told)
+        self.epoch.call_on_fit_task_begin(**self.arguments)
 
     def on_epoch_end(self, net: Any, **_: Any) -> None:
         """Tell of its end."""
         stop = self.epoch.call_on_fit_task_end(
-            **self.told, reconstruction_attributes=lambda: self.fitted(net)
+            **self.arguments, reconstruction_attributes=lambda: self.fitted(net)
         )
         if stop:
             raise StopTraining

@@ -372,7 +372,7 @@ def _forget_training(net: Net, ours: Sequence[Callback]) -> None:
 
 @contextmanager
 def _translated_torch_errors(batch_size: int) -> Iterator[None]:
-    """Say in the user's words what torch says in its own."""
+    """Turn errors of torch that a user can mend into errors that say how."""
     try:
         yield
     except ValueError as error:

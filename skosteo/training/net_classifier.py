@@ -1,4 +1,4 @@
-"""What the estimators of all nets share: from labels, weights and patients to a trained net."""
+"""Base class of the estimators of nets: from labels, weights and patients to a trained net."""
 
 import warnings
 from abc import abstractmethod
@@ -165,8 +165,8 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         self._validate_params()
         context = self._init_callback_context(max_subtasks=self.max_epochs)
         metadata = None if sample_weight is None else {"sample_weight": sample_weight}
-        told = {"estimator": self, "X": X, "y": y, "metadata": metadata}
-        context.call_on_fit_task_begin(**told)
+        arguments = {"estimator": self, "X": X, "y": y, "metadata": metadata}
+        context.call_on_fit_task_begin(**arguments)
 
         X, classes, plan = self._plan(to_pandas(X), y, sample_weight, groups)
         self.classes_ = classes
@@ -190,7 +190,7 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         module, parameters = self._module(inputs)
         bridge = []
         if hasattr(self, "_skl_callbacks"):
-            bridge = [ScikitLearnCallbacks(context, told, lambda net: {"net_": net})]
+            bridge = [ScikitLearnCallbacks(context, arguments, lambda net: {"net_": net})]
         self.net_, self.history_ = train(
             module,
             parameters,
@@ -202,7 +202,7 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             own_callbacks=bridge,
         )
         self.n_iter_ = len(self.history_)
-        context.call_on_fit_task_end(**told, reconstruction_attributes={})
+        context.call_on_fit_task_end(**arguments, reconstruction_attributes={})
         return self
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:

@@ -53,7 +53,7 @@ def learners(seed):
     """Models by name, each a pipeline that begins with the preprocessor."""
     net = presets.paper_clinical_classifier(**NET, random_state=seed)
     return {
-        LOGISTIC: presets.logistic_classifier(),
+        LOGISTIC: presets.clinical_baseline("logistic"),
         "clinical net, paper's": presets.paper_clinical_classifier(random_state=seed),
         "clinical net, tuned": GridSearchCV(
             net,
@@ -61,9 +61,11 @@ def learners(seed):
             scoring="roc_auc",
             cv=StratifiedKFold(5, shuffle=True, random_state=seed),
         ),
-        "random forest": presets.random_forest_classifier(random_state=seed),
-        "HistGradientBoosting": presets.hist_gradient_boosting_classifier(random_state=seed),
-        "XGBoost": presets.xgboost_classifier(random_state=seed),
+        "random forest": presets.clinical_baseline("random_forest", random_state=seed),
+        "HistGradientBoosting": presets.clinical_baseline(
+            "hist_gradient_boosting", random_state=seed
+        ),
+        "XGBoost": presets.clinical_baseline("xgboost", random_state=seed),
     }
 
 
@@ -85,7 +87,7 @@ def probabilities(data, target, fitted, seed):
             chosen = {k.split("__")[1]: v for k, v in getattr(best, "best_params_", {}).items()}
             seconds = time.perf_counter() - started
             print(f"{name}, {columns_name}: {seconds:.1f} s", chosen or "", flush=True)
-    age = on_columns(presets.logistic_classifier(), ["age"]).fit(train, y)
+    age = on_columns(presets.clinical_baseline("logistic"), ["age"]).fit(train, y)
     found["age alone", "age"] = age.predict_proba(test)[:, 1]
     # an index says nothing without a weight: some 10 people get the training cycle's median
     median = train["weight_kg"].median()

@@ -132,7 +132,7 @@ def test_t_scores_that_are_none_are_refused(t, words):
     ],
 )
 def test_a_slip_in_the_label_is_guessed(kind, guess):
-    with pytest.raises(InputError, match=f"Is '{guess}' meant"):
+    with pytest.raises(InputError, match=f"did you mean '{guess}'"):
         label([-1.0], kind=kind)
 
 
@@ -162,3 +162,15 @@ def test_floating_point_takes_nobodys_osteoporosis_away():
         for cycle, w in whole.groupby(frame["cycle"])
     }
     assert counts == expected == {"2013-2014": [155, 1078], "2017-2018": [155, 1083]}
+
+
+@pytest.mark.parametrize("library", ["polars", "pyarrow"])
+def test_columns_of_other_libraries(library):
+    pytest.importorskip("pyarrow")
+    module = pytest.importorskip(library)
+    table = {"bmd": [0.558, 0.858, None]}
+    column = (module.DataFrame if library == "polars" else module.table)(table)["bmd"]
+    scores = t_score(column)
+    assert isinstance(scores, pd.Series)
+    np.testing.assert_array_equal(scores, [-2.5, 0, np.nan])
+    assert label(column.drop_nulls() if library == "polars" else column[:2]).tolist() == [0, 0]

@@ -2,15 +2,22 @@
 
 import os
 import pickle
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn import config_context
 from sklearn.base import clone
+from sklearn.compose import ColumnTransformer
+from sklearn.exceptions import SkipTestWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils import estimator_checks
+from sklearn.utils.estimator_checks import check_estimator
 
 from skosteo import ClinicalOsteoClassifier, ClinicalPreprocessor
 from skosteo.clinical import GIVEAWAY_TERMS
@@ -280,3 +287,94 @@ def test_nhanes_comes_out_whole_and_without_a_warning():
     again = transform(codes, units={"LBXSCA": "mg/dL"})
     np.testing.assert_allclose(again["calcium_mmol_l"], transform(data)["calcium_mmol_l"])
     np.testing.assert_allclose(again["bmi"], transform(data)["bmi"], rtol=0.01)
+
+
+class TestContract:
+    """What scikit-learn, and what its users' tables, ask of the preprocessor."""
+
+    def test_common_checks(self):
+        with pytest.warns(SkipTestWarning, match="SCIPY_ARRAY_API"):
+            results = check_estimator(ClinicalPreprocessor())
+        assert len(results) >= 46
+        assert not [r for r in results if r["status"] == "failed"]
+
+    # the checks fit with names and transform without
+    @pytest.mark.filterwarnings("ignore:X (has|does not have valid) feature names")
+    @pytest.mark.parametrize(
+        "check",
+        [
+            pytest.param(
+                estimator_checks.check_dataframe_column_names_consistency,
+                # scikit-learn asks for an error where the order of the columns is another
+                marks=pytest.mark.xfail(raises=AssertionError, reason="columns are found by name"),
+            ),
+            estimator_checks.check_transformer_get_feature_names_out,
+            estimator_checks.check_transformer_get_feature_names_out_pandas,
+            estimator_checks.check_set_output_transform,
+            estimator_checks.check_set_output_transform_pandas,
+            estimator_checks.check_global_output_transform_pandas,
+            estimator_checks.check_set_output_transform_polars,
+            estimator_checks.check_global_set_output_transform_polars,
+        ],
+    )
+    def test_checks_of_transformers(self, check):
+        check("ClinicalPreprocessor", ClinicalPreprocessor())
+
+    @pytest.mark.parametrize("library", ["pandas", "polars"])
+    def test_tables_come_out_as_the_user_sets_for_all(self, library):
+        pytest.importorskip(library)
+        cohort = draw_patients(60, missing_rate=0.2, random_state=0)
+        X, y = cohort[CLINICAL], cohort["osteoporosis"]
+        preprocessor = ClinicalPreprocessor(imputation="keep").fit(X)
+        plain = preprocessor.transform(X)
+        model = make_pipeline(ClinicalPreprocessor(), LogisticRegression(max_iter=10_000))
+        expected = model.fit(X, y).predict_proba(X)
+        chosen = ColumnTransformer([("lab", ClinicalPreprocessor(), ["age", "calcium_mmol_l"])])
+        with config_context(transform_output=library):
+            out = preprocessor.transform(X)
+            assert type(out).__module__.split(".")[0] == library
+            assert list(out.columns) == preprocessor.get_feature_names_out().tolist()
+            np.testing.assert_array_equal(out.to_numpy(), plain)
+            again = clone(preprocessor).fit(X).transform(X)
+            np.testing.assert_array_equal(again.to_numpy(), plain)
+            np.testing.assert_allclose(model.fit(X, y).predict_proba(X), expected)
+            part = chosen.fit_transform(X)
+        assert list(part.columns) == ["lab__age", "lab__calcium_mmol_l"]
+        assert chosen.get_feature_names_out().tolist() == list(part.columns)
+
+    @pytest.mark.parametrize("library", ["polars", "pyarrow"])
+    def test_tables_of_other_libraries(self, library):
+        pytest.importorskip("pyarrow")
+        module = pytest.importorskip(library)
+        X = draw_patients(60, missing_rate=0.2, random_state=0)[CLINICAL]
+        other = module.from_pandas(X) if library == "polars" else module.Table.from_pandas(X)
+        backwards = other.select(CLINICAL[::-1])
+        expected = ClinicalPreprocessor().fit_transform(X)
+        fitted = ClinicalPreprocessor().fit(other)
+        assert fitted.feature_names_in_.tolist() == CLINICAL
+        for table in (X, other, backwards):
+            np.testing.assert_allclose(fitted.transform(table), expected, atol=1e-12)
+        np.testing.assert_allclose(
+            ClinicalPreprocessor().fit(X).transform(backwards), expected, atol=1e-12
+        )
+
+    def test_a_lazy_table_says_what_to_do(self):
+        polars = pytest.importorskip("polars")
+        with pytest.raises(InputError, match=r"X\.collect\(\)"):
+            ClinicalPreprocessor().fit(polars.LazyFrame({"age": [61, 75]}))
+
+    def test_a_pickle_opens_without_pyarrow(self, tmp_path):
+        cohort = draw_patients(60, missing_rate=0.2, random_state=0)[CLINICAL]
+        fitted = ClinicalPreprocessor(missing_flags=True).fit(
+            cohort.assign(xray_diagnosis=["T-score -2.9, aorta", "clear lungs"] * 30)
+        )
+        assert len(fitted.masked_) == 1
+        (tmp_path / "model.pickle").write_bytes(pickle.dumps(fitted))
+        code = (
+            "import pickle, sys; sys.modules['pyarrow'] = None\n"
+            f"model = pickle.load(open({str(tmp_path / 'model.pickle')!r}, 'rb'))\n"
+            "print(model.masked_['column'].tolist(), len(model.get_feature_names_out()))"
+        )
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.split() == ["['xray_diagnosis']", str(len(fitted.source_columns_))]

@@ -1,5 +1,6 @@
-"""Report text: what gives the answer away goes, in three languages; all else stays."""
+"""Names and texts that give the label away, in three languages, go; all else stays."""
 
+import os
 import re
 from unicodedata import normalize
 
@@ -7,9 +8,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from skosteo.clinical import GIVEAWAY_TERMS
-from skosteo.clinical.report_text import ReportText, compile_terms, names_diagnosis
+from skosteo import ClinicalPreprocessor
+from skosteo.clinical import GIVEAWAY_TERMS, select_cohort
+from skosteo.clinical.report_text import (
+    ReportText,
+    compile_terms,
+    is_label_leaking_name,
+    names_diagnosis,
+)
+from skosteo.datasets import fetch_hannover_cxr, fetch_nhanes
+from skosteo.datasets.cohort import CLINICAL, TRUTH
 from skosteo.exceptions import InputError
+
+needs_data = pytest.mark.skipif("SKOSTEO_DATA" not in os.environ, reason="needs SKOSTEO_DATA")
 
 PATTERNS = compile_terms(GIVEAWAY_TERMS)
 
@@ -225,3 +236,46 @@ def test_terms_that_cannot_be_used(patterns, match):
 def test_text_of_nothing_but_masked_terms_is_refused():
     with pytest.raises(InputError, match="'report' holds no text in the 3 rows"):
         fit(["osteoporosis", "osteopenia", None])
+
+
+LEAKING_NAMES = [
+    "alendronate", "zoledronic_acid", "denosumab", "bisphosphonate", "bone_drugs", "lumbar_T",
+    "FN_T", "T_FN", "frax_major", "compression_fracture", "阿仑膦酸钠", "density_hip", "BMC",
+    "T-score hip", "t_total", "t_total_hip", "T_L1-L4", "L1-L4_T", "hip (g/cm²)", "dxa_report",
+    "BMD_hip", "family_osteoporosis", "T值", "lumbar.T", "z_spine", "tscore",
+]  # fmt: skip
+OTHER_NAMES = [
+    "t_total_protein", "total_protein", "T4", "bone_pain", "weight_total", "dexamethasone",
+    "osteophytes", "high_density_lipoprotein", "urine_density", "lung_density", "procalcitonin",
+    "vitamin_d", "neck_circumference", "hip_fracture", "femur_length", "troponin_t", "t_cells",
+    "left_hip_pain", "steroids_daily", "patient_id", "temperature", 7, *CLINICAL,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LEAKING_NAMES)
+def test_answers_go_from_a_cohort_and_are_refused_by_the_preprocessor(name):
+    table = pd.DataFrame({"age": [61.0, 70.0], "main": [-3.0, 0.0], name: [1.0, 2.0]})
+    cohort = select_cohort(table, t_score="main")
+    assert cohort.data.columns.tolist() == ["age"]
+    assert cohort.removed == (name,)
+    with pytest.raises(InputError, match=r"gave the answer away.*columns=") as error:
+        ClinicalPreprocessor().fit(table.drop(columns="main"))
+    assert repr([name]) in str(error.value)
+    # who names it means it
+    assert ClinicalPreprocessor(columns=["age", name]).fit_transform(table).shape == (2, 2)
+
+
+@pytest.mark.parametrize("name", OTHER_NAMES)
+def test_other_names_are_none(name):
+    assert not is_label_leaking_name(name)
+
+
+def test_only_what_hides_the_truth_in_a_synthetic_cohort():
+    assert [c for c in TRUTH if is_label_leaking_name(c)] == ["bmd_g_cm2", "t_score"]
+
+
+@needs_data
+def test_the_tables_for_models_have_none():
+    nhanes, hannover = fetch_nhanes(), fetch_hannover_cxr()
+    assert not any(map(is_label_leaking_name, [*nhanes.data, *hannover.data]))
+    assert {"bmd_g_cm2", "told_osteoporosis"} <= set(filter(is_label_leaking_name, nhanes.frame))

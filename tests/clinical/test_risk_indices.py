@@ -2,11 +2,14 @@
 
 import math
 import pickle
+import subprocess
+import sys
 from fractions import Fraction
 
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.sparse import csr_matrix
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
@@ -15,6 +18,7 @@ from sklearn.exceptions import SkipTestWarning
 from sklearn.impute import SimpleImputer
 from sklearn.model_selection import GridSearchCV, cross_val_predict, cross_validate
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils.estimator_checks import check_estimator
 
 from skosteo.clinical.risk_indices import RiskIndexClassifier
@@ -237,7 +241,7 @@ def test_fit_learns_nothing():
     assert np.array_equal(first.predict_proba(X), again.predict_proba(X))
 
 
-def test_clone_pickle_and_the_common_checks():
+def test_clone_and_pickle():
     X, y = women()
     model = RiskIndexClassifier("orai", columns={"oestrogen_now": False}).fit(X, y)
     again = pickle.loads(pickle.dumps(model))
@@ -245,9 +249,79 @@ def test_clone_pickle_and_the_common_checks():
     copy = clone(model)
     assert copy.get_params() == model.get_params()
     assert not hasattr(copy, "classes_")
+
+
+def test_common_checks():
     with pytest.warns(SkipTestWarning, match="requires input"):  # most checks give a bare matrix
         results = check_estimator(RiskIndexClassifier())
-    assert {result["status"] for result in results} == {"passed"}
+    assert [result["status"] for result in results] == ["passed"]
+
+
+def bodies(X):
+    """Ages and weights of people out of any numbers."""
+    first, last = np.tanh(X[:, 0].astype(float)), np.tanh(X[:, -1].astype(float))
+    return pd.DataFrame({"age": 60 + 20 * first, "weight_kg": 70 - 30 * last})
+
+
+def test_common_checks_that_give_a_matrix():
+    model = make_pipeline(FunctionTransformer(bodies, validate=True), RiskIndexClassifier())
+    of_pipelines = "a pipeline fits its steps themselves, with any classifier in it"
+    with pytest.warns(SkipTestWarning, match="SCIPY_ARRAY_API"):
+        results = check_estimator(
+            model,
+            expected_failed_checks={
+                "check_estimators_overwrite_params": of_pipelines,
+                "check_dont_overwrite_parameters": of_pipelines,
+            },
+        )
+    assert len(results) >= 55
+    assert sum(result["status"] == "passed" for result in results) == len(results) - 3
+
+
+@pytest.mark.parametrize("library", ["polars", "pyarrow"])
+def test_tables_of_other_libraries(library):
+    pytest.importorskip("pyarrow")
+    module = pytest.importorskip(library)
+    X, y = women()
+    X = X[["age", "weight_kg", "oestrogen_now"]]
+    other = module.from_pandas(X) if library == "polars" else module.Table.from_pandas(X)
+    expected = RiskIndexClassifier("orai").fit(X, y).predict_proba(X)
+    model = RiskIndexClassifier("orai").fit(other, y)
+    assert model.feature_names_in_.tolist() == X.columns.tolist()
+    for table in (X, other, other.select(X.columns[::-1].tolist())):
+        np.testing.assert_array_equal(model.predict_proba(table), expected)
+        np.testing.assert_array_equal(model.index_values(table), model.index_values(X))
+
+
+def test_an_array_after_a_table_is_read_by_position():
+    X, y = women()
+    X = X[["age", "weight_kg"]].astype(float)
+    model = RiskIndexClassifier().fit(X, y)
+    with pytest.warns(UserWarning, match="X does not have valid feature names, but RiskIndex"):
+        out = model.predict_proba(X.to_numpy())
+    np.testing.assert_array_equal(out, model.predict_proba(X))
+    with pytest.warns(UserWarning, match="valid"), pytest.raises(ValueError, match="1 features"):
+        model.predict(X.to_numpy()[:, :1])
+
+
+def test_a_sparse_matrix_gets_the_message_of_scikit_learn():
+    X, y = women()
+    sparse = csr_matrix(X[["age", "weight_kg"]].to_numpy(float))
+    with pytest.raises(TypeError, match="Sparse data was passed"):
+        RiskIndexClassifier().fit(sparse, y)
+    model = RiskIndexClassifier().fit(X, y)
+    with pytest.warns(UserWarning, match="valid"), pytest.raises(TypeError, match="Sparse data"):
+        model.predict(sparse)
+
+
+def test_it_needs_no_torch():
+    code = (
+        "import sys, pandas; from skosteo import RiskIndexClassifier\n"
+        "X = pandas.DataFrame({'age': [61, 80], 'weight_kg': [70, 45]})\n"
+        "print(RiskIndexClassifier().fit(X, [0, 1]).predict(X), 'torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split("]")[1].strip() == "False"
 
 
 def test_cross_validation_and_search_for_the_index():
@@ -312,7 +386,11 @@ AGE_AND_WEIGHT = {"age": [60.0, 70.0, 80.0], "weight_kg": [60.0, 70.0, 80.0]}
         ({"columns": {"estrogen_now": "hrt"}}, {}, "'estrogen_now'.*did you mean 'oestrogen_now'"),
         ({}, {"weight_kg": [60, np.nan, None]}, "'weight_kg' is missing in 2 of 3 rows.*row 2"),
         ({}, {"age": [60, 70, pd.NA]}, "'age' is missing in 1 of 3 rows, the first in row 3"),
-        ({}, {"weight_kg": ["60", "70", "heavy"]}, "'weight_kg' is not one column of numbers"),
+        (
+            {},
+            {"weight_kg": ["60", "70", "heavy"]},
+            "'weight_kg' holds neither.* 1 of 3 rows.*row 3",
+        ),
         ({}, {"age": [60, 70, 999]}, "'age' holds what.* in 1 of 3 rows, the first in row 3"),
         ({}, {"weight_kg": [60, np.inf, 0]}, "'weight_kg' cannot be in 2 of 3 rows.*20 to 400 kg"),
         ({}, {"weight": [60, 70, 80]}, "'weight_kg', 'weight'.* all 'weight_kg'"),
@@ -321,7 +399,7 @@ AGE_AND_WEIGHT = {"age": [60.0, 70.0, 80.0], "weight_kg": [60.0, 70.0, 80.0]}
         (
             {"index": "orai"},
             {"oestrogen_now": ["yes", "no", "no"]},
-            r"'oestrogen_now' is not one column.*X\['oestrogen_now'\] == 'yes'",
+            r"'oestrogen_now' holds neither numbers.*X\['oestrogen_now'\] == 'yes'",
         ),
         (
             {"index": "orai"},

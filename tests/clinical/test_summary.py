@@ -199,7 +199,7 @@ def test_misuse_is_refused(options, words):
 
 
 def test_unusable_tables_are_refused():
-    with pytest.raises(InputError, match="DataFrame with rows"):
+    with pytest.raises(InputError, match="data has 0 rows and 1 columns"):
         table_one(pd.DataFrame({"age": []}))
     with pytest.raises(InputError, match="'crp' holds infinity"):
         table_one(pd.DataFrame({"crp": [1.0, np.inf]}))
@@ -219,3 +219,14 @@ def test_table_of_a_cohort_ends_with_the_label(patients):
     assert compared.loc["n"].iloc[0].tolist() == [str(ill), str(n - ill)]
     mean = patients.loc[patients["osteoporosis"] == 1, "age"].mean()
     assert compared.loc[("age, mean (SD)", "")].iloc[0].startswith(f"{mean:.1f} (")
+
+
+@pytest.mark.parametrize("library", ["polars", "pyarrow"])
+def test_a_table_of_another_library(library):
+    pytest.importorskip("pyarrow")
+    module = pytest.importorskip(library)
+    make = module.DataFrame if library == "polars" else module.table
+    columns, by = {"age": [61, 70, 82, None], "sex": ["F", "F", "M", None]}, {"part": list("aabb")}
+    expected = table_one(pd.DataFrame(columns), by=by["part"])
+    pd.testing.assert_frame_equal(table_one(make(columns | by), by="part"), expected)
+    pd.testing.assert_frame_equal(table_one(make(columns), by=make(by)["part"]), expected)

@@ -7,7 +7,6 @@ import pandas as pd
 import pytest
 
 from skosteo.clinical import check_values
-from skosteo.clinical.values import body_mass_index
 from skosteo.clinical.variables import VARIABLES
 from skosteo.datasets import fetch_hannover_cxr, fetch_nhanes
 from skosteo.datasets.cohort import CLINICAL, draw_patients
@@ -226,15 +225,16 @@ def test_nothing_is_changed_and_text_numbers_are_read():
     pd.testing.assert_frame_equal(table, before)
 
 
-def test_body_mass_index_of_plausible_bodies_only():
-    height = np.array([165.0, 1.65, np.nan, 165, 101])
-    weight = np.array([60.0, 60, 60, 600, 390])
-    np.testing.assert_allclose(
-        body_mass_index(height, weight), [60 / 1.65**2, np.nan, np.nan, np.nan, np.nan]
-    )
-
-
 def test_every_variable_of_numbers_has_its_units_planted():
     planted = {(v, unit) for v, _, unit in FACTORS}
     known = {(name.split("_")[0], u) for name, v in VARIABLES.items() for u in v.other_units}
     assert planted == known
+
+
+@pytest.mark.parametrize("library", ["polars", "pyarrow"])
+def test_a_table_of_another_library(library):
+    pytest.importorskip("pyarrow")
+    module = pytest.importorskip(library)
+    columns = {"age": [61, 75, None], "calcium": ["9.2", "8.8", "9.9"]}
+    table = module.DataFrame(columns) if library == "polars" else module.table(columns)
+    pd.testing.assert_frame_equal(check_values(table), check_values(pd.DataFrame(columns)))

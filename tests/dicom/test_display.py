@@ -15,7 +15,7 @@ from pydicom.uid import (
 )
 
 from skosteo.dicom import RULES, read_radiograph
-from tests.films import dataset, film, gradient, lut, save
+from tests.films import covering, dataset, film, gradient, lut, save
 
 
 def by_pydicom(path):
@@ -42,20 +42,30 @@ def by_pydicom(path):
 # ---------------------------------------------------------------- the same film, however stored
 
 
-@pytest.mark.parametrize(
-    ("photometric", "bits", "signed", "window", "rescale", "syntax"),
-    list(
-        itertools.product(
-            ["MONOCHROME1", "MONOCHROME2"],
-            [8, 10, 12, 16],
-            [False, True],
-            [None, "LINEAR", "LINEAR_EXACT"],
-            [None, (0.5, -100.0), (2.0, 7.0)],
-            [ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian],
-        )
-    ),
+STORED = list(
+    itertools.product(
+        ["MONOCHROME1", "MONOCHROME2"],
+        [8, 10, 12, 16],
+        [False, True],  # signed
+        [None, "LINEAR", "LINEAR_EXACT"],
+        [None, (0.5, -100.0), (2.0, 7.0)],
+        [ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian],
+    )
 )
-def test_the_same_film_however_stored(photometric, bits, signed, window, rescale, syntax, tmp_path):
+
+
+@pytest.mark.parametrize("case", covering(STORED))
+def test_the_same_film_however_stored(case, tmp_path):
+    check_stored(*case, tmp_path)
+
+
+@pytest.mark.slow
+def test_every_film_however_stored(tmp_path):
+    for case in STORED:
+        check_stored(*case, tmp_path)
+
+
+def check_stored(photometric, bits, signed, window, rescale, syntax, tmp_path):
     shown = film()
     bright = shown if photometric == "MONOCHROME2" else 1 - shown
     lowest = -(2 ** (bits - 1)) if signed else 0

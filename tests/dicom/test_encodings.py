@@ -33,7 +33,7 @@ from pydicom.uid import (
 from skosteo.datasets.phantom import draw_film
 from skosteo.dicom import read_radiograph
 from skosteo.exceptions import DicomError
-from tests.films import bytes_of, dataset, lut
+from tests.films import bytes_of, covering, dataset, lut
 
 ROWS, SIZE = 280, 224  # and 236 columns
 # a part of the phantom's chest, its contrast raised until both black and white are clipped, in
@@ -296,18 +296,6 @@ def every():
     return filter(exists, itertools.starmap(Encoding, itertools.product(*FACTORS)))
 
 
-def covering(encodings):
-    """A few of them, in which every pair of levels that two factors have together is met."""
-    encodings = list(encodings)
-    met, few = set(), []
-    for i in np.random.default_rng(0).permutation(len(encodings)):
-        pairs = set(itertools.combinations(enumerate(encodings[i]), 2))
-        if not pairs <= met:
-            met |= pairs
-            few.append(encodings[i])
-    return few
-
-
 # ---------------------------------------------------------------- the grid
 
 
@@ -408,13 +396,30 @@ def test_the_first_of_several_windows_and_luts(syntax):
 # ---------------------------------------------------------------- padding (PS3.3 C.7.5.1.1.2)
 
 
-@pytest.mark.parametrize("photometric", ["MONOCHROME1", "MONOCHROME2"])
-@pytest.mark.parametrize("signed", [False, True])
-@pytest.mark.parametrize("window", [False, True])
-@pytest.mark.parametrize("limit", [None, 40, -40])
-@pytest.mark.parametrize("at", ["low", "high"])
-@pytest.mark.parametrize("syntax", ["implicit", "explicit", "big endian", "JPEG-LS", "JPEG 2000"])
-def test_padding_is_black_and_no_part_of_the_range(photometric, signed, window, limit, at, syntax):
+PADDED = list(
+    itertools.product(
+        ["MONOCHROME1", "MONOCHROME2"],
+        [False, True],  # signed
+        [False, True],  # with a window
+        [None, 40, -40],  # to the other end of the range of padding
+        ["low", "high"],  # where it lies
+        ["implicit", "explicit", "big endian", "JPEG-LS", "JPEG 2000"],
+    )
+)
+
+
+@pytest.mark.parametrize("case", covering(PADDED))
+def test_padding_is_black_and_no_part_of_the_range(case):
+    check_padding(*case)
+
+
+@pytest.mark.slow
+def test_every_padding():
+    for case in PADDED:
+        check_padding(*case)
+
+
+def check_padding(photometric, signed, window, limit, at, syntax):
     lowest = -2048 if signed else 0
     low, high = lowest + 700, lowest + 3300  # the film's own values
     share = 1 - FILM if photometric == "MONOCHROME1" else FILM

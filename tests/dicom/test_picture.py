@@ -1,9 +1,14 @@
+import logging
+import threading
+import warnings
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from skosteo.dicom import picture as pictures
 from skosteo.dicom import read_radiograph
 from skosteo.exceptions import DicomError
 from tests.films import film
@@ -88,3 +93,22 @@ def test_a_bomb_is_refused_before_it_is_decoded(tmp_path):
     with pytest.raises(DicomError, match=r"12000 rows") as caught:
         read_radiograph(tmp_path / "film")
     assert caught.value.rule == "dimensions"
+
+
+def test_threads_read_at_the_same_time_and_leave_warnings_and_loggers_alone(tmp_path, monkeypatch):
+    path = picture(tmp_path / "film", np.rint(film() * 255).astype("u1"), "PNG")
+    together, grey = threading.Barrier(3, timeout=60), pictures._grey
+
+    def meet(*args):
+        together.wait()
+        assert logging.getLogger("PIL.Image").disabled
+        warnings.warn("which may quote the file", stacklevel=1)  # silenced, or an error
+        return grey(*args)
+
+    monkeypatch.setattr(pictures, "_grey", meet)
+    before = warnings.filters
+    with ThreadPoolExecutor(3) as pool:
+        films = list(pool.map(read_radiograph, 3 * [path]))
+    assert all((film.pixels == films[0].pixels).all() for film in films)
+    assert warnings.filters is before
+    assert not logging.getLogger("PIL.Image").disabled

@@ -333,3 +333,19 @@ def test_holm_keeps_the_family_of_four_equal_models():
 def test_compare_names_wrong_input(y_prob, more, message):
     with pytest.raises(InputError, match=message):
         compare([0, 1], y_prob, **more)
+
+
+def test_forest_of_differences_shows_every_line_of_the_table(report):
+    comparison = compare(report.positive, report.probability)
+    ax = comparison.plot()
+    written = [text.get_text() for text in ax.texts]
+    assert written == comparison.table().iloc[0].tolist()
+    points = [line.get_xydata()[0, 0] for line in ax.lines if len(line.get_xydata()) == 1]
+    assert points == pytest.approx(comparison.frame()["difference"].tolist())
+
+
+def test_the_one_reference_is_named_once(report):
+    three = {**report.probability, "both": np.linspace(0, 1, 100)}
+    ax = compare(report.positive, three, reference="chance").plot()
+    assert ax.get_xlabel().startswith("Difference from chance [95 %")
+    assert not any("chance" in text.get_text() for text in ax.get_yticklabels())

@@ -6,6 +6,7 @@ import pytest
 
 from skosteo.evaluation import decision_curve, net_benefit
 from skosteo.exceptions import InputError
+from tests.evaluation.figures import legend_of
 
 
 def test_equals_dcurves_on_its_own_data():
@@ -75,3 +76,13 @@ def test_references(rows):
 def test_wrong_input_is_named(rows, call, message):
     with pytest.raises(InputError, match=message):
         call(*rows)
+
+
+def test_decision_curve_shows_models_and_both_references(report):
+    curve = decision_curve(report.positive, report.probability)
+    ax = curve.plot()
+    assert legend_of(ax) == ["image", "chance", "treat all", "treat none"]
+    lines = {line.get_label(): line.get_xydata() for line in ax.lines}
+    expected = np.column_stack([100 * curve.thresholds, curve.net_benefit["image"]])
+    assert lines["image"] == pytest.approx(expected)
+    assert ax.get_ylim()[0] < 0 < curve.net_benefit["treat all"].max() < ax.get_ylim()[1]

@@ -6,7 +6,7 @@ from scipy.stats import binomtest, norm
 from sklearn.metrics import roc_auc_score
 
 from skosteo.evaluation import auc_interval
-from skosteo.evaluation.metrics import auc_variance, effective_rows, rate_interval
+from skosteo.evaluation.metrics import auc_variance, effective_sample_size, rate_interval
 from skosteo.exceptions import InputError
 
 # Subarachnoid haemorrhage data (aSAH) of the R package pROC, Robin et al. 2011,
@@ -108,7 +108,7 @@ def test_patients_with_one_row_are_the_unclustered_case():
     y, score = asah("wfns")
     names = [f"patient {i}" for i in np.random.default_rng(0).permutation(113)]
     assert auc_interval(y, score, groups=names) == pytest.approx(auc_interval(y, score))
-    assert effective_rows(y, np.arange(113)) == pytest.approx(113)
+    assert effective_sample_size(y, np.arange(113)) == pytest.approx(113)
 
 
 @pytest.mark.parametrize("separation", [0.5, 9.0], ids=["mixed", "AUC 1"])
@@ -119,8 +119,8 @@ def test_a_film_counted_twice_adds_nothing(separation):
     assert auc_interval(twice[0], twice[1], groups=twice[2]) == pytest.approx(once)
     assert auc_interval(twice[0], twice[1])[1] > once[1]  # what ignoring patients would claim
     for hit in (score > 0.5, np.ones_like(y), np.zeros_like(y)):
-        assert effective_rows(np.repeat(hit, 2), twice[2]) == pytest.approx(
-            effective_rows(hit, group)
+        assert effective_sample_size(np.repeat(hit, 2), twice[2]) == pytest.approx(
+            effective_sample_size(hit, group)
         )
 
 
@@ -255,7 +255,7 @@ def test_a_rate_of_nothing_is_unknown():
 
 def test_fully_alike_films_are_worth_one_row_a_patient():
     right = np.repeat(np.arange(40) < 25, 4)
-    assert effective_rows(right, np.repeat(np.arange(40), 4)) == pytest.approx(40)
+    assert effective_sample_size(right, np.repeat(np.arange(40), 4)) == pytest.approx(40)
 
 
 def coverage(simulations, draw, truth):
@@ -282,7 +282,7 @@ def rate_of_patients(rng, patients, rate):
     """Films agree within patients: each has its own chance, of mean ``rate``."""
     films = 1 + rng.poisson(2.4, patients)
     hit = np.repeat(rng.beta(3 * rate, 3 * (1 - rate), patients), films) > rng.random(films.sum())
-    effective = effective_rows(hit, np.repeat(np.arange(patients), films))
+    effective = effective_sample_size(hit, np.repeat(np.arange(patients), films))
     return rate_interval(int(hit.sum()), len(hit), effective=effective)
 
 

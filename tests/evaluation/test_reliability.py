@@ -7,6 +7,7 @@ from sklearn.calibration import calibration_curve
 
 from skosteo.evaluation import calibration_line, reliability
 from skosteo.exceptions import InputError
+from tests.evaluation.figures import legend_of
 
 
 @pytest.fixture
@@ -66,3 +67,17 @@ def test_a_model_that_is_certain_has_a_curve_and_no_line():
 def test_wrong_bins_are_named(rows, n_bins):
     with pytest.raises(InputError, match="n_bins is"):
         reliability(*rows, n_bins=n_bins)
+
+
+def test_reliability_shows_bins_line_and_spread(report):
+    y, models = report.positive, {"image": np.clip(report.probability["image"], 0.01, 0.99)}
+    curve = reliability(y, models, n_bins=5)
+    ax = curve.plot()
+    frame = curve.frame()
+    [drawn] = [line for line in ax.lines if line.get_label().startswith("image")]
+    assert drawn.get_xydata() == pytest.approx(frame[["mean_probability", "observed"]].to_numpy())
+    line = curve.lines["image"]
+    text = legend_of(ax)[0].replace("\N{MINUS SIGN}", "-")
+    assert f"{line.slope:.2f} [{line.slope_low:.2f}" in text
+    assert f"{line.intercept:.2f} [" in text
+    assert [patch for patch in ax.patches if type(patch).__name__ == "StepPatch"]

@@ -1,5 +1,6 @@
 """The report: counts first, and every rate from its counts."""
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -14,6 +15,7 @@ from sklearn.metrics import (
 
 from skosteo.evaluation import auc_interval, evaluate
 from skosteo.exceptions import InputError
+from tests.evaluation.figures import legend_of
 
 
 @pytest.fixture
@@ -186,3 +188,47 @@ def test_a_hundred_thousand_rows_of_patients():
 def test_wrong_input_is_named(y_prob, more, message):
     with pytest.raises(InputError, match=message):
         evaluate([0, 0, 1], y_prob, **more)
+
+
+def test_figure_shows_what_the_table_says(report):
+    ax = report.plot()
+    legend = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert legend == [f"{name}  {auc}" for name, auc in report.table()["AUC"].items()]
+    assert "0.4" in ax.get_legend().get_title().get_text()
+    assert ax.get_aspect() == 1
+    curves = [line for line in ax.lines if line.get_label() in legend]
+    points = [line.get_xydata()[0] for line in ax.lines if len(line.get_xydata()) == 1]
+    frame = report.frame().set_index(["model", "metric"])["estimate"]
+    for name, curve, point in zip(["image", "chance"], curves, points, strict=True):
+        x, y = curve.get_data()
+        assert np.trapezoid(y, x) == pytest.approx(frame[name, "AUC"])
+        assert point == pytest.approx((1 - frame[name, "specificity"], frame[name, "sensitivity"]))
+
+
+def test_ten_models_are_told_apart():
+    y = np.repeat([0, 1], 20)
+    rng = np.random.default_rng(0)
+    ax = evaluate(y, {f"model {i}": rng.random(40) for i in range(10)}).plot()
+    curves = [line for line in ax.lines if line.get_label().startswith("model")]
+    assert len({(line.get_color(), line.get_linestyle()) for line in curves}) == 10
+    plt.close("all")
+
+
+def test_two_models_differ_without_colour(report):
+    ax = report.plot()
+    styles = {line.get_linestyle() for line in ax.lines if line.get_label() in legend_of(ax)}
+    assert len(styles) == 2
+
+
+def test_each_models_own_threshold_is_said():
+    models = {"a": [0.1, 0.6, 0.4, 0.9], "b": [0.2, 0.3, 0.4, 0.7]}
+    ax = evaluate([0, 0, 1, 1], models, threshold={"a": 0.5, "b": 0.35}).plot()
+    assert "each model's threshold" in ax.get_legend().get_title().get_text()
+    plt.close("all")
+
+
+def test_draws_on_given_axes_and_saves(report, tmp_path):
+    figure, ax = plt.subplots()
+    assert report.plot(ax) is ax
+    figure.savefig(tmp_path / "roc.png")
+    assert (tmp_path / "roc.png").stat().st_size > 5_000

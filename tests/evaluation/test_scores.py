@@ -12,7 +12,7 @@ from skosteo.evaluation.scores import (
     brier_interval,
     f1_interval,
     predictive_interval,
-    share_interval,
+    proportion_interval,
 )
 
 PREVALENCE = 0.1
@@ -28,12 +28,12 @@ def patients(rng, n, films=1, alike=0.6):
 
 def scores(y, p, group):
     """Every interval of this module by its name."""
-    called, of = p >= 0.5, (group[y], group[~y])
-    ppv = predictive_interval(called[y], called[~y], of, PREVALENCE)
-    npv = predictive_interval(~called[~y], ~called[y], of[::-1], 1 - PREVALENCE)
+    y_pred, of = p >= 0.5, (group[y], group[~y])
+    ppv = predictive_interval(y_pred[y], y_pred[~y], of, PREVALENCE)
+    npv = predictive_interval(~y_pred[~y], ~y_pred[y], of[::-1], 1 - PREVALENCE)
     return {
-        "PPV": share_interval(y[called], group[called]),
-        "F1": f1_interval(y, called, group),
+        "PPV": proportion_interval(y[y_pred], group[y_pred]),
+        "F1": f1_interval(y, y_pred, group),
         "Brier": brier_interval(y, p, group),
         "average precision": average_precision_interval(y, p, group),
         "PPV at 10 %": ppv,
@@ -96,7 +96,7 @@ def test_what_cannot_be_estimated_is_nan():
     y, one = np.array([True, True, False]), np.zeros(3, int)
     assert np.isnan(brier_interval(y, np.array([0.9, 0.8, 0.3]), one)[1:]).all()
     assert np.isnan(average_precision_interval(y, np.array([0.9, 0.2, 0.3]), one)[1:]).all()
-    assert np.isnan(share_interval(np.array([], bool), np.array([], int))).all()
+    assert np.isnan(proportion_interval(np.array([], bool), np.array([], int))).all()
     perfect = average_precision_interval(y, np.array([0.9, 0.8, 0.3]), np.arange(3))
     assert perfect[0] == 1
     assert np.isnan(perfect[1:]).all()

@@ -6,6 +6,7 @@ import pytest
 
 from skosteo.evaluation import age_band, evaluate, subgroups
 from skosteo.exceptions import InputError
+from tests.evaluation.figures import legend_of
 
 
 @pytest.fixture
@@ -151,3 +152,16 @@ def test_what_is_hidden_together_does_not_follow_from_the_total():
     frame = subgroups(y, np.linspace(0, 1, 400), {"device": device}).frame()
     hidden = frame.groupby("level")["suppressed"].first()
     assert hidden.to_dict() == {"A": False, "B": True, "C": True, "D": True}
+
+
+def test_forest_of_subgroups_says_what_is_suppressed(report):
+    site = np.full(100, "A")
+    for side in (report.positive, ~report.positive):
+        site[np.flatnonzero(side)[:14]] = np.repeat(["B", "C"], 7)
+    result = subgroups(report.positive, report.probability, {"site": site})
+    ax = result.plot()
+    labels = [text.get_text().strip() for text in ax.get_yticklabels()]
+    events = report.positive[site == "A"].sum()
+    assert labels == ["site", f"A ({events}/72)", "", "B (suppressed)", "C (suppressed)"]
+    assert result.note in ax.get_xlabel().replace("\n", " ")
+    assert legend_of(ax) == ["image", "chance"]

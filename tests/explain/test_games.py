@@ -11,7 +11,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from skosteo import ClinicalPreprocessor
 from skosteo.datasets.cohort import CLINICAL, draw_patients
 from skosteo.explain.games import make_game, thinned
-from skosteo.presets import logistic_classifier
+from skosteo.presets import clinical_baseline
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,7 @@ def cohort():
 
 def test_report_text_and_categories_are_one_feature_each(cohort):
     X, y = cohort
-    model = logistic_classifier().fit(X, y)
+    model = clinical_baseline("logistic").fit(X, y)
     game = make_game(model, X[:5], X)
     assert game.names == CLINICAL
     assert np.bincount(game.groups)[CLINICAL.index("xray_description")] == 8
@@ -33,7 +33,7 @@ def test_report_text_and_categories_are_one_feature_each(cohort):
 def test_words_of_a_report_are_not_kept(cohort):
     X, y = cohort
     X = X.assign(xray_description=[f"Patient Canary {i}, lungs clear" for i in range(len(X))])
-    game = make_game(logistic_classifier().fit(X, y), X, X)
+    game = make_game(clinical_baseline("logistic").fit(X, y), X, X)
     assert "Canary" not in str(game.data.tolist())
     assert set(game.data[:, CLINICAL.index("sex")]) == {"F", "M"}
 

@@ -15,13 +15,7 @@ from skosteo.datasets import make_cohort
 from skosteo.exceptions import InputError
 from skosteo.explain import ShapValues, shap_values
 from skosteo.explain.shapley import count_features
-from skosteo.presets import (
-    age_sex_bmi_classifier,
-    hist_gradient_boosting_classifier,
-    paper_clinical_classifier,
-    random_forest_classifier,
-    xgboost_classifier,
-)
+from skosteo.presets import clinical_baseline, paper_clinical_classifier
 from tests.small_models import small_clinical, small_image
 
 
@@ -69,14 +63,14 @@ def test_a_net_gets_the_values_of_shap(net, kind):
     "model",
     [
         paper_clinical_classifier(max_epochs=5, random_state=0),
-        age_sex_bmi_classifier(),
+        clinical_baseline("age_sex_bmi"),
         make_pipeline(
             ClinicalPreprocessor(columns=["age", "bmi"]), StandardScaler(), small_clinical()
         ),
-        GridSearchCV(age_sex_bmi_classifier(), {"logisticregression__C": [0.1, 1]}, cv=2),
-        random_forest_classifier(n_estimators=10, random_state=0),
-        hist_gradient_boosting_classifier(max_iter=10),
-        xgboost_classifier(n_estimators=10),
+        GridSearchCV(clinical_baseline("age_sex_bmi"), {"logisticregression__C": [0.1, 1]}, cv=2),
+        clinical_baseline("random_forest", n_estimators=10, random_state=0),
+        clinical_baseline("hist_gradient_boosting", max_iter=10),
+        clinical_baseline("xgboost", n_estimators=10),
     ],
     ids=["paper", "logistic", "scaled net", "search", "forest", "boosting", "xgboost"],
 )
@@ -123,7 +117,11 @@ def test_a_bare_model_fitted_on_names_is_asked_by_names(model):
 
 def test_of_a_fusion_the_film_is_one_feature(cohort):
     model = ProbabilityFusionClassifier(
-        small_image(), age_sex_bmi_classifier(), cv=2, final_estimator="logistic", random_state=0
+        small_image(),
+        clinical_baseline("age_sex_bmi"),
+        cv=2,
+        final_estimator="logistic",
+        random_state=0,
     ).fit(cohort.data, cohort.target)
     found = shap_values(model, cohort.data[:6], cohort.data[6:30])
     assert found.feature_names == ("age", "sex", "bmi", "image")

@@ -354,6 +354,8 @@ def test_an_array_is_read_by_position_where_a_table_was_fitted(fitted):
 
 
 @pytest.mark.parametrize("output", ["pandas", "polars"])
+# a pipeline hands on what each step puts out, and scikit-learn says that the names came or went
+@pytest.mark.filterwarnings("ignore:X (has|does not have valid) feature names")
 def test_tables_that_scikit_learn_is_set_to_put_out(study, output):
     pytest.importorskip(output)
     X, y, _ = study

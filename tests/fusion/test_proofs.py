@@ -14,7 +14,7 @@ from sklearn.preprocessing import FunctionTransformer
 from skosteo import ClinicalPreprocessor, ProbabilityFusionClassifier
 from skosteo.datasets.cohort import CLINICAL, draw_patients
 from skosteo.exceptions import InSampleWarning
-from skosteo.presets import logistic_classifier
+from skosteo.presets import clinical_baseline
 from tests.small_models import small_clinical, small_image
 
 pytestmark = pytest.mark.slow
@@ -40,7 +40,7 @@ def fused_and_best_branch(seed, cv):
     X, y = cohort(seed, 4400)
     model = ProbabilityFusionClassifier(
         make_pipeline(FunctionTransformer(stacked), RandomForestClassifier(random_state=seed)),
-        logistic_classifier(),
+        clinical_baseline("logistic"),
         cv=cv,
         random_state=seed,
     )

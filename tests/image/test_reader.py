@@ -5,17 +5,22 @@ from pathlib import Path
 import joblib
 import numpy as np
 import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 from PIL import Image
 from sklearn import config_context
 from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from skosteo.dicom import read_radiograph
 from skosteo.exceptions import DicomError, InputError, MissingFileError
 from skosteo.image import reader as images
+from skosteo.image.films import film_digest
 from skosteo.image.reader import RadiographReader
+from tests.films import bytes_of, dataset, gradient
 from tests.small_models import write_film
 
 
@@ -52,6 +57,10 @@ def wanted(paths, size=16):
         lambda p: np.array(p, dtype=object),
         lambda p: np.array(p, dtype=object)[:, None],
         lambda p: [Path(path) for path in p],
+        pl.Series,
+        lambda p: pl.DataFrame({"image": p}),
+        lambda p: pa.chunked_array([p[:2], p[2:]]),
+        lambda p: pa.table({"image": p}),
     ],
 )
 def test_every_form_of_a_column(form, paths):
@@ -81,6 +90,8 @@ def test_paths_and_arrays_together(paths):
         (Path("film.png"), "one path; put it in a list"),
         ([], "no rows"),
         (pd.DataFrame({"a": ["x"], "b": ["y"]}), "2 columns; pick the one"),
+        (pl.DataFrame({"a": ["x"], "b": ["y"]}), "2 columns; pick the one"),
+        (pl.LazyFrame({"a": ["x"]}), r"lazy table .*collect"),
         (np.array([["x", "y"]]), r"shape \(1, 2\); give the column"),
         (np.zeros((8, 8)), r"put a single image in a list"),
         (np.zeros((8, 1)), r"shape \(8, 1\)"),
@@ -307,18 +318,92 @@ def test_parameters_are_checked_late(params, allowed, paths):
             call(paths)
 
 
-def test_fit_opens_nothing_and_notes_the_column():
-    X = pd.DataFrame({"image": ["nowhere.png"]})
+def test_parameters_are_named():
+    with pytest.raises(TypeError, match="positional"):
+        RadiographReader(64, "cache")
+
+
+@pytest.mark.parametrize("library", [pd, pl])
+def test_fit_opens_nothing_and_notes_the_column(library):
+    X = library.DataFrame({"image": ["nowhere.png"]})
     reader = RadiographReader().fit(X)
     assert reader.n_features_in_ == 1
     assert list(reader.feature_names_in_) == ["image"]
-    assert not hasattr(RadiographReader().fit(X["image"]), "n_features_in_")
+    reader.fit(X["image"])
+    assert reader.n_features_in_ == 1
+    assert not hasattr(reader, "feature_names_in_")
+    with pytest.raises(InputError, match="no rows"):
+        reader.fit([])
 
 
-def test_in_a_pipeline_without_fit_and_with_any_output_setting(paths):
+def flattened(films):
+    return films.reshape(len(films), -1) / 255
+
+
+# what scikit-learn says of any function that gives no table
+@pytest.mark.filterwarnings("ignore:When `set_output` is configured:UserWarning")
+@pytest.mark.parametrize("output", ["default", "pandas", "polars"])
+@pytest.mark.parametrize("globally", [True, False])
+def test_in_a_pipeline_with_any_output_setting(output, globally, paths):
+    y = [0, 1] * 3
+    pipeline = make_pipeline(
+        RadiographReader(size=4), FunctionTransformer(flattened), LogisticRegression()
+    )
+    with config_context(transform_output=output if globally else "default"):
+        if not globally:
+            pipeline.set_output(transform=output)
+        pipeline.fit(pd.DataFrame({"image": paths}), y)
+        films = pipeline[0].fit_transform(paths)
+        answer = pipeline.predict_proba(paths)
+    assert type(films) is np.ndarray
+    np.testing.assert_array_equal(films, wanted(paths, 4))
+    assert len(pipeline[0].get_feature_names_out()) == flattened(films).shape[1]
+    plain = LogisticRegression().fit(flattened(films), y).predict_proba(flattened(films))
+    np.testing.assert_allclose(answer, plain)
+
+
+def test_pixels_have_names():
+    names = RadiographReader(size=2).get_feature_names_out()
+    assert names.tolist() == ["pixel_0_0", "pixel_0_1", "pixel_1_0", "pixel_1_1"]
+
+
+def test_in_a_pipeline_without_fit(paths):
     pipeline = make_pipeline(RadiographReader(size=16), FunctionTransformer(np.mean))
-    with config_context(transform_output="pandas"):
-        read = RadiographReader(size=16).fit_transform(pd.DataFrame({"image": paths}))
-    assert isinstance(read, np.ndarray)
     assert pipeline.fit_transform(paths) == wanted(paths).mean()
     assert pickle.loads(pickle.dumps(pipeline)).transform(paths) == wanted(paths).mean()
+
+
+# ---------------------------------------------------------------- films that stay where they are
+
+
+def test_films_are_taken_by_row(paths, cache):
+    X = [*paths, paths[2], "nowhere"]
+    truth = [*wanted(paths), wanted(paths)[2], np.zeros((16, 16))]
+    for folder in (None, cache, cache):
+        films = RadiographReader(16, cache_dir=folder, errors="report").read(X)
+        assert len(films) == 8
+        for rows in (slice(None), [7, 2, 6, 6], slice(3, 7), np.array([5])):
+            np.testing.assert_array_equal(films[rows], np.array(truth)[rows])
+            np.testing.assert_array_equal(films.select(rows)[:], np.array(truth)[rows])
+        assert films.digests[7] == b""
+        assert films.digests[2] == films.digests[6] == film_digest(wanted(paths)[2]).encode()
+        assert len(set(films.digests)) == 7
+        np.testing.assert_array_equal(films.select([4, 5]).to_array(), truth[4:6])
+
+
+def test_facts_travel_with_the_films(paths, cache, tmp_path, monkeypatch):
+    film = dataset(gradient(), ViewPosition="PA", Manufacturer="GE", PixelSpacing=[0.2, 0.25])
+    (tmp_path / "film.dcm").write_bytes(bytes_of(film))
+    X = [paths[0], "nowhere", tmp_path / "film.dcm", np.eye(70)]
+    seen = []
+    for folder in (None, cache, cache):
+        films = RadiographReader(16, cache_dir=folder, errors="report").read(X)
+        seen.append(films.facts)
+        stated = read_radiograph(tmp_path / "film.dcm").stated
+        assert films.facts.loc[2].to_dict() == stated
+        assert stated["spacing_mm"] == (0.2, 0.25)
+        assert films.facts["bits"].tolist() == [8, None, 12, None]
+        assert films.facts["view_position"].tolist() == [None, None, "PA", None]
+        assert films.facts["rows"].tolist() == [80, None, 64, 70]
+    assert seen[0].equals(seen[1])
+    assert seen[0].equals(seen[2])

@@ -6,8 +6,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 import pytest
 
-from skosteo.evaluation import run_study
-from skosteo.study import Study, models
+from skosteo.study import Study, models, run_study
 from tests.small_models import small_image
 from tests.study.cohorts import Says, filmed_patients, patients
 

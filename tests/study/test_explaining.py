@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from skosteo.evaluation import run_study
 from skosteo.explain import ShapValues
+from skosteo.study import run_study
 from skosteo.study.explaining import explain
-from skosteo.study.figures import explanations
+from skosteo.study.report.figures import explanations
 from tests.small_models import small_clinical
 from tests.study.cohorts import Says, patients
 

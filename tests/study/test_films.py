@@ -5,8 +5,9 @@ import pytest
 from PIL import Image
 from pydicom import dcmread
 
-from skosteo.evaluation import run_study
+from skosteo.dicom import read_radiograph
 from skosteo.exceptions import InputError
+from skosteo.study import run_study
 from tests.films import dataset, save
 from tests.study.cohorts import Says, filmed_patients
 
@@ -73,10 +74,25 @@ def test_patients_without_a_film_leave_with_the_test_rows_that_were_given(cohort
 def test_no_film_at_all(cohort, tmp_path):
     X, y, groups = cohort
     X["image"] = [str(tmp_path / "gone" / f"{i}.png") for i in range(48)]
-    with pytest.raises(InputError, match=r"None of 48 films can be used\. The first") as caught:
+    said = "None of 48 radiographs can be used. The first"
+    with pytest.raises(InputError, match=said) as caught:
         study_of(X, y, groups, out=tmp_path / "out")
     assert "gone" not in str(caught.value)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"models": ["imgae"]}, {"preset": "slow"}, {"n_folds": 1}, {"device": "abacus"},
+     {"ignore_rules": ["colour"]}, {"subgroups": ["weight_kg"]}, {"clinical_columns": ["agee"]}],
+)  # fmt: skip
+def test_a_wrong_argument_is_refused_before_the_first_film_is_opened(wrong, cohort, monkeypatch):
+    X, y, groups = cohort
+    opened = []
+    monkeypatch.setattr("skosteo.study.run.read_films", lambda *_, **__: opened.append(1))
+    with pytest.raises(InputError):
+        study_of(X, y, groups, **wrong)
+    assert not opened
 
 
 def test_too_few_patients_are_left(cohort, tmp_path):
@@ -105,8 +121,7 @@ def test_a_film_under_two_patients_on_both_sides_is_refused_by_position(copy, co
         X.loc[2, "image"] = str(tmp_path / "other.dcm")
     with pytest.raises(InputError, match="1 identical film on both sides of a split") as caught:
         study_of(X, y, groups, test=test, out=tmp_path / "out")
-    assert "2" in str(caught.value)
-    assert "40" in str(caught.value)
+    assert "Rows of X, from 1, the first ten: [3, 41]" in str(caught.value)
     assert "image" not in str(caught.value)
     assert not (tmp_path / "out").exists()
 
@@ -135,6 +150,20 @@ def test_what_headers_state_becomes_subgroups(cohort, tmp_path):
     groupings = study_of(X, y, groups).groupings
     assert groupings["projection"].tolist() == ["PA", "AP"] * 24
     assert set(groupings["manufacturer"]) == {"GE", "Siemens", "other"}
+
+
+def test_each_radiograph_is_decoded_once(cohort, monkeypatch, small_preset):
+    opened = []
+
+    def counted(item, **params):
+        opened.append(item)
+        return read_radiograph(item, **params)
+
+    monkeypatch.setattr("skosteo.image.reader.read_radiograph", counted)
+    monkeypatch.setattr("skosteo.study.films._SIZE", 24)  # that of the small model
+    study = study_of(*cohort, models=["image"])
+    assert len(study.results) == 1
+    assert len(opened) == 48
 
 
 def test_films_in_memory(cohort, tmp_path):

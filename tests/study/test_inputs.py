@@ -5,10 +5,10 @@ import pandas as pd
 import pytest
 from sklearn.svm import LinearSVC
 
-from skosteo.clinical.flow import Flow, Rows
-from skosteo.evaluation import run_study
+from skosteo.clinical.flow import ExclusionLog, Flow
 from skosteo.exceptions import InputError, SkosteoError
-from skosteo.study.inputs import given_groupings
+from skosteo.study import run_study
+from skosteo.study.inputs import validate_inputs
 from tests.study.cohorts import Says, patients
 
 X, Y, GROUPS = patients(90)
@@ -48,11 +48,15 @@ BAD = {
     "subgroups as a text": ({"subgroups": "sex"}, "give a list"),
     "no such subgroup": ({"subgroups": ["device"]}, r"no columns \['device'\]"),
     "subgroups too short": ({"subgroups": X[["sex"]][:9]}, "9"),
+    "subgroups of too many levels": (
+        {"subgroups": ["weight_kg"]}, "'weight_kg' has .. levels, 20 at most.*in bands"),
+    "subgroups of lists": (
+        {"subgroups": pd.DataFrame({"device": [[1]] * 90})}, "'device' holds lists"),
     "no such site": ({"site": "hospital"}, "no column 'hospital'"),
     "limits as a text": ({"limits": "SYNTHETIC patients."}, "limits.*list"),
     "models as a text": ({"models": "logistic"}, "give a list of names"),
     "no models": ({"models": []}, "models is empty; give names"),
-    "a slip": ({"models": ["logistik"]}, "Did you mean 'logistic'"),
+    "a slip": ({"models": ["logistik"]}, "did you mean 'logistic'"),
     "a film model without films": ({"models": ["image"]}, "image_column is None"),
     "the same model twice": ({"models": ["logistic", "logistic"]}, "'logistic' twice"),
     "no probabilities": ({"models": [("svm", LinearSVC())]}, "without predict_proba"),
@@ -62,10 +66,12 @@ BAD = {
     "preset": ({"preset": "fast"}, "'quick', 'paper'"),
     "seed of None": ({"random_state": None}, "whole number"),
     "generator as seed": ({"random_state": np.random.RandomState(0)}, "whole number"),
-    "folds": ({"n_folds": 1}, "n_folds=1"),
+    "folds": ({"n_folds": 1}, "n_folds=1.*from 2"),
+    "half a fold": ({"n_folds": 2.5}, "whole number"),
+    "a yes as folds": ({"n_folds": True}, "whole number"),
     "prevalence in per cent": ({"prevalence": 20}, "prevalence is 20.*per cent"),
     "flow of another cohort": (
-        {"flow": Flow(Rows(X[:50], None).frame(), pd.DataFrame())}, "50 rows and X has 90"),
+        {"flow": Flow(ExclusionLog(X[:50], None).frame(), pd.DataFrame())}, "50 rows and X has 90"),
     "the answer's name": ({"X": X.assign(t_score=X["age"])}, r"\['t_score'\] promise"),
     "a density": ({"X": X.assign(bmd=X["age"])}, r"\['bmd'\] promise"),
     "the answer under another name": ({"X": X.assign(code=Y * 2.5)}, "'code' alone tells"),
@@ -113,6 +119,24 @@ WAYS = {
     "patients as texts": {"groups": [f"{g:04}" for g in GROUPS]},
     "a seed of numpy": {"random_state": np.int64(0)},
 }
+
+
+@pytest.mark.parametrize("library", ["polars", "pyarrow"])
+def test_tables_of_other_libraries_give_the_same(library):
+    module = pytest.importorskip(library)
+    names = ("DataFrame", "Series") if library == "polars" else ("table", "array")
+    table, column = (getattr(module, name) for name in names)
+    given = {"X": X, "y": pd.Series(Y), "groups": pd.Series(GROUPS), "test": pd.Series(GROUPS < 30)}
+    given["subgroups"] = pd.DataFrame({"device": np.resize(["a", "b"], 90)})
+    plain = study_of(**given)
+    made = {
+        name: table(value.to_dict("list")) if value.ndim == 2 else column(value.to_numpy())
+        for name, value in given.items()
+    }
+    study = study_of(**made)
+    pd.testing.assert_frame_equal(study.probability(), plain.probability())
+    assert list(study.groupings) == list(plain.groupings) == ["sex", "age", "device"]
+    pd.testing.assert_frame_equal(study.table(1), plain.table(1))
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -164,7 +188,7 @@ def test_ids_that_two_sites_use_are_found():
     found = study.leakage.frame().set_index("kind").loc["ids across sites"]
     assert found["severity"] == "suspect"
     assert "45 patient ids at several sites" in found["finding"]
-    assert "site" not in study.about.clinical_columns
+    assert "site" not in study.settings.clinical_columns
     assert "site" in study.groupings
 
 
@@ -172,8 +196,8 @@ def test_ids_that_two_sites_use_are_found():
 
 
 def earlier_flow(n=120):
-    rows = Rows(pd.DataFrame({"patient": np.arange(n)}), "patient")
-    rows.leave_out("younger than 40", np.arange(n) >= 90)
+    rows = ExclusionLog(pd.DataFrame({"patient": np.arange(n)}), "patient")
+    rows.exclude("younger than 40", np.arange(n) >= 90)
     return Flow(rows.frame(), rows.outcome(pd.Series(Y), ("ill", "well")))
 
 
@@ -190,7 +214,10 @@ def test_groups_of_the_flow_add_up():
 
 
 def test_sex_that_is_no_clinical_column_is_still_a_grouping():
-    X = pd.DataFrame({"age": [60, 70], "sex": ["F", "M"], "device": ["a", "b"]})
+    table = X[["age", "sex"]].assign(device=np.resize(["a", "b"], 90))
     asked = ["sex", "device", "age"]
-    assert list(given_groupings(X, ["age"], asked, None)) == ["sex", "device"]
-    assert list(given_groupings(X, ["age"], X[asked], None)) == asked
+    params = {"clinical_columns": ["age"]}
+    named = validate_inputs(table, Y, subgroups=asked, **params).groupings
+    assert list(named) == ["sex", "device"]
+    given = validate_inputs(table, Y, subgroups=table[["sex", "device"]], **params).groupings
+    assert list(given) == ["sex", "device"]

@@ -10,6 +10,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from skosteo.exceptions import InputError
+from skosteo.study.design import Settings
 from skosteo.study.models import PRESETS, TABLES, TITLES, make_models
 
 CLINICAL = ["age", "sex", "bmi", "weight_kg"]
@@ -17,11 +18,15 @@ X = pd.DataFrame(columns=["image", *CLINICAL])
 
 
 def made(names, **changes):
-    params = {
-        "preset": "quick", "image_column": "image", "clinical_columns": CLINICAL, "device": "cpu",
-        "cache_dir": None, "ignore_rules": (), "seed": 0,
+    where = {"device": "cpu", "cache_dir": None, "ignore_rules": ()}
+    where |= {name: changes.pop(name) for name in list(changes) if name in where}
+    asked = {
+        "preset": "quick", "image_column": "image", "clinical_columns": CLINICAL, "seed": 0,
+        "title": "t", "outcome": "o", "limits": (), "n_folds": 2, "drawn_test": True,
+        "prevalence": None, "published": False,
     } | changes  # fmt: skip
-    return make_models(names, X, **params)
+    asked["clinical_columns"] = tuple(asked["clinical_columns"])
+    return make_models(names, X, Settings(**asked), **where)
 
 
 def keys(*names, **changes):
@@ -150,7 +155,7 @@ def test_what_the_columns_do_not_allow_is_left_out_of_the_default():
 
 @pytest.mark.parametrize(
     ("changes", "message"),
-    [({"names": ["imgae"]}, "Did you mean 'image'"),
+    [({"names": ["imgae"]}, "did you mean 'image'"),
      ({"names": ["osta"], "clinical_columns": ["age"]}, r"do not suffice .*\['age'\]"),
      ({"names": ["multimodal"], "clinical_columns": []}, "do not suffice"),
      ({"names": [("a", "logistic")]}, "str without predict_proba"),

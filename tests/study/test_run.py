@@ -7,12 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import skosteo
 from skosteo import evaluation
 from skosteo.datasets import make_cohort
-from skosteo.evaluation import run_study
-from skosteo.study import Study
-from skosteo.study.command import main
+from skosteo.study import Study, run_study
+from skosteo.study.cli import main
 from tests.study.cohorts import filmed_patients, patients
+from tests.study.report.pages import page_of
 
 
 def study_of(**changes):
@@ -23,8 +24,12 @@ def study_of(**changes):
     return run_study(X, y, groups=groups, **params)
 
 
-def test_the_name_that_stays():
-    assert evaluation.run_study is run_study
+def test_its_one_public_home():
+    assert skosteo.study.run_study is run_study
+    assert "study" in skosteo.__all__
+    assert "run_study" not in dir(evaluation)
+    with pytest.raises(AttributeError, match="run_study"):
+        evaluation.run_study  # noqa: B018
     assert isinstance(study_of(), Study)
 
 
@@ -61,24 +66,24 @@ def test_it_is_silent_if_asked(capfd):
     assert "4/4" in capfd.readouterr().err
 
 
-def test_two_folds_and_a_prevalence_in_the_report(tmp_path):
-    study = study_of(prevalence=0.05, out=tmp_path)
+def test_two_folds_and_a_prevalence_in_the_report():
+    study = study_of(prevalence=0.05)
     assert len(study.design.folds) == 2
-    html = (tmp_path / "report.html").read_text("utf-8")
+    html = page_of(study)
     assert "PPV at 5 %" in html
     assert "rows in 2 folds" in html
 
 
-def test_findings_of_the_leakage_check_stand_in_the_report(tmp_path):
+def test_findings_of_the_leakage_check_stand_in_the_report():
     X, y, _ = patients(90)
     groups = np.arange(90) % 45
     X["site"] = np.where(np.arange(90) < 45, "north", "south")
     X["sex"] = np.where(np.arange(90) < 45, "F", "M")
-    run_study(
+    study = run_study(
         X, y, groups=groups, image_column=None, models=["age_sex_bmi"], n_folds=2, verbose=0,
-        site="site", out=tmp_path,
+        site="site",
     )  # fmt: skip
-    html = (tmp_path / "report.html").read_text("utf-8")
+    html = page_of(study)
     assert "45 patient ids at several sites" in html
     assert "join site and id into one" in html
     assert html.index("45 patient ids at several sites") < html.index("Models on the test part")
@@ -94,7 +99,7 @@ def test_every_option_of_the_call_is_one_of_the_command(capsys):
         "n_jobs": "jobs", "random_state": "seed", "verbose": "quiet", "flow": "",
     }  # fmt: skip
     for parameter in inspect.signature(run_study).parameters:
-        option = named.get(parameter, parameter)
+        option = named.get(parameter, parameter.replace("_", "-"))
         assert not option or option in options, parameter
 
 

@@ -1,0 +1,257 @@
+"""Renders the report of a study; its prose is in the templates, its computed parts are here."""
+
+import math
+import re
+from base64 import b64encode
+from collections import Counter
+from functools import cache
+from importlib.resources import files
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from skosteo.clinical.variables import recognise
+from skosteo.evaluation._format import NOT_ESTIMABLE, p_number_text, proportion_text
+from skosteo.study.design import RULES, Settings, versions
+from skosteo.study.models import CLINICAL, TITLES
+from skosteo.study.report import checklists
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+Pictures = dict[int | str, tuple[bytes, str]]
+
+_FEW = 100  # positive or negative patients in the test part: fewer make wide intervals
+_MISSING = "\N{EN DASH}"
+_NO_FIGURE = [_MISSING, "", "-", NOT_ESTIMABLE, "suppressed"]  # in the place of one
+# What stays on one line
+_INTERVAL = re.compile(r"\[([^\s\[\],]+), ([^\s\[\],]+)\]")
+_P_VALUE = re.compile(r"\bP ([=<]) (?=[.\d])")
+
+
+def render_page(study: Any, pictures: Pictures) -> str:
+    """Render the report of a study as one HTML file.
+
+    `pictures` are figures as files, PNG or SVG, with their media types. Texts of the study are
+    shown as they are, whatever signs they hold. The page holds its pictures and no script, and its
+    content policy forbids scripts and every request. It prints on A4.
+    """
+    return render("page.html.jinja", study=study, pictures=pictures)
+
+
+def render(template: str, **given: Any) -> str:
+    """Render one of the templates; see `render_page`."""
+    numbers = Counter[str]()
+
+    def next_number(kind: str) -> int:
+        numbers[kind] += 1
+        return numbers[kind]
+
+    return _environment().get_template(template).render(next_number=next_number, **given)
+
+
+@cache
+def _environment() -> "Environment":
+    from jinja2 import Environment, FunctionLoader, StrictUndefined  # heavy
+
+    folder = files("skosteo.study.report")
+    environment = Environment(
+        loader=FunctionLoader(lambda name: folder.joinpath(name).read_text("utf-8")),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    public = (
+        *(calibration_table, cells, characteristics, checklist, data_uri, fold_tests),
+        *(further_measures, has_image_models, has_report_text, limits, not_shown),
+        *(operating_table, split_text, versions_text),
+    )
+    environment.globals |= {function.__name__: function for function in public}
+    return environment
+
+
+# ---------------------------------------------------------------- texts
+
+
+def limits(study: Any) -> list[str]:
+    """Return what a reader must know before any number."""
+    design, settings = study.design, study.settings
+    y, patient = design.y[design.test], design.patient[design.test]
+    positive, negative = (len(np.unique(patient[y == code])) for code in (1, 0))
+    found = list(settings.limits)
+    if min(positive, negative) < _FEW:
+        found.append(
+            f"The test part is small: {positive} patients with the outcome and {negative} without. "
+            "Read the confidence intervals, not the estimates."
+        )
+    if settings.drawn_test:
+        found.append(
+            "The test patients were drawn from the same source as the others: this is no external "
+            "validation."
+        )
+    if settings.preset == "quick" and settings.image_column is not None:
+        found.append("The nets are the small ones of the preset 'quick', not the paper's.")
+    found.append("For research only; this is not a medical device.")
+    return found
+
+
+def split_text(study: Any) -> str:
+    """Say how rows were divided."""
+    design, settings = study.design, study.settings
+    drawn = "drawn" if settings.drawn_test else "named by whoever ran the study"
+    return (
+        f"{len(design.test):,} rows for the test, {drawn}; {len(design.development):,} rows in "
+        f"{settings.n_folds} folds; by patient, stratified"
+    )
+
+
+def versions_text() -> str:
+    """List the versions of the libraries."""
+    return ", ".join(f"{name} {number}" for name, number in versions().items())
+
+
+def not_shown(study: Any) -> list[str]:
+    """Name the clinical columns without a line in Table 1, and how much of them is missing."""
+    shown = set(study.table(1).index.get_level_values(0).str.rsplit(",", n=1).str[0])
+    return [
+        f"{column} (missing in {study.design.X[column].isna().sum():,} of {len(study.design.y):,})"
+        for column in study.settings.clinical_columns
+        if str(column) not in shown
+    ]
+
+
+def has_image_models(study: Any) -> bool:
+    """Whether one of the package's models of the study reads radiographs."""
+    return any(name in TITLES and name not in CLINICAL for name in study.models)
+
+
+def has_report_text(settings: Settings) -> bool:
+    """Whether text of radiology reports is among the clinical columns."""
+    known = [recognise(column) for column in settings.clinical_columns]
+    return any(column and column.variable.name.startswith("xray") for column in known)
+
+
+# ---------------------------------------------------------------- tables
+
+
+def characteristics(study: Any) -> pd.DataFrame:
+    """Return Table 1 without the lines that say that nothing is missing."""
+    table = study.table(1)
+    none = (table == "0").all(axis=1) & (table.index.get_level_values("level") == "missing")
+    return table[~none]
+
+
+def further_measures(study: Any) -> pd.DataFrame:
+    """Return the measures that Table 2 lacks, on the test part."""
+    table = study.report(names=study.names(2) or None).table(metrics="all")
+    return table.drop(columns=["AUC", "accuracy", "sensitivity", "specificity"])
+
+
+def fold_tests(study: Any) -> pd.DataFrame:
+    """Return the paired t tests over the folds, p-values as text."""
+    tests = study.fold_tests().set_index("model")
+    for name in ("P", "P corrected"):
+        tests[name] = tests[name].map(p_number_text)
+    return tests
+
+
+def operating_table(study: Any, names: list[str]) -> pd.DataFrame:
+    """Return the thresholds that each rule chose, and what they do on the test part."""
+    points = study.operating_points["threshold"].loc[names]
+    shown = ["sensitivity", "specificity"]
+    rates = {}
+    for rule in RULES:
+        there = [name for name in names if not np.isnan(points[name, rule])]
+        if there:
+            rates[rule] = study.report(names=there, rule=rule).table(metrics=shown)
+    lines: dict[tuple[str, str], dict[str, Any]] = {}
+    for name, rule in points.index:
+        title = study.models[name].title
+        line: dict[str, Any] = dict.fromkeys(["threshold", *shown])
+        if not np.isnan(points[name, rule]):
+            line = {"threshold": proportion_text(points[name, rule]), **rates[rule].loc[title]}
+        lines[title, rule] = line
+    frame = pd.DataFrame.from_dict(lines, orient="index")
+    frame.index = pd.MultiIndex.from_tuples(lines, names=["model", "chosen for"])
+    return frame
+
+
+def calibration_table(study: Any) -> pd.DataFrame:
+    """Return slope and intercept of each main model, with their confidence intervals."""
+    lines = study.calibration().lines
+    table = {
+        model: {
+            "slope": _estimate_text(line.slope, line.slope_low, line.slope_high),
+            "intercept": _estimate_text(line.intercept, line.intercept_low, line.intercept_high),
+        }
+        for model, line in lines.items()
+    }
+    return pd.DataFrame.from_dict(table, orient="index")
+
+
+def _estimate_text(estimate: float, low: float, high: float) -> str:
+    return NOT_ESTIMABLE if np.isnan(estimate) else f"{estimate:.2f} [{low:.2f}, {high:.2f}]"
+
+
+def checklist(study: Any) -> pd.DataFrame:
+    """Return the items of TRIPOD+AI and CLAIM, filled or left for the author."""
+    plain = _environment().overlay(autoescape=False)  # the page escapes it
+    given = {"study": study, "settings": study.settings, "n": study.design.counts().loc["all"]}
+    return checklists.fill(
+        {
+            str(name): plain.from_string(template).render(given)
+            for name, template in checklists.FACTS["sentence"].items()
+        }
+    )
+
+
+# ---------------------------------------------------------------- cells and pictures
+
+
+def data_uri(data: bytes, mime: str) -> str:
+    """Return a file as an address that holds it."""
+    return f"data:{mime};base64,{b64encode(data).decode()}"
+
+
+def cells(frame: pd.DataFrame) -> dict[str, Any]:
+    """Headings and rows of a table as text, and which columns stand right."""
+    index = frame.index.to_frame(index=False)
+    names = [_words(name) if name is not None else "" for name in frame.index.names]
+    plain = frame.astype(object).to_numpy()
+    return {
+        "head": [*names, *map(_words, frame.columns)],
+        "n_index": index.shape[1],
+        "right": [_stands_right(frame.iloc[:, j]) for j in range(frame.shape[1])],
+        "rows": [
+            (list(map(_words, labels)), list(map(_words, row)))
+            for labels, row in zip(index.to_numpy(dtype=object), plain, strict=True)
+        ],
+    }
+
+
+def _words(value: Any) -> str:
+    """One cell: counts with thousands apart, other numbers to three decimals."""
+    if isinstance(value, tuple):
+        return ", ".join(map(_words, value))
+    if value is None or value is pd.NA or value is pd.NaT:
+        return _MISSING
+    if isinstance(value, bool | np.bool_):
+        return "yes" if value else "no"
+    if isinstance(value, Integral):
+        return f"{int(value):,}"
+    if isinstance(value, Real):
+        number = float(value)
+        if math.isnan(number):
+            return _MISSING
+        return f"{number:.3f}" if abs(number) < 1000 else f"{number:,.0f}"
+    text = _INTERVAL.sub("[\\1,\N{NO-BREAK SPACE}\\2]", str(value))
+    return _P_VALUE.sub("P\N{NO-BREAK SPACE}\\1\N{NO-BREAK SPACE}", text)
+
+
+def _stands_right(values: pd.Series) -> bool:
+    words = values.dropna().map(_words)
+    figures = words.str.match(r"[-\N{MINUS SIGN}+<]? ?\.?\d") | words.isin(_NO_FIGURE)
+    return bool(len(words) and figures.all())

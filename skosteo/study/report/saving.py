@@ -1,0 +1,100 @@
+"""Writes a study into a folder: tables and figures first, the page last."""
+
+import json
+from dataclasses import asdict
+from io import BytesIO
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from skosteo._files import write_atomic, write_csv
+from skosteo.study.design import versions
+from skosteo.study.report.content import Pictures, checklist, render_page
+from skosteo.study.report.figures import available
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_DPI = 200
+_KINDS = {"svg": "image/svg+xml", "png": "image/png"}
+_RADIOGRAPHS = (7,)  # figures that hold them: drawn as pixels in the page
+
+
+def save(study: Any, out: str | PathLike) -> None:
+    """Write a study into a folder; see `Study.save`."""
+    import matplotlib.pyplot as plt
+
+    folders = {name: Path(out, name) for name in ("tables", "figures")}
+    for folder in folders.values():
+        folder.mkdir(parents=True, exist_ok=True)
+    written: set[Path] = set()
+    pictures: Pictures = {}
+    for name, frame in _tables(study).items():
+        table = folders["tables"] / f"{name}.csv"
+        write_csv(table, frame, index=not isinstance(frame.index, pd.RangeIndex))
+        written.add(table)
+    for which in available(study):
+        figure = study.figure(which)
+        for kind, mime in _KINDS.items():
+            picture, data = folders["figures"] / f"figure_{which}.{kind}", _drawn(figure, kind)
+            write_atomic(picture, data)
+            written.add(picture)
+            if kind == ("png" if which in _RADIOGRAPHS else "svg"):
+                pictures[which] = (data, mime)
+        plt.close(figure)
+    settings = {"study": asdict(study.settings), "versions": versions()}
+    write_atomic(Path(out, "settings.json"), json.dumps(settings, indent=1).encode())
+    write_atomic(Path(out, "report.html"), render_page(study, pictures).encode())
+    for folder in folders.values():
+        for old in {*folder.glob("*.csv"), *folder.glob("figure_*.*")} - written:
+            old.unlink()  # of models that an earlier run had
+
+
+def _tables(study: Any) -> dict[str, pd.DataFrame]:
+    """Every table of the study by the name of its file; no row of it is a person's values."""
+    found = {
+        "table_1": study.table(1),
+        "flow": study.flow.frame(),
+        "parts": study.design.counts(),
+        "leakage": study.leakage.frame().drop(columns="rows"),
+        "fold_scores": study.fold_scores(),
+        "operating_points": study.operating_points,
+        "calibration": study.calibration().frame(),
+        "decision_curve": study.decision_curve().frame(),
+        "checklists": checklist(study),
+    }
+    for number in (2, 3, 4, 5):
+        if len(study.names(number)) >= (1 if number == 2 else 2):  # one row compares nothing
+            found[f"table_{number}"] = study.table(number)
+    for part in ("test", "validation"):
+        found[f"scores_{part}"] = study.report(part).frame()
+        found[f"probabilities_{part}"] = _probabilities(study, part)
+    if len(study.distinct()) > 1:
+        found["comparison"] = study.comparison().frame()
+    tests = study.fold_tests()
+    if len(tests):
+        found["fold_tests"] = tests
+    if study.groupings.shape[1]:
+        found["subgroups"] = study.subgroups().frame()
+    return found
+
+
+def _probabilities(study: Any, part: str) -> pd.DataFrame:
+    """Label and probabilities by position of the row among those studied."""
+    y_prob = study.probability(part)
+    y_prob.insert(0, "target", study.design.y[y_prob.index])
+    return y_prob.rename_axis("row")
+
+
+def _drawn(figure: "Figure", kind: str) -> bytes:
+    from matplotlib import rc_context
+
+    stream = BytesIO()
+    # the same picture is the same file, whenever it is drawn
+    with rc_context({"svg.hashsalt": "skosteo"}):
+        metadata = {"Date": None} if kind == "svg" else {}
+        figure.savefig(stream, format=kind, dpi=_DPI, bbox_inches="tight", metadata=metadata)
+    figure.set_layout_engine("none")  # it is laid out now, for the other kind too
+    return stream.getvalue()

@@ -1,0 +1,103 @@
+"""What the report says, and in which order."""
+
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from skosteo.study.report.content import limits, operating_table
+from skosteo.study.report.figures import available
+from tests.study.report.pages import Reader, captions, changed, page_of
+
+
+@pytest.mark.parametrize(
+    ("settings", "words", "stands"),
+    [({}, "SYNTHETIC patients.", True),
+     ({}, "The test part is small", True),
+     ({}, "no external validation", True),
+     ({"drawn_test": False}, "no external validation", False),
+     ({"preset": "quick"}, "small ones of the preset", False),  # there are no radiographs
+     ({"image_column": "image"}, "small ones of the preset", True),
+     ({"image_column": "image", "preset": "paper"}, "small ones of the preset", False),
+     ({}, "not a medical device", True)],
+)  # fmt: skip
+def test_what_a_reader_must_know_first(settings, words, stands, of_values):
+    assert (words in " ".join(limits(changed(of_values.study, **settings)))) == stands
+
+
+def test_the_users_own_limits_come_first(of_values):
+    assert limits(of_values.study)[0] == "SYNTHETIC patients."
+    html = page_of(of_values.study)
+    first = re.search(r"<li>(.*?)</li>", html)
+    assert first[1] == "SYNTHETIC patients."
+    assert html.index("Read this first") < first.start() < html.index("Contents")
+
+
+def test_the_small_test_part_is_counted_in_patients(of_values):
+    design = of_values.study.design
+    n = [len(np.unique(design.patient[design.test][design.y[design.test] == c])) for c in (1, 0)]
+    said = " ".join(limits(of_values.study))
+    assert f"{n[0]} patients with the outcome and {n[1]} without" in said
+
+
+def test_facts_name_rows_split_seed_and_versions(of_values):
+    facts = dict(re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", page_of(of_values.study)))
+    assert facts["Rows"] == "150 of 150 patients"
+    assert facts["Outcome"] == "osteoporosis: 1 in 50 rows (positive), 0 in 100"
+    assert facts["Split"].startswith(f"{len(of_values.study.design.test)} rows for the test, drawn")
+    assert facts["Seed"].startswith("0")
+    assert facts["Models"] == "4, of which 4 differ"
+    assert re.fullmatch(r"\d+\.\d minutes of fits", facts["Time"])
+    assert "scikit-learn 1." in facts["Versions"]
+
+
+@pytest.mark.parametrize("ran", ["of_values", "of_films"])
+def test_every_figure_stands_once_with_words_for_those_who_cannot_see_it(ran, request):
+    study = request.getfixturevalue(ran).study
+    html = page_of(study)
+    found, images = captions(html, "Figure"), Reader(html).all("img")
+    assert len(images) == len(found) == len(available(study))
+    assert len(set(found.values())) == len(found)
+    assert all(len(image["alt"]) > 15 for image in images)
+
+
+def test_tables_of_one_model_are_left_out(of_values, of_films):
+    said = " ".join(captions(page_of(of_values.study), "Table").values())
+    assert "Ablation" not in said
+    said = " ".join(captions(page_of(of_films.study), "Table").values())
+    assert "Ablation" in said
+    assert "with and without augmentation" not in said
+
+
+def test_thresholds_are_said_to_be_of_the_validation_rows(of_values):
+    study = of_values.study
+    said = [c for c in captions(page_of(study), "Table").values() if c.startswith("Thresholds")]
+    assert len(said) == 1
+    assert "chosen on the validation rows" in said[0]
+    assert len(operating_table(study, list(study.models))) == 3 * len(study.models)
+
+
+def test_thresholds_that_no_rule_finds_are_a_dash(of_values):
+    study = changed(of_values.study)
+    study.operating_points.loc[("osta", "sensitivity .90"), "threshold"] = np.nan
+    table = operating_table(study, list(study.models))
+    lacking = table.loc[(study.models["osta"].title, "sensitivity .90")]
+    assert lacking.isna().all()
+    assert table.drop(index=lacking.name).notna().all(axis=None)
+
+
+def test_what_could_not_be_explained_is_said(of_values):
+    study = of_values.study
+    results = {
+        key: [replace(found[0], notes=("grad_cam: no film",)), *found[1:]]
+        for key, found in study.results.items()
+    }
+    assert "Not explained: grad_cam: no film" in page_of(changed(study, results=results))
+
+
+def test_a_prevalence_that_was_stated_is_that_of_net_benefit(of_values):
+    study = of_values.study
+    assert "10.0%, that where the model is to be used" in page_of(study)
+    observed = study.design.y[study.rows("validation")].mean()
+    assert f"{observed:.1%}, that of these rows" in page_of(changed(study, prevalence=None))

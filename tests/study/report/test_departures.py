@@ -1,0 +1,49 @@
+"""Departures from the paper: those of the study's own models and settings, and no others."""
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+
+from skosteo.study.design import Settings
+from skosteo.study.report.content import render
+from tests.study.report.pages import Reader
+
+SETTINGS = Settings(
+    title="t", outcome="o", limits=(), preset="paper", seed=0, n_folds=5, drawn_test=True,
+    image_column="image", clinical_columns=("age", "xray_description"), prevalence=None,
+    published=False,
+)  # fmt: skip
+
+
+def said(names, **changes):
+    study = SimpleNamespace(settings=replace(SETTINGS, **changes), models=dict.fromkeys(names))
+    return Reader(render("departures.html.jinja", study=study)).text
+
+
+@pytest.mark.parametrize(
+    ("words", "names", "changes"),
+    [("frozen ImageNet weights", ["image"], {"preset": "quick"}),
+     ("Equation 1", ["image"], {}),
+     ("A conventional CNN", ["cnn"], {}),
+     ("named by whoever ran", ["clinical"], {"drawn_test": False}),
+     ("character n-grams", ["clinical"], {}),
+     ("character n-grams", ["learned_fusion"], {}),
+     ("out-of-fold probabilities", ["multimodal"], {}),
+     ("Feature fusions", ["feature_fusion"], {}),
+     ("Cross-attention", ["attention_fusion"], {})],
+)  # fmt: skip
+def test_a_departure_is_named_where_it_was_made(words, names, changes):
+    assert words in said(names, **changes)
+    assert words not in said(["age_sex_bmi"], image_column=None, clinical_columns=("age",))
+
+
+def test_what_holds_for_every_study():
+    text = said(["age_sex_bmi"])
+    for words in ("one fixed test fold", "mean of those of the models of all folds", "DeLong"):
+        assert words in text
+
+
+def test_text_is_not_spoken_of_where_there_is_none():
+    assert "n-grams" not in said(["clinical"], clinical_columns=("age", "sex"))
+    assert "n-grams" not in said(["age_sex_bmi"])

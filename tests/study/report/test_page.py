@@ -1,0 +1,146 @@
+"""The page as text: everything shown as it is, numbered, within one file, and inert."""
+
+import re
+from base64 import b64decode
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from skosteo.study.report.content import _environment, checklist, render_page
+from tests.study.report.pages import Reader, attacked, captions, changed, page_of, picture
+
+TABLE = '{% from "blocks.html.jinja" import table with context %}{{ table(frame, "c") }}'
+
+
+def table_of(frame):
+    return _environment().from_string(TABLE).render(frame=frame, next_number=lambda _: 1)
+
+
+def cells(html):
+    return re.findall(r"<td[^>]*>(.*?)</td>", html)
+
+
+@pytest.fixture(scope="module")
+def html(of_films):
+    return (of_films.out / "report.html").read_text("utf-8")
+
+
+ATTACKS = [
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "' onmouseover='alert(1)",
+    "</style><script>1</script>",
+    "{{ 7 * 7 }}",
+    "a & b &lt; c",
+    "</title><b>",
+    "data:text/html,<script>",
+]
+
+
+@pytest.fixture(scope="module")
+def plain(of_values):
+    return Reader(page_of(attacked(of_values.study, "words")))
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_no_text_becomes_html(attack, plain, of_values):
+    page = Reader(page_of(attacked(of_values.study, attack)))
+    assert [tag for tag, _ in page.tags] == [tag for tag, _ in plain.tags]
+    for tag, attributes in page.tags:
+        assert not any(name.startswith("on") for name in attributes), tag
+    # title twice, outcome thrice, limit, tables of models and of levels, a note, checklists
+    assert page.text.count(attack) == plain.text.count("words") > 30
+
+
+def test_one_file_without_script_or_request(html):
+    page = Reader(html)
+    assert not {"script", "iframe", "object", "embed", "form"} & {tag for tag, _ in page.tags}
+    addresses = [
+        value
+        for _, attributes in page.tags
+        for name, value in attributes.items()
+        if name in ("src", "href", "srcset", "action", "background")
+    ]
+    assert all(re.match(r"#|data:", address) for address in addresses)
+    policy = next(a["content"] for a in page.all("meta") if "http-equiv" in a)
+    assert policy.startswith("default-src 'none'")
+    assert "script-src" not in policy
+    assert "url(" not in html
+    assert "@import" not in html
+
+
+def test_contents_lead_to_each_section(html):
+    page = Reader(html)
+    ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
+    links = [attributes["href"][1:] for attributes in page.all("a")]
+    assert len(ids) == len(set(ids))
+    assert set(links) <= set(ids)
+    assert [link for link in links if link.startswith("part")] == [
+        name for name in ids if name.startswith("part")
+    ]
+
+
+@pytest.mark.parametrize(("kind", "least"), [("Table", 8), ("Figure", 10)])
+def test_tables_and_figures_are_numbered_in_order(kind, least, html):
+    numbers = list(captions(html, kind))
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert len(numbers) >= least
+    assert html.count(f"<b>{kind} ") == len(numbers)
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(1780, "1,780"), (np.int64(12), "12"), (0.84149, "0.841"), (np.nan, "\u2013"),
+     (None, "\u2013"), (pd.NA, "\u2013"), (True, "yes"), (".84 [.79, .88]", ".84 [.79,\u00a0.88]"),
+     ("+.02, P = .15", "+.02, P\u00a0=\u00a0.15"), ("P < .001", "P\u00a0&lt;\u00a0.001"),
+     (123456.7, "123,457"),
+     (-0.25, "-0.250"), ("", "")],
+)  # fmt: skip
+def test_what_a_cell_shows(value, shown):
+    html = table_of(pd.DataFrame({"a": pd.Series([value], dtype=object)}))
+    assert cells(html)[-1] == shown
+
+
+def test_figures_stand_right_and_words_left():
+    frame = pd.DataFrame(
+        {"n": [1, "suppressed"], "auc": [".9 [.8, 1]", None], "p": ["< .001", "not estimable"],
+         "word": ["a", "b"]}
+    )  # fmt: skip
+    headings = Reader(table_of(frame)).all("th")
+    assert [h.get("class") for h in headings if h["scope"] == "col"] == ["right"] * 3 + [None]
+
+
+def test_every_level_of_an_index_is_a_heading():
+    index = pd.MultiIndex.from_tuples([("sex", "F"), ("sex", "M")], names=["what", "level"])
+    html = table_of(pd.DataFrame({"n": [3, 4]}, index=index))
+    assert re.findall(r'<th scope="row".*?>(.*?)</th>', html) == ["sex", "F", "sex", "M"]
+    assert html.index(">what<") < html.index(">level<") < html.index(">n<")
+
+
+def test_a_table_without_notes_has_no_place_for_them():
+    assert "notes" not in table_of(pd.DataFrame({"n": [1]}))
+
+
+def test_pictures_are_within(of_values):
+    data = picture("png")
+    (image,) = Reader(render_page(of_values.study, {5: (data, "image/png")})).all("img")
+    kind, content = image["src"].split(",")
+    assert kind == "data:image/png;base64"
+    assert b64decode(content) == data
+    assert image["alt"] == "ROC curves of the models of the table above."
+
+
+def test_an_open_item_is_named_so(of_values):
+    html = page_of(of_values.study)
+    n_open = 0
+    for name, items in checklist(of_values.study).groupby("checklist"):
+        left = int((items["status"] != "filled").sum())
+        said = f"{len(items) - left} of {len(items)} items filled by the study; {left} are for"
+        assert said in html, name
+        n_open += left
+    assert html.count('class="open">for the author<') == n_open
+
+
+def test_the_same_page_twice_is_the_same_text(of_values):
+    assert page_of(of_values.study) == page_of(changed(of_values.study))

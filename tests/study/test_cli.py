@@ -1,0 +1,258 @@
+"""``python -m skosteo study``: from a CSV to a report, and plain words for every slip."""
+
+import os
+import runpy
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import skosteo
+from skosteo.study import cli
+from tests.study.cohorts import filmed_patients, patients
+from tests.study.test_fitting import wait_for
+
+ROOT = Path(skosteo.__file__).parents[1]
+SMALL = ["--no-images", "--models", "age_sex_bmi", "logistic", "--folds", "2", "--quiet"]
+
+
+@pytest.fixture
+def cohort():
+    X, y, groups = patients(90)
+    return X.assign(osteoporosis=y, patient_id=[f"{g:05}" for g in groups])
+
+
+def table(folder, frame, **params):
+    frame.to_csv(folder / "cohort.csv", index=False, **params)
+    return folder / "cohort.csv"
+
+
+def arguments(path, out, *more, target="osteoporosis", patient="patient_id"):
+    return ["study", path, "--target", target, "--patient", patient, "--out", out, *more]
+
+
+def call(*given):
+    """Run the command in this process; return its status."""
+    return cli.main([str(argument) for argument in given])
+
+
+def shell(*given, **params):
+    return subprocess.Popen(
+        [sys.executable, "-m", "skosteo", *map(str, given)],
+        cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        env=os.environ | {"OMP_NUM_THREADS": "1"}, **params,
+    )  # fmt: skip
+
+
+def test_help_names_every_option(capsys):
+    with pytest.raises(SystemExit) as caught:
+        call("study", "--help")
+    assert caught.value.code == 0
+    said = capsys.readouterr().out
+    for option in ("--target", "--out", "--patient", "--images", "--models", "--limit", "--seed"):
+        assert option in said
+
+
+def test_without_arguments_it_says_how(capsys):
+    with pytest.raises(SystemExit) as caught:
+        call("study")
+    assert caught.value.code == 2
+    assert "--target" in capsys.readouterr().err
+
+
+SLIPS = {
+    "target": ({"target": "osteoporois"}, [], "did you mean 'osteoporosis'"),
+    "patient": ({"patient": "patient"}, [], "(--patient)"),
+    "clinical": ({}, ["--clinical", "agee"], "did you mean 'age'"),
+    "subgroups": ({}, ["--subgroups", "sexx"], "did you mean 'sex'"),
+    "site": ({}, ["--site", "hospital"], "no column 'hospital' (--site)"),
+    "test": ({}, ["--test", "year"], "no column 'year' (--test)"),
+    "test of years": ({}, ["--test", "age"], "--test 'age' holds other than 0 and 1"),
+    "T-scores": ({"target": "bmi"}, [], "From T-scores make it (table['bmi'] <= -2.5)"),
+    "a constant target": ({"target": "one"}, [], "has 1 value in all rows; 0 and 1 are needed"),
+    "model": ({}, ["--models", "logistik"], "did you mean 'logistic'"),
+    "folds": ({}, ["--folds", "60"], "n_folds="),
+    "prevalence": ({}, ["--prevalence", "20"], "Is it in per cent?"),
+    "a column that answers": ({}, ["--clinical", "age", "osteoporosis"], "osteoporosis"),
+    "a column named twice": ({}, ["--clinical", "age", "age"], "age"),
+}
+
+
+@pytest.mark.parametrize("case", SLIPS)
+def test_a_slip_is_named_in_one_line_and_nothing_is_written(case, cohort, tmp_path, capsys):
+    changes, more, message = SLIPS[case]
+    cohort["one"] = 1
+    out = tmp_path / "out"
+    status = call(*arguments(table(tmp_path, cohort), out, *SMALL, *more, **changes))
+    said = capsys.readouterr().err
+    assert status == 2
+    assert said.startswith("skosteo: ")
+    assert message in said
+    assert "Traceback" not in said
+    assert not out.exists()
+
+
+def test_films_that_are_not_there(cohort, tmp_path, capsys):
+    path = table(tmp_path, cohort)
+    assert call(*arguments(path, tmp_path / "out")) == 2
+    assert "no column 'image' (--image-column)" in (said := capsys.readouterr().err)
+    assert "--no-images" in said
+    path = table(tmp_path, cohort.assign(image="a.png"))
+    assert call(*arguments(path, tmp_path / "out", "--images", tmp_path / "gone")) == 2
+    assert "--images is no folder" in capsys.readouterr().err
+
+
+def test_no_table_and_no_csv(cohort, tmp_path, capsys):
+    assert call(*arguments(tmp_path / "cohrt.csv", tmp_path / "out")) == 2
+    assert "no such table" in (said := capsys.readouterr().err)
+    assert "cohrt" not in said
+    for content in (
+        b"",
+        b"\xff\xfe\x00\x01\x80",
+        b'a,b\n"1,2\n3',
+        b"PK\x03\x04" + bytes(range(256)),
+    ):
+        (tmp_path / "a.csv").write_bytes(content)
+        assert call(*arguments(tmp_path / "a.csv", tmp_path / "out")) == 2
+        assert capsys.readouterr().err.startswith("skosteo: The table ")
+    assert call(*arguments(tmp_path, tmp_path / "out")) == 2
+    assert not (tmp_path / "out").exists()
+
+
+def ran(monkeypatch):
+    """Take what the command gives to run_study, and what that returns."""
+    taken = []
+
+    def run(X, y, **params):
+        taken.append((X, y, params, skosteo.study.run_study(X, y, **params)))
+        return taken[-1][-1]
+
+    monkeypatch.setattr(cli, "run_study", run)
+    monkeypatch.setattr("skosteo.study.Study.save", lambda study, out: None)
+    return taken
+
+
+def test_patients_keep_their_leading_zeros(cohort, tmp_path, monkeypatch):
+    cohort["patient_id"] = ["0" * (1 + i % 3) + str(i // 3) for i in range(90)]
+    taken = ran(monkeypatch)
+    assert call(*arguments(table(tmp_path, cohort), tmp_path / "out", *SMALL)) == 0
+    study = taken[0][-1]
+    assert len(np.unique(study.design.patient)) == cohort["patient_id"].nunique() == 90
+
+
+def test_rows_whose_outcome_is_not_known_are_counted(cohort, tmp_path, monkeypatch):
+    cohort["osteoporosis"] = cohort["osteoporosis"].astype(object)
+    cohort.loc[[1, 5, 7], "osteoporosis"] = None
+    taken = ran(monkeypatch)
+    assert call(*arguments(table(tmp_path, cohort), tmp_path / "out", *SMALL)) == 0
+    flow = taken[0][-1].flow.frame().set_index("step")
+    assert flow.loc["rows in the table", "remaining"] == 90
+    assert flow.loc["outcome not known", ["excluded", "remaining"]].tolist() == [3, 87]
+    assert len(taken[0][-1].design.y) == 87
+
+
+@pytest.mark.parametrize("words", [("False", "True"), ("0", "1"), ("0.0", "1.0")])
+def test_a_target_of_two_values(words, cohort, tmp_path, monkeypatch):
+    y = cohort["osteoporosis"].to_numpy()
+    cohort["osteoporosis"] = np.where(y == 1, words[1], words[0])
+    taken = ran(monkeypatch)
+    assert call(*arguments(table(tmp_path, cohort), tmp_path / "out", *SMALL)) == 0
+    np.testing.assert_array_equal(taken[0][-1].design.y, y)
+
+
+@pytest.mark.parametrize("words", [("no", "yes"), ("1", "2")])
+def test_which_of_two_words_is_ill_is_not_guessed(words, cohort, tmp_path, capsys):
+    cohort["osteoporosis"] = np.where(cohort["osteoporosis"] == 1, words[1], words[0])
+    assert call(*arguments(table(tmp_path, cohort), tmp_path / "out", *SMALL)) == 2
+    assert "it takes two, 0 and 1. Say who is ill" in capsys.readouterr().err
+
+
+def test_options_reach_the_study(cohort, tmp_path, monkeypatch, capsys):
+    cohort["later"] = (np.arange(90) > 60).astype(int)
+    cohort["ward"] = np.resize(["a", "b"], 90)
+    cohort["remark"] = "Jane Doe"
+    taken = ran(monkeypatch)
+    more = [
+        "--test", "later", "--subgroups", "ward", "--prevalence", "0.2", "--seed", "3", "--title",
+        "My study", "--outcome", "low density", "--limit", "One.", "--limit", "Two.", "--published",
+        "--device", "cpu",
+    ]  # fmt: skip
+    assert call(*arguments(table(tmp_path, cohort), tmp_path / "out", *SMALL, *more)) == 0
+    X, _, _, study = taken[0]
+    assert list(X) == ["age", "sex", "bmi", "weight_kg"]
+    np.testing.assert_array_equal(study.design.test, np.arange(61, 90))
+    about = study.settings
+    assert (about.title, about.outcome, about.limits) == (
+        "My study",
+        "low density",
+        ("One.", "Two."),
+    )
+    assert (about.prevalence, about.seed, about.published, about.n_folds) == (0.2, 3, True, 2)
+    assert "ward" in study.groupings
+    said = capsys.readouterr().out
+    assert "Columns that are not used (name them by --clinical): remark" in said
+    assert "Jane" not in said
+
+
+def test_film_names_are_relative_to_the_folder(tmp_path, monkeypatch, small_preset):
+    films = tmp_path / "films"
+    films.mkdir()
+    X, y, groups = filmed_patients(films, 48)
+    X["image"] = [Path(path).name for path in X["image"]]
+    X.loc[5, "image"] = None
+    taken = ran(monkeypatch)
+    path = table(tmp_path, X.assign(osteoporosis=y, patient_id=groups))
+    more = ["--images", films, "--models", "age_sex_bmi", "--folds", "2", "--quiet"]
+    assert call(*arguments(path, tmp_path / "out", *more)) == 0
+    study = taken[0][-1]
+    assert len(study.design.y) == 47
+    assert study.flow.frame()["excluded"].tolist() == [0, 1]
+
+
+def test_another_report_is_not_touched(cohort, tmp_path, capsys):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "report.html").write_text("mine")
+    assert call(*arguments(table(tmp_path, cohort), out, *SMALL)) == 2
+    assert "that no study wrote" in capsys.readouterr().err
+    assert [path.name for path in out.iterdir()] == ["report.html"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals are POSIX")
+def test_from_a_shell_with_ctrl_c_and_again(cohort, tmp_path, monkeypatch, capsys):
+    out = tmp_path / "new" / "report"
+    more = [
+        "--no-images",
+        "--models",
+        "hist_gradient_boosting",
+        "age_sex_bmi",
+        "--folds",
+        "2",
+        "--quiet",
+    ]
+    given = arguments(table(tmp_path, cohort), out, *more)
+    with shell(*given) as process:
+        wait_for(lambda: list((out / "work").glob("*.npz")), process)
+        process.send_signal(signal.SIGINT)
+        _, complained = process.communicate()
+    assert process.returncode == 130, complained
+    assert complained == "skosteo: interrupted; the same command goes on from what is finished\n"
+    kept = {path: path.stat().st_mtime_ns for path in (out / "work").glob("*.npz")}
+    assert 1 <= len(kept) < 4
+    assert not (out / "report.html").exists()
+    # the same call again, without another interpreter that imports torch for 5 s
+    monkeypatch.setattr(sys, "argv", ["skosteo", *map(str, given)])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_module("skosteo", run_name="__main__")
+    assert ended.value.code == 0
+    said, complained = capsys.readouterr()
+    assert complained == ""
+    assert "Logistic: age, sex, BMI" in said
+    assert (out / "report.html").exists()
+    assert len(pd.read_csv(out / "tables" / "table_2.csv")) == 2
+    assert len(list((out / "work").glob("*.npz"))) == 4
+    assert {path: path.stat().st_mtime_ns for path in kept} == kept

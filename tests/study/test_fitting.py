@@ -1,0 +1,230 @@
+"""Fold by fold: each row judged by a model that has not seen it, and no fit done twice."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+from sklearn.dummy import DummyClassifier
+
+import skosteo
+from skosteo.exceptions import InputError
+from skosteo.study import run_study
+from tests.study.cohorts import Counts, Fails, Remembers, Says, fits_in, patients
+
+pytestmark = pytest.mark.usefixtures("no_report")
+ROOT = Path(skosteo.__file__).parents[1]
+N_FOLDS, N_MODELS = 4, 4
+X, Y, GROUPS = patients(120, rows_each=2)
+
+
+def counted(out, folder, seconds=0.0, n_models=N_MODELS, **changes):
+    """A study whose fits leave a file each in a folder."""
+    own = [(f"m{i}", Counts(str(folder), float(seconds), i / 50)) for i in range(int(n_models))]
+    params = {"image_column": None, "n_folds": N_FOLDS, "verbose": 0, "models": own} | changes
+    return run_study(X, Y, groups=GROUPS, out=out, **params)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    made = tmp_path / "fits"
+    made.mkdir()
+    return made
+
+
+# ---------------------------------------------------------------- honest probabilities
+
+
+def test_test_rows_get_the_mean_of_the_models_of_all_folds(of_values):
+    study = of_values.study
+    for name, model in study.models.items():
+        said = []
+        for train, _ in study.design.folds:
+            fitted = clone(model.estimator).fit(
+                model.part(study.design.X).iloc[train], study.design.y[train]
+            )
+            tested = model.part(study.design.X).iloc[study.design.test]
+            said.append(fitted.predict_proba(tested)[:, 1])
+        np.testing.assert_array_equal(study.probability()[name], np.mean(said, axis=0))
+
+
+def test_validation_rows_are_judged_by_the_model_that_has_not_seen_them(of_values):
+    study = of_values.study
+    model = study.models["logistic"]
+    for train, validation in study.design.folds:
+        fitted = clone(model.estimator).fit(
+            model.part(study.design.X).iloc[train], study.design.y[train]
+        )
+        expected = fitted.predict_proba(model.part(study.design.X).iloc[validation])[:, 1]
+        said = study.probability("validation").loc[validation, "logistic"]
+        np.testing.assert_array_equal(said, expected)
+
+
+def test_a_model_that_learns_patients_by_heart_gains_nothing():
+    """Labels are chance, and the rows of a patient share a number that names it."""
+    rng = np.random.default_rng(0)
+    groups = np.repeat(np.arange(300), 3)
+    y = rng.permutation(np.resize([0, 1], 300))[groups]
+    table = pd.DataFrame({"noise": rng.permutation(300)[groups] + rng.normal(0, 0.01, 900)})
+    study = run_study(
+        table, y, groups=groups, image_column=None, n_folds=3, verbose=0,
+        models=[("by heart", Remembers()), ("chance", DummyClassifier(strategy="prior"))],
+    )  # fmt: skip
+    for part in ("test", "validation"):
+        report = study.report(part, names=["by heart"]).frame().set_index("metric")
+        assert report.loc["AUC", "low"] < 0.5 < report.loc["AUC", "high"]
+    # the same without patients: it recognises them, so that the test above can fail
+    leaking = run_study(
+        table, y, image_column=None, n_folds=3, verbose=0, models=[("by heart", Remembers())]
+    )
+    assert leaking.report("validation").frame().set_index("metric").loc["AUC", "estimate"] > 0.8
+
+
+def test_labels_of_chance_are_predicted_by_chance():
+    inside = 0
+    for seed in range(10):
+        table, _, groups = patients(120, seed)
+        y = np.random.default_rng(100 + seed).permutation(np.resize([0, 1], 120))
+        study = run_study(
+            table, y, groups=groups, image_column=None, models=["logistic"], n_folds=2, verbose=0
+        )
+        auc = study.report("validation").frame().set_index("metric").loc["AUC"]
+        inside += auc["low"] <= 0.5 <= auc["high"]
+    assert inside >= 8  # of intervals of 95 %
+
+
+def test_a_model_that_says_no_probability_is_named():
+    with pytest.raises(
+        InputError, match="gives no probability, a number from 0 to 1, for 80 of 80 rows"
+    ) as caught:
+        run_study(
+            X, Y, groups=GROUPS, image_column=None, n_folds=2, verbose=0,
+            models=["age_sex_bmi", ("broken", Fails())],
+        )  # fmt: skip
+    assert caught.value.__notes__ == ["Model 'broken', fold 1 of 2."]
+
+
+# ---------------------------------------------------------------- nothing twice
+
+
+def test_the_same_call_again_fits_nothing(tmp_path, folder):
+    first = counted(tmp_path / "out", folder)
+    assert fits_in(folder) == N_FOLDS * N_MODELS
+    again = counted(tmp_path / "out", folder)
+    assert fits_in(folder) == N_FOLDS * N_MODELS
+    for part in ("test", "validation"):
+        pd.testing.assert_frame_equal(first.probability(part), again.probability(part))
+
+
+def test_models_that_are_the_same_are_fitted_once(of_films):
+    study = of_films.study
+    image, backbone = study.models["image"], study.models["backbone"]
+    assert image.key == backbone.key  # of the preset "quick"
+    assert len(study.results) == len(study.models) - 1
+    assert study.probability()["image"].equals(study.probability()["backbone"])
+    assert len(list((of_films.out / "work").glob("*.npz"))) == 2 * len(study.results)
+
+
+def test_another_model_beside_is_the_only_one_fitted(tmp_path, folder):
+    counted(tmp_path / "out", folder, n_models=2)
+    counted(tmp_path / "out", folder, n_models=3)
+    assert fits_in(folder) == 3 * N_FOLDS
+
+
+def test_a_damaged_entry_is_fitted_again(tmp_path, folder):
+    first = counted(tmp_path / "out", folder)
+    entries = sorted((tmp_path / "out" / "work").glob("*.npz"))
+    entries[0].write_bytes(entries[0].read_bytes()[:100])
+    entries[1].write_bytes(b"garbage")
+    entries[2].write_bytes(b"")
+    entries[3].unlink()
+    with pytest.warns(UserWarning, match="is damaged"):
+        again = counted(tmp_path / "out", folder)
+    assert fits_in(folder) == N_FOLDS * N_MODELS + 4
+    pd.testing.assert_frame_equal(first.probability(), again.probability())
+
+
+def test_what_was_finished_before_an_error_stays(tmp_path, folder):
+    broken = [("ok", Counts(str(folder))), ("broken", Fails())]
+    with pytest.raises(InputError):
+        counted(tmp_path / "out", folder, models=broken)
+    counted(tmp_path / "out", folder, models=broken[:1])
+    assert fits_in(folder) == N_FOLDS  # the first fold's was there
+
+
+@pytest.mark.parametrize("changed", ["values", "labels", "patients", "seed", "folds", "test"])
+def test_other_data_do_not_take_the_results_of_these(changed, tmp_path, folder):
+    counted(tmp_path / "out", folder)
+    before = fits_in(folder)
+    table, y, groups, params = X.copy(), Y.copy(), GROUPS, {}
+    if changed == "values":
+        table.loc[0, "bmi"] += 0.1
+    elif changed == "labels":
+        y[:2] = 1 - y[:2]
+    elif changed == "patients":
+        groups = np.where(groups == 1, 0, groups)
+    else:
+        tested = (GROUPS % 5) == 0
+        params = {"seed": {"random_state": 1}, "folds": {"n_folds": 3}, "test": {"test": tested}}
+        params = params[changed]
+    with pytest.raises(InputError, match="out holds the study of other rows"):
+        run_study(
+            table, y, groups=groups, out=tmp_path / "out", image_column=None,
+            **{"n_folds": N_FOLDS, "verbose": 0, "models": [("m", Says("bmi"))]} | params,
+        )  # fmt: skip
+    assert fits_in(folder) == before
+
+
+# ---------------------------------------------------------------- killed
+
+
+def start(out, folder, seconds):
+    call = "import sys; from tests.study.test_fitting import counted; counted(*sys.argv[1:])"
+    return subprocess.Popen(
+        [sys.executable, "-c", call, out, folder, str(seconds)],
+        cwd=ROOT,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        start_new_session=True,
+    )
+
+
+def wait_for(condition, process, seconds=60):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert process.poll() is None, "it ended by itself"
+        assert time.monotonic() < end, "it takes too long"
+        time.sleep(0.005)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="process groups are POSIX")
+def test_a_killed_study_goes_on_where_it_was(tmp_path, folder):
+    out, work = tmp_path / "out", tmp_path / "out" / "work"
+    with start(out, folder, 0.1) as process:
+        wait_for(lambda: fits_in(folder) >= 7, process)
+        os.killpg(process.pid, signal.SIGKILL)
+    finished = len(list(work.glob("*.npz")))
+    begun = fits_in(folder)
+    assert begun < N_FOLDS * N_MODELS
+    assert begun - 1 <= finished <= begun
+    assert not (out / "report.html").exists()
+    study = counted(out, folder, 0.1)
+    assert fits_in(folder) == begun + N_FOLDS * N_MODELS - finished
+    undisturbed = counted(tmp_path / "whole", folder, 0.0)
+    for part in ("test", "validation"):
+        pd.testing.assert_frame_equal(study.probability(part), undisturbed.probability(part))
+    for number in (1, 2):
+        pd.testing.assert_frame_equal(study.table(number), undisturbed.table(number))
+
+
+@pytest.mark.slow  # workers that import torch take 10 s to start
+def test_several_fits_at_a_time_give_the_same(tmp_path, folder):
+    one = counted(None, folder)
+    several = counted(tmp_path / "out", folder, n_jobs=2)
+    for part in ("test", "validation"):
+        pd.testing.assert_frame_equal(one.probability(part), several.probability(part))
