@@ -225,8 +225,9 @@ class RiskIndexClassifier(ClassifierMixin, BaseEstimator):
         return self.classes_[referred.astype(int)]
 
     def _table(self, X: Any, *, reset: bool) -> pd.DataFrame:
+        X = to_pandas(X)
         table = named_table(self, X, reset=reset)
-        if not hasattr(self, "feature_names_in_") and table is not to_pandas(X):
+        if not hasattr(self, "feature_names_in_") and table is not X:
             raise InputError(
                 f"X is {type(X).__name__} without names; an index needs a DataFrame, because it "
                 "finds its items by name. Behind an imputer, use set_output(transform='pandas')."

@@ -277,7 +277,8 @@ def _of_fusion(model: ProbabilityFusionClassifier, X: Any) -> GradCam:
             fused.append(logits(model.fuse(stepped)[:, 1]))
         return (fused[1] - fused[0]) / (2 * _STEP)
 
-    return replace(_of_image(image, part.table, slope), probability=model.fuse(probability)[:, 1])
+    found = _of_image(image, part.table, slope)
+    return replace(found, probability=model.fuse(probability)[:, 1])
 
 
 def _of_net(
@@ -329,8 +330,9 @@ def _explained(module: Any, inputs: Inputs) -> tuple[Tensor, Tensor, Tensor]:
 @torch.no_grad()
 def _attention(module: Any, trunk: Any, seen: Inputs) -> Tensor:
     if isinstance(getattr(module, "fusion", None), CrossAttention):
+        attention = module.attention(**seen)
         height, width = module.map_shape
-        return module.attention(**seen)[:, : height * width].view(-1, height, width)
+        return attention[:, : height * width].view(-1, height, width)
     f = seen["films"]
     if trunk.attention is None:
         return f.new_empty(len(f), 0)

@@ -286,6 +286,7 @@ def test_tables_of_other_libraries(library):
     X = X[["age", "weight_kg", "oestrogen_now"]]
     other = module.from_pandas(X) if library == "polars" else module.Table.from_pandas(X)
     expected = RiskIndexClassifier("orai").fit(X, y).predict_proba(X)
+    assert len(RiskIndexClassifier("orai").index_values(other)) == len(X)  # needs no fit
     model = RiskIndexClassifier("orai").fit(other, y)
     assert model.feature_names_in_.tolist() == X.columns.tolist()
     for table in (X, other, other.select(X.columns[::-1].tolist())):

@@ -34,8 +34,8 @@ def study(tmp_path_factory):
     return write_films(tmp_path_factory.mktemp("films"))
 
 
-def cohort(decides, n=240, seed=0):
-    """Films that are bright above or below, ages high or low, and a label by one or by both."""
+def cohort(n=240, seed=0):
+    """Films that are bright above or below, and ages high or low: what decides, and the table."""
     rng = np.random.default_rng(seed)
     above, old = rng.integers(0, 2, (2, n)).astype(bool)
     films = rng.integers(0, 60, (n, 24, 24)).astype(np.uint8)
@@ -46,34 +46,41 @@ def cohort(decides, n=240, seed=0):
         "bmi": rng.normal(25, 3, n),
         "image": list(films),
     })  # fmt: skip
-    return table, {"film": above, "table": old, "both": above & old}[decides].astype(int)
+    return table, above, old
 
 
 # ---------------------------------------------------------------- learning
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
-@pytest.mark.parametrize("decides", ["film", "table", "both"])
-def test_it_learns_what_is_planted_in_film_table_and_both(strategy, decides):
-    X, y = cohort(decides)
+def test_it_learns_what_film_and_table_decide_together(strategy):
+    X, above, old = cohort()
+    y = above & old
     model = small_feature_fusion(
-        image=small_image(max_epochs=2), strategy=strategy, max_epochs=25, early_stopping=False
+        image=small_image(max_epochs=2), strategy=strategy, max_epochs=12, early_stopping=False
     )
     new = model.fit(X[:160], y[:160]).predict_proba(X[160:])[:, 1]
-    # where both decide, either alone allows for 1 - 1/3/2: a third of the others looks the same
+    # either alone allows for 1 - 1/3/2: a third of the others looks the same
     assert roc_auc_score(y[160:], new) > 0.97
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_a_fine_tuned_branch_learns_what_neither_side_shows(strategy):
     """The label is whether film and age disagree: a film alone teaches its branch nothing."""
-    X, above = cohort("film", n=400)
-    y = above ^ (X["age"] > 67.5).to_numpy().astype(int)
+    X, above, old = cohort(n=300)
+    y = above ^ old
     model = small_feature_fusion(
         image=small_image(wavelet=False, soft_attention=False), strategy=strategy,
         image_branch="fine-tuned", max_epochs=15, batch_size=16, early_stopping=False,
     )  # fmt: skip
-    assert roc_auc_score(y[300:], model.fit(X[:300], y[:300]).predict_proba(X[300:])[:, 1]) > 0.95
+    assert roc_auc_score(y[200:], model.fit(X[:200], y[:200]).predict_proba(X[200:])[:, 1]) > 0.95
+
+
+@pytest.fixture(scope="module")
+def fitted(study):
+    """A fusion of each strategy, with an image branch that has learnt nothing."""
+    X, y, _ = study
+    return {strategy: still(strategy=strategy).fit(X, y) for strategy in STRATEGIES}
 
 
 def test_attention_tells_how_much_each_side_looks_at_what(study):
@@ -90,8 +97,8 @@ def test_attention_tells_how_much_each_side_looks_at_what(study):
     np.testing.assert_allclose(looks.clinical.sum(axis=1), 1, atol=1e-5)
 
 
-def test_who_lacks_a_modality_looks_at_nothing(study, attentive):
-    X, _, _ = study
+def test_who_lacks_a_modality_looks_at_nothing(study, fitted):
+    X, attentive = study[0], fitted["attention"]
     with pytest.warns(MissingModalityWarning):
         looks = attentive.attention(lacking(X, film=[1], table=[5]))
     assert np.flatnonzero(np.isnan(looks.image).all(axis=(1, 2))).tolist() == [1, 5]
@@ -102,9 +109,8 @@ def test_who_lacks_a_modality_looks_at_nothing(study, attentive):
 
 
 @pytest.mark.parametrize("strategy", ["concat", "learned"])
-def test_others_have_no_attention_to_show(study, strategy):
-    X, y, _ = study
-    for model in (still(strategy=strategy), still(strategy=strategy).fit(X, y)):
+def test_others_have_no_attention_to_show(strategy, fitted):
+    for model in (still(strategy=strategy), fitted[strategy]):
         assert not hasattr(model, "attention")
         with pytest.raises(AttributeError, match="no attribute 'attention'") as raised:
             model.attention  # noqa: B018
@@ -223,19 +229,18 @@ def test_the_image_branch_is_fitted_where_it_can_learn_more_than_a_head(
     assert model.predict(X).shape == y.shape
 
 
-def test_column_order_and_further_columns_do_not_matter(study):
-    X, y, _ = study
-    model = still(strategy="attention").fit(X, y)
+def test_column_order_and_further_columns_do_not_matter(study, fitted):
+    X, model = study[0], fitted["attention"]
     shuffled = X[["image", "bmi", "age"]].assign(ward=3)
     assert np.array_equal(model.predict_proba(X), model.predict_proba(shuffled))
     with pytest.raises(InputError, match=r"misses the columns \['bmi'\]"):
         model.predict(X.drop(columns="bmi"))
 
 
-def test_a_patients_score_ignores_its_batch_neighbours(study):
+def test_a_patients_score_ignores_its_batch_neighbours(study, fitted):
     X, y, _ = study
-    for strategy in STRATEGIES:
-        model = small_feature_fusion(strategy=strategy, max_epochs=1).fit(X, y)
+    with_its_own_branches = small_feature_fusion(max_epochs=1).fit(X, y)
+    for model in (with_its_own_branches, *fitted.values()):
         alone = np.vstack([model.predict_proba(X.iloc[[i]]) for i in range(8)])
         np.testing.assert_allclose(model.predict_proba(X)[:8], alone, atol=1e-6)
 
@@ -260,14 +265,8 @@ def lacking(X, film=(), table=()):
     return X
 
 
-@pytest.fixture(scope="module")
-def attentive(study):
-    X, y, _ = study
-    return still(strategy="attention").fit(X, y)
-
-
-def test_who_lacks_a_modality_gets_a_probability_and_a_flag(study, attentive):
-    X, _, _ = study
+def test_who_lacks_a_modality_gets_a_probability_and_a_flag(study, fitted):
+    X, attentive = study[0], fitted["attention"]
     part = lacking(X, film=[1, 2, 3], table=[5])
     with pytest.warns(MissingModalityWarning) as caught:
         found = attentive.predict_proba(part)
@@ -287,8 +286,8 @@ def test_who_lacks_a_modality_gets_a_probability_and_a_flag(study, attentive):
     assert np.flatnonzero(~used["clinical"]).tolist() == [5]
 
 
-def test_a_table_without_any_film_is_answered_too(study, attentive):
-    X, _, _ = study
+def test_a_table_without_any_film_is_answered_too(study, fitted):
+    X, attentive = study[0], fitted["attention"]
     some, none = lacking(X, film=range(1, 48)), lacking(X, film=range(48))
     with pytest.warns(MissingModalityWarning, match="48 of 48"):
         found = attentive.predict_proba(none)
@@ -296,8 +295,8 @@ def test_a_table_without_any_film_is_answered_too(study, attentive):
         np.testing.assert_allclose(attentive.predict_proba(some)[1:], found[1:], atol=1e-6)
 
 
-def test_without_a_table_only_the_film_counts(study, attentive):
-    X, _, _ = study
+def test_without_a_table_only_the_film_counts(study, fitted):
+    X, attentive = study[0], fitted["attention"]
     twice = pd.concat([X.iloc[[0, 1]], X.iloc[[0, 0]]], ignore_index=True)
     with pytest.warns(MissingModalityWarning):
         p = attentive.predict_proba(lacking(twice, table=range(4)))[:, 1]
@@ -339,7 +338,7 @@ def test_a_gap_reaches_the_net_as_missing_and_not_as_a_number(study):
     ("side", "rows"), [("image", {"film": [3, 7]}), ("clinical", {"table": [3, 7]})]
 )
 def test_without_attention_a_missing_modality_is_an_error_with_the_remedy(
-    study, strategy, side, rows
+    study, fitted, strategy, side, rows
 ):
     X, y, _ = study
     match = (
@@ -350,17 +349,17 @@ def test_without_attention_a_missing_modality_is_an_error_with_the_remedy(
     with pytest.raises(InputError, match=match):
         model.fit(lacking(X, **rows), y)
     with pytest.raises(InputError, match=match):
-        model.fit(X, y).predict(lacking(X, **rows))
+        fitted[strategy].predict(lacking(X, **rows))
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
-def test_a_patient_with_nothing_at_all_is_an_error(study, strategy):
+def test_a_patient_with_nothing_at_all_is_an_error(study, fitted, strategy):
     X, y, _ = study
     nothing = lacking(X, film=[6], table=[6])
     with pytest.raises(InputError, match=r"row 7 of 48: nothing is there"):
         still(strategy=strategy).fit(nothing, y)
     with pytest.raises(InputError, match=r"row 7 of 48: nothing is there"):
-        still(strategy=strategy).fit(X, y).predict(nothing)
+        fitted[strategy].predict(nothing)
 
 
 @pytest.mark.parametrize("image", [small_image(), STILL], ids=["learns", "still"])
@@ -374,8 +373,15 @@ def test_there_must_be_films_to_fit_on(study, image):
 # ---------------------------------------------------------------- scikit-learn's conventions
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES)
-@pytest.mark.parametrize("branch", ["frozen", "fine-tuned"])
+@pytest.mark.parametrize(
+    ("strategy", "branch"),
+    [
+        ("concat", "frozen"),
+        ("learned", "fine-tuned"),
+        ("attention", "frozen"),
+        ("attention", "fine-tuned"),
+    ],
+)
 def test_same_seed_same_bits_and_pickle_and_clone_keep_them(study, strategy, branch):
     X, y, _ = study
     params = {"strategy": strategy, "image_branch": branch, "max_epochs": 2}

@@ -34,7 +34,7 @@ from skosteo import ProbabilityFusionClassifier
 from skosteo.clinical.risk_indices import RiskIndexClassifier
 from skosteo.evaluation import calibration_line
 from skosteo.exceptions import InputError, InSampleWarning, MissingModalityWarning
-from tests.small_models import small_clinical, small_fusion, small_image, write_films
+from tests.small_models import small_clinical, small_fusion, write_films
 
 
 class Spy(ClassifierMixin, BaseEstimator):
@@ -80,11 +80,6 @@ def cheap_fusion(**changes):
         "random_state": 0,
     }
     return ProbabilityFusionClassifier(**params | changes)
-
-
-@pytest.fixture(scope="module")
-def films(tmp_path_factory):
-    return write_films(tmp_path_factory.mktemp("films"))
 
 
 def test_branches_see_only_their_columns():
@@ -202,16 +197,15 @@ def test_default_branches(tmp_path, monkeypatch):
     ],
     ids=["xgboost", "logistic", "search"],
 )  # fmt: skip
-def test_any_classifier_is_a_branch(films, clinical):
-    X, y, groups = films
-    X = X.assign(age=X["age"].where(np.arange(len(X)) % 7 > 0))
+def test_any_classifier_is_a_branch(clinical):
+    X, y = two_views(200)
+    X, groups = X.assign(age=X["age"].where(X.index % 7 > 0), bmi=25.0), X.index // 2
     # XGBoost takes numbers only, here as it does alone
     numbers = isinstance(clinical[-1], XGBClassifier) if isinstance(clinical, Pipeline) else False
     labels = y if numbers else np.where(y == 1, "ill", "well")
-    model = cheap_fusion(image=small_image(max_epochs=10), clinical=clinical, cv=2)
-    model.fit(X, labels, groups=groups)
+    model = cheap_fusion(clinical=clinical, cv=2).fit(X, labels, groups=groups)
     assert model.classes_.tolist() == model.clinical_.classes_.tolist() == sorted(set(labels))
-    assert model.score(X, labels) > 0.9
+    assert model.score(X, labels) > 0.7
 
 
 def test_weights_pass_by_the_scaler_of_a_pipeline():
@@ -251,7 +245,7 @@ def without(X, rate, seed=0):
 
 @pytest.mark.parametrize("final", [None, "logistic", "mean", LogisticRegression(C=10)])
 def test_a_row_without_a_modality_is_answered_by_the_other(final):
-    X, y = two_views(600)
+    X, y = two_views(300)
     model = spied(final_estimator=final).fit(X, y)
     lacking = without(X, 0.3)
     with pytest.warns(MissingModalityWarning, match="hold nothing for the branch 'image'"):
@@ -271,7 +265,7 @@ def test_a_row_without_a_modality_is_answered_by_the_other(final):
 
 @pytest.mark.parametrize("final", [None, "logistic"])
 def test_answers_without_a_modality_are_calibrated(final):
-    X, y = two_views(4000, seed=1)
+    X, y = two_views(2000, seed=1)
     X_new, y_new = two_views(20000, seed=2)
     with pytest.warns(MissingModalityWarning, match="learns from the others"):
         model = spied(final_estimator=final).fit(without(X, 0.2), y)

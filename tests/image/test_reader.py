@@ -18,9 +18,7 @@ from sklearn.preprocessing import FunctionTransformer
 from skosteo.dicom import read_radiograph
 from skosteo.exceptions import DicomError, InputError, MissingFileError
 from skosteo.image import reader as images
-from skosteo.image.films import film_digest
 from skosteo.image.reader import RadiographReader
-from tests.films import bytes_of, dataset, gradient
 from tests.small_models import write_film
 
 
@@ -371,39 +369,3 @@ def test_in_a_pipeline_without_fit(paths):
     pipeline = make_pipeline(RadiographReader(size=16), FunctionTransformer(np.mean))
     assert pipeline.fit_transform(paths) == wanted(paths).mean()
     assert pickle.loads(pickle.dumps(pipeline)).transform(paths) == wanted(paths).mean()
-
-
-# ---------------------------------------------------------------- films that stay where they are
-
-
-def test_films_are_taken_by_row(paths, cache):
-    X = [*paths, paths[2], "nowhere"]
-    truth = [*wanted(paths), wanted(paths)[2], np.zeros((16, 16))]
-    for folder in (None, cache, cache):
-        films = RadiographReader(16, cache_dir=folder, errors="report").read(X)
-        assert len(films) == 8
-        for rows in (slice(None), [7, 2, 6, 6], slice(3, 7), np.array([5])):
-            np.testing.assert_array_equal(films[rows], np.array(truth)[rows])
-            np.testing.assert_array_equal(films.select(rows)[:], np.array(truth)[rows])
-        assert films.digests[7] == b""
-        assert films.digests[2] == films.digests[6] == film_digest(wanted(paths)[2]).encode()
-        assert len(set(films.digests)) == 7
-        np.testing.assert_array_equal(films.select([4, 5]).to_array(), truth[4:6])
-
-
-def test_facts_travel_with_the_films(paths, cache, tmp_path, monkeypatch):
-    film = dataset(gradient(), ViewPosition="PA", Manufacturer="GE", PixelSpacing=[0.2, 0.25])
-    (tmp_path / "film.dcm").write_bytes(bytes_of(film))
-    X = [paths[0], "nowhere", tmp_path / "film.dcm", np.eye(70)]
-    seen = []
-    for folder in (None, cache, cache):
-        films = RadiographReader(16, cache_dir=folder, errors="report").read(X)
-        seen.append(films.facts)
-        stated = read_radiograph(tmp_path / "film.dcm").stated
-        assert films.facts.loc[2].to_dict() == stated
-        assert stated["spacing_mm"] == (0.2, 0.25)
-        assert films.facts["bits"].tolist() == [8, None, 12, None]
-        assert films.facts["view_position"].tolist() == [None, None, "PA", None]
-        assert films.facts["rows"].tolist() == [80, None, 64, 70]
-    assert seen[0].equals(seen[1])
-    assert seen[0].equals(seen[2])
