@@ -12,12 +12,13 @@ from scipy.sparse import issparse
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
-from skosteo._validation import gives_probabilities
+from skosteo._validation import gives_probabilities, named_table
 from skosteo.clinical import ClinicalPreprocessor
 from skosteo.clinical.columns import MAX_CATEGORIES, Numbers
 from skosteo.exceptions import InputError
 from skosteo.explain.fitted import is_a, thinned
 from skosteo.explain.trees import is_trees
+from skosteo.fusion.columns import Part
 from skosteo.fusion.out_of_fold import predict_present
 
 MISSING, TEXT = "missing", "text"
@@ -116,7 +117,7 @@ def _of_preprocessor(model: Pipeline, X: Any, background: Any) -> CoalitionModel
     preprocessor = model[0]
     rows, others = preprocessor.transform(X), preprocessor.transform(background)
     groups, names = pd.factorize(preprocessor.source_columns_)
-    table = preprocessor._table(X, reset=False)
+    table = named_table(preprocessor, X, reset=False)
     shown: dict[str, NDArray] = {}
     for (_, step), name in zip(preprocessor.columns_.items(), names, strict=True):
         if name not in table.columns:  # a body mass index of height and weight
@@ -201,9 +202,9 @@ def _of_fusion(model: Any, X: Any, background: Any) -> CoalitionModel:
     )
 
 
-def _branch_probabilities(model: Any, part: dict[str, Any], what: str) -> dict[str, NDArray]:
+def _branch_probabilities(model: Any, parts: dict[str, Part], what: str) -> dict[str, NDArray]:
     """Probability of the positive class by branch; rows that lack a modality are refused."""
-    found = {name: predict_present(branch, part[name]) for name, branch in model.branches_.items()}
+    found = {name: predict_present(branch, parts[name]) for name, branch in model.branches_.items()}
     lacking: NDArray[np.bool_] = np.any(np.isnan(list(found.values())), axis=0)
     if lacking.any():
         raise InputError(
