@@ -17,6 +17,7 @@ from joblib import hash as content_hash
 from numpy.typing import NDArray
 from sklearn import config_context
 from sklearn.base import clone
+from sklearn.callback import CallbackContext
 from sklearn.pipeline import Pipeline
 from sklearn.utils.metadata_routing import MetadataRequest, get_routing_for_object
 from sklearn.utils.validation import has_fit_parameter
@@ -38,6 +39,7 @@ def fit_out_of_fold(
     splits: Splits | None,
     metadata: Mapping[str, NDArray],
     memory: Memory,
+    context: CallbackContext,
 ) -> tuple[Any, NDArray[np.float64]]:
     """Fit a branch on the rows that are present, after out-of-fold predictions for each of them.
 
@@ -56,6 +58,8 @@ def fit_out_of_fold(
         sample_weight and groups, as far as they are given: each of shape (n,).
     memory : joblib.Memory
         Where the outcome is kept for the next call with the same branch, rows and folds.
+    context : CallbackContext
+        Of the fusion's fit, whose callbacks hear of every fit of the branch.
 
     Returns
     -------
@@ -65,11 +69,11 @@ def fit_out_of_fold(
         Of the second class; NaN where the row is not present.
     """
     if memory.location is None:
-        return _fit_out_of_fold(branch, part, y, splits, metadata)
-    cached = memory.cache(_fit_known, ignore=["part"])
+        return _fit_out_of_fold(branch, part, y, splits, metadata, context)
+    cached = memory.cache(_fit_known, ignore=["part", "context"])
     versions = ", ".join(f"{name} {version(name)}" for name in ("skosteo", "scikit-learn", "torch"))
     digest = table_digest(part.table)
-    return cached(branch, part, digest, y, splits, dict(metadata), versions)
+    return cached(branch, part, digest, y, splits, dict(metadata), context, versions)
 
 
 def _fit_known(
@@ -79,29 +83,40 @@ def _fit_known(
     y: NDArray,
     splits: Splits | None,
     metadata: dict[str, NDArray],
+    context: CallbackContext,
     versions: str,  # of what else decides the outcome
 ) -> tuple[Any, NDArray[np.float64]]:
-    return _fit_out_of_fold(branch, part, y, splits, metadata)
+    return _fit_out_of_fold(branch, part, y, splits, metadata, context)
 
 
 def _fit_out_of_fold(
-    branch: Any, part: Part, y: NDArray, splits: Splits | None, metadata: Mapping[str, NDArray]
+    branch: Any,
+    part: Part,
+    y: NDArray,
+    splits: Splits | None,
+    metadata: Mapping[str, NDArray],
+    context: CallbackContext,
 ) -> tuple[Any, NDArray[np.float64]]:
     rows = np.flatnonzero(part.present)
     probability = np.full(len(y), np.nan)
     for train, test in splits or ():
         seen, unseen = np.intersect1d(train, rows), np.intersect1d(test, rows)
         if len(unseen):
-            model = _fit_rows(branch, part, y, seen, metadata)
+            model = _fit_rows(branch, part, y, seen, metadata, context.subcontext("fold"))
             probability[unseen] = _predict_rows(model, part, unseen)
-    fitted = _fit_rows(branch, part, y, rows, metadata)
+    fitted = _fit_rows(branch, part, y, rows, metadata, context.subcontext("all rows"))
     if splits is None:
         probability[rows] = _predict_rows(fitted, part, rows)
     return fitted, probability
 
 
 def _fit_rows(
-    branch: Any, part: Part, y: NDArray, rows: NDArray, metadata: Mapping[str, NDArray]
+    branch: Any,
+    part: Part,
+    y: NDArray,
+    rows: NDArray,
+    metadata: Mapping[str, NDArray],
+    context: CallbackContext,
 ) -> Any:
     if len(np.unique(y[rows])) < 2:
         raise InputError(
@@ -109,8 +124,12 @@ def _fit_rows(
             "they are of one class. Leave the branch out, or use fewer folds or more patients."
         )
     known = {name: values[rows] for name, values in metadata.items()}
-    with renumbering(rows, len(y)):
-        return fit_with_metadata(clone(branch), part.take(rows), y[rows], known)
+    model, told = clone(branch), {"estimator": branch, "X": part.take(rows), "y": y[rows]}
+    with renumbering(rows, len(y)), context.propagate_callback_context(model):
+        context.call_on_fit_task_begin(**told)
+        fit_with_metadata(model, told["X"], told["y"], known)
+    context.call_on_fit_task_end(**told)
+    return model
 
 
 def predict_present(fitted: Any, part: Part) -> NDArray[np.float64]:

@@ -11,6 +11,7 @@ from joblib import Memory
 from numpy.random import RandomState
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassifierMixin, clone
+from sklearn.callback import CallbackContext, CallbackSupportMixin, with_callbacks
 from sklearn.model_selection import BaseCrossValidator
 from sklearn.pipeline import make_pipeline
 from sklearn.utils import Tags, _safe_indexing, check_random_state, get_tags
@@ -53,7 +54,7 @@ from skosteo.fusion.out_of_fold import (
 from skosteo.image.classifier import ImageOsteoClassifier
 
 
-class ProbabilityFusionClassifier(ClassifierMixin, _BaseComposition):
+class ProbabilityFusionClassifier(CallbackSupportMixin, ClassifierMixin, _BaseComposition):
     r"""Fuse the probabilities of an image and a clinical classifier, and of others, by a small net.
 
     .. math:: P(y = 1) = f\bigl(P_\text{image}(y = 1),\; P_\text{clinical}(y = 1), \dots\bigr)
@@ -259,11 +260,14 @@ class ProbabilityFusionClassifier(ClassifierMixin, _BaseComposition):
         with unchanged_on_error(self):
             return self._fit(X, y, sample_weight, groups)
 
+    @with_callbacks
     def _fit(
         self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None, groups: ArrayLike | None
     ) -> Self:
         self._check_parameters()
-        X = to_pandas(X)
+        context = self._init_callback_context(max_subtasks=len(self._branches()))
+        context.call_on_fit_task_begin(estimator=self, X=X, y=y)
+        table, X = X, to_pandas(X)
         classes, codes = encode_target(y)
         check_consistent_length(X, codes)
         patients = check_groups(groups, len(codes))
@@ -286,7 +290,8 @@ class ProbabilityFusionClassifier(ClassifierMixin, _BaseComposition):
         self.classes_ = classes
         with renumbering(used, len(codes)):
             parts = split_columns(_safe_indexing(X, used), self.columns_)
-            self._fit_parts(parts, classes[codes[used]], metadata, splits, seed)
+            self._fit_parts(parts, classes[codes[used]], metadata, splits, seed, context)
+        context.call_on_fit_task_end(estimator=self, X=table, y=y, reconstruction_attributes={})
         return self
 
     def _fit_parts(
@@ -296,6 +301,7 @@ class ProbabilityFusionClassifier(ClassifierMixin, _BaseComposition):
         metadata: dict[str, NDArray],
         splits: Splits | None,
         seed: int,
+        context: CallbackContext,
     ) -> None:
         """Fit branches and final estimators on what the branches see of the rows that count."""
         check_present(parts, "It learns from the others.")
@@ -303,7 +309,7 @@ class ProbabilityFusionClassifier(ClassifierMixin, _BaseComposition):
             self.branches_ = self._prefit_branches()
             probabilities = self._branch_probabilities(parts)
         else:
-            probabilities = self._fit_branches(parts, y, metadata, splits, seed)
+            probabilities = self._fit_branches(parts, y, metadata, splits, seed, context)
         self.image_, self.clinical_ = self.branches_["image"], self.branches_["clinical"]
         self.final_estimators_ = fit_final_estimators(
             self.final_estimator, list(self.branches_), probabilities, y, metadata, seed
@@ -420,6 +426,7 @@ class ProbabilityFusionClassifier(ClassifierMixin, _BaseComposition):
         metadata: dict[str, NDArray],
         splits: Splits | None,
         seed: int,
+        context: CallbackContext,
     ) -> NDArray[np.float64]:
         """Fit all branches, and return the probabilities (n, k) that the fusion learns from."""
         if splits is None:
@@ -432,10 +439,12 @@ class ProbabilityFusionClassifier(ClassifierMixin, _BaseComposition):
             )
         kept = self.memory
         memory = check_memory(fspath(kept) if isinstance(kept, PathLike) else kept)
-        fitted = {
-            name: fit_out_of_fold(branch, parts[name], y, splits, metadata, memory)
-            for name, branch in self._branches_to_fit(seed).items()
-        }
+        fitted = {}
+        for name, branch in self._branches_to_fit(seed).items():
+            task = context.subcontext(name, max_subtasks=len(splits or ()) + 1)
+            task.call_on_fit_task_begin(estimator=self)
+            fitted[name] = fit_out_of_fold(branch, parts[name], y, splits, metadata, memory, task)
+            task.call_on_fit_task_end(estimator=self)
         self.branches_ = {name: branch for name, (branch, _) in fitted.items()}
         return np.column_stack([probability for _, probability in fitted.values()])
 

@@ -6,6 +6,7 @@ import pytest
 import sklearn
 import torch
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.callback import ProgressBar, ScoringMonitor
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
@@ -463,3 +464,18 @@ def test_auc_of_the_cheap_fusion_is_that_of_both_views():
     fused = cheap().fit(X, y).decision_function(X_new)
     best = roc_auc_score(y_new, -(X_new["image"] + X_new["age"] / 5))
     assert roc_auc_score(y_new, fused) > best - 0.01
+
+
+def test_scikit_learns_callbacks_see_every_epoch_of_a_net_in_a_search_over_a_fusion(capsys):
+    X, y, _ = table()
+    monitor = ScoringMonitor(scoring="neg_log_loss")
+    net = small_clinical(max_epochs=3, early_stopping=False).set_callbacks(monitor)
+    model = cheap(clinical=make_pipeline(StandardScaler(), net), cv=2)
+    search = GridSearchCV(model, {"image__C": [0.1, 1.0]}, cv=2)
+    search.set_callbacks(ProgressBar(max_propagation_depth=None)).fit(X, y)
+    log = monitor.get_logs(select="most_recent").data_as_pandas
+    # 2 candidates x 2 folds and the refit, each with 2 folds and a fit on all rows
+    assert (log["task_name"] == "epoch").sum() == 5 * 3 * 3
+    shown = capsys.readouterr().out
+    assert "fold | Pipeline - fit" in shown
+    assert "ClinicalOsteoClassifier - fit" in shown
