@@ -463,3 +463,11 @@ def test_auc_of_the_cheap_fusion_is_that_of_both_views():
     fused = cheap().fit(X, y).decision_function(X_new)
     best = roc_auc_score(y_new, -(X_new["image"] + X_new["age"] / 5))
     assert roc_auc_score(y_new, fused) > best - 0.01
+
+
+def test_two_columns_of_one_name_are_refused(fitted):
+    model, X, y = fitted
+    twice = pd.concat([X, X[["age"]]], axis=1)
+    for call in (model.predict, lambda X: clone(model).fit(X, y)):
+        with pytest.raises(InputError, match=r"X has several columns named \['age'\]"):
+            call(twice)
