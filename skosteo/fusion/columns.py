@@ -12,7 +12,13 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import validate_data
 
-from skosteo._validation import is_missing, name_columns, to_pandas
+from skosteo._validation import (
+    check_image_column,
+    check_table,
+    missing_cells,
+    name_columns,
+    to_pandas,
+)
 from skosteo.exceptions import InputError, MissingModalityWarning, SkosteoError, renumbered
 
 
@@ -69,6 +75,7 @@ def validate_table(
         X = name_columns(fusion, X)
     if not isinstance(X, pd.DataFrame) or not (reset or fusion.columns_):
         return validate_data(fusion, X, reset=reset, **array_checks)
+    check_table(X)
     if reset or not by_name:
         validate_data(fusion, X, reset=reset, skip_check_array=True)
     return X
@@ -114,11 +121,8 @@ def resolve_columns(
             raise InputError("other_branches name columns, and X is an array. Give a DataFrame.")
         return {}
     every = X.columns.tolist()
-    if image_column is not None and image_column not in every:
-        raise InputError(
-            f"X has no column {image_column!r} (image_column); its columns are {every}. Name the "
-            "column that holds the films."
-        )
+    if image_column is not None:
+        check_image_column(X, image_column, "Name the column that holds the films.")
     if clinical_columns is None:
         if others:
             raise InputError(
@@ -214,15 +218,7 @@ def present_rows(part: Any) -> NDArray[np.bool_]:
     """
     if not isinstance(part, pd.DataFrame):
         return np.ones(len(part), dtype=bool)
-    missing = [
-        part[column].map(is_missing).to_numpy(bool)
-        if part[column].dtype == object
-        or isinstance(part[column].dtype, pd.CategoricalDtype)
-        or pd.api.types.is_string_dtype(part[column].dtype)
-        else part[column].isna().to_numpy()
-        for column in part
-    ]
-    return ~np.all(missing, axis=0)
+    return ~np.all([missing_cells(part[column]) for column in part], axis=0)
 
 
 def presence(parts: Mapping[str, Part]) -> pd.DataFrame:

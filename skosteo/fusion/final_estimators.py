@@ -64,7 +64,7 @@ def make_final_estimator(final_estimator: Any, n_rows: int, seed: int) -> Any:
     final_estimator : classifier, "logistic", "mean" or None
         None: the paper's net of 32 neurons.
     n_rows : int
-        Rows to learn from.
+        Rows to learn from, of two classes.
     seed : int
         Seed of that net.
     """
@@ -72,7 +72,7 @@ def make_final_estimator(final_estimator: Any, n_rows: int, seed: int) -> Any:
         return ClinicalOsteoClassifier(
             hidden_layer_sizes=(32,),
             dropout=0.0,
-            batch_size=min(32, n_rows),
+            batch_size=min(32, n_rows // 2),  # with one step an epoch it learns too little
             # so few weights do not overfit, and where the branches know little the rows set aside
             # for early stopping would choose an epoch by chance
             early_stopping=False,

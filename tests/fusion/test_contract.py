@@ -479,3 +479,11 @@ def test_scikit_learns_callbacks_see_every_epoch_of_a_net_in_a_search_over_a_fus
     shown = capsys.readouterr().out
     assert "fold | Pipeline - fit" in shown
     assert "ClinicalOsteoClassifier - fit" in shown
+
+
+def test_two_columns_of_one_name_are_refused(fitted):
+    model, X, y = fitted
+    twice = pd.concat([X, X[["age"]]], axis=1)
+    for call in (model.predict, lambda X: clone(model).fit(X, y)):
+        with pytest.raises(InputError, match=r"X has several columns named \['age'\]"):
+            call(twice)
