@@ -93,7 +93,7 @@ class MissingFileError(DicomError, FileNotFoundError):
     """A file named in the image column does not exist."""
 
     # Dask unpickles by `__new__`, and would find ValueError's, which cannot make an OSError
-    __new__ = FileNotFoundError.__new__
+    __new__ = FileNotFoundError.__new__  # type: ignore[assignment]
 
 
 class TrainingError(SkosteoError, ArithmeticError):
