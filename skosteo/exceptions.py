@@ -92,6 +92,9 @@ class DicomError(SkosteoError, ValueError):
 class MissingFileError(DicomError, FileNotFoundError):
     """A file named in the image column does not exist."""
 
+    # Dask unpickles by `__new__`, and would find ValueError's, which cannot make an OSError
+    __new__ = FileNotFoundError.__new__  # type: ignore[assignment]
+
 
 class TrainingError(SkosteoError, ArithmeticError):
     """Training that would end without a usable model, such as a loss that is not finite."""

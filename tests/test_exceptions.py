@@ -59,6 +59,17 @@ def test_an_error_names_the_rows_of_the_table_of_the_user(kind):
     assert type(error) is type(ERRORS[kind])
 
 
+@pytest.mark.parametrize("kind", ERRORS)
+def test_an_error_survives_a_worker_of_dask(kind):
+    """Which pickles by tblib: without `__init__`, and so by another `__new__` than usual."""
+    support = pytest.importorskip("tblib.pickling_support")
+    error = pickle.loads(pickle.dumps(ERRORS[kind])).at_rows([2], 3)
+    make, args, *_ = support.pickle_exception(error)
+    again = make(*args)
+    assert type(again) is type(error)
+    assert (str(again), again.row) == (str(error), 2)
+
+
 @pytest.mark.parametrize(
     ("rows", "named"),
     [
