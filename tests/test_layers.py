@@ -8,6 +8,7 @@ import pytest
 import skosteo
 
 PACKAGE = Path(skosteo.__file__).parent
+TESTS = Path(__file__).parent
 LEVELS = [
     {"exceptions", "_files"},
     {"_plotting", "_validation"},
@@ -77,7 +78,11 @@ def home(module):
 
 
 def imports(path):
-    """Absolute names that a module imports, each with whether it stands at the top."""
+    """Absolute names that a module imports: each with whether it stands at the top, and is run.
+
+    Those inside functions and those for type checkers are among them. Of ``from package import
+    module`` it is the module that is imported.
+    """
     tree = ast.parse(path.read_text())
     top = set(tree.body)
     for_types = {
@@ -87,14 +92,16 @@ def imports(path):
         for inner in ast.walk(node)
     }
     for node in ast.walk(tree):
-        if node in for_types:
-            continue
         if isinstance(node, ast.Import):
-            yield from ((alias.name, node in top) for alias in node.names)
+            names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path.name} line {node.lineno}: a relative import"
-            yield node.module, node in top
-            yield from ((f"{node.module}.{alias.name}", node in top) for alias in node.names)
+            inside = [f"{node.module}.{alias.name}" for alias in node.names]
+            modules = [name for name in inside if name.removeprefix("skosteo.") in MODULES]
+            names = modules + [node.module] * (len(modules) < len(inside))
+        else:
+            continue
+        yield from ((name, node in top, node not in for_types) for name in names)
 
 
 MODULES = {module_name(path): path for path in PACKAGE.rglob("*.py")}
@@ -103,14 +110,41 @@ MODULES = {module_name(path): path for path in PACKAGE.rglob("*.py")}
 @pytest.mark.parametrize("module", sorted(set(MODULES) - {""}))
 def test_imports_go_downward_and_libraries_stay_in_their_homes(module):
     assert home(module) in LEVEL, "give the new module a level"
-    for name, at_top in imports(MODULES[module]):
+    for name, at_top, is_run in imports(MODULES[module]):
         library, _, inner = name.partition(".")
         if library == "skosteo" and inner and home(inner) in LEVEL:
             lower = LEVEL[home(inner)] < LEVEL[home(module)]
             assert lower or home(inner).split(".")[0] == home(module).split(".")[0], name
-        if library in HOMES:
+        if library in HOMES and is_run:
             assert module in HOMES[library], name
         assert not (library in LAZY and at_top), name
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    """Inside a package neither, and not lazily or for type checkers either."""
+    graph = {
+        module: {
+            inner
+            for name, *_ in imports(path)
+            for inner in [name.removeprefix("skosteo.")]
+            if name.startswith("skosteo.") and inner in MODULES and inner != module
+        }
+        for module, path in MODULES.items()
+        if module  # the public names of the root are for its users
+    }
+    while free := [module for module, needed in graph.items() if not needed & graph.keys()]:
+        for module in free:
+            del graph[module]
+    assert not graph, f"in or behind a circle: {sorted(graph)}"
+
+
+@pytest.mark.parametrize("module", sorted(set(MODULES) - {""}))
+def test_a_module_of_weight_has_its_mirror(module):
+    path = MODULES[module]
+    if path.name.startswith("__") or len(path.read_text().splitlines()) < 60:
+        return
+    folder, name = path.relative_to(PACKAGE).parent, path.stem.removeprefix("_")
+    assert (TESTS / folder / f"test_{name}.py").exists()
 
 
 def test_torch_modules_are_made_in_nets_only():
