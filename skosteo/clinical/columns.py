@@ -13,7 +13,7 @@ from pandas.api.types import is_bool_dtype, is_complex_dtype, is_numeric_dtype
 
 from skosteo._validation import missing_cells, split_numbers
 from skosteo.clinical.report_text import names_diagnosis
-from skosteo.clinical.variables import recognise, resolve_column
+from skosteo.clinical.variables import is_variable, recognise, resolve_column
 from skosteo.exceptions import InputError, ValuesWarning
 
 # More different values than this make a column of words free text, not a category
@@ -72,8 +72,7 @@ def read_numbers(values: pd.Series, column: str) -> NDArray[np.float64]:
     if len(others):
         raise InputError(
             f"Column {column!r} holds {len(others)} texts in {len(values)} rows that are no "
-            "numbers. Write numbers with a decimal point and without a unit; leave what is "
-            "missing empty."
+            "numbers. Write them with a decimal point, without a unit; leave empty what is missing."
         )
     return numbers
 
@@ -113,15 +112,11 @@ def check_category(values: pd.Series, column: str, terms: Sequence[re.Pattern[st
 def imputation_by_column(
     imputation: Mapping[str, str] | str | None, sources: Mapping[str, str]
 ) -> dict[str, str | None]:
-    """How to fill missing values of each column of numbers; None where they are kept.
-
-    ``sources`` has the column of X by the name that it comes out under.
-    """
+    """How to fill missing values, by the name that a column of X (source) comes out under."""
     if isinstance(imputation, str) and imputation == "keep":
         return dict.fromkeys(sources)
     if imputation is None:
-        hits = {name: recognise(name) for name in sources}
-        return {name: hit.variable.imputation if hit else "median" for name, hit in hits.items()}
+        return {c: hit.variable.imputation if (hit := recognise(c)) else "median" for c in sources}
     if not isinstance(imputation, Mapping):
         raise InputError(
             f"imputation={imputation!r}: allowed are None, 'keep', or a dict of column to 'mean' "
@@ -173,10 +168,8 @@ class Category:
 
     def fit(self, values: pd.Series) -> Self:
         """Learn the words."""
-        hit = recognise(self.column)
-        is_sex = hit is not None and hit.variable.name == "sex"
-        words = _words(values)
-        self.is_sex_ = is_sex and set(map(_sex, words[words != _MISSING])) <= {"F", "M"}
+        words, sexes = _words(values), {"F", "M", _MISSING}
+        self.is_sex_ = is_variable(self.column, "sex") and set(words.map(_sex)) <= sexes
         words = words.map(_sex) if self.is_sex_ else words
         self.words_ = sorted(word for word in words.unique() if word != _MISSING)
         if not self.keep and (words == _MISSING).any():

@@ -14,25 +14,10 @@ _DICOM = re.compile(r"(\d{4})(\d\d)(\d\d)(?:\d{4}(?:\d\d(?:\.\d+)?)?|\.0)?$")
 
 
 def calendar_days(column: pd.Series, name: object) -> pd.Series:
-    """Return the calendar day of each date, without its time.
+    """Return midnight of the day of each date, NaT where missing, with a ``name`` for the errors.
 
-    Parameters
-    ----------
-    column : Series of shape (n,)
-        Dates or timestamps, or text as ISO 8601 and DICOM write them: "2024-03-05 14:22",
-        "20240305". A time zone is not converted: the day is the one written.
-    name : str
-        What an error calls the column.
-
-    Returns
-    -------
-    Series of shape (n,), datetime64
-        Midnight of the day; NaT where missing or blank.
-
-    Raises
-    ------
-    InputError
-        A value is no such date.
+    Timestamps, or text as ISO 8601 and DICOM write them: "2024-03-05 14:22", "20240305". A time
+    zone is not converted: the day is the one written.
 
     Examples
     --------

@@ -77,20 +77,13 @@ class Flow:
             depth = len(lines) + 2 * _PAD
             box = Rectangle((left, top), _BOX, depth, fc=colour, ec=ink, linewidth=0.9)
             ax.add_patch(box)
-            ax.text(
-                left + _BOX / 2,
-                top + depth / 2,
-                "\n".join(lines),
-                ha="center",
-                va="center",
-                fontsize=_POINTS * scale,
-                linespacing=1.25,
-                parse_math=False,  # a column may be called "cost_in_$"
-            )
-        style = {"arrowstyle": "-|>", "color": ink, "shrinkA": 0, "shrinkB": 0, "linewidth": 0.9}
+            # no maths: a column may be called "cost_in_$"
+            text = ax.text(left + _BOX / 2, top + depth / 2, "\n".join(lines), parse_math=False)
+            text.set(ha="center", va="center", linespacing=1.25, fontsize=_POINTS * scale)
+        arrow = {"arrowstyle": "-|>", "color": ink, "shrinkA": 0, "shrinkB": 0, "linewidth": 0.9}
         for *corners, end in arrows:
             ax.plot(*zip(*corners, strict=True), color=ink, linewidth=0.9)
-            ax.annotate("", xy=end, xytext=corners[-1], arrowprops=style)
+            ax.annotate("", xy=end, xytext=corners[-1], arrowprops=arrow)
         return ax
 
     def _layout(self) -> tuple[list[tuple], list[tuple], float]:
@@ -109,10 +102,8 @@ class Flow:
             start, depth = bottom + _SPACE, len(out) + 2 * _PAD
             boxes.append((_RIGHT, start, out, _OUT))
             top = start + depth + _SPACE
-            arrows += [
-                ((middle, start + depth / 2), (_RIGHT, start + depth / 2)),
-                ((middle, bottom), (middle, top)),
-            ]
+            beside = start + depth / 2
+            arrows += [((middle, beside), (_RIGHT, beside)), ((middle, bottom), (middle, top))]
             lines = ["Included"] * (i == len(steps)) + [_count_text(step, "remaining")]
             boxes.append((0, top, lines, _FILL))
             bottom = top + len(lines) + 2 * _PAD
@@ -188,9 +179,8 @@ class ExclusionLog:
 def in_words(steps: pd.DataFrame) -> str:
     """Return the counts as one sentence, for messages."""
     first, *others = steps.itertuples()
-    parts = [f"{first.remaining} {first.step}"]
-    parts += [f"{s.step}: {s.excluded} excluded, {s.remaining} left" for s in others]
-    return "; ".join(parts)
+    left = [f"{s.step}: {s.excluded} excluded, {s.remaining} left" for s in others]
+    return "; ".join([f"{first.remaining} {first.step}", *left])
 
 
 def _wrapped(text: str) -> list[str]:

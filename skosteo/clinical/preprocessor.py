@@ -154,7 +154,9 @@ class ClinicalPreprocessor(TransformerMixin, BaseEstimator):
         self.categories_ = [self._reader.sources[name] for name in self._reader.categories]
         self.bmi_from_ = self._reader.bmi.sources
         self.columns_ = {name: step.fit(read[name]) for name, step in self._steps(read).items()}
-        self._flagged = [name for name in read if self._wants_flag(name, read[name])]
+        has_own = [] if self.imputation == "keep" else self._reader.categories
+        flaggable = [c for c in read if c not in has_own] if self.missing_flags else []
+        self._flagged = [c for c in flaggable if read[c].isna().any()]
         names, sources = [], []
         for name, step in self.columns_.items():
             new = step.names_ + ([f"{name}_missing"] if name in self._flagged else [])
@@ -215,23 +217,17 @@ class ClinicalPreprocessor(TransformerMixin, BaseEstimator):
         terms = compile_terms(self.masked_terms)
         for name in reader.categories:
             check_category(read[name], name, terms)
-        imputation = imputation_by_column(
-            self.imputation, {name: reader.sources[name] for name in reader.numbers}
-        )
-        steps: dict[str, Any] = {name: Numbers(name, how) for name, how in imputation.items()}
+        sources = {name: reader.sources[name] for name in reader.numbers}
+        filled = imputation_by_column(self.imputation, sources)
+        steps: dict[str, Any] = {name: Numbers(name, how) for name, how in filled.items()}
         steps |= {name: Category(name, keep=keep) for name in reader.categories}
         steps |= {name: ReportText(name, terms, keep=keep) for name in reader.texts}
         return {name: steps[name] for name in read}
 
-    def _wants_flag(self, name: str, values: pd.Series) -> bool:
-        has_own = name in self._reader.categories and self.imputation != "keep"
-        return self.missing_flags and not has_own and bool(values.isna().any())
-
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = True
-        tags.input_tags.categorical = True
-        tags.input_tags.string = True
+        inputs = tags.input_tags
+        inputs.allow_nan = inputs.categorical = inputs.string = True
         return tags
 
 

@@ -61,19 +61,15 @@ class _Index(NamedTuple):
     points: Callable[[Values], NDArray[np.int64]]
     items: tuple[str, ...]
     cut_off: float
-    referred_below: bool
+    referred_below: bool = False
 
 
+_SCORE_ITEMS = ("age", "weight_kg", "black", "rheumatoid_arthritis", "fractures", "oestrogen_ever")
 _INDICES = {
     "ost": _Index(_ost, ("age", "weight_kg"), 1.5, referred_below=True),
     "osta": _Index(_ost, ("age", "weight_kg"), -0.5, referred_below=True),
-    "orai": _Index(_orai, ("age", "weight_kg", "oestrogen_now"), 8.5, referred_below=False),
-    "score": _Index(
-        _score,
-        ("age", "weight_kg", "black", "rheumatoid_arthritis", "fractures", "oestrogen_ever"),
-        5.5,
-        referred_below=False,
-    ),
+    "orai": _Index(_orai, ("age", "weight_kg", "oestrogen_now"), 8.5),
+    "score": _Index(_score, _SCORE_ITEMS, 5.5),
 }
 _ITEMS = tuple(dict.fromkeys(item for index in _INDICES.values() for item in index.items))
 
@@ -197,8 +193,7 @@ class RiskIndexClassifier(ClassifierMixin, BaseEstimator):
 
     def index_values(self, X: pd.DataFrame) -> NDArray[np.int64]:
         """Value of the index as published: shape (n,), whole numbers; needs no `fit`."""
-        index = self._index()
-        table = self._table(X, reset=False)
+        index, table = self._index(), self._table(X, reset=False)
         unknown = [item for item in self.columns or {} if item not in _ITEMS]
         if unknown:
             raise InputError(
@@ -221,8 +216,7 @@ class RiskIndexClassifier(ClassifierMixin, BaseEstimator):
 
     def predict(self, X: pd.DataFrame) -> NDArray:
         """Class of each row by the published cut-off: shape (n,)."""
-        referred = self.decision_function(X) > 0
-        return self.classes_[referred.astype(int)]
+        return self.classes_[(self.decision_function(X) > 0).astype(int)]
 
     def _table(self, X: Any, *, reset: bool) -> pd.DataFrame:
         X = to_pandas(X)

@@ -14,19 +14,7 @@ VARIABLE = "SKOSTEO_DATA"
 
 
 def find_home(data_home: str | os.PathLike[str] | None = None) -> Path:
-    """Find the folder that holds the data sets, each in a folder of its own.
-
-    Parameters
-    ----------
-    data_home : path, default=None
-        The folder; None takes the environment variable ``SKOSTEO_DATA``, and where that is not
-        set either, a cache folder of the user.
-
-    Returns
-    -------
-    Path
-        The folder, which need not exist.
-    """
+    """Folder of the data sets: ``data_home``, else ``SKOSTEO_DATA``, else a cache of the user."""
     return Path(data_home or os.environ.get(VARIABLE) or pooch.os_cache("skosteo")).expanduser()
 
 
@@ -46,23 +34,9 @@ def obtain(
 ) -> list[str]:
     """Make sure that all files of a data set lie in a folder and are the published ones.
 
-    Parameters
-    ----------
-    folder : Path
-        Where the files lie; it may be read-only when they are all there.
-    checksums : mapping of str to str
-        SHA-256 by name of the file, relative to ``folder``.
-    urls : mapping of str to str
-        Where to download a missing file.
-    page : str
-        Web page of the data set, for the message when that fails.
-    rebuilt : iterable of str, default=()
-        Files whose published form has another checksum than the one listed: they pass with any.
-
-    Returns
-    -------
-    list of str
-        The ``rebuilt`` files that have another checksum than the one listed.
+    Files are named relative to the folder, which may be read-only when they are all there; missing
+    ones are downloaded. Those ``rebuilt`` pass with any SHA-256, and are returned where it is not
+    the one listed. ``page`` is where the message of an error sends the user.
     """
     lenient = set(rebuilt)
     missing = [name for name in checksums if not (folder / name).is_file()]

@@ -7,7 +7,6 @@ import os
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.sr.coding import Code
 from pydicom.uid import (
     ComputedRadiographyImageStorage,
     DigitalXRayImageStorageForPresentation,
@@ -37,7 +36,8 @@ def write_radiograph(
     Every encoding is displayed as the same film: modality rescale, then window, then polarity
     (PS3.4 N.2). The object is a Digital X-Ray Image For Presentation (PS3.3 A.26) where that may
     hold the encoding, else a Computed Radiography Image (A.2), since a DX image must have a window
-    and may not be rescaled (C.8.11.3).
+    and may not be rescaled (C.8.11.3). UIDs are derived from patient and pixels, so that writing
+    twice gives the same bytes.
 
     Parameters
     ----------
@@ -52,21 +52,12 @@ def write_radiograph(
     bits : int, default=12
         Bits stored, 10 to 16, of the 16 allocated.
     window : bool, default=True
-        Whether to leave headroom at both ends of the stored range and to write the window that
-        hides it (C.11.2). Without one the film's brightness fills the stored range.
+        Whether to leave headroom at both ends of the stored range, and write the window that hides
+        it (C.11.2).
     rescale : tuple of float, default=(1.0, 0.0)
         Slope (above 0) and intercept of the modality rescale (C.11.1); (1, 0) writes none in CR.
     pixel_cm : float, default=0.081
         Distance of the pixels at the detector, in cm.
-
-    Raises
-    ------
-    InputError
-        The film is not two-dimensional within [0, 1], or a parameter is not one of the above.
-
-    Notes
-    -----
-    UIDs are derived from patient and pixels, so that writing twice gives the same bytes.
 
     Examples
     --------
@@ -120,23 +111,19 @@ def _check(
 
 
 def _decimal(value: float) -> str:
-    """Format as a decimal string (VR DS), of which PS3.5 6.2 allows 16 characters."""
-    return f"{value:.10g}"
+    return f"{value:.10g}"  # VR DS has 16 characters at most (PS3.5 6.2)
 
 
 def _identity(patient_id: str, pixels: bytes) -> Dataset:
     digest = hashlib.sha256(pixels).hexdigest()
-    study, series, instance = (
+    ds = Dataset()
+    ds.StudyInstanceUID, ds.SeriesInstanceUID, ds.SOPInstanceUID = (
         generate_uid(entropy_srcs=[patient_id, digest, level])
         for level in ("study", "series", "instance")
     )
-    ds = Dataset()
-    ds.PatientName = f"SYNTHETIC^{patient_id}"
-    ds.PatientID = patient_id
-    ds.PatientBirthDate = ds.PatientSex = ""
+    ds.PatientName, ds.PatientID = f"SYNTHETIC^{patient_id}", patient_id
+    ds.PatientBirthDate = ds.PatientSex = ds.ReferringPhysicianName = ""
     ds.StudyDate = ds.StudyTime = ds.StudyID = ds.AccessionNumber = ""
-    ds.ReferringPhysicianName = ""
-    ds.StudyInstanceUID, ds.SeriesInstanceUID, ds.SOPInstanceUID = study, series, instance
     ds.SeriesNumber = ds.InstanceNumber = 1
     ds.Manufacturer = "skosteo"
     ds.PixelData = pixels
@@ -187,8 +174,6 @@ def _describe_object(ds: Dataset, digital: bool) -> None:
 
 def _coded(value: str, meaning: str) -> Dataset:
     """Name a concept by its SNOMED CT code (PS3.3 8.8)."""
-    code = Code(value, "SCT", meaning)
     item = Dataset()
-    item.CodeValue, item.CodingSchemeDesignator = code.value, code.scheme_designator
-    item.CodeMeaning = code.meaning
+    item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = value, "SCT", meaning
     return item

@@ -97,7 +97,6 @@ def fetch_hannover_cxr(data_home: str | os.PathLike[str] | None = None) -> Bunch
 
     Examples
     --------
-    >>> from skosteo.datasets import fetch_hannover_cxr
     >>> cohort = fetch_hannover_cxr()  # doctest: +SKIP
     >>> cohort.data.shape, cohort.groups.nunique()  # doctest: +SKIP
     ((243, 10), 71)
@@ -107,7 +106,12 @@ def fetch_hannover_cxr(data_home: str | os.PathLike[str] | None = None) -> Bunch
     obtain(folder, checksums, {name: URL + name for name in checksums}, page=PAGE)
     frame = pd.read_csv(folder / "data.csv", dtype={"patient_id": str, "image_id": str})
     frame["image"] = [str(folder / "png" / f"{name}.png") for name in frame["image_id"]]
-    data = _known_at_imaging(frame)
+    data = frame[["image"]].assign(sex=frame["sex"].map({"f": "F", "m": "M"}))
+    for published, name in LABS.items():
+        value = frame[f"{published}_val"].replace(-np.inf, BELOW_LIMIT)
+        if published == "d-dimer":
+            value = value.replace(np.inf, D_DIMER_ABOVE_LIMIT)
+        data[name] = value.where(frame[f"{published}_offset"] <= 0)  # known at imaging
     stay = frame["icu_admission_offset"].notna().groupby(frame["patient_id"]).transform("any")
     return Bunch(
         data=data,
@@ -117,14 +121,3 @@ def fetch_hannover_cxr(data_home: str | os.PathLike[str] | None = None) -> Bunch
         feature_names=list(data),
         DESCR=DESCR,
     )
-
-
-def _known_at_imaging(frame: pd.DataFrame) -> pd.DataFrame:
-    data = frame[["image"]].copy()
-    data["sex"] = frame["sex"].map({"f": "F", "m": "M"})
-    for published, name in LABS.items():
-        value = frame[f"{published}_val"].replace(-np.inf, BELOW_LIMIT)
-        if published == "d-dimer":
-            value = value.replace(np.inf, D_DIMER_ABOVE_LIMIT)
-        data[name] = value.where(frame[f"{published}_offset"] <= 0)
-    return data

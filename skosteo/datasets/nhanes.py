@@ -9,22 +9,13 @@ from sklearn.utils import Bunch
 from skosteo._validation import guess
 from skosteo.clinical.labels import Kind, check_kind, t_score
 from skosteo.clinical.labels import label as label_of
+from skosteo.clinical.variables import VARIABLES
 from skosteo.datasets._home import find_home
 from skosteo.datasets.nhanes_files import CYCLES, read_cycle
 from skosteo.exceptions import InputError
 
 # What a model may see; everything else is in ``frame`` only
-DATA = [
-    "age",
-    "sex",
-    "height_cm",
-    "weight_kg",
-    "bmi",
-    "wbc_10e9_l",
-    "platelets_10e9_l",
-    "calcium_mmol_l",
-    "glucose_mmol_l",
-]
+DATA = [name for name, variable in VARIABLES.items() if name == "sex" or variable.plausible]
 
 DESCR = """NHANES: measured bone density and clinical values of adults in the United States
 ================================================================================
@@ -99,8 +90,7 @@ def fetch_nhanes(
     -------
     Bunch
         data : DataFrame of shape (n, 9)
-            ``age``, ``sex`` ("F", "M"), ``height_cm``, ``weight_kg``, ``bmi``, ``wbc_10e9_l``,
-            ``platelets_10e9_l``, ``calcium_mmol_l``, ``glucose_mmol_l``; NaN where missing.
+            Age, sex, body size and blood values, by the names of `make_cohort`; NaN where missing.
         target : Series of shape (n,), int
             1 where the label holds; named after its meaning.
         groups : Series of shape (n,), int
@@ -131,7 +121,6 @@ def fetch_nhanes(
 
     Examples
     --------
-    >>> from skosteo.datasets import fetch_nhanes
     >>> cohort = fetch_nhanes(["2013-2014"])  # doctest: +SKIP
     >>> cohort.data.shape, cohort.target.sum()  # doctest: +SKIP
     ((2230, 9), 155)

@@ -16,13 +16,9 @@ URL = "https://wwwn.cdc.gov/Nchs/Data/Nhanes/Public/{year}/DataFiles/{file}"
 
 # The cycles that measured the hip, and how each names its files
 CYCLES = {
-    "2005-2006": "{}_D.XPT",
-    "2007-2008": "{}_E.XPT",
-    "2009-2010": "{}_F.XPT",
-    "2013-2014": "{}_H.XPT",
-    "2017-2018": "{}_J.XPT",
-    "2017-2020": "P_{}.XPT",
-}
+    "2005-2006": "{}_D.XPT", "2007-2008": "{}_E.XPT", "2009-2010": "{}_F.XPT",
+    "2013-2014": "{}_H.XPT", "2017-2018": "{}_J.XPT", "2017-2020": "P_{}.XPT",
+}  # fmt: skip
 
 
 class Component(NamedTuple):
@@ -33,33 +29,23 @@ class Component(NamedTuple):
 
 
 COMPONENTS = {
-    "DEMO": Component(
-        {
-            "age": ("RIDAGEYR",),
-            "sex": ("RIAGENDR",),
-            "race": ("RIDRETH3", "RIDRETH1"),
-            "survey_weight": ("WTMEC2YR", "WTMECPRP"),
-            "survey_stratum": ("SDMVSTRA",),
-            "survey_unit": ("SDMVPSU",),
-        }
-    ),
+    "DEMO": Component({
+        "age": ("RIDAGEYR",), "sex": ("RIAGENDR",), "race": ("RIDRETH3", "RIDRETH1"),
+        "survey_weight": ("WTMEC2YR", "WTMECPRP"), "survey_stratum": ("SDMVSTRA",),
+        "survey_unit": ("SDMVPSU",),
+    }),
     "DXXFEM": Component({"bmd_g_cm2": ("DXXNKBMD",)}),
     "BMX": Component({"height_cm": ("BMXHT",), "weight_kg": ("BMXWT",), "bmi": ("BMXBMI",)}),
     "CBC": Component({"wbc_10e9_l": ("LBXWBCSI",), "platelets_10e9_l": ("LBXPLTSI",)}),
     "BIOPRO": Component({"calcium_mmol_l": ("LBXSCA",), "glucose_mmol_l": ("LBXSGL",)}),
     "GLU": Component({"fasting_glucose_mmol_l": ("LBXGLU",)}, required=False),
     "DXXSPN": Component({"spine_bmd_g_cm2": ("DXXOSBMD",)}, required=False),
-    "OSQ": Component(
-        {
-            "told_osteoporosis": ("OSQ060",),
-            "steroids_daily": ("OSQ130",),
-            "hip_fracture_after_45": ("OSQ010A",),
-            "wrist_fracture_after_45": ("OSQ010B",),
-            "spine_fracture_after_45": ("OSQ010C",),
-        },
-        required=False,
-    ),
-}
+    "OSQ": Component({
+        "told_osteoporosis": ("OSQ060",), "steroids_daily": ("OSQ130",),
+        "hip_fracture_after_45": ("OSQ010A",), "wrist_fracture_after_45": ("OSQ010B",),
+        "spine_fracture_after_45": ("OSQ010C",),
+    }, required=False),
+}  # fmt: skip
 # The agency's own files of these were not to be had; the known checksums are of rebuilt copies.
 REBUILT = ("DXXFEM", "DXXSPN")
 
@@ -72,41 +58,21 @@ FACTORS = {
 CODES: dict[str, dict[int, Any]] = {
     "sex": {1: "M", 2: "F"},
     "race": {
-        1: "Mexican American",
-        2: "other Hispanic",
-        3: "non-Hispanic white",
-        4: "non-Hispanic black",
-        5: "other or multiracial",
-        6: "non-Hispanic Asian",
+        1: "Mexican American", 2: "other Hispanic", 3: "non-Hispanic white",
+        4: "non-Hispanic black", 5: "other or multiracial", 6: "non-Hispanic Asian",
         7: "other or multiracial",
     },
     # 7 refused and 9 unknown are missing
     "told_osteoporosis": {1: 1, 2: 0},
     "steroids_daily": {1: 1, 2: 0},
-}
+}  # fmt: skip
 
 
 def read_cycle(folder: Path, cycle: str) -> pd.DataFrame:
     """Find the components of a cycle, check or download the known ones, and join them by person.
 
-    Parameters
-    ----------
-    folder : Path
-        Folder that holds a folder for each cycle; the case of the files' names is free.
-    cycle : str
-        A key of `CYCLES`.
-
-    Returns
-    -------
-    DataFrame
-        A row per person of DEMO: seqn, cycle and the columns of all `COMPONENTS`; NaN where a
-        component that is not required is not there.
-
-    Raises
-    ------
-    DatasetError
-        A required file is not to be had, or a file is not the published one, cannot be read, lacks
-        a column, repeats a person or has people of another cycle.
+    A row per person of DEMO: seqn, cycle and the columns of all `COMPONENTS`; NaN where one that is
+    not required is not there. The folder holds one for each cycle; names are of any case.
     """
     joined = pd.DataFrame()
     for name, file in _obtain(folder, cycle).items():
@@ -139,7 +105,7 @@ def _obtain(folder: Path, cycle: str) -> dict[str, str]:
         digest = known.get(f"{cycle}/{published}")
         if published not in lying and not digest:
             if component.required:
-                raise DatasetError(_not_there(published, cycle, component))
+                raise _not_there(published, cycle, component)
             continue
         files[name] = f"{cycle}/{lying.get(published, published)}"
         if digest:
@@ -156,17 +122,13 @@ def _obtain(folder: Path, cycle: str) -> dict[str, str]:
     return files
 
 
-def _not_there(published: str, cycle: str, component: Component) -> str:
-    label = ""
-    if "DXXFEM" in published:
-        label = (
-            "No row has a label without it: the label is the measured density, not what people "
-            "were told (OSQ). "
-        )
-    return (
-        f"NHANES {cycle} has no {published}, which brings {', '.join(component.columns)}. {label}"
-        f"Download it from {PAGE} into nhanes/{cycle}/ of the data home (data_home or "
-        "SKOSTEO_DATA)."
+def _not_there(published: str, cycle: str, component: Component) -> DatasetError:
+    label = "No row has a label without it: the label is the measured density, not what people "
+    label += "were told (OSQ). "
+    return DatasetError(
+        f"NHANES {cycle} has no {published}, which brings {', '.join(component.columns)}. "
+        f"{label if 'DXXFEM' in published else ''}Download it from {PAGE} into nhanes/{cycle}/ of "
+        "the data home (data_home or SKOSTEO_DATA)."
     )
 
 

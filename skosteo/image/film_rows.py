@@ -15,11 +15,6 @@ class FilmRows:
 
     Rows are taken by index as from a tensor, and stay where they are; `to` fetches them. So a
     training of many films holds the pixels of one batch.
-
-    Parameters
-    ----------
-    films : Films
-        In memory or in a pool.
     """
 
     dtype, device, is_cuda = torch.uint8, torch.device("cpu"), False

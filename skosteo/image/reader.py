@@ -105,7 +105,7 @@ class RadiographReader(
         self.verbose = verbose
 
     def fit(self, X: Any, y: Any = None) -> Self:
-        """Check the parameters and note the name of the column.
+        """Check the parameters and the form of X, and note the name of the column.
 
         Parameters
         ----------
@@ -117,11 +117,6 @@ class RadiographReader(
         -------
         RadiographReader
             This instance.
-
-        Raises
-        ------
-        InputError
-            A parameter or the form of `X` is not allowed.
         """
         self.check_parameters()
         film_items(X)
@@ -132,32 +127,11 @@ class RadiographReader(
         return self
 
     def set_output(self, *, transform: str | None = None) -> Self:
-        """Do nothing, so that the other steps of a pipeline can be told: images stay an array.
-
-        Parameters
-        ----------
-        transform : {"default", "pandas", "polars"} or None, default=None
-            Ignored.
-
-        Returns
-        -------
-        RadiographReader
-            This instance.
-        """
+        """Do nothing, so that the other steps of a pipeline can be told: images stay an array."""
         return self
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
-        """Return a name for each pixel of an image, in the order of ``images.reshape(n, -1)``.
-
-        Parameters
-        ----------
-        input_features : ignored
-
-        Returns
-        -------
-        ndarray of str, shape (size * size,)
-            "pixel_0_0", "pixel_0_1", ...: row, then column.
-        """
+        """Names "pixel_<row>_<column>" of the pixels, in the order of ``images.reshape(n, -1)``."""
         side = range(self.size)
         return np.array([f"pixel_{row}_{column}" for row in side for column in side], dtype=object)
 
@@ -185,29 +159,19 @@ class RadiographReader(
             A parameter, the form of `X` or the cache folder is not allowed, or an item is missing
             or of another kind.
         DicomError
-            A file cannot be read. The message begins with the position of the row, counted from
-            1. It is a `MissingFileError` where there is no such file.
+            A file cannot be read; a `MissingFileError` where there is none. The message begins
+            with the row, counted from 1.
         """
         return self.read(X).to_array()
 
     def read(self, X: Any) -> Films:
         """Read every image as `transform` does, and leave the pixels where they are.
 
-        Parameters
-        ----------
-        X : column of n items
-            As in `transform`.
-
         Returns
         -------
         Films
             To take pixels from by row, with a digest and the facts of each film. With `cache_dir`
             it holds none of them in memory, whatever the selection.
-
-        Raises
-        ------
-        InputError, DicomError
-            As from `transform`.
         """
         ignore_rules = self.check_parameters()
         items = film_items(X)
@@ -234,11 +198,6 @@ class RadiographReader(
         -------
         int
             Bytes freed.
-
-        Raises
-        ------
-        InputError
-            `cache_dir` is None or cannot be used, or `max_bytes` is no such number.
         """
         self.check_parameters()
         if self.cache_dir is None:
@@ -248,23 +207,15 @@ class RadiographReader(
         return FilmCache(Path(self.cache_dir)).clear(max_bytes)
 
     def _read(
-        self,
-        items: list[Any],
-        ignore_rules: frozenset[str],
-        cache: FilmCache | None,
-        films: Films,
+        self, items: list[Any], ignore_rules: frozenset[str], cache: FilmCache | None, films: Films
     ) -> Films:
         n, unread = len(items), {}
-        bar = tqdm(
-            total=n, desc=type(self).__name__, unit="film", disable=not self.verbose, leave=False
-        )
+        name, hidden, read_row = type(self).__name__, not self.verbose, joblib.delayed(_read_row)
+        bar = tqdm(total=n, desc=name, unit="film", disable=hidden, leave=False)
         with bar, joblib.Parallel(n_jobs=self.n_jobs) as parallel:
             for start in range(0, n, _CHUNK):
                 chunk = items[start : start + _CHUNK]
-                results = parallel(
-                    joblib.delayed(_read_row)(item, self.size, ignore_rules, cache)
-                    for item in chunk
-                )
+                results = parallel(read_row(x, self.size, ignore_rules, cache) for x in chunk)
                 read = {}
                 for row, result in enumerate(results, start):
                     if isinstance(result, Film):
@@ -287,9 +238,7 @@ class RadiographReader(
             came = type(self.cache_dir).__name__
             raise InputError(f"cache_dir is a {came}; give the path of a folder, or None")
         if self.n_jobs is not None and (not _is_integer(self.n_jobs) or self.n_jobs == 0):
-            raise InputError(
-                f"n_jobs={self.n_jobs!r} is not allowed; give None or an integer, not 0"
-            )
+            raise InputError(f"n_jobs={self.n_jobs!r} is not allowed; give None or a non-zero int")
         if self.errors not in ("raise", "report"):
             raise InputError(f"errors={self.errors!r} is not allowed; give 'raise' or 'report'")
         return check_ignore_rules(self.ignore_rules)
