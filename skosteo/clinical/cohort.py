@@ -78,18 +78,12 @@ def select_cohort(
     Cohort
         With ``data``, ``target``, ``groups``, ``flow`` and ``table_one``.
 
-    Raises
-    ------
-    InputError
-        A column is missing or holds something else, or no row or one class only is left.
-
     Notes
     -----
-    Body size counts once for `max_missing`, and is known where the BMI is, or height and weight.
-    Two columns of one variable (serum and fasting glucose) count once as well.
-
-    The paper's cases are left out by a person who looks at films and records; here a column has to
-    say it. The paper does not say which of its variables count for the 30 %.
+    For `max_missing` two columns of one variable (serum and fasting glucose) count once, and so
+    does body size, which is known where the BMI is, or height and weight. The paper does not say
+    which of its variables count for the 30 %; its other cases are left out by a person who looks
+    at films and records, where here a column has to say it.
 
     References
     ----------

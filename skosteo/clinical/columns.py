@@ -18,7 +18,6 @@ from skosteo.exceptions import InputError, ValuesWarning
 
 # More different values than this make a column of words free text, not a category
 MAX_CATEGORIES = 20
-_CELLS = (str, Number, np.bool_)
 
 # What a report says of sex, in the languages of `GIVEAWAY_TERMS` and a few more. "h" of "hombre"
 # and "homme" is left out on purpose: beside it, "m" is a woman ("mujer").
@@ -37,7 +36,8 @@ def check_cells(values: pd.Series, column: str) -> None:
         return
     else:
         cells = values.dropna().astype(object)
-        kinds = {type(cell).__name__ for cell in cells if not isinstance(cell, _CELLS)}
+        strange = [cell for cell in cells if not isinstance(cell, str | Number | np.bool_)]
+        kinds = {type(cell).__name__ for cell in strange}
     if kinds:
         raise InputError(
             f"Column {column!r} holds {', '.join(sorted(kinds))}: neither numbers nor words. Make "

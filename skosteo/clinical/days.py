@@ -44,11 +44,8 @@ def calendar_days(column: pd.Series, name: object) -> pd.Series:
 
 def _day(text: str) -> pd.Timestamp | None:
     found = _ISO.match(text) or _DICOM.match(text)
-    if found is None:
-        return None
+    year, month, day = map(int, found.groups()) if found else (0, 0, 0)
     try:
-        year, month, day = map(int, found.groups())
-        date = pd.Timestamp(year, month, day)
-    except ValueError:
+        return pd.Timestamp(year, month, day) if 1900 <= year <= 2100 else None
+    except ValueError:  # no such day
         return None
-    return date if 1900 <= date.year <= 2100 else None

@@ -150,16 +150,12 @@ class ExclusionLog:
         self._count(step, before, n_unknown)
 
     def _count(self, step: str, before: NDArray, n_unknown: int) -> None:
-        count = {
-            "step": step,
-            "excluded": int(before.sum() - self.kept.sum()),
-            "remaining": int(self.kept.sum()),
-            "unknown": n_unknown,
-        }
+        excluded, remaining = int(before.sum() - self.kept.sum()), int(self.kept.sum())
+        count = {"step": step, "excluded": excluded, "remaining": remaining, "unknown": n_unknown}
         if self._patients is not None:
-            remaining = len(np.unique(self._patients[self.kept]))
-            count["excluded_patients"] = len(np.unique(self._patients[before])) - remaining
-            count["remaining_patients"] = remaining
+            left = len(np.unique(self._patients[self.kept]))
+            count["excluded_patients"] = len(np.unique(self._patients[before])) - left
+            count["remaining_patients"] = left
         self._steps.append(count)
 
     def frame(self) -> pd.DataFrame:

@@ -42,11 +42,6 @@ def t_score(bmd: ArrayLike, reference: str | tuple[float, float] = "nhanes_iii_w
     float, ndarray of shape (n,), or Series
         As `bmd`, a Series with its index; NaN where the density is missing.
 
-    Raises
-    ------
-    InputError
-        These are no densities in g/cm2, or the reference is not known.
-
     Notes
     -----
     Rounded to 6 decimals. Without it a density of exactly .558 comes out just above -2.5, and 5
@@ -92,11 +87,6 @@ def label(t: ArrayLike, kind: Kind = "osteoporosis") -> pd.Series:
     Series of shape (n,), int
         Named "osteoporosis (T <= -2.5)" or "low bone mass (T < -1)", with the index of `t` if it
         has one.
-
-    Raises
-    ------
-    InputError
-        A T-score is missing or cannot be one, or `kind` is not known.
 
     Notes
     -----

@@ -81,13 +81,11 @@ class ClinicalPreprocessor(TransformerMixin, BaseEstimator):
     Notes
     -----
     The paper does not say how it encodes its two report texts, nor whether they name the diagnosis;
-    they rank second and fourth among its variables. Leave them out of ``columns`` to see what the
-    model is worth without them.
+    they rank second and fourth among its variables. See what a model is worth without them.
 
     A body mass index that X lacks is added with ``columns=None``, and where ``columns`` names it:
-    ``["age", "sex", "bmi"]`` needs a height and a weight in X, and does not put them out. Where
-    they only complete a body mass index that X has, a table may come without them later. Two
-    heights or two weights compute nothing, as either could be meant.
+    ``["age", "sex", "bmi"]`` needs one height and one weight in X, and does not put them out. Where
+    they only complete one that X has, a table may come without them later.
 
     Repeated measurements of one variable in two columns are two columns of numbers, but a name
     that could mean either is refused.
@@ -141,13 +139,6 @@ class ClinicalPreprocessor(TransformerMixin, BaseEstimator):
         -------
         self
             Fitted.
-
-        Raises
-        ------
-        InputError
-            A column without a value, or whose name promises the answer, free text that
-            `text_columns` does not name, numbers that cannot be read, a sparse matrix, or a
-            parameter that does not fit.
         """
         self._reader = TableReader(self.columns, self.text_columns, self.units, self.infinities)
         read = self._reader.fit(self._table(X, reset=True))
@@ -162,8 +153,7 @@ class ClinicalPreprocessor(TransformerMixin, BaseEstimator):
             new = step.names_ + ([f"{name}_missing"] if name in self._flagged else [])
             names += new
             sources += [self._reader.sources[name]] * len(new)
-        twice = [name for i, name in enumerate(names) if name in names[:i]]
-        if twice:
+        if twice := [name for i, name in enumerate(names) if name in names[:i]]:
             raise InputError(
                 f"Two columns would come out as {twice[0]!r}. Rename the column of X that has this "
                 "name, or leave it out."
@@ -185,11 +175,6 @@ class ClinicalPreprocessor(TransformerMixin, BaseEstimator):
         -------
         ndarray of shape (n, n_features_out)
             In the order of `get_feature_names_out`.
-
-        Raises
-        ------
-        InputError
-            A column of `fit` is missing, or its numbers cannot be read.
         """
         check_is_fitted(self)
         read = self._reader.read(self._table(X, reset=False))
@@ -232,13 +217,8 @@ class ClinicalPreprocessor(TransformerMixin, BaseEstimator):
 
 
 def _masked(steps: Mapping[str, Any]) -> pd.DataFrame:
-    rows = [
-        (name, term, n_rows)
-        for name, step in steps.items()
-        if isinstance(step, ReportText)
-        for term, n_rows in step.n_rows_.items()
-        if n_rows
-    ]
+    texts = {name: step.n_rows_ for name, step in steps.items() if isinstance(step, ReportText)}
+    rows = [(name, term, n) for name, n_rows in texts.items() for term, n in n_rows.items() if n]
     # plain objects: texts of pandas are pyarrow's where it is installed, and so would pickles be
     columns = pd.Index(["column", "term", "n_rows"], dtype=object)
     return pd.DataFrame(rows, columns=columns, dtype=object).astype({"n_rows": int})

@@ -37,12 +37,6 @@ def table_one(data: pd.DataFrame, by: Any = None, *, median: Sequence[str] = ())
         "n"; then "age, mean (SD)" with level ""; "sex, n (%)" with a row per level; and for each
         of them a row "missing". ``attrs["left_out"]`` lists the columns that were left out.
 
-    Raises
-    ------
-    InputError
-        `by` does not fit the rows, numbers cannot be read, or a column cannot be described as
-        asked.
-
     Notes
     -----
     Percentages are of the rows whose value is known, so that they add up to 100; the missing ones

@@ -72,11 +72,6 @@ def check_values(table: pd.DataFrame, units: Mapping[str, str] | None = None) ->
         every unit), ``looks_like`` (the other unit, "" for a range), ``n_rows`` (rows concerned),
         ``n_values`` (values in the column) and ``remedy``.
 
-    Raises
-    ------
-    InputError
-        `units` names a column that the table lacks, or a unit that is not known.
-
     Notes
     -----
     What the ranges do not exclude cannot be told: 800 white cells per microlitre where 10^9/L is
@@ -98,8 +93,9 @@ def check_values(table: pd.DataFrame, units: Mapping[str, str] | None = None) ->
     known = {c: declared.get(c) or recognise(c) for c in table.columns}
     columns = {c: hit for c, hit in known.items() if hit and hit.variable.plausible}
     values = {c: split_numbers(table[c])[0] for c in columns}
-    labels = {c: _label(values[c], *columns[c]) for c in columns}
-    certain = {c: _fits_only(values[c], *columns[c]) for c in columns}
+    labels, certain = {}, {}
+    for column, hit in columns.items():
+        labels[column], certain[column] = _label(values[column], *hit)
     _label_weights(columns, values, labels, certain)
     findings = []
     for column, (variable, unit) in columns.items():
@@ -155,21 +151,18 @@ def _others(variable: Variable, unit: str) -> list[str]:
     return [other for other in (variable.unit, *variable.other_units) if other != unit]
 
 
-def _label(values: NDArray, variable: Variable, unit: str) -> NDArray[np.object_]:
-    """Label each value "" (plausible or missing), with the unit that it looks like, or "range"."""
-    labels = np.full(len(values), "", dtype=object)
-    labels[np.isfinite(values) & ~within(values, variable, unit)] = "range"
-    for other in _others(variable, unit):
-        labels[(labels == "range") & within(values, variable, other)] = other
-    return labels
+def _label(values: NDArray, variable: Variable, unit: str) -> tuple[NDArray, NDArray[np.bool_]]:
+    """Label each value "" (plausible or missing), with the unit that it looks like, or "range".
 
-
-def _fits_only(values: NDArray, variable: Variable, unit: str) -> NDArray[np.bool_]:
-    """Values that can only be in the stated unit: beside others, they show a mixture."""
-    fits = within(values, variable, unit)
+    And say which can only be in the stated unit: beside others, they show a mixture.
+    """
+    fits, labels = within(values, variable, unit), np.full(len(values), "", dtype=object)
+    labels[np.isfinite(values) & ~fits] = "range"
     for other in _others(variable, unit):
-        fits &= ~within(values, variable, other)
-    return fits
+        fits_other = within(values, variable, other)
+        labels[(labels == "range") & fits_other] = other
+        fits &= ~fits_other
+    return labels, fits
 
 
 def _label_weights(

@@ -226,11 +226,6 @@ def is_variable(column: object, name: str) -> bool:
 def find_column(table: pd.DataFrame, name: str) -> str | None:
     """Return the column of a table that is the variable of a canonical name, or None.
 
-    Raises
-    ------
-    InputError
-        Two columns are the variable, or no variable has this name.
-
     Examples
     --------
     >>> find_column(pd.DataFrame(columns=["Age", "Body height"]), "height_cm")
@@ -243,9 +238,7 @@ def find_column(table: pd.DataFrame, name: str) -> str | None:
         )
     found = [c for c in table.columns if is_variable(c, name)]
     if len(found) > 1:
-        raise InputError(
-            f"The columns {found} are all {name!r}. Keep one of them, or rename the others."
-        )
+        raise InputError(f"The columns {found} are all {name!r}. Keep one, or rename the others.")
     return found[0] if found else None
 
 

@@ -138,7 +138,7 @@ def make_cohort(
         value, each report text; completely at random. Age, sex and height are never missing.
     directory : str or path-like, default=None
         Where to write the films as DICOM files of mixed encodings, ``patient_0001_1.dcm`` and so
-        on; created if need be. None keeps them in memory.
+        on; created if need be, never overwritten. None keeps them in memory.
     random_state : int, RandomState or None, default=None
         The same int gives the same cohort.
 
@@ -147,19 +147,11 @@ def make_cohort(
     sklearn.utils.Bunch
         ``data`` : DataFrame, one row per film: "image" (path, or a uint8 array of 512 x 432, bone
         bright) and the clinical columns: all that an estimator may see.
-        ``target`` : Series of int, 1 for osteoporosis (T-score of -2.5 or less).
+        ``target`` : Series of int, 1 for osteoporosis (T-score of -2.5 or less); of few patients
+        perhaps one class only.
         ``groups`` : Series of str, the patient.
         ``truth`` : DataFrame with the density, the T-score and the two views.
         ``frame`` : DataFrame of all the above. ``DESCR`` : str.
-
-    Raises
-    ------
-    InputError
-        A parameter is out of range, or a file would be overwritten.
-
-    Notes
-    -----
-    Cohorts of a few patients may hold one class only.
 
     References
     ----------
@@ -240,7 +232,10 @@ def draw_patients(
     image_view = image_signal * z + np.sqrt(1 - image_signal**2) * image_noise
     clinical_view = clinical_signal * z + np.sqrt(1 - clinical_signal**2) * clinical_noise
     table = _clinical_table(clinical_view, rng)
-    _remove_at_random(table, missing_rate, rng)
+    for name in CLINICAL[3:]:  # completely at random; without a weight there is no BMI
+        if name != "bmi":
+            gone = rng.uniform(size=n_patients) < missing_rate
+            table.loc[gone, ["weight_kg", "bmi"] if name == "weight_kg" else name] = np.nan
     t_score = T_MEAN + T_SD * z
     table.insert(0, "patient_id", [f"patient_{i + 1:04d}" for i in range(n_patients)])
     return table.assign(
@@ -262,6 +257,7 @@ def _clinical_table(view: NDArray[np.float64], rng: RandomState) -> pd.DataFrame
     female = u["sex"] < norm.ppf(0.62)
     height = np.rint(np.where(female, 158, 171) + 6.2 * u["height"]).astype(int)
     weight = np.round(24.3 * np.exp(0.15 * u["bmi"]) * (height / 100) ** 2, 1)
+    limits = norm.ppf(np.cumsum(list(_DIAGNOSES.values()))[:-1])
     table = {
         "age": np.clip(np.rint(68 + 9 * u["age"]), 50, 95).astype(int),
         "sex": np.where(female, "F", "M"),
@@ -273,15 +269,10 @@ def _clinical_table(view: NDArray[np.float64], rng: RandomState) -> pd.DataFrame
         "calcium_mmol_l": np.round(2.32 + 0.09 * u["calcium"], 2),
         # skewed to the right, as in any population with diabetes
         "glucose_mmol_l": np.round(3.6 + 2.0 * np.exp(0.45 * u["glucose"]), 1),
-        "xray_diagnosis": _diagnoses(u["diagnosis"]),
+        "xray_diagnosis": np.array(list(_DIAGNOSES))[np.searchsorted(limits, u["diagnosis"])],
         "xray_description": _descriptions(u["description"], rng),
     }
     return pd.DataFrame(table)[CLINICAL]
-
-
-def _diagnoses(density: NDArray[np.float64]) -> NDArray[np.str_]:
-    limits = norm.ppf(np.cumsum(list(_DIAGNOSES.values()))[:-1])
-    return np.array(list(_DIAGNOSES))[np.searchsorted(limits, density)]
 
 
 def _descriptions(density: NDArray[np.float64], rng: RandomState) -> list[str]:
@@ -294,14 +285,6 @@ def _descriptions(density: NDArray[np.float64], rng: RandomState) -> list[str]:
     first = np.array(_ANY)[rng.randint(len(_ANY), size=len(density))]
     second = np.array([_LOW, _MIDDLE, _HIGH])[level, rng.randint(2, size=len(density))]
     return [f"{a} {b}" for a, b in zip(first, second, strict=True)]
-
-
-def _remove_at_random(table: pd.DataFrame, rate: float, rng: RandomState) -> None:
-    """Take values away completely at random, in place; without a weight there is no BMI."""
-    for name in CLINICAL[3:]:
-        if name != "bmi":
-            gone = rng.uniform(size=len(table)) < rate
-            table.loc[gone, ["weight_kg", "bmi"] if name == "weight_kg" else name] = np.nan
 
 
 def _write_films(

@@ -6,13 +6,8 @@ import os
 
 import numpy as np
 from numpy.typing import NDArray
+from pydicom import uid
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import (
-    ComputedRadiographyImageStorage,
-    DigitalXRayImageStorageForPresentation,
-    ExplicitVRLittleEndian,
-    generate_uid,
-)
 
 from skosteo._files import write_atomic
 from skosteo.exceptions import InputError
@@ -62,7 +57,6 @@ def write_radiograph(
     Examples
     --------
     >>> import tempfile
-    >>> import numpy as np
     >>> from pydicom import dcmread
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     write_radiograph(f"{folder}/a.dcm", np.eye(4), patient_id="0001", bits=10)
@@ -77,8 +71,7 @@ def write_radiograph(
     shown = 1 - film if photometric == "MONOCHROME1" else film
     stored = np.rint(low + shown * (highest - 2 * low)).astype("<u2")
     ds = _identity(patient_id, stored.tobytes())
-    slope, intercept = rescale
-    rescaled = rescale != (1.0, 0.0)
+    (slope, intercept), rescaled = rescale, rescale != (1.0, 0.0)
     if window:
         ends = [value * slope + intercept for value in (low, highest - low)]
         # LINEAR counts grey levels: its ends are c - .5 -+ (w - 1) / 2 (C.11.2.1.2.1).
@@ -94,9 +87,7 @@ def write_radiograph(
     write_atomic(path, buffer.getvalue())
 
 
-def _check(
-    film: NDArray[np.floating], photometric: str, bits: int, rescale: tuple[float, float]
-) -> None:
+def _check(film: NDArray, photometric: str, bits: int, rescale: tuple[float, float]) -> None:
     if film.ndim != 2 or film.size == 0 or not (film.min() >= 0 and film.max() <= 1):
         raise InputError(
             f"the film has shape {film.shape} or values outside [0, 1]; give one grey picture "
@@ -118,7 +109,7 @@ def _identity(patient_id: str, pixels: bytes) -> Dataset:
     digest = hashlib.sha256(pixels).hexdigest()
     ds = Dataset()
     ds.StudyInstanceUID, ds.SeriesInstanceUID, ds.SOPInstanceUID = (
-        generate_uid(entropy_srcs=[patient_id, digest, level])
+        uid.generate_uid(entropy_srcs=[patient_id, digest, level])
         for level in ("study", "series", "instance")
     )
     ds.PatientName, ds.PatientID = f"SYNTHETIC^{patient_id}", patient_id
@@ -147,12 +138,11 @@ def _describe_pixels(
 
 def _describe_object(ds: Dataset, digital: bool) -> None:
     ds.file_meta = FileMetaDataset()
-    ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    ds.file_meta.TransferSyntaxUID = uid.ExplicitVRLittleEndian
     ds.BodyPartExamined, ds.ViewPosition = "CHEST", "PA"
     ds.PatientOrientation = ["L", "F"]
     if digital:
-        ds.SOPClassUID = DigitalXRayImageStorageForPresentation
-        ds.Modality = "DX"
+        ds.Modality, ds.SOPClassUID = "DX", uid.DigitalXRayImageStorageForPresentation
         ds.PresentationIntentType = "FOR PRESENTATION"
         ds.ImageLaterality = "U"
         ds.PixelIntensityRelationship = "LOG"
@@ -166,8 +156,7 @@ def _describe_object(ds: Dataset, digital: bool) -> None:
         ds.DetectorType = ""
         ds.AcquisitionContextSequence = []
     else:
-        ds.SOPClassUID = ComputedRadiographyImageStorage
-        ds.Modality = "CR"
+        ds.Modality, ds.SOPClassUID = "CR", uid.ComputedRadiographyImageStorage
     ds.file_meta.MediaStorageSOPClassUID = ds.SOPClassUID
     ds.file_meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID
 

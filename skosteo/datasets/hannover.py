@@ -16,20 +16,14 @@ URL = "https://raw.githubusercontent.com/ml-workgroup/covid-19-image-repository/
 # Published name of each laboratory value -> name here, with the unit from the readme. What the
 # table calls factor XII is factor XIII in the readme's list of features.
 LABS = {
-    "ldh": "ldh_u_l",
-    "crp": "crp_mg_l",
-    "d-dimer": "d_dimer_mg_l",
-    "factor_xii": "factor_xiii_percent",
-    "neutrophils": "neutrophils_10e9_l",
-    "lymphocytes": "lymphocytes_10e9_l",
-    "po2": "po2_mmhg",
-    "pco2": "pco2_mmhg",
-}
+    "ldh": "ldh_u_l", "crp": "crp_mg_l", "d-dimer": "d_dimer_mg_l",
+    "factor_xii": "factor_xiii_percent", "neutrophils": "neutrophils_10e9_l",
+    "lymphocytes": "lymphocytes_10e9_l", "po2": "po2_mmhg", "pco2": "pco2_mmhg",
+}  # fmt: skip
 # The table has -inf and inf beyond detection limits that it does not state. Constants, so that no
 # row's value depends on the rows beside it: nothing lies below 0, and of the laboratory values only
 # D-dimer has inf; in its place stands the next whole number above the largest printed, 33.5.
-BELOW_LIMIT = 0.0
-D_DIMER_ABOVE_LIMIT = 34.0
+BELOW_LIMIT, D_DIMER_ABOVE_LIMIT = 0.0, 34.0
 
 DESCR = """COVID-19 Image Repository, Hannover Medical School: chest X-rays and clinical values
 ===================================================================================

@@ -105,15 +105,9 @@ def fetch_nhanes(
 
     Raises
     ------
-    InputError
-        A cycle or label that there is not, or two cycles with the same people.
     DatasetError
-        A file that is needed is missing, or a file is damaged or not the published one.
-
-    Warns
-    -----
-    UserWarning
-        A density file has another checksum than the known copy.
+        A file that is needed is missing, or a file is damaged or not the published one. A density
+        file with another checksum than the known copy gives a warning.
 
     References
     ----------

@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pandas as pd
 
@@ -21,31 +21,26 @@ CYCLES = {
 }  # fmt: skip
 
 
-class Component(NamedTuple):
-    """What a file brings: our columns, each from the first of the agency's that the file has."""
-
-    columns: Mapping[str, tuple[str, ...]]
-    required: bool = True
-
-
-COMPONENTS = {
-    "DEMO": Component({
+# What each file brings: our columns, each from the first of the agency's that the file has
+COMPONENTS: dict[str, dict[str, tuple[str, ...]]] = {
+    "DEMO": {
         "age": ("RIDAGEYR",), "sex": ("RIAGENDR",), "race": ("RIDRETH3", "RIDRETH1"),
         "survey_weight": ("WTMEC2YR", "WTMECPRP"), "survey_stratum": ("SDMVSTRA",),
         "survey_unit": ("SDMVPSU",),
-    }),
-    "DXXFEM": Component({"bmd_g_cm2": ("DXXNKBMD",)}),
-    "BMX": Component({"height_cm": ("BMXHT",), "weight_kg": ("BMXWT",), "bmi": ("BMXBMI",)}),
-    "CBC": Component({"wbc_10e9_l": ("LBXWBCSI",), "platelets_10e9_l": ("LBXPLTSI",)}),
-    "BIOPRO": Component({"calcium_mmol_l": ("LBXSCA",), "glucose_mmol_l": ("LBXSGL",)}),
-    "GLU": Component({"fasting_glucose_mmol_l": ("LBXGLU",)}, required=False),
-    "DXXSPN": Component({"spine_bmd_g_cm2": ("DXXOSBMD",)}, required=False),
-    "OSQ": Component({
+    },
+    "DXXFEM": {"bmd_g_cm2": ("DXXNKBMD",)},
+    "BMX": {"height_cm": ("BMXHT",), "weight_kg": ("BMXWT",), "bmi": ("BMXBMI",)},
+    "CBC": {"wbc_10e9_l": ("LBXWBCSI",), "platelets_10e9_l": ("LBXPLTSI",)},
+    "BIOPRO": {"calcium_mmol_l": ("LBXSCA",), "glucose_mmol_l": ("LBXSGL",)},
+    "GLU": {"fasting_glucose_mmol_l": ("LBXGLU",)},
+    "DXXSPN": {"spine_bmd_g_cm2": ("DXXOSBMD",)},
+    "OSQ": {
         "told_osteoporosis": ("OSQ060",), "steroids_daily": ("OSQ130",),
         "hip_fracture_after_45": ("OSQ010A",), "wrist_fracture_after_45": ("OSQ010B",),
         "spine_fracture_after_45": ("OSQ010C",),
-    }, required=False),
+    },
 }  # fmt: skip
+OPTIONAL = ("GLU", "DXXSPN", "OSQ")
 # The agency's own files of these were not to be had; the known checksums are of rebuilt copies.
 REBUILT = ("DXXFEM", "DXXSPN")
 
@@ -88,7 +83,7 @@ def read_cycle(folder: Path, cycle: str) -> pd.DataFrame:
                 "in 2017-2020 (P_) too."
             )
         joined = joined.merge(part, on="seqn", how="left", validate="one_to_one")
-    columns = [column for component in COMPONENTS.values() for column in component.columns]
+    columns = [column for component in COMPONENTS.values() for column in component]
     joined = joined.reindex(columns=["seqn", *columns])
     joined.insert(1, "cycle", cycle)
     return joined
@@ -104,8 +99,16 @@ def _obtain(folder: Path, cycle: str) -> dict[str, str]:
         published = CYCLES[cycle].format(name)
         digest = known.get(f"{cycle}/{published}")
         if published not in lying and not digest:
-            if component.required:
-                raise _not_there(published, cycle, component)
+            if name not in OPTIONAL:
+                label = (
+                    "No row has a label without it: the label is the measured density, not what "
+                )
+                label += "people were told (OSQ). "
+                raise DatasetError(
+                    f"NHANES {cycle} has no {published}, which brings {', '.join(component)}. "
+                    f"{label if name == 'DXXFEM' else ''}Download it from {PAGE} into nhanes/{cycle}"
+                    "/ of the data home (data_home or SKOSTEO_DATA)."
+                )
             continue
         files[name] = f"{cycle}/{lying.get(published, published)}"
         if digest:
@@ -120,16 +123,6 @@ def _obtain(folder: Path, cycle: str) -> dict[str, str]:
             stacklevel=4,
         )
     return files
-
-
-def _not_there(published: str, cycle: str, component: Component) -> DatasetError:
-    label = "No row has a label without it: the label is the measured density, not what people "
-    label += "were told (OSQ). "
-    return DatasetError(
-        f"NHANES {cycle} has no {published}, which brings {', '.join(component.columns)}. "
-        f"{label if 'DXXFEM' in published else ''}Download it from {PAGE} into nhanes/{cycle}/ of "
-        "the data home (data_home or SKOSTEO_DATA)."
-    )
 
 
 def _read(path: Path, file: str) -> pd.DataFrame:
@@ -155,9 +148,9 @@ def _read(path: Path, file: str) -> pd.DataFrame:
     return table
 
 
-def _take(table: pd.DataFrame, component: Component, file: str) -> pd.DataFrame:
+def _take(table: pd.DataFrame, component: Mapping[str, tuple], file: str) -> pd.DataFrame:
     taken = {"seqn": table["SEQN"].astype(int)}
-    for ours, theirs in component.columns.items():
+    for ours, theirs in component.items():
         present = [name for name in theirs if name in table]
         if not present:
             raise DatasetError(

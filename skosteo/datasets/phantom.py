@@ -249,10 +249,8 @@ class _Chest:
     def mediastinum(self, film: _Film) -> Image:
         """Proportion of the lungs' air that heart and great vessels take, 0 to 1."""
         swell = 1 + (self.heart - 1) * _edge(film.y, 4.0)
-        border = np.where(
-            film.x > 0, _profile(film.y, _LEFT_BORDER), _profile(film.y, _RIGHT_BORDER)
-        )
-        inside = border * swell - np.abs(film.x)
+        left, right = (_profile(film.y, border) for border in (_LEFT_BORDER, _RIGHT_BORDER))
+        inside = np.where(film.x > 0, left, right) * swell - np.abs(film.x)
         # Lung in front of and behind the heart still shows through it.
         return _edge(inside, 0.35) * (0.72 + 0.22 * _edge(inside, 3.0))
 

@@ -45,7 +45,6 @@ _FULL = 2**26  # bytes of a pool file
 # on FAT), with nothing to show for it: it is not entered by name.
 _SETTLED_NS = 2 * 10**9
 _LARGEST_FILE = 2**27  # bytes; none that is larger is a film, and it is left to the reader
-_DAY_NS = 24 * 60 * 60 * 10**9
 _OWN = re.compile(
     rf"([0-9a-f]{{2}})/(\1[0-9a-f]{{38}}\.entry|{re.escape(UNFINISHED)}[a-z0-9_]{{8}})"
     r"|pool/\d+-[0-9a-f]{32}\.u8"
@@ -83,10 +82,9 @@ class FilmCache:
         """
         try:
             status = os.stat(path)
-            digest = self.content(_name_key(path, status), _DIGEST_BYTES)
-            if digest is not None:
+            if digest := self.content(_name_key(path, status), _DIGEST_BYTES):
                 key = _film_key(digest, size, ignore_rules)
-                if (film := self.film(key, size)) is not None:
+                if film := self.film(key, size):
                     return key, film
             if not stat.S_ISREG(status.st_mode) or status.st_size > _LARGEST_FILE:
                 return "", None
@@ -97,15 +95,15 @@ class FilmCache:
         except (OSError, ValueError):
             return "", None
         digest = blake2b(content, digest_size=_DIGEST_BYTES).digest()
-        if _stamp(before) == _stamp(after) and _is_settled(after):
+        settled = time.time_ns() - max(after.st_mtime_ns, after.st_ctime_ns) > _SETTLED_NS
+        if settled and _stamp(before) == _stamp(after):
             self.enter(_name_key(path, after), digest)
         key = _film_key(digest, size, ignore_rules)
         return key, self.film(key, size) or content
 
     def film(self, key: str, size: int) -> Film | None:
         """Return the film of a key, None where it is not there or damaged."""
-        entry = self.content(key)
-        if entry is None:
+        if (entry := self.content(key)) is None:
             return None
         name, slot, digest, facts = json.loads(entry)
         try:
@@ -129,18 +127,15 @@ class FilmCache:
             name = self._pool_file(size, name)
             handle = os.open(self._pool / name, os.O_RDWR | os.O_CREAT, 0o600)
             with os.fdopen(handle, "r+b") as stream:
-                placed = {
-                    # another process may have been faster
-                    key: self.film(key, size) or self._added(film, stream, name)
-                    for key, film in films.items()
-                }
+                placed = {}
+                for key, film in films.items():
+                    known = self.film(key, size)  # another process may have been faster
+                    if known is None:
+                        place = name, _append(stream, film.pixels.tobytes())
+                        self.enter(key, json.dumps([*place, film.digest, film.facts]).encode())
+                        known = film._replace(place=place)
+                    placed[key] = known
         return placed, name
-
-    def _added(self, film: Film, stream: BinaryIO, name: str) -> Film:
-        """Write a film behind all others of a pool file, then enter it."""
-        place = name, _append(stream, film.pixels.tobytes())
-        self.enter(film.key, json.dumps([*place, film.digest, film.facts]).encode())
-        return film._replace(place=place)
 
     def _pool_file(self, size: int, name: str | None) -> str:
         """Return a pool file to add to: the one that is named, one with room, or a new one."""
@@ -167,7 +162,7 @@ class FilmCache:
 
     def clear(self, max_bytes: int) -> int:
         """Remove what killed processes left, then the oldest files; return the bytes freed."""
-        freed, long_ago = 0, time.time_ns() - _DAY_NS
+        freed, long_ago = 0, time.time_ns() - 24 * 60 * 60 * 10**9
         with _usable():
             folders = [f for f in _entries(self.folder) if re.fullmatch("[0-9a-f]{2}|pool", f.name)]
             folders = [f for f in folders if f.is_dir(follow_symlinks=False)]
@@ -289,10 +284,6 @@ def _film_key(digest: bytes, size: int, ignore_rules: Set[str]) -> str:
 
 def _stamp(status: os.stat_result) -> tuple[int, int, int, int]:
     return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino
-
-
-def _is_settled(status: os.stat_result) -> bool:
-    return time.time_ns() - max(status.st_mtime_ns, status.st_ctime_ns) > _SETTLED_NS
 
 
 def _check(key: str, content: bytes) -> bytes:
