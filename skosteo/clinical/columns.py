@@ -28,17 +28,19 @@ _SEX = {
 _SEXES = {word: sex for sex, words in _SEX.items() for word in words.split()}
 
 
-def check_cells(values: pd.Series, column: str) -> None:
-    """Raise an InputError for cells that are neither numbers nor words, such as dates or films."""
+def strange_cells(values: pd.Series) -> set[str]:
+    """Kinds of the cells that are neither numbers nor words, such as dates or films."""
     if is_complex_dtype(values):
-        kinds = {"complex"}
-    elif is_numeric_dtype(values) or isinstance(values.dtype, pd.StringDtype | pd.CategoricalDtype):
-        return
-    else:
-        cells = values.dropna().astype(object)
-        strange = [cell for cell in cells if not isinstance(cell, str | Number | np.bool_)]
-        kinds = {type(cell).__name__ for cell in strange}
-    if kinds:
+        return {"complex"}
+    if is_numeric_dtype(values) or isinstance(values.dtype, pd.StringDtype | pd.CategoricalDtype):
+        return set()
+    cells = values.dropna().astype(object)
+    return {type(cell).__name__ for cell in cells if not isinstance(cell, str | Number | np.bool_)}
+
+
+def check_cells(values: pd.Series, column: str) -> None:
+    """Raise an InputError for cells that are neither numbers nor words."""
+    if kinds := strange_cells(values):
         raise InputError(
             f"Column {column!r} holds {', '.join(sorted(kinds))}: neither numbers nor words. Make "
             "numbers of it, such as an age of two dates, or name the columns to use in columns=."

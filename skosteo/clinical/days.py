@@ -31,8 +31,7 @@ def calendar_days(column: pd.Series, name: object) -> pd.Series:
     missing = missing_cells(column)
     texts = column.astype(object).map(lambda value: str(value).strip())
     days = texts.map({text: _day(text) for text in texts[~missing].unique()})
-    wrong = np.flatnonzero(~missing & days.isna().to_numpy())
-    if len(wrong):
+    if len(wrong := np.flatnonzero(~missing & days.isna().to_numpy())):
         raise InputError(
             f"Column {name!r} holds no date in {len(wrong)} of {len(texts)} rows, the first is row "
             f"{wrong[0] + 1}: a date is a timestamp, or text like 2024-03-05 or 20240305. Convert "

@@ -34,14 +34,11 @@ class Flow:
         self._steps, self.outcome = steps, outcome
 
     def frame(self) -> pd.DataFrame:
-        """Return the counts.
+        """Return the counts, a row per step.
 
-        Returns
-        -------
-        DataFrame of shape (n_steps, 4) or (n_steps, 6)
-            "step", then the rows "excluded" and "remaining", and those of which the criterion is
-            "unknown"; "excluded_patients" (left without a row) and "remaining_patients" where the
-            patients are known.
+        "step", then the rows "excluded" and "remaining", and those of which the criterion is
+        "unknown"; "excluded_patients" (left without a row) and "remaining_patients" where the
+        patients are known.
         """
         return self._steps.copy()
 
@@ -52,8 +49,7 @@ class Flow:
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Where to draw, and the text shrinks to fit; None makes a new figure of the size that
-            the text needs.
+            Where to draw, and the text shrinks to fit; None makes a figure of the size it needs.
 
         Returns
         -------
@@ -129,8 +125,7 @@ class ExclusionLog:
         self._patients = None
         if patient is not None:
             self._patients = pd.factorize(table[patient])[0]
-            missing = np.flatnonzero(self._patients == -1)
-            if len(missing):
+            if len(missing := np.flatnonzero(self._patients == -1)):
                 raise InputError(
                     f"Column {patient!r} holds no patient in {len(missing)} of {len(table)} rows, "
                     f"the first is row {missing[0] + 1}. A row without a patient cannot be kept "
@@ -164,7 +159,7 @@ class ExclusionLog:
 
     def outcome(self, target: pd.Series, meanings: tuple[str, str]) -> pd.DataFrame:
         """Return rows and patients of the two groups."""
-        groups = [target.to_numpy() == 1, target.to_numpy() == 0]
+        groups = [target.to_numpy() == code for code in (1, 0)]
         counts = {"rows": [int(group.sum()) for group in groups]}
         if self._patients is not None:
             patients = self._patients[self.kept]

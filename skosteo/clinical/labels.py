@@ -118,8 +118,7 @@ def label(t: ArrayLike, kind: Kind = "osteoporosis") -> pd.Series:
             f"t has shape {scores.shape}; give one T-score per patient. Of several sites the "
             "lowest counts: t.min(axis=1)."
         )
-    missing = np.flatnonzero(np.isnan(scores))
-    if len(missing):
+    if len(missing := np.flatnonzero(np.isnan(scores))):
         raise InputError(
             f"t misses {len(missing)} of {len(scores)} T-scores, the first in row "
             f"{missing[0] + 1}. A patient without a T-score has no label: leave these rows out, "

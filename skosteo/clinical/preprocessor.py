@@ -170,11 +170,6 @@ class ClinicalPreprocessor(TransformerMixin, BaseEstimator):
         ----------
         X : DataFrame or array-like
             With the columns of `fit`, found by name; those of an array by position.
-
-        Returns
-        -------
-        ndarray of shape (n, n_features_out)
-            In the order of `get_feature_names_out`.
         """
         check_is_fitted(self)
         read = self._reader.read(self._table(X, reset=False))

@@ -91,8 +91,7 @@ class TableReader:
     def _choose(self, table: pd.DataFrame) -> list[str]:
         """Columns to put out; "bmi" among them where it is named and not there."""
         if self.columns is None:
-            leaking = [c for c in table.columns if is_label_leaking_name(c)]
-            if leaking:
+            if leaking := [c for c in table.columns if is_label_leaking_name(c)]:
                 raise InputError(
                     f"The columns {leaking} look by their names as if they gave the answer away: "
                     "bone density, T-score, the diagnosis or its treatment. Leave them out; if "

@@ -99,10 +99,8 @@ class RiskIndexClassifier(ClassifierMixin, BaseEstimator):
 
         * ``age``, in years, and ``weight_kg``: found by every name that skosteo knows for them, and
           converted where the name says pounds.
-        * ``oestrogen_now``: takes oestrogen ("orai").
-        * ``oestrogen_ever``: has ever taken it ("score").
-        * ``black``: is black ("score").
-        * ``rheumatoid_arthritis``: has it ("score").
+        * ``oestrogen_now`` ("orai"), ``oestrogen_ever`` ("score"): takes, has ever taken oestrogen.
+        * ``black``, ``rheumatoid_arthritis``: is black, has it ("score").
         * ``fractures``: at how many of wrist, hip and rib a bone broke without much force after the
           age of 45, 0 to 3 ("score").
 

@@ -134,24 +134,15 @@ def _levels(values: pd.Series) -> list[Any]:
 def _is_number(values: pd.Series) -> bool:
     if pd.api.types.is_bool_dtype(values) or isinstance(values.dtype, pd.CategoricalDtype):
         return False
-    if not _is_plain(values) or not columns.is_numbers(values, str(values.name)):
+    if columns.strange_cells(values) or not columns.is_numbers(values, str(values.name)):
         return False
     known = columns.read_numbers(values, str(values.name))
     known = known[~np.isnan(known)]
     return bool(len(known) == 0 or not np.isin(known, [0, 1]).all())
 
 
-def _is_plain(values: pd.Series) -> bool:
-    """Whether all cells are numbers or words, none of them dates or images."""
-    try:
-        columns.check_cells(values, str(values.name))
-    except InputError:
-        return False
-    return True
-
-
 def _is_category(values: pd.Series) -> bool:
-    if is_variable(values.name, "xray_description") or not _is_plain(values):
+    if is_variable(values.name, "xray_description") or columns.strange_cells(values):
         return False
     return 0 < values.nunique() <= columns.MAX_CATEGORIES
 
@@ -159,10 +150,8 @@ def _is_category(values: pd.Series) -> bool:
 def _of_numbers(values: pd.Series, groups: Positions, as_median: bool) -> Rows:
     numbers = columns.read_numbers(values, str(values.name))
     if np.isinf(numbers).any():
-        raise InputError(
-            f"Column {values.name!r} holds infinity. Where it marks a detection limit, put the "
-            "limit itself there."
-        )
+        where = f"Column {values.name!r} holds infinity."
+        raise InputError(f"{where} Where it marks a detection limit, put the limit itself there.")
     parts = [numbers[rows][~np.isnan(numbers[rows])] for rows in groups.values()]
     spread = np.nanstd(numbers) if np.isfinite(numbers).sum() > 1 else 0
     digits = max(1, 1 - int(np.floor(np.log10(spread)))) if spread > 0 else 1

@@ -19,10 +19,8 @@ GLUCOSE_MMOL_L = 1 / 18.016
 _SPELLINGS = {
     "years": ("year", "years", "yr", "yrs", "y"),
     "cm": ("cm", "centimeter", "centimeters", "centimetre", "centimetres"),
-    "m": ("m", "meter", "meters", "metre", "metres"),
-    "in": ("in", "inch", "inches"),
-    "kg": ("kg", "kgs", "kilogram", "kilograms"),
-    "lb": ("lb", "lbs", "pound", "pounds"),
+    "m": ("m", "meter", "meters", "metre", "metres"), "in": ("in", "inch", "inches"),
+    "kg": ("kg", "kgs", "kilogram", "kilograms"), "lb": ("lb", "lbs", "pound", "pounds"),
     "kg/m2": ("kgm2", "kgperm2"),
     "10^9/L": (
         "10e9l", "x10e9l", "109l", "x109l", "109perl", "gl", "gigal", "kul", "103ul", "x103ul",

@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from importlib.resources import files as package_files
 from pathlib import Path
 
@@ -30,7 +30,7 @@ def obtain(
     urls: Mapping[str, str],
     *,
     page: str,
-    rebuilt: Iterable[str] = (),
+    rebuilt: Collection[str] = (),
 ) -> list[str]:
     """Make sure that all files of a data set lie in a folder and are the published ones.
 
@@ -38,10 +38,9 @@ def obtain(
     ones are downloaded. Those ``rebuilt`` pass with any SHA-256, and are returned where it is not
     the one listed. ``page`` is where the message of an error sends the user.
     """
-    lenient = set(rebuilt)
     missing = [name for name in checksums if not (folder / name).is_file()]
     for name in missing:
-        known = None if name in lenient else f"sha256:{checksums[name]}"
+        known = None if name in rebuilt else f"sha256:{checksums[name]}"
         target = folder / name
         try:
             pooch.retrieve(urls[name], known, fname=target.name, path=target.parent)
@@ -53,15 +52,14 @@ def obtain(
                 f"into that folder, or set the environment variable {VARIABLE} (or data_home) to "
                 f"the folder that holds {folder.name}/."
             ) from error
-    unknown = []
+    differing = []
     for name, expected in checksums.items():
         found = hashlib.sha256((folder / name).read_bytes()).hexdigest()
-        if found == expected:
-            continue
-        if name not in lenient:
+        if found != expected and name not in rebuilt:
             raise DatasetError(
                 f"{name} in {folder} is not the published file: its SHA-256 is {found}, expected "
                 f"{expected}. Delete it and fetch again, or download it from {page}."
             )
-        unknown.append(name)
-    return unknown
+        if found != expected:
+            differing.append(name)
+    return differing

@@ -168,11 +168,8 @@ def make_cohort(
     """
     _check_count("images_per_patient", images_per_patient)
     rng = check_random_state(random_state)
-    planted = {
-        "image_signal": image_signal,
-        "clinical_signal": clinical_signal,
-        "missing_rate": missing_rate,
-    }
+    planted = {"image_signal": image_signal, "clinical_signal": clinical_signal}
+    planted["missing_rate"] = missing_rate
     patients = draw_patients(n_patients, **planted, random_state=rng)
     anatomy = rng.randint(2**31 - 1, size=n_patients).repeat(images_per_patient)
     frame = patients.loc[patients.index.repeat(images_per_patient)].reset_index(drop=True)

@@ -116,8 +116,7 @@ def _identity(patient_id: str, pixels: bytes) -> Dataset:
     ds.PatientBirthDate = ds.PatientSex = ds.ReferringPhysicianName = ""
     ds.StudyDate = ds.StudyTime = ds.StudyID = ds.AccessionNumber = ""
     ds.SeriesNumber = ds.InstanceNumber = 1
-    ds.Manufacturer = "skosteo"
-    ds.PixelData = pixels
+    ds.Manufacturer, ds.PixelData = "skosteo", pixels
     return ds
 
 
@@ -125,15 +124,13 @@ def _describe_pixels(
     ds: Dataset, stored: NDArray[np.uint16], photometric: str, bits: int, pixel_cm: float
 ) -> None:
     ds.Rows, ds.Columns = stored.shape
-    ds.SamplesPerPixel = 1
+    ds.SamplesPerPixel, ds.PixelRepresentation = 1, 0
     ds.PhotometricInterpretation = photometric
     ds.BitsAllocated, ds.BitsStored, ds.HighBit = 16, bits, bits - 1
-    ds.PixelRepresentation = 0
     ds.ImagerPixelSpacing = [_decimal(10 * pixel_cm)] * 2
     ds.ImageType = ["DERIVED", "PRIMARY"]
     ds.DerivationDescription = "drawn by a program, not taken of a person"
-    ds.BurnedInAnnotation = "NO"
-    ds.LossyImageCompression = "00"
+    ds.BurnedInAnnotation, ds.LossyImageCompression = "NO", "00"
 
 
 def _describe_object(ds: Dataset, digital: bool) -> None:

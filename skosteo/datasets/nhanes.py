@@ -43,8 +43,7 @@ Read before use
   that cycles compare. Fasting glucose (LBXGLU), measured in about half of the people by design,
   is in ``frame`` only.
 * T = (density - 0.858) / 0.120 g/cm2 for men too (WHO; women aged 20-29, NHANES III), rounded to
-  6 decimals: a density of 0.558 is T = -2.5 and osteoporosis. Not rounded, floating point leaves
-  it just above, and 5 and 2 people are lost.
+  6 decimals, so that a density of 0.558 is T = -2.5: see `skosteo.clinical.t_score`.
 * T <= -2.5 is osteoporosis; T < -1 is low bone mass, osteopenia and osteoporosis together.
 * Hips were measured from the age of 8 in 2005-2010, of 40 in 2013-2014, of 50 from 2017 on; no
   hips in 2011-2012 and 2015-2016.

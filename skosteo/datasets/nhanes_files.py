@@ -45,11 +45,8 @@ OPTIONAL = ("GLU", "DXXSPN", "OSQ")
 REBUILT = ("DXXFEM", "DXXSPN")
 
 # The agency's columns are in mg/dL
-FACTORS = {
-    "calcium_mmol_l": CALCIUM_MMOL_L,
-    "glucose_mmol_l": GLUCOSE_MMOL_L,
-    "fasting_glucose_mmol_l": GLUCOSE_MMOL_L,
-}
+FACTORS = dict.fromkeys(("glucose_mmol_l", "fasting_glucose_mmol_l"), GLUCOSE_MMOL_L)
+FACTORS["calcium_mmol_l"] = CALCIUM_MMOL_L
 CODES: dict[str, dict[int, Any]] = {
     "sex": {1: "M", 2: "F"},
     "race": {
@@ -75,8 +72,7 @@ def read_cycle(folder: Path, cycle: str) -> pd.DataFrame:
         if joined.empty:  # DEMO, where everyone is
             joined = part
             continue
-        strangers = int((~part["seqn"].isin(joined["seqn"])).sum())
-        if strangers:
+        if strangers := int((~part["seqn"].isin(joined["seqn"])).sum()):
             raise DatasetError(
                 f"{file} has {strangers} of {len(part)} people whom the demographics (DEMO) of "
                 "the cycle do not have. Is it of another cycle? People are numbered anew in each, "
@@ -100,14 +96,11 @@ def _obtain(folder: Path, cycle: str) -> dict[str, str]:
         digest = known.get(f"{cycle}/{published}")
         if published not in lying and not digest:
             if name not in OPTIONAL:
-                label = (
-                    "No row has a label without it: the label is the measured density, not what "
-                )
-                label += "people were told (OSQ). "
+                label = "The label is the measured density, not what people were told (OSQ). "
                 raise DatasetError(
                     f"NHANES {cycle} has no {published}, which brings {', '.join(component)}. "
-                    f"{label if name == 'DXXFEM' else ''}Download it from {PAGE} into nhanes/{cycle}"
-                    "/ of the data home (data_home or SKOSTEO_DATA)."
+                    f"{label if name == 'DXXFEM' else ''}Download it from {PAGE} into "
+                    f"nhanes/{cycle}/ of the data home (data_home or SKOSTEO_DATA)."
                 )
             continue
         files[name] = f"{cycle}/{lying.get(published, published)}"
@@ -136,8 +129,7 @@ def _read(path: Path, file: str) -> pd.DataFrame:
     table.columns = table.columns.str.upper()
     if "SEQN" not in table:
         raise DatasetError(f"{file} has no column SEQN, on which the components join.")
-    repeated = int(table["SEQN"].duplicated().sum())
-    if repeated:
+    if repeated := int(table["SEQN"].duplicated().sum()):
         raise DatasetError(
             f"{file} repeats a person (SEQN) in {repeated} of {len(table)} rows; it must have one "
             f"row each. Delete it and download it from {PAGE}."

@@ -50,6 +50,9 @@ def draw_film(
 ) -> Image:
     """Draw one postero-anterior chest film whose bone density is set by hand.
 
+    A picture to learn from, not a model of the X-ray tube: one energy, no scatter, no breasts, and
+    effects of density that are larger than in clinical films.
+
     Parameters
     ----------
     cortical : float, default=0.0
@@ -68,11 +71,6 @@ def draw_film(
     -------
     ndarray of float32, shape (512, 432)
         Brightness from 0 to 1, bone bright, the patient's left on the right; a pixel has .81 mm.
-
-    Notes
-    -----
-    A picture to learn from, not a model of the X-ray tube: one energy, no scatter, no breasts, and
-    effects of density that are larger than in clinical films.
 
     Examples
     --------

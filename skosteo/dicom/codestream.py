@@ -37,10 +37,7 @@ class Frame(NamedTuple):
 
 
 def read_jpeg_header(data: bytes) -> Frame:
-    """Read the frame header of JPEG (ITU-T T.81 B.2.2), or of JPEG-LS (T.87 C.2.2), its twin.
-
-    Refuse so many scans behind it that decoding them never ends.
-    """
+    """Read the frame header of JPEG (ITU-T T.81 B.2.2) or JPEG-LS (T.87 C.2.2); count the scans."""
     try:
         position = data.index(_SOI, 0, 2) + 2
         for _ in range(_MAX_SEGMENTS):

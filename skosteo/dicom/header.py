@@ -36,10 +36,8 @@ TAGS = {
 }  # fmt: skip
 # sequences of which the first item is read
 _SEQUENCES = {
-    0x00283000: "ModalityLUTSequence",
-    0x00283010: "VOILUTSequence",
-    0x00540220: "ViewCodeSequence",
-}
+    0x00283000: "ModalityLUTSequence", 0x00283010: "VOILUTSequence", 0x00540220: "ViewCodeSequence",
+}  # fmt: skip
 _ITEM_TAGS = frozenset(TAGS[name] for name in ("LUTDescriptor", "LUTData", "CodeValue"))
 _TOP_TAGS = frozenset(TAGS.values()) - _ITEM_TAGS
 _VIEWS = ("PA", "AP", "LL", "RL", "LLD", "RLD", "LLO", "RLO", "LAO", "RAO", "LPO", "RPO", "LATERAL")

@@ -24,7 +24,7 @@ import secrets
 import stat
 import time
 from collections.abc import Iterator, Mapping, Set
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -152,13 +152,10 @@ class FilmCache:
     @contextmanager
     def locked(self, name: str) -> Iterator[None]:
         """Let one process at a time do what has this name."""
-        lock = FileLock(self.folder / f"{name}.lock", mode=0o600)
-        with _usable():
-            lock.acquire()
-        try:
+        with ExitStack() as stack:
+            with _usable():
+                stack.enter_context(FileLock(self.folder / f"{name}.lock", mode=0o600))
             yield
-        finally:
-            lock.release()
 
     def clear(self, max_bytes: int) -> int:
         """Remove what killed processes left, then the oldest files; return the bytes freed."""
@@ -188,8 +185,7 @@ class FilmCache:
         """Content of an entry, None where there is none; one that is damaged is removed."""
         path = self._path(key)
         try:
-            with open(path, "rb") as stream:
-                data = stream.read()
+            data = Path(path).read_bytes()
         except OSError:
             return None
         content = data[_CHECK_BYTES:]

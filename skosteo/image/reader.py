@@ -153,9 +153,6 @@ class RadiographReader(
 
         Raises
         ------
-        InputError
-            A parameter, the form of `X` or the cache folder is not allowed, or an item is missing
-            or of another kind.
         DicomError
             A file cannot be read; a `MissingFileError` where there is none. The message begins
             with the row, counted from 1.
@@ -165,11 +162,7 @@ class RadiographReader(
     def read(self, X: Any) -> Films:
         """Read every image as `transform` does, and leave the pixels where they are.
 
-        Returns
-        -------
-        Films
-            To take pixels from by row, with a digest and the facts of each film. With `cache_dir`
-            it holds none of them in memory, whatever the selection.
+        They are taken by row, with a digest and the facts of each film.
         """
         ignore_rules = self.check_parameters()
         items = film_items(X)
@@ -240,8 +233,7 @@ class RadiographReader(
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
-        tags.requires_fit = False
-        tags.input_tags.two_d_array = False
+        tags.requires_fit = tags.input_tags.two_d_array = False
         tags.input_tags.string = True
         return tags
 
