@@ -14,23 +14,10 @@ from skosteo.exceptions import InputError
 class BodyMassIndex:
     """The step between reading numbers and imputing them.
 
-    Parameters
-    ----------
-    table : DataFrame
-        Where height and weight are looked for: one of each, as of two either could be meant.
-    wanted : sequence of str
-        Columns to put out; "bmi" among them is computed where the table has no such column.
-    add : bool
-        Compute one where none is wanted and it can be done.
-
-    Attributes
-    ----------
-    columns : list of str
-        Columns of body mass index; "bmi" for one that is computed whole.
-    sources : list of str
-        Columns of height and weight; empty where nothing is computed.
-    is_new : bool
-        Whether the table has no such column.
+    ``columns`` of body mass index are put out: those ``wanted``, and with ``add`` a new one where
+    it can be computed. ``sources`` are the one height and the one weight of the table it comes from
+    (of two, either could be meant); empty where nothing is computed. ``is_new`` says whether the
+    table has no such column.
     """
 
     def __init__(self, table: pd.DataFrame, wanted: Sequence[str], *, add: bool) -> None:
@@ -53,10 +40,7 @@ class BodyMassIndex:
     def fill(
         self, numbers: dict[str, NDArray[np.float64]], stated: dict[str, Recognised], n_rows: int
     ) -> None:
-        """Put what is computed where a value is missing, in place.
-
-        ``numbers`` are those of the table by column, ``stated`` the units they are in.
-        """
+        """Put what is computed where a value is missing, in place; ``stated`` has the units."""
         bmi = np.full(n_rows, np.nan)
         # those that only fill missing values may be absent themselves after `fit`
         if self.sources and set(self.sources) <= set(numbers):

@@ -1,6 +1,6 @@
 """Select a study's cohort from a hospital's table by the paper's criteria, and count each step."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any
@@ -78,18 +78,12 @@ def select_cohort(
     Cohort
         With ``data``, ``target``, ``groups``, ``flow`` and ``table_one``.
 
-    Raises
-    ------
-    InputError
-        A column is missing or holds something else, or no row or one class only is left.
-
     Notes
     -----
-    Body size counts once for `max_missing`, and is known where the BMI is, or height and weight.
-    Two columns of one variable (serum and fasting glucose) count once as well.
-
-    The paper's cases are left out by a person who looks at films and records; here a column has to
-    say it. The paper does not say which of its variables count for the 30 %.
+    For `max_missing` two columns of one variable (serum and fasting glucose) count once, and so
+    does body size, which is known where the BMI is, or height and weight. The paper does not say
+    which of its variables count for the 30 %; its other cases are left out by a person who looks
+    at films and records, where here a column has to say it.
 
     References
     ----------
@@ -121,8 +115,10 @@ def select_cohort(
     values = _names(clinical_columns)
     used = [*sites, *_names(bmd), *days, *reasons, *_names(patient)]
     _check_limits(min_age, max_missing)
-    _check_columns(table, [*used, *_names(age), *values])
-
+    named = [*used, *_names(age), *values]
+    for name in named:
+        if name not in table.columns:
+            raise InputError(f"The table has no column {name!r}{guess(name, table.columns)}")
     log = ExclusionLog(table, patient)
     ages = _ages(table, age)
     scores = _scores(table, sites, bmd, reference)
@@ -135,7 +131,6 @@ def select_cohort(
         log.exclude(*_too_many_missing(table, values, max_missing))
     log.exclude("no DXA result", np.isnan(scores))
 
-    named = {*used, *_names(age), *values}
     leaking = [c for c in table.columns if c not in named and is_label_leaking_name(c)]
     target = _target(pd.Series(scores, index=table.index)[log.kept], label, log)
     return Cohort(
@@ -174,20 +169,17 @@ class Cohort:
     removed: tuple[str, ...] = ()
 
     def table_one(self, by: Any = None, *, median: Sequence[str] = ()) -> pd.DataFrame:
-        """Describe the cohort like the paper's Table 1, see `table_one`.
+        """Describe the cohort like the paper's Table 1.
 
         Parameters
         ----------
-        by : array-like or Series of shape (n_kept,), or str, default=None
-            Split or group of each row, such as "train", "validation" and "test".
-        median : sequence of str, default=()
-            Columns of numbers to describe by median [quartiles].
+        by, median
+            As in `skosteo.clinical.table_one`; ``by=cohort.target`` compares the two groups.
 
         Returns
         -------
         DataFrame
-            Text ready for print. The label comes last, as yes and no. ``by=cohort.target``
-            compares the two groups instead.
+            Text ready for print, the label last, as yes and no.
         """
         name = str(self.target.name)
         if isinstance(by, pd.Series) and by.name == name:
@@ -205,28 +197,19 @@ class Cohort:
 
 
 def _names(names: str | Sequence[str] | None) -> list[str]:
-    """One name, several or none, as a list."""
     return [names] if isinstance(names, str) else list(names or ())
 
 
 def _check_limits(min_age: float, max_missing: float | None) -> None:
     if not isinstance(min_age, Real):
         raise InputError(f"min_age is {min_age!r}; give a number of years.")
-    if max_missing is None:
+    if max_missing is None or (isinstance(max_missing, Real) and 0 < max_missing <= 1):
         return
-    if not isinstance(max_missing, Real) or not 0 < max_missing <= 1:
-        percent = isinstance(max_missing, Real) and 1 < max_missing <= 100
-        hint = f" Is {max_missing / 100:g} meant?" if percent else ""
-        raise InputError(
-            f"max_missing is {max_missing!r}; it takes a proportion above 0, up to 1, or None."
-            + hint
-        )
-
-
-def _check_columns(table: pd.DataFrame, names: Sequence[Hashable]) -> None:
-    for name in names:
-        if name not in table.columns:
-            raise InputError(f"The table has no column {name!r}{guess(name, table.columns)}")
+    percent = isinstance(max_missing, Real) and 1 < max_missing <= 100
+    hint = f" Is {max_missing / 100:g} meant?" if percent else ""
+    raise InputError(
+        f"max_missing is {max_missing!r}; it takes a proportion above 0, up to 1, or None.{hint}"
+    )
 
 
 def _ages(table: pd.DataFrame, column: str | None) -> NDArray[np.float64]:
@@ -256,17 +239,10 @@ def _scores(
             "T-scores as t_score, or the one of femoral-neck density in g/cm2 as bmd."
         )
     if sites and reference != "nhanes_iii_women_20_29":
-        raise InputError(
-            "reference is given with T-scores, which have one already. It belongs to bmd."
-        )
+        raise InputError("reference is given with T-scores, which have one. It belongs to bmd.")
     if bmd is not None:
         return labels.t_score(table[bmd], reference).to_numpy()
-    scores = []
-    for column in sites:
-        numbers = labels.as_numbers(table[column], f"Column {column!r}")
-        labels.check_t_scores(numbers, f"Column {column!r}")
-        scores.append(numbers)
-    return np.fmin.reduce(scores)
+    return np.fmin.reduce([labels.read_t_scores(table[c], f"Column {c!r}") for c in sites])
 
 
 def _different_days(table: pd.DataFrame, columns: list[str]) -> tuple[str, NDArray, NDArray]:

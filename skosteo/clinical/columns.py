@@ -13,12 +13,11 @@ from pandas.api.types import is_bool_dtype, is_complex_dtype, is_numeric_dtype
 
 from skosteo._validation import missing_cells, split_numbers
 from skosteo.clinical.report_text import names_diagnosis
-from skosteo.clinical.variables import recognise, resolve_column
+from skosteo.clinical.variables import is_variable, recognise, resolve_column
 from skosteo.exceptions import InputError, ValuesWarning
 
 # More different values than this make a column of words free text, not a category
 MAX_CATEGORIES = 20
-_CELLS = (str, Number, np.bool_)
 
 # What a report says of sex, in the languages of `GIVEAWAY_TERMS` and a few more. "h" of "hombre"
 # and "homme" is left out on purpose: beside it, "m" is a woman ("mujer").
@@ -29,16 +28,19 @@ _SEX = {
 _SEXES = {word: sex for sex, words in _SEX.items() for word in words.split()}
 
 
-def check_cells(values: pd.Series, column: str) -> None:
-    """Raise an InputError for cells that are neither numbers nor words, such as dates or films."""
+def strange_cells(values: pd.Series) -> set[str]:
+    """Kinds of the cells that are neither numbers nor words, such as dates or films."""
     if is_complex_dtype(values):
-        kinds = {"complex"}
-    elif is_numeric_dtype(values) or isinstance(values.dtype, pd.StringDtype | pd.CategoricalDtype):
-        return
-    else:
-        cells = values.dropna().astype(object)
-        kinds = {type(cell).__name__ for cell in cells if not isinstance(cell, _CELLS)}
-    if kinds:
+        return {"complex"}
+    if is_numeric_dtype(values) or isinstance(values.dtype, pd.StringDtype | pd.CategoricalDtype):
+        return set()
+    cells = values.dropna().astype(object)
+    return {type(cell).__name__ for cell in cells if not isinstance(cell, str | Number | np.bool_)}
+
+
+def check_cells(values: pd.Series, column: str) -> None:
+    """Raise an InputError for cells that are neither numbers nor words."""
+    if kinds := strange_cells(values):
         raise InputError(
             f"Column {column!r} holds {', '.join(sorted(kinds))}: neither numbers nor words. Make "
             "numbers of it, such as an age of two dates, or name the columns to use in columns=."
@@ -72,8 +74,7 @@ def read_numbers(values: pd.Series, column: str) -> NDArray[np.float64]:
     if len(others):
         raise InputError(
             f"Column {column!r} holds {len(others)} texts in {len(values)} rows that are no "
-            "numbers. Write numbers with a decimal point and without a unit; leave what is "
-            "missing empty."
+            "numbers. Write them with a decimal point, without a unit; leave empty what is missing."
         )
     return numbers
 
@@ -113,15 +114,11 @@ def check_category(values: pd.Series, column: str, terms: Sequence[re.Pattern[st
 def imputation_by_column(
     imputation: Mapping[str, str] | str | None, sources: Mapping[str, str]
 ) -> dict[str, str | None]:
-    """How to fill missing values of each column of numbers; None where they are kept.
-
-    ``sources`` has the column of X by the name that it comes out under.
-    """
+    """How to fill missing values, by the name that a column of X (source) comes out under."""
     if isinstance(imputation, str) and imputation == "keep":
         return dict.fromkeys(sources)
     if imputation is None:
-        hits = {name: recognise(name) for name in sources}
-        return {name: hit.variable.imputation if hit else "median" for name, hit in hits.items()}
+        return {c: hit.variable.imputation if (hit := recognise(c)) else "median" for c in sources}
     if not isinstance(imputation, Mapping):
         raise InputError(
             f"imputation={imputation!r}: allowed are None, 'keep', or a dict of column to 'mean' "
@@ -173,10 +170,8 @@ class Category:
 
     def fit(self, values: pd.Series) -> Self:
         """Learn the words."""
-        hit = recognise(self.column)
-        is_sex = hit is not None and hit.variable.name == "sex"
-        words = _words(values)
-        self.is_sex_ = is_sex and set(map(_sex, words[words != _MISSING])) <= {"F", "M"}
+        words, sexes = _words(values), {"F", "M", _MISSING}
+        self.is_sex_ = is_variable(self.column, "sex") and set(words.map(_sex)) <= sexes
         words = words.map(_sex) if self.is_sex_ else words
         self.words_ = sorted(word for word in words.unique() if word != _MISSING)
         if not self.keep and (words == _MISSING).any():

@@ -14,25 +14,10 @@ _DICOM = re.compile(r"(\d{4})(\d\d)(\d\d)(?:\d{4}(?:\d\d(?:\.\d+)?)?|\.0)?$")
 
 
 def calendar_days(column: pd.Series, name: object) -> pd.Series:
-    """Return the calendar day of each date, without its time.
+    """Return midnight of the day of each date, NaT where missing, with a ``name`` for the errors.
 
-    Parameters
-    ----------
-    column : Series of shape (n,)
-        Dates or timestamps, or text as ISO 8601 and DICOM write them: "2024-03-05 14:22",
-        "20240305". A time zone is not converted: the day is the one written.
-    name : str
-        What an error calls the column.
-
-    Returns
-    -------
-    Series of shape (n,), datetime64
-        Midnight of the day; NaT where missing or blank.
-
-    Raises
-    ------
-    InputError
-        A value is no such date.
+    Timestamps, or text as ISO 8601 and DICOM write them: "2024-03-05 14:22", "20240305". A time
+    zone is not converted: the day is the one written.
 
     Examples
     --------
@@ -46,8 +31,7 @@ def calendar_days(column: pd.Series, name: object) -> pd.Series:
     missing = missing_cells(column)
     texts = column.astype(object).map(lambda value: str(value).strip())
     days = texts.map({text: _day(text) for text in texts[~missing].unique()})
-    wrong = np.flatnonzero(~missing & days.isna().to_numpy())
-    if len(wrong):
+    if len(wrong := np.flatnonzero(~missing & days.isna().to_numpy())):
         raise InputError(
             f"Column {name!r} holds no date in {len(wrong)} of {len(texts)} rows, the first is row "
             f"{wrong[0] + 1}: a date is a timestamp, or text like 2024-03-05 or 20240305. Convert "
@@ -59,11 +43,8 @@ def calendar_days(column: pd.Series, name: object) -> pd.Series:
 
 def _day(text: str) -> pd.Timestamp | None:
     found = _ISO.match(text) or _DICOM.match(text)
-    if found is None:
-        return None
+    year, month, day = map(int, found.groups()) if found else (0, 0, 0)
     try:
-        year, month, day = map(int, found.groups())
-        date = pd.Timestamp(year, month, day)
-    except ValueError:
+        return pd.Timestamp(year, month, day) if 1900 <= year <= 2100 else None
+    except ValueError:  # no such day
         return None
-    return date if 1900 <= date.year <= 2100 else None

@@ -34,14 +34,11 @@ class Flow:
         self._steps, self.outcome = steps, outcome
 
     def frame(self) -> pd.DataFrame:
-        """Return the counts.
+        """Return the counts, a row per step.
 
-        Returns
-        -------
-        DataFrame of shape (n_steps, 4) or (n_steps, 6)
-            "step", then the rows "excluded" and "remaining", and those of which the criterion is
-            "unknown"; "excluded_patients" (left without a row) and "remaining_patients" where the
-            patients are known.
+        "step", then the rows "excluded" and "remaining", and those of which the criterion is
+        "unknown"; "excluded_patients" (left without a row) and "remaining_patients" where the
+        patients are known.
         """
         return self._steps.copy()
 
@@ -52,8 +49,7 @@ class Flow:
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Where to draw, and the text shrinks to fit; None makes a new figure of the size that
-            the text needs.
+            Where to draw, and the text shrinks to fit; None makes a figure of the size it needs.
 
         Returns
         -------
@@ -77,20 +73,13 @@ class Flow:
             depth = len(lines) + 2 * _PAD
             box = Rectangle((left, top), _BOX, depth, fc=colour, ec=ink, linewidth=0.9)
             ax.add_patch(box)
-            ax.text(
-                left + _BOX / 2,
-                top + depth / 2,
-                "\n".join(lines),
-                ha="center",
-                va="center",
-                fontsize=_POINTS * scale,
-                linespacing=1.25,
-                parse_math=False,  # a column may be called "cost_in_$"
-            )
-        style = {"arrowstyle": "-|>", "color": ink, "shrinkA": 0, "shrinkB": 0, "linewidth": 0.9}
+            # no maths: a column may be called "cost_in_$"
+            text = ax.text(left + _BOX / 2, top + depth / 2, "\n".join(lines), parse_math=False)
+            text.set(ha="center", va="center", linespacing=1.25, fontsize=_POINTS * scale)
+        arrow = {"arrowstyle": "-|>", "color": ink, "shrinkA": 0, "shrinkB": 0, "linewidth": 0.9}
         for *corners, end in arrows:
             ax.plot(*zip(*corners, strict=True), color=ink, linewidth=0.9)
-            ax.annotate("", xy=end, xytext=corners[-1], arrowprops=style)
+            ax.annotate("", xy=end, xytext=corners[-1], arrowprops=arrow)
         return ax
 
     def _layout(self) -> tuple[list[tuple], list[tuple], float]:
@@ -109,10 +98,8 @@ class Flow:
             start, depth = bottom + _SPACE, len(out) + 2 * _PAD
             boxes.append((_RIGHT, start, out, _OUT))
             top = start + depth + _SPACE
-            arrows += [
-                ((middle, start + depth / 2), (_RIGHT, start + depth / 2)),
-                ((middle, bottom), (middle, top)),
-            ]
+            beside = start + depth / 2
+            arrows += [((middle, beside), (_RIGHT, beside)), ((middle, bottom), (middle, top))]
             lines = ["Included"] * (i == len(steps)) + [_count_text(step, "remaining")]
             boxes.append((0, top, lines, _FILL))
             bottom = top + len(lines) + 2 * _PAD
@@ -138,8 +125,7 @@ class ExclusionLog:
         self._patients = None
         if patient is not None:
             self._patients = pd.factorize(table[patient])[0]
-            missing = np.flatnonzero(self._patients == -1)
-            if len(missing):
+            if len(missing := np.flatnonzero(self._patients == -1)):
                 raise InputError(
                     f"Column {patient!r} holds no patient in {len(missing)} of {len(table)} rows, "
                     f"the first is row {missing[0] + 1}. A row without a patient cannot be kept "
@@ -159,16 +145,12 @@ class ExclusionLog:
         self._count(step, before, n_unknown)
 
     def _count(self, step: str, before: NDArray, n_unknown: int) -> None:
-        count = {
-            "step": step,
-            "excluded": int(before.sum() - self.kept.sum()),
-            "remaining": int(self.kept.sum()),
-            "unknown": n_unknown,
-        }
+        excluded, remaining = int(before.sum() - self.kept.sum()), int(self.kept.sum())
+        count = {"step": step, "excluded": excluded, "remaining": remaining, "unknown": n_unknown}
         if self._patients is not None:
-            remaining = len(np.unique(self._patients[self.kept]))
-            count["excluded_patients"] = len(np.unique(self._patients[before])) - remaining
-            count["remaining_patients"] = remaining
+            left = len(np.unique(self._patients[self.kept]))
+            count["excluded_patients"] = len(np.unique(self._patients[before])) - left
+            count["remaining_patients"] = left
         self._steps.append(count)
 
     def frame(self) -> pd.DataFrame:
@@ -177,7 +159,7 @@ class ExclusionLog:
 
     def outcome(self, target: pd.Series, meanings: tuple[str, str]) -> pd.DataFrame:
         """Return rows and patients of the two groups."""
-        groups = [target.to_numpy() == 1, target.to_numpy() == 0]
+        groups = [target.to_numpy() == code for code in (1, 0)]
         counts = {"rows": [int(group.sum()) for group in groups]}
         if self._patients is not None:
             patients = self._patients[self.kept]
@@ -188,9 +170,8 @@ class ExclusionLog:
 def in_words(steps: pd.DataFrame) -> str:
     """Return the counts as one sentence, for messages."""
     first, *others = steps.itertuples()
-    parts = [f"{first.remaining} {first.step}"]
-    parts += [f"{s.step}: {s.excluded} excluded, {s.remaining} left" for s in others]
-    return "; ".join(parts)
+    left = [f"{s.step}: {s.excluded} excluded, {s.remaining} left" for s in others]
+    return "; ".join([f"{first.remaining} {first.step}", *left])
 
 
 def _wrapped(text: str) -> list[str]:

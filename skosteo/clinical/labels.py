@@ -42,11 +42,6 @@ def t_score(bmd: ArrayLike, reference: str | tuple[float, float] = "nhanes_iii_w
     float, ndarray of shape (n,), or Series
         As `bmd`, a Series with its index; NaN where the density is missing.
 
-    Raises
-    ------
-    InputError
-        The densities are in another unit or no densities, or the reference is not known.
-
     Notes
     -----
     Rounded to 6 decimals. Without it a density of exactly .558 comes out just above -2.5, and 5
@@ -85,19 +80,13 @@ def label(t: ArrayLike, kind: Kind = "osteoporosis") -> pd.Series:
     t : array-like of shape (n,)
         T-scores, none missing.
     kind : {"osteoporosis", "low_bone_mass"}, default="osteoporosis"
-        "osteoporosis" is T <= -2.5. "low_bone_mass" is T < -1: osteopenia and osteoporosis
-        together.
+        T <= -2.5; or T < -1, osteopenia and osteoporosis together.
 
     Returns
     -------
     Series of shape (n,), int
         Named "osteoporosis (T <= -2.5)" or "low bone mass (T < -1)", with the index of `t` if it
         has one.
-
-    Raises
-    ------
-    InputError
-        A T-score is missing or cannot be one, or `kind` is not known.
 
     Notes
     -----
@@ -123,20 +112,18 @@ def label(t: ArrayLike, kind: Kind = "osteoporosis") -> pd.Series:
     """
     check_kind(kind)
     t = to_pandas(t)
-    scores = np.atleast_1d(as_numbers(t, "t"))
+    scores = np.atleast_1d(read_t_scores(t, "t"))
     if scores.ndim > 1:
         raise InputError(
             f"t has shape {scores.shape}; give one T-score per patient. Of several sites the "
             "lowest counts: t.min(axis=1)."
         )
-    missing = np.flatnonzero(np.isnan(scores))
-    if len(missing):
+    if len(missing := np.flatnonzero(np.isnan(scores))):
         raise InputError(
             f"t misses {len(missing)} of {len(scores)} T-scores, the first in row "
             f"{missing[0] + 1}. A patient without a T-score has no label: leave these rows out, "
             "as select_cohort does."
         )
-    check_t_scores(scores, "t")
     exact = np.round(scores, 9)
     positive = exact <= -2.5 if kind == "osteoporosis" else exact < -1
     index = t.index if isinstance(t, pd.Series) else None
@@ -145,18 +132,18 @@ def label(t: ArrayLike, kind: Kind = "osteoporosis") -> pd.Series:
 
 def check_kind(kind: str) -> None:
     """Refuse a label that is not one of the two, and guess which is meant."""
-    if kind in MEANINGS:
-        return
-    synonym = str(kind).lower().replace(" ", "_") in ("osteopenia", "dxa_positive")
-    meant = guess("low_bone_mass" if synonym else kind, MEANINGS)
-    raise InputError(
-        f"The label is {kind!r}{meant} It takes 'osteoporosis', T <= -2.5, or 'low_bone_mass', "
-        "T < -1, which is osteopenia and osteoporosis together."
-    )
+    if kind not in MEANINGS:
+        synonym = str(kind).lower().replace(" ", "_") in ("osteopenia", "dxa_positive")
+        raise InputError(
+            f"The label is {kind!r}{guess('low_bone_mass' if synonym else kind, MEANINGS)} It takes"
+            " 'osteoporosis', T <= -2.5, or 'low_bone_mass', T < -1, which is osteopenia and "
+            "osteoporosis together."
+        )
 
 
-def check_t_scores(scores: NDArray[np.float64], name: str) -> None:
-    """Refuse numbers that no T-score can be; NaN passes."""
+def read_t_scores(values: ArrayLike, name: str) -> NDArray[np.float64]:
+    """Return T-scores as float64, the missing ones NaN; refuse numbers that none can be."""
+    scores = as_numbers(values, name)
     low, high = _T_SCORES
     outside = scores[(scores < low) | (scores > high)]
     if len(outside):
@@ -167,6 +154,7 @@ def check_t_scores(scores: NDArray[np.float64], name: str) -> None:
             f"{name} lies outside of {low} to {high}, where T-scores are, in {len(outside)} of "
             f"{scores.size} rows. {hint}"
         )
+    return scores
 
 
 def as_numbers(values: ArrayLike, name: str) -> NDArray[np.float64]:
@@ -187,19 +175,14 @@ def as_numbers(values: ArrayLike, name: str) -> NDArray[np.float64]:
 
 
 def _reference(reference: str | Sequence[float]) -> tuple[float, float]:
-    if isinstance(reference, str):
-        if reference not in REFERENCES:
-            raise InputError(
-                f"reference is {reference!r}; it takes {', '.join(map(repr, REFERENCES))}, or the "
-                "mean and SD of your own, such as (0.858, 0.120) in g/cm2."
-            )
+    if isinstance(reference, str) and reference in REFERENCES:
         return REFERENCES[reference]
-    numbers = as_numbers(reference, "reference")
+    numbers = as_numbers([] if isinstance(reference, str) else reference, "reference")
     low, high = _DENSITIES
     if numbers.shape != (2,) or not low <= numbers[0] <= high or not 0 < numbers[1] < numbers[0]:
         raise InputError(
-            f"reference is {reference!r}; it takes a name or (mean, SD) of density in g/cm2, such "
-            "as (0.858, 0.120)."
+            f"reference is {reference!r}; it takes {', '.join(map(repr, REFERENCES))}, or (mean, "
+            "SD) of your own, such as (0.858, 0.120) in g/cm2."
         )
     return float(numbers[0]), float(numbers[1])
 
@@ -209,12 +192,11 @@ def _check_densities(densities: NDArray[np.float64]) -> None:
     outside = densities[(densities < low) | (densities > high)]
     if outside.size == 0:
         return
+    hint = "If these are codes for missing, such as 0 or 9, make them missing first."
     if (outside < 0).any():
         hint = "Some are negative: are these T-scores? Give them to label, or name them as t_score."
     elif low <= np.median(outside) / 1000 <= high:
         hint = "Are they in mg/cm2? Divide by 1000."
-    else:
-        hint = "If these are codes for missing, such as 0 or 9, make them missing first."
     raise InputError(
         f"bmd lies outside of {low} to {high} g/cm2, where densities are, in {outside.size} of "
         f"{densities.size} rows. {hint}"

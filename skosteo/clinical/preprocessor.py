@@ -81,13 +81,11 @@ class ClinicalPreprocessor(TransformerMixin, BaseEstimator):
     Notes
     -----
     The paper does not say how it encodes its two report texts, nor whether they name the diagnosis;
-    they rank second and fourth among its variables. Leave them out of ``columns`` to see what the
-    model is worth without them.
+    they rank second and fourth among its variables. See what a model is worth without them.
 
     A body mass index that X lacks is added with ``columns=None``, and where ``columns`` names it:
-    ``["age", "sex", "bmi"]`` needs a height and a weight in X, and does not put them out. Where
-    they only complete a body mass index that X has, a table may come without them later. Two
-    heights or two weights compute nothing, as either could be meant.
+    ``["age", "sex", "bmi"]`` needs one height and one weight in X, and does not put them out. Where
+    they only complete one that X has, a table may come without them later.
 
     Repeated measurements of one variable in two columns are two columns of numbers, but a name
     that could mean either is refused.
@@ -141,27 +139,21 @@ class ClinicalPreprocessor(TransformerMixin, BaseEstimator):
         -------
         self
             Fitted.
-
-        Raises
-        ------
-        InputError
-            A column without a value, or whose name promises the answer, free text that
-            `text_columns` does not name, numbers that cannot be read, a sparse matrix, or a
-            parameter that does not fit.
         """
         self._reader = TableReader(self.columns, self.text_columns, self.units, self.infinities)
         read = self._reader.fit(self._table(X, reset=True))
         self.categories_ = [self._reader.sources[name] for name in self._reader.categories]
         self.bmi_from_ = self._reader.bmi.sources
         self.columns_ = {name: step.fit(read[name]) for name, step in self._steps(read).items()}
-        self._flagged = [name for name in read if self._wants_flag(name, read[name])]
+        has_own = [] if self.imputation == "keep" else self._reader.categories
+        flaggable = [c for c in read if c not in has_own] if self.missing_flags else []
+        self._flagged = [c for c in flaggable if read[c].isna().any()]
         names, sources = [], []
         for name, step in self.columns_.items():
             new = step.names_ + ([f"{name}_missing"] if name in self._flagged else [])
             names += new
             sources += [self._reader.sources[name]] * len(new)
-        twice = [name for i, name in enumerate(names) if name in names[:i]]
-        if twice:
+        if twice := [name for i, name in enumerate(names) if name in names[:i]]:
             raise InputError(
                 f"Two columns would come out as {twice[0]!r}. Rename the column of X that has this "
                 "name, or leave it out."
@@ -178,16 +170,6 @@ class ClinicalPreprocessor(TransformerMixin, BaseEstimator):
         ----------
         X : DataFrame or array-like
             With the columns of `fit`, found by name; those of an array by position.
-
-        Returns
-        -------
-        ndarray of shape (n, n_features_out)
-            In the order of `get_feature_names_out`.
-
-        Raises
-        ------
-        InputError
-            A column of `fit` is missing, or its numbers cannot be read.
         """
         check_is_fitted(self)
         read = self._reader.read(self._table(X, reset=False))
@@ -215,34 +197,23 @@ class ClinicalPreprocessor(TransformerMixin, BaseEstimator):
         terms = compile_terms(self.masked_terms)
         for name in reader.categories:
             check_category(read[name], name, terms)
-        imputation = imputation_by_column(
-            self.imputation, {name: reader.sources[name] for name in reader.numbers}
-        )
-        steps: dict[str, Any] = {name: Numbers(name, how) for name, how in imputation.items()}
+        sources = {name: reader.sources[name] for name in reader.numbers}
+        filled = imputation_by_column(self.imputation, sources)
+        steps: dict[str, Any] = {name: Numbers(name, how) for name, how in filled.items()}
         steps |= {name: Category(name, keep=keep) for name in reader.categories}
         steps |= {name: ReportText(name, terms, keep=keep) for name in reader.texts}
         return {name: steps[name] for name in read}
 
-    def _wants_flag(self, name: str, values: pd.Series) -> bool:
-        has_own = name in self._reader.categories and self.imputation != "keep"
-        return self.missing_flags and not has_own and bool(values.isna().any())
-
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = True
-        tags.input_tags.categorical = True
-        tags.input_tags.string = True
+        inputs = tags.input_tags
+        inputs.allow_nan = inputs.categorical = inputs.string = True
         return tags
 
 
 def _masked(steps: Mapping[str, Any]) -> pd.DataFrame:
-    rows = [
-        (name, term, n_rows)
-        for name, step in steps.items()
-        if isinstance(step, ReportText)
-        for term, n_rows in step.n_rows_.items()
-        if n_rows
-    ]
+    texts = {name: step.n_rows_ for name, step in steps.items() if isinstance(step, ReportText)}
+    rows = [(name, term, n) for name, n_rows in texts.items() for term, n in n_rows.items() if n]
     # plain objects: texts of pandas are pyarrow's where it is installed, and so would pickles be
     columns = pd.Index(["column", "term", "n_rows"], dtype=object)
     return pd.DataFrame(rows, columns=columns, dtype=object).astype({"n_rows": int})

@@ -14,6 +14,7 @@ from skosteo.clinical.values import declared_units, warn_of_values
 from skosteo.clinical.variables import is_variable, recognise, resolve_column
 from skosteo.exceptions import InputError
 
+Values = NDArray[np.float64]
 # Functions between a warning and the line of the user; scikit-learn wraps transform, not fit
 _LEVEL_OF_FIT, _LEVEL_OF_TRANSFORM = 5, 6
 
@@ -21,19 +22,9 @@ _LEVEL_OF_FIT, _LEVEL_OF_TRANSFORM = 5, 6
 class TableReader:
     """Read the wanted columns of a table, as `fit` has found them to be.
 
-    Parameters
-    ----------
-    columns, text_columns, units, infinities
-        As in `skosteo.ClinicalPreprocessor`.
-
-    Attributes
-    ----------
-    sources : dict of str to str
-        Column of the table by column put out, in order; "bmi" for one that the table lacks.
-    numbers, categories, texts : list of str
-        Columns put out, by kind.
-    bmi : BodyMassIndex
-        How the body mass index is computed.
+    Takes parameters of `skosteo.ClinicalPreprocessor`. ``sources`` has the column of the table by
+    the column put out, in order ("bmi" for one that the table lacks); ``numbers``, ``categories``
+    and ``texts`` are the columns put out, by kind.
     """
 
     def __init__(
@@ -58,8 +49,9 @@ class TableReader:
         self._declared = declared_units(table, self.units)
         wanted = self._choose(table)
         self.bmi = BodyMassIndex(table, wanted, add=self.columns is None)
+        names = {column: hit.variable.name for column, hit in self._declared.items()}
         for column in dict.fromkeys([*wanted, *self.bmi.columns]):
-            name = self._declared[column].variable.name if column in self._declared else column
+            name = names.get(column, column)
             if name in self.sources:
                 raise InputError(
                     f"{self.sources[name]!r} and {column!r} would both come out as {name!r}. Keep "
@@ -77,8 +69,7 @@ class TableReader:
             del self.sources["bmi"], read["bmi"]
             self.numbers.remove("bmi")
             self.bmi = BodyMassIndex(table, [], add=False)
-        empty = [self.sources[name] for name in read if read[name].isna().all()]
-        if empty:
+        if empty := [self.sources[name] for name in read if read[name].isna().all()]:
             raise InputError(
                 f"The columns {empty} hold no value in the {len(table)} rows to learn from. "
                 "Leave them out."
@@ -87,11 +78,10 @@ class TableReader:
 
     def read(self, table: pd.DataFrame) -> dict[str, pd.Series]:
         """Read the columns that `fit` has found; InputError where one is missing."""
-        needed = [*self.sources.values()]
+        needed = dict.fromkeys(self.sources.values())
         if self.bmi.is_new:
-            needed = [c for c in dict.fromkeys([*needed, *self.bmi.sources]) if c != "bmi"]
-        missing = [c for c in needed if c not in table.columns]
-        if missing:
+            needed = {c: None for c in (*needed, *self.bmi.sources) if c != "bmi"}
+        if missing := [c for c in needed if c not in table.columns]:
             raise InputError(
                 f"X misses the columns {missing}{guess(missing[0], table.columns)} It has "
                 f"{table.columns.tolist()}. Give the columns of fit."
@@ -101,8 +91,7 @@ class TableReader:
     def _choose(self, table: pd.DataFrame) -> list[str]:
         """Columns to put out; "bmi" among them where it is named and not there."""
         if self.columns is None:
-            leaking = [c for c in table.columns if is_label_leaking_name(c)]
-            if leaking:
+            if leaking := [c for c in table.columns if is_label_leaking_name(c)]:
                 raise InputError(
                     f"The columns {leaking} look by their names as if they gave the answer away: "
                     "bone density, T-score, the diagnosis or its treatment. Leave them out; if "
@@ -129,11 +118,9 @@ class TableReader:
     def _kind(self, table: pd.DataFrame, column: str) -> str:
         if column not in table.columns:  # the body mass index, to be computed
             return "number"
-        is_text = column in self.text_columns or any(
-            hit and is_variable(column, hit.variable.name)
-            for hit in map(recognise, self.text_columns)
-        )
-        if is_text:
+        hits = map(recognise, self.text_columns)
+        meant = any(hit and is_variable(column, hit.variable.name) for hit in hits)
+        if meant or column in self.text_columns:
             return "text"
         check_cells(table[column], column)
         return "number" if is_numbers(table[column], column) else "category"
@@ -142,9 +129,11 @@ class TableReader:
         sources = dict.fromkeys([*(self.sources[name] for name in self.numbers), *self.bmi.sources])
         if self.bmi.is_new:
             del sources["bmi"]
-        numbers = {c: read_numbers(table[c], c) for c in sources if c in table.columns}
-        for column, values in numbers.items():
-            numbers[column] = self._limited(column, values, fitting=fitting)
+        numbers = {
+            c: self._limited(c, read_numbers(table[c], c), fitting=fitting)
+            for c in sources
+            if c in table.columns
+        }
         warn_of_values(
             pd.DataFrame(numbers, index=table.index),
             {c: hit.unit for c, hit in self._declared.items() if c in numbers},
@@ -158,16 +147,12 @@ class TableReader:
             if name not in self.numbers:
                 read[name] = read_words(table[source])
                 continue
-            values = numbers[source]
-            if source in self._declared:
-                hit = self._declared[source]
-                values = values * hit.variable.factor(hit.unit)
-            read[name] = pd.Series(values, index=table.index)
+            hit = self._declared.get(source)
+            factor = hit.variable.factor(hit.unit) if hit else 1
+            read[name] = pd.Series(numbers[source] * factor, index=table.index)
         return read
 
-    def _limited(
-        self, column: str, values: NDArray[np.float64], *, fitting: bool
-    ) -> NDArray[np.float64]:
+    def _limited(self, column: str, values: Values, *, fitting: bool) -> Values:
         """Refuse infinite values, or put the limits of `fit` in their place."""
         if self.infinities == "error":
             if np.isinf(values).any():

@@ -177,15 +177,13 @@ class ReportText:
     def transform(self, texts: pd.Series) -> NDArray[np.float64]:
         """Texts (n,) to components (n, 8 at most); NaN without a text if these are kept."""
         codes, different = pd.factorize(_plain(texts))
-        components = self.components_.transform(self._mask(list(different)))
+        masked = list(different)
+        for pattern in self.patterns:
+            masked = [pattern.sub(" ", text).strip() for text in masked]
+        components = self.components_.transform(masked)
         if self.keep:
             components[different == ""] = np.nan
         return components[codes]
-
-    def _mask(self, plain: list[str]) -> list[str]:
-        for pattern in self.patterns:
-            plain = [pattern.sub(" ", text) for text in plain]
-        return [text.strip() for text in plain]
 
 
 # Full-width letters and digits of Chinese keyboards are the plain ones

@@ -61,19 +61,15 @@ class _Index(NamedTuple):
     points: Callable[[Values], NDArray[np.int64]]
     items: tuple[str, ...]
     cut_off: float
-    referred_below: bool
+    referred_below: bool = False
 
 
+_SCORE_ITEMS = ("age", "weight_kg", "black", "rheumatoid_arthritis", "fractures", "oestrogen_ever")
 _INDICES = {
     "ost": _Index(_ost, ("age", "weight_kg"), 1.5, referred_below=True),
     "osta": _Index(_ost, ("age", "weight_kg"), -0.5, referred_below=True),
-    "orai": _Index(_orai, ("age", "weight_kg", "oestrogen_now"), 8.5, referred_below=False),
-    "score": _Index(
-        _score,
-        ("age", "weight_kg", "black", "rheumatoid_arthritis", "fractures", "oestrogen_ever"),
-        5.5,
-        referred_below=False,
-    ),
+    "orai": _Index(_orai, ("age", "weight_kg", "oestrogen_now"), 8.5),
+    "score": _Index(_score, _SCORE_ITEMS, 5.5),
 }
 _ITEMS = tuple(dict.fromkeys(item for index in _INDICES.values() for item in index.items))
 
@@ -103,10 +99,8 @@ class RiskIndexClassifier(ClassifierMixin, BaseEstimator):
 
         * ``age``, in years, and ``weight_kg``: found by every name that skosteo knows for them, and
           converted where the name says pounds.
-        * ``oestrogen_now``: takes oestrogen ("orai").
-        * ``oestrogen_ever``: has ever taken it ("score").
-        * ``black``: is black ("score").
-        * ``rheumatoid_arthritis``: has it ("score").
+        * ``oestrogen_now`` ("orai"), ``oestrogen_ever`` ("score"): takes, has ever taken oestrogen.
+        * ``black``, ``rheumatoid_arthritis``: is black, has it ("score").
         * ``fractures``: at how many of wrist, hip and rib a bone broke without much force after the
           age of 45, 0 to 3 ("score").
 
@@ -132,9 +126,8 @@ class RiskIndexClassifier(ClassifierMixin, BaseEstimator):
     one put the index into scikit-learn's ``CalibratedClassifierCV``, or into a fusion.
 
     All four were made for women past menopause, aged 45 and over, OSTA in Asia. Sex is not looked
-    at and men get a value as well: for them, and for the young, the cut-offs are not validated
-    here. SCORE's item on race is its authors'. The first digit of age, by which SCORE counts, is
-    taken as full tens of years, so that a woman of 100 counts 30 points and not 3.
+    at: for men, and for the young, the cut-offs are not validated. SCORE's item on race is its
+    authors'; the first digit of age, by which it counts, is taken as full tens of years.
 
     OST and OSTA have one formula and hence one area under the ROC curve. Koh et al. call OSTA
     > -1 low, -1 to -4 intermediate and < -4 high risk.
@@ -152,7 +145,6 @@ class RiskIndexClassifier(ClassifierMixin, BaseEstimator):
     Examples
     --------
     >>> import pandas as pd
-    >>> from skosteo.clinical.risk_indices import RiskIndexClassifier
     >>> X = pd.DataFrame({"age": [58, 70, 81], "weight_kg": [70.0, 65.0, 52.5]})
     >>> model = RiskIndexClassifier("osta").fit(X, [0, 0, 1])
     >>> model.index_values(X), model.predict(X)
@@ -182,11 +174,6 @@ class RiskIndexClassifier(ClassifierMixin, BaseEstimator):
         -------
         self
             Fitted.
-
-        Raises
-        ------
-        InputError
-            A column is absent, misses a value or holds one that no person has, or y is not binary.
         """
         table = self._table(X, reset=True)
         classes, codes = encode_target(y)
@@ -197,10 +184,8 @@ class RiskIndexClassifier(ClassifierMixin, BaseEstimator):
 
     def index_values(self, X: pd.DataFrame) -> NDArray[np.int64]:
         """Value of the index as published: shape (n,), whole numbers; needs no `fit`."""
-        index = self._index()
-        table = self._table(X, reset=False)
-        unknown = [item for item in self.columns or {} if item not in _ITEMS]
-        if unknown:
+        index, table = self._index(), self._table(X, reset=False)
+        if unknown := [item for item in self.columns or {} if item not in _ITEMS]:
             raise InputError(
                 f"columns names {unknown[0]!r}, which is no item of an index"
                 f"{guess(unknown[0], _ITEMS)} The items are {', '.join(map(repr, _ITEMS))}."
@@ -210,9 +195,8 @@ class RiskIndexClassifier(ClassifierMixin, BaseEstimator):
     def decision_function(self, X: pd.DataFrame) -> NDArray[np.float64]:
         """Points past the cut-off, half of one at least: shape (n,), above 0 where it refers."""
         check_is_fitted(self)
-        index = self._index()
-        past = self.index_values(X).astype(np.float64) - index.cut_off
-        return -past if index.referred_below else past
+        past = self.index_values(X).astype(np.float64) - self._index().cut_off
+        return -past if self._index().referred_below else past
 
     def predict_proba(self, X: pd.DataFrame) -> NDArray[np.float64]:
         """Rise with the risk, .5 at the cut-off, not calibrated: shape (n, 2), as ``classes_``."""
@@ -221,8 +205,7 @@ class RiskIndexClassifier(ClassifierMixin, BaseEstimator):
 
     def predict(self, X: pd.DataFrame) -> NDArray:
         """Class of each row by the published cut-off: shape (n,)."""
-        referred = self.decision_function(X) > 0
-        return self.classes_[referred.astype(int)]
+        return self.classes_[(self.decision_function(X) > 0).astype(int)]
 
     def _table(self, X: Any, *, reset: bool) -> pd.DataFrame:
         X = to_pandas(X)
@@ -257,8 +240,7 @@ class RiskIndexClassifier(ClassifierMixin, BaseEstimator):
                     f"instance X[{column!r}] == 'yes'."
                 )
             values, place = numbers * factor, f"Column {column!r}"
-        missing = np.isnan(values)
-        if missing.any():
+        if (missing := np.isnan(values)).any():
             raise InputError(
                 f"{place} is missing in {missing.sum()} of {len(X)} rows, the first in row "
                 f"{missing.argmax() + 1}. A published index says nothing about a patient without "

@@ -7,18 +7,13 @@ import numpy as np
 import pandas as pd
 
 from skosteo._validation import check_table, to_pandas
-from skosteo.clinical.columns import (
-    MAX_CATEGORIES,
-    as_word,
-    check_cells,
-    is_numbers,
-    read_numbers,
-    read_words,
-)
-from skosteo.clinical.variables import recognise
+from skosteo.clinical import columns
+from skosteo.clinical.variables import is_variable
 from skosteo.exceptions import InputError
 
 _SPLITS = ("train", "validation", "test")
+Positions = dict[str, np.ndarray]  # of the rows of each group, by its name
+Rows = dict[tuple[str, str], list[str]]  # cells by characteristic and level
 
 
 def table_one(data: pd.DataFrame, by: Any = None, *, median: Sequence[str] = ()) -> pd.DataFrame:
@@ -42,12 +37,6 @@ def table_one(data: pd.DataFrame, by: Any = None, *, median: Sequence[str] = ())
         "n"; then "age, mean (SD)" with level ""; "sex, n (%)" with a row per level; and for each
         of them a row "missing". ``attrs["left_out"]`` lists the columns that were left out.
 
-    Raises
-    ------
-    InputError
-        `by` does not fit the rows, numbers cannot be read, or a column cannot be described as
-        asked.
-
     Notes
     -----
     Percentages are of the rows whose value is known, so that they add up to 100; the missing ones
@@ -68,16 +57,15 @@ def table_one(data: pd.DataFrame, by: Any = None, *, median: Sequence[str] = ())
                    missing            0            1
     """
     median = [median] if isinstance(median, str) else list(median)
-    data = _checked(data, median)
-    by = to_pandas(by)
+    data, by = _checked(data, median), to_pandas(by)
     groups = _groups(data, by)
     grouping = by if isinstance(by, str) else getattr(by, "name", None)
-    rows: dict[tuple[str, str], list[str]] = {("n", ""): [str(len(g)) for g in groups.values()]}
+    rows: Rows = {("n", ""): [str(len(g)) for g in groups.values()]}
     left_out = []
     for column in data:
         if column == grouping:
             continue
-        values = read_words(data[column])
+        values = columns.read_words(data[column])
         if column in median or _is_number(values):
             rows |= _of_numbers(values, groups, column in median)
         elif _is_category(values):
@@ -102,8 +90,7 @@ def _checked(data: pd.DataFrame, median: Sequence[str]) -> pd.DataFrame:
     return data
 
 
-def _groups(data: pd.DataFrame, by: Any) -> dict[str, np.ndarray]:
-    """Positions of the rows of each group, by its name."""
+def _groups(data: pd.DataFrame, by: Any) -> Positions:
     if by is None:
         return {"all": np.arange(len(data))}
     if isinstance(by, str):
@@ -147,41 +134,26 @@ def _levels(values: pd.Series) -> list[Any]:
 def _is_number(values: pd.Series) -> bool:
     if pd.api.types.is_bool_dtype(values) or isinstance(values.dtype, pd.CategoricalDtype):
         return False
-    if not _is_plain(values) or not is_numbers(values, str(values.name)):
+    if columns.strange_cells(values) or not columns.is_numbers(values, str(values.name)):
         return False
-    known = read_numbers(values, str(values.name))
+    known = columns.read_numbers(values, str(values.name))
     known = known[~np.isnan(known)]
     return bool(len(known) == 0 or not np.isin(known, [0, 1]).all())
 
 
-def _is_plain(values: pd.Series) -> bool:
-    """Whether all cells are numbers or words, none of them dates or images."""
-    try:
-        check_cells(values, str(values.name))
-    except InputError:
-        return False
-    return True
-
-
 def _is_category(values: pd.Series) -> bool:
-    found = recognise(values.name)
-    if found and found.variable.name == "xray_description":
+    if is_variable(values.name, "xray_description") or columns.strange_cells(values):
         return False
-    known = values.dropna()
-    return _is_plain(values) and 0 < known.nunique() <= MAX_CATEGORIES
+    return 0 < values.nunique() <= columns.MAX_CATEGORIES
 
 
-def _of_numbers(
-    values: pd.Series, groups: dict[str, np.ndarray], as_median: bool
-) -> dict[tuple[str, str], list[str]]:
-    numbers = read_numbers(values, str(values.name))
+def _of_numbers(values: pd.Series, groups: Positions, as_median: bool) -> Rows:
+    numbers = columns.read_numbers(values, str(values.name))
     if np.isinf(numbers).any():
-        raise InputError(
-            f"Column {values.name!r} holds infinity. Where it marks a detection limit, put the "
-            "limit itself there."
-        )
+        where = f"Column {values.name!r} holds infinity."
+        raise InputError(f"{where} Where it marks a detection limit, put the limit itself there.")
     parts = [numbers[rows][~np.isnan(numbers[rows])] for rows in groups.values()]
-    spread = np.nanstd(numbers) if len(numbers) - np.isnan(numbers).sum() > 1 else 0
+    spread = np.nanstd(numbers) if np.isfinite(numbers).sum() > 1 else 0
     digits = max(1, 1 - int(np.floor(np.log10(spread)))) if spread > 0 else 1
 
     def show(*figures: float) -> list[str]:
@@ -201,16 +173,14 @@ def _of_numbers(
     return {(title, ""): [describe(part) for part in parts], (title, "missing"): missing}
 
 
-def _of_categories(
-    values: pd.Series, groups: dict[str, np.ndarray]
-) -> dict[tuple[str, str], list[str]]:
+def _of_categories(values: pd.Series, groups: Positions) -> Rows:
     title = f"{values.name}, n (%)"
     parts = [values.iloc[rows] for rows in groups.values()]
     known = [int(part.notna().sum()) for part in parts]
     table = {}
     for level in _levels(values):
         counts = [int((part == level).sum()) for part in parts]
-        table[title, as_word(level)] = [
+        table[title, columns.as_word(level)] = [
             f"{n} ({100 * n / total:.1f})" if total else "0 (-)"
             for n, total in zip(counts, known, strict=True)
         ]

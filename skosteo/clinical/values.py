@@ -31,13 +31,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from skosteo._validation import check_table, split_numbers
-from skosteo.clinical.variables import (
-    VARIABLES,
-    Recognised,
-    Variable,
-    recognise,
-    resolve_column,
-)
+from skosteo.clinical.variables import VARIABLES, Recognised, Variable, recognise, resolve_column
 from skosteo.exceptions import InputError, ValuesWarning
 
 FINDINGS = [
@@ -50,6 +44,9 @@ FINDINGS = [
 _BMI_TOLERANCE = 0.10
 _MEDIAN_BMI = (14, 48)
 _MIN_PEOPLE = 20
+
+
+Arrays = dict[str, NDArray]  # by column
 
 
 def check_values(table: pd.DataFrame, units: Mapping[str, str] | None = None) -> pd.DataFrame:
@@ -75,11 +72,6 @@ def check_values(table: pd.DataFrame, units: Mapping[str, str] | None = None) ->
         every unit), ``looks_like`` (the other unit, "" for a range), ``n_rows`` (rows concerned),
         ``n_values`` (values in the column) and ``remedy``.
 
-    Raises
-    ------
-    InputError
-        `units` names a column that the table lacks, or a unit that is not known.
-
     Notes
     -----
     What the ranges do not exclude cannot be told: 800 white cells per microlitre where 10^9/L is
@@ -97,22 +89,23 @@ def check_values(table: pd.DataFrame, units: Mapping[str, str] | None = None) ->
     0
     """
     table = check_table(table, "table")
-    columns = stated_columns(table, units)
+    declared = declared_units(table, units)
+    known = {c: declared.get(c) or recognise(c) for c in table.columns}
+    columns = {c: hit for c, hit in known.items() if hit and hit.variable.plausible}
     values = {c: split_numbers(table[c])[0] for c in columns}
-    labels = {c: _label(values[c], *columns[c]) for c in columns}
-    certain = {c: _fits_only(values[c], *columns[c]) for c in columns}
+    labels, certain = {}, {}
+    for column, hit in columns.items():
+        labels[column], certain[column] = _label(values[column], *hit)
     _label_weights(columns, values, labels, certain)
     findings = []
     for column, (variable, unit) in columns.items():
+        n_values = int(np.isfinite(values[column]).sum())
         for label in (*variable.other_units, variable.unit, "range"):
             n_rows = int((labels[column] == label).sum())
             if n_rows:
-                n_values = int(np.isfinite(values[column]).sum())
-                finding, looks_like = ("range", "") if label == "range" else ("unit", label)
-                remedy = _remedy(column, variable, unit, looks_like, bool(certain[column].any()))
-                findings.append(
-                    [column, variable.name, unit, finding, looks_like, n_rows, n_values, remedy]
-                )
+                found = ("range", "") if label == "range" else ("unit", label)
+                remedy = _remedy(column, variable, unit, found[1], bool(certain[column].any()))
+                findings.append([column, variable.name, unit, *found, n_rows, n_values, remedy])
     return pd.DataFrame(findings, columns=FINDINGS)
 
 
@@ -121,26 +114,11 @@ def warn_of_values(
 ) -> None:
     """Give a `ValuesWarning` for each finding of `check_values`."""
     for found in check_values(table, units).to_dict("records"):
-        looks = (
-            f"look like {found['looks_like']}, not {found['stated_unit']}"
-            if found["looks_like"]
-            else f"lie outside the plausible range in {found['stated_unit']}"
-        )
-        warnings.warn(
-            f"Column {found['column']!r}: {found['n_rows']} of {found['n_values']} values {looks}. "
-            f"{found['remedy']}",
-            ValuesWarning,
-            stacklevel=stacklevel,
-        )
-
-
-def stated_columns(
-    table: pd.DataFrame, units: Mapping[str, str] | None = None
-) -> dict[str, Recognised]:
-    """Columns of numbers that are known variables, with the unit that name or user states."""
-    declared = declared_units(table, units)
-    known = {c: declared.get(c) or recognise(c) for c in table.columns}
-    return {c: hit for c, hit in known.items() if hit and hit.variable.plausible}
+        looks = "lie outside the plausible range in {stated_unit}"
+        if found["looks_like"]:
+            looks = "look like {looks_like}, not {stated_unit}"
+        text = "Column {column!r}: {n_rows} of {n_values} values " + looks + ". {remedy}"
+        warnings.warn(text.format_map(found), ValuesWarning, stacklevel=stacklevel)
 
 
 def declared_units(table: pd.DataFrame, units: Mapping[str, str] | None) -> dict[str, Recognised]:
@@ -173,40 +151,37 @@ def _others(variable: Variable, unit: str) -> list[str]:
     return [other for other in (variable.unit, *variable.other_units) if other != unit]
 
 
-def _label(values: NDArray, variable: Variable, unit: str) -> NDArray[np.object_]:
-    """Label each value "" (plausible or missing), with the unit that it looks like, or "range"."""
-    labels = np.full(len(values), "", dtype=object)
-    labels[np.isfinite(values) & ~within(values, variable, unit)] = "range"
-    for other in _others(variable, unit):
-        labels[(labels == "range") & within(values, variable, other)] = other
-    return labels
+def _label(values: NDArray, variable: Variable, unit: str) -> tuple[NDArray, NDArray[np.bool_]]:
+    """Label each value "" (plausible or missing), with the unit that it looks like, or "range".
 
-
-def _fits_only(values: NDArray, variable: Variable, unit: str) -> NDArray[np.bool_]:
-    """Values that can only be in the stated unit: beside others, they show a mixture."""
-    fits = within(values, variable, unit)
+    And say which can only be in the stated unit: beside others, they show a mixture.
+    """
+    fits, labels = within(values, variable, unit), np.full(len(values), "", dtype=object)
+    labels[np.isfinite(values) & ~fits] = "range"
     for other in _others(variable, unit):
-        fits &= ~within(values, variable, other)
-    return fits
+        fits_other = within(values, variable, other)
+        labels[(labels == "range") & fits_other] = other
+        fits &= ~fits_other
+    return labels, fits
 
 
 def _label_weights(
-    columns: dict[str, Recognised],
-    values: dict[str, NDArray],
-    labels: dict[str, NDArray],
-    certain: dict[str, NDArray],
+    columns: dict[str, Recognised], values: Arrays, labels: Arrays, certain: Arrays
 ) -> None:
     """Tell pounds from kilograms by height and body mass index, in place."""
-    by_variable: dict[str, list[str]] = {}
-    for column, hit in columns.items():
-        by_variable.setdefault(hit.variable.name, []).append(column)
-    heights, weights, bmis = (by_variable.get(n, []) for n in ("height_cm", "weight_kg", "bmi"))
+    heights, weights, bmis = (
+        [column for column, hit in columns.items() if hit.variable.name == name]
+        for name in ("height_cm", "weight_kg", "bmi")
+    )
     if len(heights) != 1 or len(weights) != 1 or len(bmis) > 1:
         return
     (height,), (weight,) = heights, weights
     variable, unit = columns[weight]
     (other,) = _others(variable, unit)
-    height_cm = _canonical(values[height], labels[height], *columns[height])
+    stated_in = columns[height].variable, columns[height].unit
+    factors = {unit: stated_in[0].factor(unit) for unit in _others(*stated_in)}
+    factors[""] = stated_in[0].factor(stated_in[1])
+    height_cm = values[height] * pd.Series(labels[height]).map(factors).to_numpy()
     weight_kg = values[weight] * variable.factor(unit)
     given = weight_kg / (height_cm / 100) ** 2
     if_other = given * variable.factor(other) / variable.factor(unit)
@@ -221,16 +196,6 @@ def _label_weights(
         if not low <= median <= high and low <= other_median <= high:
             labels[weight][within(values[weight], variable, other)] = other
             certain[weight][:] = False
-
-
-def _canonical(
-    values: NDArray, labels: NDArray, variable: Variable, unit: str
-) -> NDArray[np.float64]:
-    """Values in the canonical unit, each from the unit that it looks like."""
-    canonical = np.where(labels == "", values * variable.factor(unit), np.nan)
-    for other in _others(variable, unit):
-        canonical = np.where(labels == other, values * variable.factor(other), canonical)
-    return canonical
 
 
 def _remedy(column: str, variable: Variable, unit: str, looks_like: str, mixed: bool) -> str:

@@ -19,10 +19,8 @@ GLUCOSE_MMOL_L = 1 / 18.016
 _SPELLINGS = {
     "years": ("year", "years", "yr", "yrs", "y"),
     "cm": ("cm", "centimeter", "centimeters", "centimetre", "centimetres"),
-    "m": ("m", "meter", "meters", "metre", "metres"),
-    "in": ("in", "inch", "inches"),
-    "kg": ("kg", "kgs", "kilogram", "kilograms"),
-    "lb": ("lb", "lbs", "pound", "pounds"),
+    "m": ("m", "meter", "meters", "metre", "metres"), "in": ("in", "inch", "inches"),
+    "kg": ("kg", "kgs", "kilogram", "kilograms"), "lb": ("lb", "lbs", "pound", "pounds"),
     "kg/m2": ("kgm2", "kgperm2"),
     "10^9/L": (
         "10e9l", "x10e9l", "109l", "x109l", "109perl", "gl", "gigal", "kul", "103ul", "x103ul",
@@ -36,33 +34,15 @@ _SPELLINGS = {
 
 @dataclass(frozen=True)
 class Variable:
-    """A clinical variable of the paper.
+    """A clinical variable of the paper; for words, without unit and range."""
 
-    Parameters
-    ----------
-    name : str
-        Canonical column name, such as "calcium_mmol_l".
-    unit : str
-        Canonical unit; "" for words.
-    plausible : (float, float) or None
-        Lowest and highest value, in the canonical unit, that a living adult can have; None for
-        words. See `skosteo.clinical.values` for their sources.
-    aliases : Mapping of str to str
-        Other names, and the unit that each of them states.
-    short : tuple of str
-        Other names that need a unit behind them: alone, "Ht" is haematocrit too, and "Ca" cancer.
-    other_units : Mapping of str to float
-        Other units in use, and the factor from each to the canonical unit.
-    imputation : {"mean", "median"} or None
-        How the paper imputes missing values; the median where it does not say; None for words.
-    """
-
-    name: str
-    unit: str = ""
-    plausible: tuple[float, float] | None = None
-    aliases: Mapping[str, str] = field(default_factory=dict)
-    other_units: Mapping[str, float] = field(default_factory=dict)
-    imputation: str | None = None
+    name: str  # canonical column name, such as "calcium_mmol_l"
+    unit: str = ""  # canonical unit
+    plausible: tuple[float, float] | None = None  # in that unit, of a living adult
+    aliases: Mapping[str, str] = field(default_factory=dict)  # other names, and the unit of each
+    other_units: Mapping[str, float] = field(default_factory=dict)  # factors to the canonical unit
+    imputation: str = "median"  # or "mean", as the paper imputes; the median where it is silent
+    # names that need a unit behind them: alone, "Ht" is haematocrit too, and "Ca" cancer
     short: tuple[str, ...] = ()
 
     def factor(self, unit: str) -> float:
@@ -99,6 +79,13 @@ def _named(unit: str, *names: str) -> dict[str, str]:
     return dict.fromkeys(names, unit)
 
 
+def _of_films(*kinds: str) -> dict[str, str]:
+    films = (" ".join(words) for words in product(
+        ("", "chest"), ("x-ray", "radiograph", "film", "radiography"), kinds
+    ))  # fmt: skip
+    return _named("", *films, *(f"CXR {kind}" for kind in kinds))
+
+
 _BLOOD = "{} [{}] in Serum or Plasma"
 
 # Plausible ranges: sources and reasons are in `skosteo.clinical.values`
@@ -106,13 +93,9 @@ VARIABLES: dict[str, Variable] = {
     variable.name: variable
     for variable in (
         Variable(
-            "age",
-            "years",
-            (0, 122),
+            "age", "years", (0, 122),
             _named("years", "age", "patient age", "age at examination", "age at imaging",
                    "age in years", "RIDAGEYR"),
-            {},
-            "median",
         ),
         Variable(
             "sex",
@@ -120,76 +103,52 @@ VARIABLES: dict[str, Variable] = {
                            "administrative sex", "administrative gender", "RIAGENDR"),
         ),
         Variable(
-            "height_cm",
-            "cm",
-            (100, 250),
+            "height_cm", "cm", (100, 250),
             _named("cm", "height", "body height", "body height measured", "standing height",
                    "stature", "patient height", "BMXHT"),
-            {"m": 100.0, "in": 2.54},
-            "median",
-            ("Ht",),
+            {"m": 100.0, "in": 2.54}, short=("Ht",),
         ),
         Variable(
-            "weight_kg",
-            "kg",
-            (20, 400),
+            "weight_kg", "kg", (20, 400),
             _named("kg", "weight", "body weight", "body weight measured", "patient weight",
                    "BMXWT"),
-            {"lb": 0.45359237},
-            "median",
-            ("Wt",),
+            {"lb": 0.45359237}, short=("Wt",),
         ),
         Variable(
-            "bmi",
-            "kg/m2",
-            (8, 120),
+            "bmi", "kg/m2", (8, 120),
             _named("kg/m2", "BMI", "body mass index", "body mass index (BMI)",
                    "body mass index (BMI) [Ratio]", "BMXBMI"),
-            {},
-            "median",
         ),
         Variable(
-            "wbc_10e9_l",
-            "10^9/L",
-            (0.02, 1000),
+            "wbc_10e9_l", "10^9/L", (0.02, 1000),
             _named("10^9/L", "WBC", "WBC count", "WBCs", "white blood cell count",
                    "white blood cells", "white blood cell", "white cell count", "white cells",
                    "leukocytes", "leucocytes", "leukocyte count", "leucocyte count",
                    "Leukocytes [#/volume] in Blood",
                    "Leukocytes [#/volume] in Blood by Automated count",
                    "Leukocytes [#/volume] in Blood by Manual count", "LBXWBCSI"),
-            {"/uL": 0.001},
-            "mean",
+            {"/uL": 0.001}, "mean",
         ),
         Variable(
-            "platelets_10e9_l",
-            "10^9/L",
-            (1, 5000),
+            "platelets_10e9_l", "10^9/L", (1, 5000),
             _named("10^9/L", "PLT", "PLT count", "platelets", "platelet", "platelet count",
                    "blood platelet count", "blood platelets", "thrombocytes", "thrombocyte count",
                    "Platelets [#/volume] in Blood",
                    "Platelets [#/volume] in Blood by Automated count",
                    "Platelets [#/volume] in Blood by Manual count", "LBXPLTSI"),
             {"/uL": 0.001},
-            "median",
         ),
         Variable(
-            "calcium_mmol_l",
-            "mmol/L",
-            (0.9, 6),
+            "calcium_mmol_l", "mmol/L", (0.9, 6),
             _named("mmol/L", "calcium", "serum calcium", "serum calcium level", "calcium level",
                    "total calcium", "serum total calcium", "total serum calcium", "blood calcium",
                    "plasma calcium", "serum Ca", "plasma Ca", "total Ca", "LBDSCASI",
                    _BLOOD.format("Calcium", "Moles/volume"))
             | _named("mg/dL", "LBXSCA", _BLOOD.format("Calcium", "Mass/volume")),
-            {"mg/dL": CALCIUM_MMOL_L},
-            "mean",
-            ("Ca",),
+            {"mg/dL": CALCIUM_MMOL_L}, "mean", ("Ca",),
         ),
         Variable(
-            "glucose_mmol_l",
-            "mmol/L",
-            (1, 55),
+            "glucose_mmol_l", "mmol/L", (1, 55),
             _named("mmol/L", "glucose", "serum glucose", "plasma glucose", "blood glucose",
                    "glucose level", "blood glucose level", "fasting glucose",
                    "fasting blood glucose", "fasting blood glucose level",
@@ -202,24 +161,9 @@ VARIABLES: dict[str, Variable] = {
                      _BLOOD.format("Fasting glucose", "Mass/volume"),
                      "Glucose [Mass/volume] in Blood", "Fasting glucose [Mass/volume] in Blood"),
             {"mg/dL": GLUCOSE_MMOL_L},
-            "median",
         ),
-        Variable(
-            "xray_diagnosis",
-            aliases=_named("", *(
-                " ".join(words)
-                for words in product(("", "chest"), ("x-ray", "radiograph", "film", "radiography"),
-                                     ("diagnosis", "impression"))
-            ), "CXR diagnosis", "CXR impression"),
-        ),
-        Variable(
-            "xray_description",
-            aliases=_named("", *(
-                " ".join(words)
-                for words in product(("", "chest"), ("x-ray", "radiograph", "film", "radiography"),
-                                     ("description", "findings", "report"))
-            ), "CXR description", "CXR findings", "CXR report"),
-        ),
+        Variable("xray_diagnosis", aliases=_of_films("diagnosis", "impression")),
+        Variable("xray_description", aliases=_of_films("description", "findings", "report")),
     )
 }  # fmt: skip
 
@@ -278,24 +222,7 @@ def is_variable(column: object, name: str) -> bool:
 
 
 def find_column(table: pd.DataFrame, name: str) -> str | None:
-    """Return the column of a table that is a variable.
-
-    Parameters
-    ----------
-    table : DataFrame
-        Of any columns.
-    name : str
-        Canonical name of the variable, one of `VARIABLES`.
-
-    Returns
-    -------
-    str or None
-        The column's name in the table; None where no column is the variable.
-
-    Raises
-    ------
-    InputError
-        Two columns are the variable, or no variable has this name.
+    """Return the column of a table that is the variable of a canonical name, or None.
 
     Examples
     --------
@@ -309,9 +236,7 @@ def find_column(table: pd.DataFrame, name: str) -> str | None:
         )
     found = [c for c in table.columns if is_variable(c, name)]
     if len(found) > 1:
-        raise InputError(
-            f"The columns {found} are all {name!r}. Keep one of them, or rename the others."
-        )
+        raise InputError(f"The columns {found} are all {name!r}. Keep one, or rename the others.")
     return found[0] if found else None
 
 

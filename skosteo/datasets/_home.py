@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from importlib.resources import files as package_files
 from pathlib import Path
 
@@ -14,19 +14,7 @@ VARIABLE = "SKOSTEO_DATA"
 
 
 def find_home(data_home: str | os.PathLike[str] | None = None) -> Path:
-    """Find the folder that holds the data sets, each in a folder of its own.
-
-    Parameters
-    ----------
-    data_home : path, default=None
-        The folder; None takes the environment variable ``SKOSTEO_DATA``, and where that is not
-        set either, a cache folder of the user.
-
-    Returns
-    -------
-    Path
-        The folder, which need not exist.
-    """
+    """Folder of the data sets: ``data_home``, else ``SKOSTEO_DATA``, else a cache of the user."""
     return Path(data_home or os.environ.get(VARIABLE) or pooch.os_cache("skosteo")).expanduser()
 
 
@@ -42,32 +30,17 @@ def obtain(
     urls: Mapping[str, str],
     *,
     page: str,
-    rebuilt: Iterable[str] = (),
+    rebuilt: Collection[str] = (),
 ) -> list[str]:
     """Make sure that all files of a data set lie in a folder and are the published ones.
 
-    Parameters
-    ----------
-    folder : Path
-        Where the files lie; it may be read-only when they are all there.
-    checksums : mapping of str to str
-        SHA-256 by name of the file, relative to ``folder``.
-    urls : mapping of str to str
-        Where to download a missing file.
-    page : str
-        Web page of the data set, for the message when that fails.
-    rebuilt : iterable of str, default=()
-        Files whose published form has another checksum than the one listed: they pass with any.
-
-    Returns
-    -------
-    list of str
-        The ``rebuilt`` files that have another checksum than the one listed.
+    Files are named relative to the folder, which may be read-only when they are all there; missing
+    ones are downloaded. Those ``rebuilt`` pass with any SHA-256, and are returned where it is not
+    the one listed. ``page`` is where the message of an error sends the user.
     """
-    lenient = set(rebuilt)
     missing = [name for name in checksums if not (folder / name).is_file()]
     for name in missing:
-        known = None if name in lenient else f"sha256:{checksums[name]}"
+        known = None if name in rebuilt else f"sha256:{checksums[name]}"
         target = folder / name
         try:
             pooch.retrieve(urls[name], known, fname=target.name, path=target.parent)
@@ -79,15 +52,14 @@ def obtain(
                 f"into that folder, or set the environment variable {VARIABLE} (or data_home) to "
                 f"the folder that holds {folder.name}/."
             ) from error
-    unknown = []
+    differing = []
     for name, expected in checksums.items():
         found = hashlib.sha256((folder / name).read_bytes()).hexdigest()
-        if found == expected:
-            continue
-        if name not in lenient:
+        if found != expected and name not in rebuilt:
             raise DatasetError(
                 f"{name} in {folder} is not the published file: its SHA-256 is {found}, expected "
                 f"{expected}. Delete it and fetch again, or download it from {page}."
             )
-        unknown.append(name)
-    return unknown
+        if found != expected:
+            differing.append(name)
+    return differing

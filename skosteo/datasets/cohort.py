@@ -1,7 +1,7 @@
 """A synthetic cohort whose signal is planted: what films and table can know is set and known."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable
 from numbers import Integral
 from pathlib import Path
 
@@ -12,23 +12,12 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 from sklearn.utils import Bunch, check_random_state
 
+from skosteo.clinical.variables import VARIABLES
 from skosteo.datasets.dicom_writer import write_radiograph
 from skosteo.datasets.phantom import draw_film
 from skosteo.exceptions import InputError
 
-CLINICAL = [
-    "age",
-    "sex",
-    "height_cm",
-    "weight_kg",
-    "bmi",
-    "wbc_10e9_l",
-    "platelets_10e9_l",
-    "calcium_mmol_l",
-    "glucose_mmol_l",
-    "xray_diagnosis",
-    "xray_description",
-]
+CLINICAL = list(VARIABLES)
 TRUTH = ["bmd_g_cm2", "t_score", "image_view", "clinical_view"]
 
 # Patients referred for DXA: T-scores of -2.2 +- 1.2, so that 40 % have osteoporosis, T <= -2.5.
@@ -37,17 +26,9 @@ T_MEAN, T_SD, T_CUT = -2.2, 1.2, -2.5
 # Weights of the clinical signal's components, dense bone positive; age and sex lead, then the
 # report and body mass, and the blood values trail.
 _WEIGHTS = {
-    "age": -0.58,
-    "sex": 0.50,
-    "bmi": 0.40,
-    "diagnosis": 0.34,
-    "description": 0.30,
-    "height": 0.20,
-    "wbc": -0.16,
-    "platelets": -0.14,
-    "glucose": 0.14,
-    "calcium": 0.10,
-}
+    "age": -0.58, "sex": 0.50, "bmi": 0.40, "diagnosis": 0.34, "description": 0.30, "height": 0.20,
+    "wbc": -0.16, "platelets": -0.14, "glucose": 0.14, "calcium": 0.10,
+}  # fmt: skip
 
 _DIAGNOSES = {  # with the proportion of patients, from the lowest density upwards
     "degenerative change of the thoracic spine": 0.30,
@@ -89,35 +70,24 @@ def best_auc(signal: float) -> float:
 
     where 1 are the diseased and 0 the others, and :math:`k = -.25` for a T-score of -2.5.
 
-    Parameters
-    ----------
-    signal : float
-        Correlation s of the view with the density, 0 to 1.
-
-    Returns
-    -------
-    float
-        From .5 to 1: signals of .4, .5, .6, .7, .8 and .9 allow .68, .73, .78, .83, .88 and .94;
-        for .80 it takes .64.
+    The signal is the correlation s of the view with the density, 0 to 1: .4, .5, .6, .7, .8 and .9
+    allow .68, .73, .78, .83, .88 and .94; for .80 it takes .64.
 
     Examples
     --------
     >>> round(best_auc(0.64), 2)
     0.8
     """
-    _check_share("signal", signal)
+    _check_proportion("signal", signal)
     if signal == 1:
         return 1.0
     cut = (T_CUT - T_MEAN) / T_SD
     view = np.linspace(-9, 9, 4001)
     case = norm.cdf((cut - signal * view) / np.sqrt(1 - signal**2))
     density = norm.pdf(view) * (view[1] - view[0])
-    case_density, control_density = (
-        density * case / norm.cdf(cut),
-        density * (1 - case) / norm.sf(cut),
-    )
+    case_density = density * case / norm.cdf(cut)
     below = np.cumsum(case_density) - case_density / 2
-    return float(below @ control_density)
+    return float(below @ (density * (1 - case) / norm.sf(cut)))
 
 
 def fused_signal(*signals: float) -> float:
@@ -126,23 +96,13 @@ def fused_signal(*signals: float) -> float:
     Views whose noises are independent add their precisions:
     :math:`\rho^2 = q / (1 + q)` with :math:`q = \sum_i s_i^2 / (1 - s_i^2)`.
 
-    Parameters
-    ----------
-    *signals : float
-        Correlation of each view with the density, 0 to 1.
-
-    Returns
-    -------
-    float
-        At least the largest of them, at most 1.
-
     Examples
     --------
     >>> round(fused_signal(0.6, 0.6), 3)
     0.728
     """
     for signal in signals:
-        _check_share("signal", signal)
+        _check_proportion("signal", signal)
     if 1 in signals:
         return 1.0
     precision = sum(s * s / (1 - s * s) for s in signals)
@@ -178,7 +138,7 @@ def make_cohort(
         value, each report text; completely at random. Age, sex and height are never missing.
     directory : str or path-like, default=None
         Where to write the films as DICOM files of mixed encodings, ``patient_0001_1.dcm`` and so
-        on; created if need be. None keeps them in memory.
+        on; created if need be, never overwritten. None keeps them in memory.
     random_state : int, RandomState or None, default=None
         The same int gives the same cohort.
 
@@ -187,19 +147,11 @@ def make_cohort(
     sklearn.utils.Bunch
         ``data`` : DataFrame, one row per film: "image" (path, or a uint8 array of 512 x 432, bone
         bright) and the clinical columns: all that an estimator may see.
-        ``target`` : Series of int, 1 for osteoporosis (T-score of -2.5 or less).
+        ``target`` : Series of int, 1 for osteoporosis (T-score of -2.5 or less); of few patients
+        perhaps one class only.
         ``groups`` : Series of str, the patient.
         ``truth`` : DataFrame with the density, the T-score and the two views.
         ``frame`` : DataFrame of all the above. ``DESCR`` : str.
-
-    Raises
-    ------
-    InputError
-        A parameter is out of range, or a file would be overwritten.
-
-    Notes
-    -----
-    Cohorts of a few patients may hold one class only.
 
     References
     ----------
@@ -216,17 +168,16 @@ def make_cohort(
     """
     _check_count("images_per_patient", images_per_patient)
     rng = check_random_state(random_state)
-    patients = draw_patients(
-        n_patients,
-        image_signal=image_signal,
-        clinical_signal=clinical_signal,
-        missing_rate=missing_rate,
-        random_state=rng,
-    )
+    planted = {"image_signal": image_signal, "clinical_signal": clinical_signal}
+    planted["missing_rate"] = missing_rate
+    patients = draw_patients(n_patients, **planted, random_state=rng)
     anatomy = rng.randint(2**31 - 1, size=n_patients).repeat(images_per_patient)
     frame = patients.loc[patients.index.repeat(images_per_patient)].reset_index(drop=True)
     seeds = rng.randint(2**31 - 1, size=len(frame))
-    films = _draw_films(frame["image_view"], anatomy, seeds)
+    films = (
+        draw_film(cortical=v, trabecular=v, attenuation=v, anatomy=body, random_state=seed)
+        for v, body, seed in zip(frame["image_view"], anatomy.tolist(), seeds.tolist(), strict=True)
+    )
     if directory is None:
         images = pd.Series([np.rint(film * 255).astype(np.uint8) for film in films], dtype=object)
     else:
@@ -241,12 +192,10 @@ def make_cohort(
         DESCR=_DESCR.format(
             n_patients=n_patients,
             images_per_patient=images_per_patient,
-            image_signal=image_signal,
-            clinical_signal=clinical_signal,
             image_auc=best_auc(image_signal),
             clinical_auc=best_auc(clinical_signal),
             fused_auc=best_auc(fused_signal(image_signal, clinical_signal)),
-            missing_rate=missing_rate,
+            **planted,
         ),
     )
 
@@ -259,20 +208,8 @@ def draw_patients(
     missing_rate: float = 0.1,
     random_state: int | RandomState | None = None,
 ) -> pd.DataFrame:
-    """Draw the cohort's table without its films: one row per patient.
+    """Draw the table of `make_cohort` without its films: one row per patient.
 
-    Parameters
-    ----------
-    n_patients, image_signal, clinical_signal, missing_rate, random_state
-        As in `make_cohort`.
-
-    Returns
-    -------
-    DataFrame
-        Patient, clinical columns, "osteoporosis" and the columns of the truth.
-
-    Notes
-    -----
     With the weights w scaled to length 1 and standard normal g, the table is drawn from
     u = c w + (I - w w') g: standard normal, independent components whose readout w'u is exactly c.
 
@@ -282,9 +219,9 @@ def draw_patients(
     (20, 17)
     """
     _check_count("n_patients", n_patients)
-    for name, value in (("image_signal", image_signal), ("clinical_signal", clinical_signal)):
-        _check_share(name, value)
-    _check_share("missing_rate", missing_rate)
+    _check_proportion("image_signal", image_signal)
+    _check_proportion("clinical_signal", clinical_signal)
+    _check_proportion("missing_rate", missing_rate)
     if missing_rate == 1:
         raise InputError("missing_rate=1 would leave no clinical value; give less than 1")
     rng = check_random_state(random_state)
@@ -292,7 +229,10 @@ def draw_patients(
     image_view = image_signal * z + np.sqrt(1 - image_signal**2) * image_noise
     clinical_view = clinical_signal * z + np.sqrt(1 - clinical_signal**2) * clinical_noise
     table = _clinical_table(clinical_view, rng)
-    _remove_at_random(table, missing_rate, rng)
+    for name in CLINICAL[3:]:  # completely at random; without a weight there is no BMI
+        if name != "bmi":
+            gone = rng.uniform(size=n_patients) < missing_rate
+            table.loc[gone, ["weight_kg", "bmi"] if name == "weight_kg" else name] = np.nan
     t_score = T_MEAN + T_SD * z
     table.insert(0, "patient_id", [f"patient_{i + 1:04d}" for i in range(n_patients)])
     return table.assign(
@@ -314,6 +254,7 @@ def _clinical_table(view: NDArray[np.float64], rng: RandomState) -> pd.DataFrame
     female = u["sex"] < norm.ppf(0.62)
     height = np.rint(np.where(female, 158, 171) + 6.2 * u["height"]).astype(int)
     weight = np.round(24.3 * np.exp(0.15 * u["bmi"]) * (height / 100) ** 2, 1)
+    limits = norm.ppf(np.cumsum(list(_DIAGNOSES.values()))[:-1])
     table = {
         "age": np.clip(np.rint(68 + 9 * u["age"]), 50, 95).astype(int),
         "sex": np.where(female, "F", "M"),
@@ -325,15 +266,10 @@ def _clinical_table(view: NDArray[np.float64], rng: RandomState) -> pd.DataFrame
         "calcium_mmol_l": np.round(2.32 + 0.09 * u["calcium"], 2),
         # skewed to the right, as in any population with diabetes
         "glucose_mmol_l": np.round(3.6 + 2.0 * np.exp(0.45 * u["glucose"]), 1),
-        "xray_diagnosis": _diagnoses(u["diagnosis"]),
+        "xray_diagnosis": np.array(list(_DIAGNOSES))[np.searchsorted(limits, u["diagnosis"])],
         "xray_description": _descriptions(u["description"], rng),
     }
     return pd.DataFrame(table)[CLINICAL]
-
-
-def _diagnoses(density: NDArray[np.float64]) -> NDArray[np.str_]:
-    limits = norm.ppf(np.cumsum(list(_DIAGNOSES.values()))[:-1])
-    return np.array(list(_DIAGNOSES))[np.searchsorted(limits, density)]
 
 
 def _descriptions(density: NDArray[np.float64], rng: RandomState) -> list[str]:
@@ -348,33 +284,12 @@ def _descriptions(density: NDArray[np.float64], rng: RandomState) -> list[str]:
     return [f"{a} {b}" for a, b in zip(first, second, strict=True)]
 
 
-def _remove_at_random(table: pd.DataFrame, rate: float, rng: RandomState) -> None:
-    """Take values away completely at random, in place; without a weight there is no BMI."""
-    for name in CLINICAL[3:]:
-        if name != "bmi":
-            gone = rng.uniform(size=len(table)) < rate
-            table.loc[gone, ["weight_kg", "bmi"] if name == "weight_kg" else name] = np.nan
-
-
-def _draw_films(
-    views: pd.Series, anatomy: NDArray[np.integer], seeds: NDArray[np.integer]
-) -> Iterator[NDArray[np.float32]]:
-    for view, body, seed in zip(views, anatomy.tolist(), seeds.tolist(), strict=True):
-        yield draw_film(
-            cortical=view, trabecular=view, attenuation=view, anatomy=body, random_state=seed
-        )
-
-
 def _write_films(
-    folder: Path,
-    patients: pd.Series,
-    films: Iterator[NDArray[np.float32]],
-    seeds: NDArray[np.integer],
+    folder: Path, patients: pd.Series, films: Iterable[NDArray[np.float32]], seeds: NDArray
 ) -> list[str]:
     """Write each film in an encoding drawn at random, as machines of several makers would."""
     numbers = patients.groupby(patients).cumcount() + 1
-    names = [f"{name}_{i}.dcm" for name, i in zip(patients, numbers, strict=True)]
-    paths = [folder / name for name in names]
+    paths = [folder / f"{name}_{i}.dcm" for name, i in zip(patients, numbers, strict=True)]
     taken = sum(path.exists() for path in paths)
     if taken:
         raise InputError(
@@ -396,7 +311,7 @@ def _write_films(
     return [str(path) for path in paths]
 
 
-def _check_share(name: str, value: float) -> None:
+def _check_proportion(name: str, value: float) -> None:
     if not 0 <= value <= 1:
         raise InputError(f"{name}={value!r}; give a number from 0 to 1")
 

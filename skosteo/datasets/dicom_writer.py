@@ -6,14 +6,8 @@ import os
 
 import numpy as np
 from numpy.typing import NDArray
+from pydicom import uid
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.sr.coding import Code
-from pydicom.uid import (
-    ComputedRadiographyImageStorage,
-    DigitalXRayImageStorageForPresentation,
-    ExplicitVRLittleEndian,
-    generate_uid,
-)
 
 from skosteo._files import write_atomic
 from skosteo.exceptions import InputError
@@ -37,7 +31,8 @@ def write_radiograph(
     Every encoding is displayed as the same film: modality rescale, then window, then polarity
     (PS3.4 N.2). The object is a Digital X-Ray Image For Presentation (PS3.3 A.26) where that may
     hold the encoding, else a Computed Radiography Image (A.2), since a DX image must have a window
-    and may not be rescaled (C.8.11.3).
+    and may not be rescaled (C.8.11.3). UIDs are derived from patient and pixels, so that writing
+    twice gives the same bytes.
 
     Parameters
     ----------
@@ -52,26 +47,16 @@ def write_radiograph(
     bits : int, default=12
         Bits stored, 10 to 16, of the 16 allocated.
     window : bool, default=True
-        Whether to leave headroom at both ends of the stored range and to write the window that
-        hides it (C.11.2). Without one the film's brightness fills the stored range.
+        Whether to leave headroom at both ends of the stored range, and write the window that hides
+        it (C.11.2).
     rescale : tuple of float, default=(1.0, 0.0)
         Slope (above 0) and intercept of the modality rescale (C.11.1); (1, 0) writes none in CR.
     pixel_cm : float, default=0.081
         Distance of the pixels at the detector, in cm.
 
-    Raises
-    ------
-    InputError
-        The film is not two-dimensional within [0, 1], or a parameter is not one of the above.
-
-    Notes
-    -----
-    UIDs are derived from patient and pixels, so that writing twice gives the same bytes.
-
     Examples
     --------
     >>> import tempfile
-    >>> import numpy as np
     >>> from pydicom import dcmread
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     write_radiograph(f"{folder}/a.dcm", np.eye(4), patient_id="0001", bits=10)
@@ -86,8 +71,7 @@ def write_radiograph(
     shown = 1 - film if photometric == "MONOCHROME1" else film
     stored = np.rint(low + shown * (highest - 2 * low)).astype("<u2")
     ds = _identity(patient_id, stored.tobytes())
-    slope, intercept = rescale
-    rescaled = rescale != (1.0, 0.0)
+    (slope, intercept), rescaled = rescale, rescale != (1.0, 0.0)
     if window:
         ends = [value * slope + intercept for value in (low, highest - low)]
         # LINEAR counts grey levels: its ends are c - .5 -+ (w - 1) / 2 (C.11.2.1.2.1).
@@ -103,9 +87,7 @@ def write_radiograph(
     write_atomic(path, buffer.getvalue())
 
 
-def _check(
-    film: NDArray[np.floating], photometric: str, bits: int, rescale: tuple[float, float]
-) -> None:
+def _check(film: NDArray, photometric: str, bits: int, rescale: tuple[float, float]) -> None:
     if film.ndim != 2 or film.size == 0 or not (film.min() >= 0 and film.max() <= 1):
         raise InputError(
             f"the film has shape {film.shape} or values outside [0, 1]; give one grey picture "
@@ -120,26 +102,21 @@ def _check(
 
 
 def _decimal(value: float) -> str:
-    """Format as a decimal string (VR DS), of which PS3.5 6.2 allows 16 characters."""
-    return f"{value:.10g}"
+    return f"{value:.10g}"  # VR DS has 16 characters at most (PS3.5 6.2)
 
 
 def _identity(patient_id: str, pixels: bytes) -> Dataset:
     digest = hashlib.sha256(pixels).hexdigest()
-    study, series, instance = (
-        generate_uid(entropy_srcs=[patient_id, digest, level])
+    ds = Dataset()
+    ds.StudyInstanceUID, ds.SeriesInstanceUID, ds.SOPInstanceUID = (
+        uid.generate_uid(entropy_srcs=[patient_id, digest, level])
         for level in ("study", "series", "instance")
     )
-    ds = Dataset()
-    ds.PatientName = f"SYNTHETIC^{patient_id}"
-    ds.PatientID = patient_id
-    ds.PatientBirthDate = ds.PatientSex = ""
+    ds.PatientName, ds.PatientID = f"SYNTHETIC^{patient_id}", patient_id
+    ds.PatientBirthDate = ds.PatientSex = ds.ReferringPhysicianName = ""
     ds.StudyDate = ds.StudyTime = ds.StudyID = ds.AccessionNumber = ""
-    ds.ReferringPhysicianName = ""
-    ds.StudyInstanceUID, ds.SeriesInstanceUID, ds.SOPInstanceUID = study, series, instance
     ds.SeriesNumber = ds.InstanceNumber = 1
-    ds.Manufacturer = "skosteo"
-    ds.PixelData = pixels
+    ds.Manufacturer, ds.PixelData = "skosteo", pixels
     return ds
 
 
@@ -147,25 +124,22 @@ def _describe_pixels(
     ds: Dataset, stored: NDArray[np.uint16], photometric: str, bits: int, pixel_cm: float
 ) -> None:
     ds.Rows, ds.Columns = stored.shape
-    ds.SamplesPerPixel = 1
+    ds.SamplesPerPixel, ds.PixelRepresentation = 1, 0
     ds.PhotometricInterpretation = photometric
     ds.BitsAllocated, ds.BitsStored, ds.HighBit = 16, bits, bits - 1
-    ds.PixelRepresentation = 0
     ds.ImagerPixelSpacing = [_decimal(10 * pixel_cm)] * 2
     ds.ImageType = ["DERIVED", "PRIMARY"]
     ds.DerivationDescription = "drawn by a program, not taken of a person"
-    ds.BurnedInAnnotation = "NO"
-    ds.LossyImageCompression = "00"
+    ds.BurnedInAnnotation, ds.LossyImageCompression = "NO", "00"
 
 
 def _describe_object(ds: Dataset, digital: bool) -> None:
     ds.file_meta = FileMetaDataset()
-    ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    ds.file_meta.TransferSyntaxUID = uid.ExplicitVRLittleEndian
     ds.BodyPartExamined, ds.ViewPosition = "CHEST", "PA"
     ds.PatientOrientation = ["L", "F"]
     if digital:
-        ds.SOPClassUID = DigitalXRayImageStorageForPresentation
-        ds.Modality = "DX"
+        ds.Modality, ds.SOPClassUID = "DX", uid.DigitalXRayImageStorageForPresentation
         ds.PresentationIntentType = "FOR PRESENTATION"
         ds.ImageLaterality = "U"
         ds.PixelIntensityRelationship = "LOG"
@@ -179,16 +153,13 @@ def _describe_object(ds: Dataset, digital: bool) -> None:
         ds.DetectorType = ""
         ds.AcquisitionContextSequence = []
     else:
-        ds.SOPClassUID = ComputedRadiographyImageStorage
-        ds.Modality = "CR"
+        ds.Modality, ds.SOPClassUID = "CR", uid.ComputedRadiographyImageStorage
     ds.file_meta.MediaStorageSOPClassUID = ds.SOPClassUID
     ds.file_meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID
 
 
 def _coded(value: str, meaning: str) -> Dataset:
     """Name a concept by its SNOMED CT code (PS3.3 8.8)."""
-    code = Code(value, "SCT", meaning)
     item = Dataset()
-    item.CodeValue, item.CodingSchemeDesignator = code.value, code.scheme_designator
-    item.CodeMeaning = code.meaning
+    item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = value, "SCT", meaning
     return item

@@ -16,20 +16,14 @@ URL = "https://raw.githubusercontent.com/ml-workgroup/covid-19-image-repository/
 # Published name of each laboratory value -> name here, with the unit from the readme. What the
 # table calls factor XII is factor XIII in the readme's list of features.
 LABS = {
-    "ldh": "ldh_u_l",
-    "crp": "crp_mg_l",
-    "d-dimer": "d_dimer_mg_l",
-    "factor_xii": "factor_xiii_percent",
-    "neutrophils": "neutrophils_10e9_l",
-    "lymphocytes": "lymphocytes_10e9_l",
-    "po2": "po2_mmhg",
-    "pco2": "pco2_mmhg",
-}
+    "ldh": "ldh_u_l", "crp": "crp_mg_l", "d-dimer": "d_dimer_mg_l",
+    "factor_xii": "factor_xiii_percent", "neutrophils": "neutrophils_10e9_l",
+    "lymphocytes": "lymphocytes_10e9_l", "po2": "po2_mmhg", "pco2": "pco2_mmhg",
+}  # fmt: skip
 # The table has -inf and inf beyond detection limits that it does not state. Constants, so that no
 # row's value depends on the rows beside it: nothing lies below 0, and of the laboratory values only
 # D-dimer has inf; in its place stands the next whole number above the largest printed, 33.5.
-BELOW_LIMIT = 0.0
-D_DIMER_ABOVE_LIMIT = 34.0
+BELOW_LIMIT, D_DIMER_ABOVE_LIMIT = 0.0, 34.0
 
 DESCR = """COVID-19 Image Repository, Hannover Medical School: chest X-rays and clinical values
 ===================================================================================
@@ -97,7 +91,6 @@ def fetch_hannover_cxr(data_home: str | os.PathLike[str] | None = None) -> Bunch
 
     Examples
     --------
-    >>> from skosteo.datasets import fetch_hannover_cxr
     >>> cohort = fetch_hannover_cxr()  # doctest: +SKIP
     >>> cohort.data.shape, cohort.groups.nunique()  # doctest: +SKIP
     ((243, 10), 71)
@@ -107,7 +100,12 @@ def fetch_hannover_cxr(data_home: str | os.PathLike[str] | None = None) -> Bunch
     obtain(folder, checksums, {name: URL + name for name in checksums}, page=PAGE)
     frame = pd.read_csv(folder / "data.csv", dtype={"patient_id": str, "image_id": str})
     frame["image"] = [str(folder / "png" / f"{name}.png") for name in frame["image_id"]]
-    data = _known_at_imaging(frame)
+    data = frame[["image"]].assign(sex=frame["sex"].map({"f": "F", "m": "M"}))
+    for published, name in LABS.items():
+        value = frame[f"{published}_val"].replace(-np.inf, BELOW_LIMIT)
+        if published == "d-dimer":
+            value = value.replace(np.inf, D_DIMER_ABOVE_LIMIT)
+        data[name] = value.where(frame[f"{published}_offset"] <= 0)  # known at imaging
     stay = frame["icu_admission_offset"].notna().groupby(frame["patient_id"]).transform("any")
     return Bunch(
         data=data,
@@ -117,14 +115,3 @@ def fetch_hannover_cxr(data_home: str | os.PathLike[str] | None = None) -> Bunch
         feature_names=list(data),
         DESCR=DESCR,
     )
-
-
-def _known_at_imaging(frame: pd.DataFrame) -> pd.DataFrame:
-    data = frame[["image"]].copy()
-    data["sex"] = frame["sex"].map({"f": "F", "m": "M"})
-    for published, name in LABS.items():
-        value = frame[f"{published}_val"].replace(-np.inf, BELOW_LIMIT)
-        if published == "d-dimer":
-            value = value.replace(np.inf, D_DIMER_ABOVE_LIMIT)
-        data[name] = value.where(frame[f"{published}_offset"] <= 0)
-    return data

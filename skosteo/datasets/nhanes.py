@@ -9,22 +9,13 @@ from sklearn.utils import Bunch
 from skosteo._validation import guess
 from skosteo.clinical.labels import Kind, check_kind, t_score
 from skosteo.clinical.labels import label as label_of
+from skosteo.clinical.variables import VARIABLES
 from skosteo.datasets._home import find_home
 from skosteo.datasets.nhanes_files import CYCLES, read_cycle
 from skosteo.exceptions import InputError
 
 # What a model may see; everything else is in ``frame`` only
-DATA = [
-    "age",
-    "sex",
-    "height_cm",
-    "weight_kg",
-    "bmi",
-    "wbc_10e9_l",
-    "platelets_10e9_l",
-    "calcium_mmol_l",
-    "glucose_mmol_l",
-]
+DATA = [name for name, variable in VARIABLES.items() if name == "sex" or variable.plausible]
 
 DESCR = """NHANES: measured bone density and clinical values of adults in the United States
 ================================================================================
@@ -52,8 +43,7 @@ Read before use
   that cycles compare. Fasting glucose (LBXGLU), measured in about half of the people by design,
   is in ``frame`` only.
 * T = (density - 0.858) / 0.120 g/cm2 for men too (WHO; women aged 20-29, NHANES III), rounded to
-  6 decimals: a density of 0.558 is T = -2.5 and osteoporosis. Not rounded, floating point leaves
-  it just above, and 5 and 2 people are lost.
+  6 decimals, so that a density of 0.558 is T = -2.5: see `skosteo.clinical.t_score`.
 * T <= -2.5 is osteoporosis; T < -1 is low bone mass, osteopenia and osteoporosis together.
 * Hips were measured from the age of 8 in 2005-2010, of 40 in 2013-2014, of 50 from 2017 on; no
   hips in 2011-2012 and 2015-2016.
@@ -99,8 +89,7 @@ def fetch_nhanes(
     -------
     Bunch
         data : DataFrame of shape (n, 9)
-            ``age``, ``sex`` ("F", "M"), ``height_cm``, ``weight_kg``, ``bmi``, ``wbc_10e9_l``,
-            ``platelets_10e9_l``, ``calcium_mmol_l``, ``glucose_mmol_l``; NaN where missing.
+            Age, sex, body size and blood values, by the names of `make_cohort`; NaN where missing.
         target : Series of shape (n,), int
             1 where the label holds; named after its meaning.
         groups : Series of shape (n,), int
@@ -115,15 +104,9 @@ def fetch_nhanes(
 
     Raises
     ------
-    InputError
-        A cycle or label that there is not, or two cycles with the same people.
     DatasetError
-        A file that is needed is missing, or a file is damaged or not the published one.
-
-    Warns
-    -----
-    UserWarning
-        A density file has another checksum than the known copy.
+        A file that is needed is missing, or a file is damaged or not the published one. A density
+        file with another checksum than the known copy gives a warning.
 
     References
     ----------
@@ -131,7 +114,6 @@ def fetch_nhanes(
 
     Examples
     --------
-    >>> from skosteo.datasets import fetch_nhanes
     >>> cohort = fetch_nhanes(["2013-2014"])  # doctest: +SKIP
     >>> cohort.data.shape, cohort.target.sum()  # doctest: +SKIP
     ((2230, 9), 155)

@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pandas as pd
 
@@ -16,97 +16,55 @@ URL = "https://wwwn.cdc.gov/Nchs/Data/Nhanes/Public/{year}/DataFiles/{file}"
 
 # The cycles that measured the hip, and how each names its files
 CYCLES = {
-    "2005-2006": "{}_D.XPT",
-    "2007-2008": "{}_E.XPT",
-    "2009-2010": "{}_F.XPT",
-    "2013-2014": "{}_H.XPT",
-    "2017-2018": "{}_J.XPT",
-    "2017-2020": "P_{}.XPT",
-}
+    "2005-2006": "{}_D.XPT", "2007-2008": "{}_E.XPT", "2009-2010": "{}_F.XPT",
+    "2013-2014": "{}_H.XPT", "2017-2018": "{}_J.XPT", "2017-2020": "P_{}.XPT",
+}  # fmt: skip
 
 
-class Component(NamedTuple):
-    """What a file brings: our columns, each from the first of the agency's that the file has."""
-
-    columns: Mapping[str, tuple[str, ...]]
-    required: bool = True
-
-
-COMPONENTS = {
-    "DEMO": Component(
-        {
-            "age": ("RIDAGEYR",),
-            "sex": ("RIAGENDR",),
-            "race": ("RIDRETH3", "RIDRETH1"),
-            "survey_weight": ("WTMEC2YR", "WTMECPRP"),
-            "survey_stratum": ("SDMVSTRA",),
-            "survey_unit": ("SDMVPSU",),
-        }
-    ),
-    "DXXFEM": Component({"bmd_g_cm2": ("DXXNKBMD",)}),
-    "BMX": Component({"height_cm": ("BMXHT",), "weight_kg": ("BMXWT",), "bmi": ("BMXBMI",)}),
-    "CBC": Component({"wbc_10e9_l": ("LBXWBCSI",), "platelets_10e9_l": ("LBXPLTSI",)}),
-    "BIOPRO": Component({"calcium_mmol_l": ("LBXSCA",), "glucose_mmol_l": ("LBXSGL",)}),
-    "GLU": Component({"fasting_glucose_mmol_l": ("LBXGLU",)}, required=False),
-    "DXXSPN": Component({"spine_bmd_g_cm2": ("DXXOSBMD",)}, required=False),
-    "OSQ": Component(
-        {
-            "told_osteoporosis": ("OSQ060",),
-            "steroids_daily": ("OSQ130",),
-            "hip_fracture_after_45": ("OSQ010A",),
-            "wrist_fracture_after_45": ("OSQ010B",),
-            "spine_fracture_after_45": ("OSQ010C",),
-        },
-        required=False,
-    ),
-}
+# What each file brings: our columns, each from the first of the agency's that the file has
+COMPONENTS: dict[str, dict[str, tuple[str, ...]]] = {
+    "DEMO": {
+        "age": ("RIDAGEYR",), "sex": ("RIAGENDR",), "race": ("RIDRETH3", "RIDRETH1"),
+        "survey_weight": ("WTMEC2YR", "WTMECPRP"), "survey_stratum": ("SDMVSTRA",),
+        "survey_unit": ("SDMVPSU",),
+    },
+    "DXXFEM": {"bmd_g_cm2": ("DXXNKBMD",)},
+    "BMX": {"height_cm": ("BMXHT",), "weight_kg": ("BMXWT",), "bmi": ("BMXBMI",)},
+    "CBC": {"wbc_10e9_l": ("LBXWBCSI",), "platelets_10e9_l": ("LBXPLTSI",)},
+    "BIOPRO": {"calcium_mmol_l": ("LBXSCA",), "glucose_mmol_l": ("LBXSGL",)},
+    "GLU": {"fasting_glucose_mmol_l": ("LBXGLU",)},
+    "DXXSPN": {"spine_bmd_g_cm2": ("DXXOSBMD",)},
+    "OSQ": {
+        "told_osteoporosis": ("OSQ060",), "steroids_daily": ("OSQ130",),
+        "hip_fracture_after_45": ("OSQ010A",), "wrist_fracture_after_45": ("OSQ010B",),
+        "spine_fracture_after_45": ("OSQ010C",),
+    },
+}  # fmt: skip
+OPTIONAL = ("GLU", "DXXSPN", "OSQ")
 # The agency's own files of these were not to be had; the known checksums are of rebuilt copies.
 REBUILT = ("DXXFEM", "DXXSPN")
 
 # The agency's columns are in mg/dL
-FACTORS = {
-    "calcium_mmol_l": CALCIUM_MMOL_L,
-    "glucose_mmol_l": GLUCOSE_MMOL_L,
-    "fasting_glucose_mmol_l": GLUCOSE_MMOL_L,
-}
+FACTORS = dict.fromkeys(("glucose_mmol_l", "fasting_glucose_mmol_l"), GLUCOSE_MMOL_L)
+FACTORS["calcium_mmol_l"] = CALCIUM_MMOL_L
 CODES: dict[str, dict[int, Any]] = {
     "sex": {1: "M", 2: "F"},
     "race": {
-        1: "Mexican American",
-        2: "other Hispanic",
-        3: "non-Hispanic white",
-        4: "non-Hispanic black",
-        5: "other or multiracial",
-        6: "non-Hispanic Asian",
+        1: "Mexican American", 2: "other Hispanic", 3: "non-Hispanic white",
+        4: "non-Hispanic black", 5: "other or multiracial", 6: "non-Hispanic Asian",
         7: "other or multiracial",
     },
     # 7 refused and 9 unknown are missing
     "told_osteoporosis": {1: 1, 2: 0},
     "steroids_daily": {1: 1, 2: 0},
-}
+}  # fmt: skip
 
 
 def read_cycle(folder: Path, cycle: str) -> pd.DataFrame:
     """Find the components of a cycle, check or download the known ones, and join them by person.
 
-    Parameters
-    ----------
-    folder : Path
-        Folder that holds a folder for each cycle; the case of the files' names is free.
-    cycle : str
-        A key of `CYCLES`.
-
-    Returns
-    -------
-    DataFrame
-        A row per person of DEMO: seqn, cycle and the columns of all `COMPONENTS`; NaN where a
-        component that is not required is not there.
-
-    Raises
-    ------
-    DatasetError
-        A required file is not to be had, or a file is not the published one, cannot be read, lacks
-        a column, repeats a person or has people of another cycle.
+    A row per person of DEMO: seqn, cycle and the columns of all `COMPONENTS`; NaN where one that is
+    not required is not there. The folder holds one for each cycle; names are of any case.
     """
     joined = pd.DataFrame()
     for name, file in _obtain(folder, cycle).items():
@@ -114,15 +72,14 @@ def read_cycle(folder: Path, cycle: str) -> pd.DataFrame:
         if joined.empty:  # DEMO, where everyone is
             joined = part
             continue
-        strangers = int((~part["seqn"].isin(joined["seqn"])).sum())
-        if strangers:
+        if strangers := int((~part["seqn"].isin(joined["seqn"])).sum()):
             raise DatasetError(
                 f"{file} has {strangers} of {len(part)} people whom the demographics (DEMO) of "
                 "the cycle do not have. Is it of another cycle? People are numbered anew in each, "
                 "in 2017-2020 (P_) too."
             )
         joined = joined.merge(part, on="seqn", how="left", validate="one_to_one")
-    columns = [column for component in COMPONENTS.values() for column in component.columns]
+    columns = [column for component in COMPONENTS.values() for column in component]
     joined = joined.reindex(columns=["seqn", *columns])
     joined.insert(1, "cycle", cycle)
     return joined
@@ -138,8 +95,13 @@ def _obtain(folder: Path, cycle: str) -> dict[str, str]:
         published = CYCLES[cycle].format(name)
         digest = known.get(f"{cycle}/{published}")
         if published not in lying and not digest:
-            if component.required:
-                raise DatasetError(_not_there(published, cycle, component))
+            if name not in OPTIONAL:
+                label = "The label is the measured density, not what people were told (OSQ). "
+                raise DatasetError(
+                    f"NHANES {cycle} has no {published}, which brings {', '.join(component)}. "
+                    f"{label if name == 'DXXFEM' else ''}Download it from {PAGE} into "
+                    f"nhanes/{cycle}/ of the data home (data_home or SKOSTEO_DATA)."
+                )
             continue
         files[name] = f"{cycle}/{lying.get(published, published)}"
         if digest:
@@ -156,20 +118,6 @@ def _obtain(folder: Path, cycle: str) -> dict[str, str]:
     return files
 
 
-def _not_there(published: str, cycle: str, component: Component) -> str:
-    label = ""
-    if "DXXFEM" in published:
-        label = (
-            "No row has a label without it: the label is the measured density, not what people "
-            "were told (OSQ). "
-        )
-    return (
-        f"NHANES {cycle} has no {published}, which brings {', '.join(component.columns)}. {label}"
-        f"Download it from {PAGE} into nhanes/{cycle}/ of the data home (data_home or "
-        "SKOSTEO_DATA)."
-    )
-
-
 def _read(path: Path, file: str) -> pd.DataFrame:
     try:
         table = pd.read_sas(path, format="xport")
@@ -181,8 +129,7 @@ def _read(path: Path, file: str) -> pd.DataFrame:
     table.columns = table.columns.str.upper()
     if "SEQN" not in table:
         raise DatasetError(f"{file} has no column SEQN, on which the components join.")
-    repeated = int(table["SEQN"].duplicated().sum())
-    if repeated:
+    if repeated := int(table["SEQN"].duplicated().sum()):
         raise DatasetError(
             f"{file} repeats a person (SEQN) in {repeated} of {len(table)} rows; it must have one "
             f"row each. Delete it and download it from {PAGE}."
@@ -193,9 +140,9 @@ def _read(path: Path, file: str) -> pd.DataFrame:
     return table
 
 
-def _take(table: pd.DataFrame, component: Component, file: str) -> pd.DataFrame:
+def _take(table: pd.DataFrame, component: Mapping[str, tuple], file: str) -> pd.DataFrame:
     taken = {"seqn": table["SEQN"].astype(int)}
-    for ours, theirs in component.columns.items():
+    for ours, theirs in component.items():
         present = [name for name in theirs if name in table]
         if not present:
             raise DatasetError(

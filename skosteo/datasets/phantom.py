@@ -50,34 +50,27 @@ def draw_film(
 ) -> Image:
     """Draw one postero-anterior chest film whose bone density is set by hand.
 
+    A picture to learn from, not a model of the X-ray tube: one energy, no scatter, no breasts, and
+    effects of density that are larger than in clinical films.
+
     Parameters
     ----------
     cortical : float, default=0.0
         Thickness of the cortex (edges of ribs, clavicles and humeri, end plates and pedicles of
-        the vertebrae), in standard deviations; larger is denser. Each of these three inputs
-        changes its own quantity alone, by a factor of ``exp(step * value)``.
+        the vertebrae), in standard deviations; larger is denser.
     trabecular : float, default=0.0
-        Contrast of the trabecular pattern within the bones, in standard deviations. The pattern
-        has mean zero, so that it does not change how bright a bone is on average.
+        Contrast of the trabecular pattern, of mean zero, within the bones, in standard deviations.
     attenuation : float, default=0.0
         Mean attenuation of the bones over soft tissue, in standard deviations.
     anatomy : int, default=None
-        Seed of the patient's anatomy: body and heart size, inflation, number and slope of the ribs,
-        curvature of the spine, vessels, trabecular pattern. Equal for films of one patient; None
-        draws another patient each time.
+        Seed of the patient's anatomy, equal for films of one patient; None draws another patient.
     random_state : int, RandomState or None, default=None
         Source of pose, exposure, blur and noise.
 
     Returns
     -------
     ndarray of float32, shape (512, 432)
-        Brightness from 0 to 1, bone bright; the patient's left is on the right. A pixel is
-        .81 mm wide.
-
-    Notes
-    -----
-    A picture to learn from, not a model of the X-ray tube: one energy, no scatter, no breasts, and
-    effects of density that are larger than in clinical films.
+        Brightness from 0 to 1, bone bright, the patient's left on the right; a pixel has .81 mm.
 
     Examples
     --------
@@ -149,13 +142,11 @@ class _Film:
 
     def window(self, box: Box) -> tuple[slice, slice]:
         """Rows and columns of the part of the film that holds a box on the body."""
-        ends = (
-            np.searchsorted(np.maximum(self.y[:, 0], self.y[:, -1]), box[2]),
-            np.searchsorted(np.minimum(self.y[:, 0], self.y[:, -1]), box[3]),
-            np.searchsorted(np.maximum(self.x[0], self.x[-1]), box[0]),
-            np.searchsorted(np.minimum(self.x[0], self.x[-1]), box[1]),
-        )
-        return slice(ends[0], ends[1]), slice(ends[2], ends[3])
+        left, right, top, bottom = box
+        rows, columns = self.y[:, [0, -1]], self.x[[0, -1]]
+        down = np.searchsorted(rows.max(axis=1), top), np.searchsorted(rows.min(axis=1), bottom)
+        across = np.searchsorted(columns.max(axis=0), left), np.searchsorted(columns.min(0), right)
+        return slice(*down), slice(*across)
 
     def stamp(self, points: NDArray[np.float64], weight: NDArray[np.float64]) -> Image:
         """Sum the weights of body points (2, n) that fall on each pixel."""
@@ -256,10 +247,8 @@ class _Chest:
     def mediastinum(self, film: _Film) -> Image:
         """Proportion of the lungs' air that heart and great vessels take, 0 to 1."""
         swell = 1 + (self.heart - 1) * _edge(film.y, 4.0)
-        border = np.where(
-            film.x > 0, _profile(film.y, _LEFT_BORDER), _profile(film.y, _RIGHT_BORDER)
-        )
-        inside = border * swell - np.abs(film.x)
+        left, right = (_profile(film.y, border) for border in (_LEFT_BORDER, _RIGHT_BORDER))
+        inside = np.where(film.x > 0, left, right) * swell - np.abs(film.x)
         # Lung in front of and behind the heart still shows through it.
         return _edge(inside, 0.35) * (0.72 + 0.22 * _edge(inside, 3.0))
 

@@ -37,13 +37,7 @@ class Frame(NamedTuple):
 
 
 def read_jpeg_header(data: bytes) -> Frame:
-    """Read the frame header of JPEG (ITU-T T.81 B.2.2), or of JPEG-LS (T.87 C.2.2), its twin.
-
-    Raises
-    ------
-    DicomError
-        There is no such header, or so many scans follow that decoding them never ends.
-    """
+    """Read the frame header of JPEG (ITU-T T.81 B.2.2) or JPEG-LS (T.87 C.2.2); count the scans."""
     try:
         position = data.index(_SOI, 0, 2) + 2
         for _ in range(_MAX_SEGMENTS):
@@ -69,8 +63,7 @@ def read_jpeg_header(data: bytes) -> Frame:
 def without_boxes(data: bytes) -> bytes:
     """Return the codestream of a JP2 file (ISO/IEC 15444-1 I.5), or what is one already.
 
-    PS3.5 A.4.4 allows no boxes, but some writers leave them. What they say of palettes and
-    channels does not hold in DICOM.
+    PS3.5 A.4.4 allows no boxes, but some writers leave them; what they say does not hold in DICOM.
     """
     if not data.startswith(_JP2):
         return data
@@ -88,13 +81,7 @@ def without_boxes(data: bytes) -> bytes:
 
 
 def read_jpeg_2000_header(data: bytes) -> Frame:
-    """Read the image and tile size of JPEG 2000 (ISO/IEC 15444-1 A.5.1), and its coding style.
-
-    Raises
-    ------
-    DicomError
-        There is no such header, or the image is cut into absurdly many parts.
-    """
+    """Read image, tile and part sizes of JPEG 2000 (ISO/IEC 15444-1 A.5.1); refuse absurd ones."""
     try:
         start = data.index(_SOC_SIZ, 0, 4) + 8
         right, bottom, left, top, tile_width, tile_height = (

@@ -28,18 +28,7 @@ Words = NDArray[np.unsignedinteger]
 
 
 def stored_words(image: DicomImage, ignore_rules: frozenset[str]) -> Words:
-    """Pixel words as they lie in the file, unused bits included.
-
-    Returns
-    -------
-    ndarray of uint8 or uint16, shape (rows, columns) or, with colour, (rows, columns, 3)
-
-    Raises
-    ------
-    DicomError
-        The pixel data do not fit the header, are damaged, several frames, or in a syntax that
-        cannot be read.
-    """
+    """Pixel words (rows, columns) or, with colour, (rows, columns, 3), unused bits included."""
     if image.syntax in NATIVE:
         return _native(image, ignore_rules)
     if image.syntax not in _DECODERS:

@@ -33,19 +33,10 @@ def check_depth(header: Header) -> None:
 def apply_grayscale_pipeline(
     words: NDArray[np.unsignedinteger], header: Header
 ) -> NDArray[np.float32]:
-    """Brightness in [0, 1] of pixel words, bone bright.
+    """Brightness in [0, 1] of pixel words (rows, columns) as stored, bone bright.
 
-    Parameters
-    ----------
-    words : ndarray of uint8 or uint16, shape (rows, columns)
-        As stored, unused bits included.
-    header : Header
-
-    Returns
-    -------
-    ndarray of float32, shape (rows, columns)
-        Where the file asks for no window, the range of values in the film, padding left out, is
-        stretched to [0, 1].
+    Where the file asks for no window, the range of values in the film, padding left out, is
+    stretched to [0, 1].
     """
     values = _stored_values(header)
     with np.errstate(all="ignore"):  # what is not finite is refused
@@ -144,9 +135,7 @@ def _windowed(header: Header, values: NDArray[Any]) -> NDArray[Any] | None:
     if function not in ("LINEAR", "LINEAR_EXACT", "SIGMOID"):
         raise DicomError("VOILUTFunction is none of LINEAR, LINEAR_EXACT and SIGMOID", AGAIN)
     if not (width >= 1 if function == "LINEAR" else width > 0):
-        raise DicomError(
-            f"a window width of {width:g} is too small for the function {function}", AGAIN
-        )
+        raise DicomError(f"a window width of {width:g} is too small for {function}", AGAIN)
     if function == "SIGMOID":  # C.11.2.1.3.1
         return 1 / (1 + np.exp(np.clip(-4 * (values - center) / width, -700, 700)))
     if function == "LINEAR":  # C.11.2.1.2.1: 0 to 255 is a center of 128 and a width of 256

@@ -35,21 +35,11 @@ class Element(NamedTuple):
 
 
 class Elements:
-    """The data elements of a stream, from where it stands.
+    """The data elements of a stream of ``size`` bytes, from where it stands.
 
-    Parameters
-    ----------
-    stream : binary file
-        Seekable.
-    size : int
-        Bytes in the stream.
-    explicit, little : bool
-        Value representations are written out; the low byte comes first.
-
-    Raises
-    ------
-    DicomError
-        From every method: the elements break off, nest too deeply or are too many.
+    With ``explicit``, value representations are written out; with ``little``, the low byte comes
+    first. Every method raises a `DicomError` where elements break off, nest too deeply or are too
+    many.
     """
 
     def __init__(self, stream: BinaryIO, size: int, explicit: bool, little: bool) -> None:

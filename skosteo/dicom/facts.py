@@ -11,20 +11,12 @@ MODALITIES = {"CR", "DX", "RG", "CT", "MR", "US", "MG", "PT", "NM", "XA", "RF", 
 _PHOTOMETRIC = {"MONOCHROME1", "MONOCHROME2", "PALETTE COLOR", "RGB", "YBR_FULL", "YBR_FULL_422"}
 _PHOTOMETRIC |= {"YBR_ICT", "YBR_RCT"}
 _MAKERS = {
-    "Agfa": r"AGFA",
-    "Canon": r"CANON|TOSHIBA",
-    "Carestream": r"CARESTREAM|KODAK",
-    "Fujifilm": r"FUJI",
-    "GE": r"\bGE\b|GEMS|GENERAL ELECTRIC",
-    "Hologic": r"HOLOGIC|LORAD",
-    "Konica Minolta": r"KONICA|MINOLTA",
-    "Philips": r"PHILIPS",
-    "Samsung": r"SAMSUNG",
-    "Shimadzu": r"SHIMADZU",
-    "Siemens": r"SIEMENS",
-    "Swissray": r"SWISSRAY",
+    "Agfa": r"AGFA", "Canon": r"CANON|TOSHIBA", "Carestream": r"CARESTREAM|KODAK",
+    "Fujifilm": r"FUJI", "GE": r"\bGE\b|GEMS|GENERAL ELECTRIC", "Hologic": r"HOLOGIC|LORAD",
+    "Konica Minolta": r"KONICA|MINOLTA", "Philips": r"PHILIPS", "Samsung": r"SAMSUNG",
+    "Shimadzu": r"SHIMADZU", "Siemens": r"SIEMENS", "Swissray": r"SWISSRAY",
     "Varian": r"VARIAN|VAREX",
-}
+}  # fmt: skip
 
 
 def stated_facts(header: Header) -> dict[str, Any]:

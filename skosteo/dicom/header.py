@@ -20,79 +20,39 @@ _PADDING = " \0\t\r\n"
 
 # everything that is ever read from a DICOM file, beside the pixels
 TAGS = {
-    "TransferSyntaxUID": 0x00020010,
-    "SOPClassUID": 0x00080016,
-    "Modality": 0x00080060,
-    "PresentationIntentType": 0x00080068,
-    "Manufacturer": 0x00080070,
-    "SeriesDescription": 0x0008103E,
-    "BodyPartExamined": 0x00180015,
-    "ProtocolName": 0x00181030,
-    "ImagerPixelSpacing": 0x00181164,
-    "ViewPosition": 0x00185101,
-    "Laterality": 0x00200060,
-    "ImageLaterality": 0x00200062,
-    "SamplesPerPixel": 0x00280002,
-    "PhotometricInterpretation": 0x00280004,
-    "PlanarConfiguration": 0x00280006,
-    "NumberOfFrames": 0x00280008,
-    "Rows": 0x00280010,
-    "Columns": 0x00280011,
-    "PixelSpacing": 0x00280030,
-    "BitsAllocated": 0x00280100,
-    "BitsStored": 0x00280101,
-    "HighBit": 0x00280102,
-    "PixelRepresentation": 0x00280103,
-    "PixelPaddingValue": 0x00280120,
-    "PixelPaddingRangeLimit": 0x00280121,
-    "BurnedInAnnotation": 0x00280301,
-    "WindowCenter": 0x00281050,
-    "WindowWidth": 0x00281051,
-    "RescaleIntercept": 0x00281052,
-    "RescaleSlope": 0x00281053,
-    "VOILUTFunction": 0x00281056,
-    "LUTDescriptor": 0x00283002,
-    "LUTData": 0x00283006,
-    "PresentationLUTShape": 0x20500020,
-    "CodeValue": 0x00080100,
-}
+    "TransferSyntaxUID": 0x00020010, "SOPClassUID": 0x00080016, "Modality": 0x00080060,
+    "PresentationIntentType": 0x00080068, "Manufacturer": 0x00080070,
+    "SeriesDescription": 0x0008103E, "BodyPartExamined": 0x00180015, "ProtocolName": 0x00181030,
+    "ImagerPixelSpacing": 0x00181164, "ViewPosition": 0x00185101, "Laterality": 0x00200060,
+    "ImageLaterality": 0x00200062, "SamplesPerPixel": 0x00280002,
+    "PhotometricInterpretation": 0x00280004, "PlanarConfiguration": 0x00280006,
+    "NumberOfFrames": 0x00280008, "Rows": 0x00280010, "Columns": 0x00280011,
+    "PixelSpacing": 0x00280030, "BitsAllocated": 0x00280100, "BitsStored": 0x00280101,
+    "HighBit": 0x00280102, "PixelRepresentation": 0x00280103, "PixelPaddingValue": 0x00280120,
+    "PixelPaddingRangeLimit": 0x00280121, "BurnedInAnnotation": 0x00280301,
+    "WindowCenter": 0x00281050, "WindowWidth": 0x00281051, "RescaleIntercept": 0x00281052,
+    "RescaleSlope": 0x00281053, "VOILUTFunction": 0x00281056, "LUTDescriptor": 0x00283002,
+    "LUTData": 0x00283006, "PresentationLUTShape": 0x20500020, "CodeValue": 0x00080100,
+}  # fmt: skip
 # sequences of which the first item is read
 _SEQUENCES = {
-    0x00283000: "ModalityLUTSequence",
-    0x00283010: "VOILUTSequence",
-    0x00540220: "ViewCodeSequence",
-}
+    0x00283000: "ModalityLUTSequence", 0x00283010: "VOILUTSequence", 0x00540220: "ViewCodeSequence",
+}  # fmt: skip
 _ITEM_TAGS = frozenset(TAGS[name] for name in ("LUTDescriptor", "LUTData", "CodeValue"))
 _TOP_TAGS = frozenset(TAGS.values()) - _ITEM_TAGS
 _VIEWS = ("PA", "AP", "LL", "RL", "LLD", "RLD", "LLO", "RLO", "LAO", "RAO", "LPO", "RPO", "LATERAL")
 # SNOMED CT and the older SRT codes of PS3.16 CID 4010
 _VIEW_CODES = {
-    "272479007": "PA",
-    "399348003": "AP",
-    "399173006": "LL",
-    "399198007": "RL",
-    "399067008": "LATERAL",
-    "R-40888": "PA",
-    "R-10206": "AP",
-    "R-10236": "LL",
-    "R-10232": "RL",
+    "272479007": "PA", "399348003": "AP", "399173006": "LL", "399198007": "RL",
+    "399067008": "LATERAL", "R-40888": "PA", "R-10206": "AP", "R-10236": "LL", "R-10232": "RL",
     "R-102CD": "LATERAL",
-}
+}  # fmt: skip
 
 
 class Header:
     """The elements of `TAGS` that a file, or the first item of a sequence, holds.
 
     Every accessor checks: a value of the wrong type or length is a `DicomError`, never a guess.
-
-    Parameters
-    ----------
-    values : dict of int to (bytes, bytes)
-        Value representation and value of each tag.
-    little : bool
-        The low byte comes first.
-    items : dict of str to values
-        First item of each sequence.
     """
 
     def __init__(
@@ -180,13 +140,7 @@ class DicomImage(NamedTuple):
 
 
 def open_dicom(stream: BinaryIO, size: int) -> DicomImage:
-    """Read the header of a file with a preamble (PS3.10 7.1), up to its pixel data.
-
-    Raises
-    ------
-    DicomError
-        The file is damaged, expands to far more than a film, or holds no pixel data.
-    """
+    """Read the header of a file with a preamble (PS3.10 7.1), up to its pixel data."""
     syntax = _transfer_syntax(stream, size)
     if syntax == DEFLATED:
         stream, size = _inflated(stream)

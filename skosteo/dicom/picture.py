@@ -34,11 +34,6 @@ def read_picture(
     """Read the brightness in [0, 1] of a PNG, JPEG or TIFF file, and its bits per pixel.
 
     Transparency is ignored, and so is an orientation in EXIF, which no film has.
-
-    Raises
-    ------
-    DicomError
-        The file is damaged, too large, in colour, of several pages or of an unknown variant.
     """
     if size > _MAX_BYTES:
         raise DicomError(f"the file has {size} bytes; a film has {_MAX_BYTES} at most", _AGAIN)

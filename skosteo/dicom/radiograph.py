@@ -11,16 +11,9 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 FACTS = (
-    "rows",
-    "columns",
-    "spacing_mm",
-    "view_position",
-    "laterality",
-    "modality",
-    "manufacturer",
-    "bits",
-    "photometric_interpretation",
-)
+    "rows", "columns", "spacing_mm", "view_position", "laterality", "modality", "manufacturer",
+    "bits", "photometric_interpretation",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False, repr=False)

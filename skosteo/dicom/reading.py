@@ -23,15 +23,9 @@ from skosteo.exceptions import DicomError, InputError, MissingFileError
 # Windows, Linux, macOS (both byte orders, and for several machines), scripts: PS3.10 7.1 leaves the
 # preamble to applications, and a file that starts like this is run, not shown, by a careless click
 _PROGRAMS = (
-    b"MZ",
-    b"\x7fELF",
-    b"\xfe\xed\xfa\xce",
-    b"\xfe\xed\xfa\xcf",
-    b"\xce\xfa\xed\xfe",
-    b"\xcf\xfa\xed\xfe",
-    b"\xca\xfe\xba\xbe",
-    b"#!",
-)
+    b"MZ", b"\x7fELF", b"\xfe\xed\xfa\xce", b"\xfe\xed\xfa\xcf", b"\xce\xfa\xed\xfe",
+    b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe", b"#!",
+)  # fmt: skip
 _GREY = ("MONOCHROME1", "MONOCHROME2")
 _COLOUR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
 _LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, as PS3.3 C.7.6.3.1.2
@@ -92,22 +86,9 @@ def read_radiograph(
 
 
 def read_facts(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Read what the header of a DICOM film states, without decoding its pixels.
+    """Facts of `Radiograph` that the header of a DICOM file states; empty for other pictures.
 
-    Parameters
-    ----------
-    path : str or path-like
-        One file that `read_radiograph` takes.
-
-    Returns
-    -------
-    dict
-        The facts of `Radiograph` that a header states; empty for PNG, JPEG and TIFF.
-
-    Raises
-    ------
-    DicomError
-        As from `read_radiograph`, as far as the header tells.
+    No pixel is decoded. Errors are those of `read_radiograph`, as far as the header tells.
 
     Examples
     --------

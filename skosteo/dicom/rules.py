@@ -53,21 +53,7 @@ _FRONTAL = re.compile(
 
 
 def check_ignore_rules(ignore_rules: Iterable[str]) -> frozenset[str]:
-    """Return the names of the rules to lift, checked.
-
-    Parameters
-    ----------
-    ignore_rules : iterable of str
-        Names of `RULES`.
-
-    Returns
-    -------
-    frozenset of str
-
-    Raises
-    ------
-    InputError
-        It is one string, or holds anything but names of rules.
+    """Return the names of the rules of `RULES` to lift, or an InputError for anything else.
 
     Examples
     --------

@@ -17,43 +17,11 @@ def embeddings(
     compute: Callable[[list[int]], NDArray[np.float32]],
     folder: str | os.PathLike[str],
 ) -> NDArray[np.float32]:
-    """Return the embedding of every film, from the folder where it is there already.
+    """Return the embedding (n, ...) of every film, from the folder where it is there already.
 
-    Parameters
-    ----------
-    film_digests : sequence of str, length n
-        Each stands for the pixels of a film, their type and shape: see
-        `skosteo.image.films.film_digest`. Equal films have one embedding.
-    net_digest : str
-        Stands for everything that decides what `compute` returns for a film.
-    compute : callable
-        Maps positions of m films to their embeddings (m, ...).
-    folder : path
-        A folder of `FilmCache`, which any number of processes may share: while one computes what
-        is absent, others wait instead of computing it too.
-
-    Returns
-    -------
-    ndarray of float32, shape (n, ...)
-
-    Raises
-    ------
-    InputError
-        The folder cannot be used.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> def double(rows):
-    ...     print(rows, "computed")
-    ...     return np.array([[2.0 * len(digests[row])] for row in rows], np.float32)
-    >>> digests = ["a", "bc", "a"]
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     for _ in range(2):
-    ...         embeddings(digests, "double", double, folder).ravel().tolist()
-    [0, 1] computed
-    [2.0, 4.0, 2.0]
-    [2.0, 4.0, 2.0]
+    `film_digest` stands for a film, ``net_digest`` for everything else that decides the result.
+    ``compute`` maps positions of m films to their embeddings (m, ...). Any number of processes may
+    share the folder: while one computes what is absent, others wait instead of computing it too.
     """
     cache = FilmCache.prepared(folder)
     rows: dict[str, list[int]] = {}

@@ -24,7 +24,7 @@ import secrets
 import stat
 import time
 from collections.abc import Iterator, Mapping, Set
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -32,7 +32,6 @@ from typing import BinaryIO, Self
 
 import numpy as np
 from filelock import FileLock
-from numpy.typing import NDArray
 
 from skosteo._files import UNFINISHED, write_atomic
 from skosteo.exceptions import InputError
@@ -46,7 +45,6 @@ _FULL = 2**26  # bytes of a pool file
 # on FAT), with nothing to show for it: it is not entered by name.
 _SETTLED_NS = 2 * 10**9
 _LARGEST_FILE = 2**27  # bytes; none that is larger is a film, and it is left to the reader
-_DAY_NS = 24 * 60 * 60 * 10**9
 _OWN = re.compile(
     rf"([0-9a-f]{{2}})/(\1[0-9a-f]{{38}}\.entry|{re.escape(UNFINISHED)}[a-z0-9_]{{8}})"
     r"|pool/\d+-[0-9a-f]{32}\.u8"
@@ -59,24 +57,7 @@ class CacheError(InputError):
 
 @dataclass(frozen=True)
 class FilmCache:
-    """The films in one folder, for any number of processes at a time.
-
-    Parameters
-    ----------
-    folder : Path
-        Where everything lies.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     cache = FilmCache.prepared(folder)
-    ...     pixels = np.full((2, 2), 7, np.uint8)
-    ...     films = PooledFilms(cache, 3, 2)
-    ...     films.keep({1: Film(pixels, film_digest(pixels), "{}", hashed_key("film", "a"))})
-    ...     films[:][:, 0, 0].tolist()
-    [0, 7, 0]
-    """
+    """The films in one folder, for any number of processes at a time."""
 
     folder: Path
 
@@ -84,10 +65,8 @@ class FilmCache:
     def prepared(cls, folder: str | os.PathLike[str]) -> Self:
         """Create the folder where needed; it must be usable."""
         cache = cls(Path(folder).absolute())
-        try:
+        with _usable():
             cache._pool.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise unusable(error) from None
         return cache
 
     @property
@@ -99,15 +78,13 @@ class FilmCache:
     ) -> tuple[str, Film | bytes | None]:
         """Return the key of a file's film, and the film or, where there is none, the file's bytes.
 
-        The key belongs to these very bytes, whatever happens to the file meanwhile. It is empty
-        where the file cannot be read.
+        The key is of these very bytes, whatever befalls the file meanwhile; empty: cannot be read.
         """
         try:
             status = os.stat(path)
-            digest = self.content(_name_key(path, status), _DIGEST_BYTES)
-            if digest is not None:
+            if digest := self.content(_name_key(path, status), _DIGEST_BYTES):
                 key = _film_key(digest, size, ignore_rules)
-                if (film := self.film(key, size)) is not None:
+                if film := self.film(key, size):
                     return key, film
             if not stat.S_ISREG(status.st_mode) or status.st_size > _LARGEST_FILE:
                 return "", None
@@ -118,15 +95,15 @@ class FilmCache:
         except (OSError, ValueError):
             return "", None
         digest = blake2b(content, digest_size=_DIGEST_BYTES).digest()
-        if _stamp(before) == _stamp(after) and _is_settled(after):
+        settled = time.time_ns() - max(after.st_mtime_ns, after.st_ctime_ns) > _SETTLED_NS
+        if settled and _stamp(before) == _stamp(after):
             self.enter(_name_key(path, after), digest)
         key = _film_key(digest, size, ignore_rules)
         return key, self.film(key, size) or content
 
     def film(self, key: str, size: int) -> Film | None:
         """Return the film of a key, None where it is not there or damaged."""
-        entry = self.content(key)
-        if entry is None:
+        if (entry := self.content(key)) is None:
             return None
         name, slot, digest, facts = json.loads(entry)
         try:
@@ -142,34 +119,23 @@ class FilmCache:
     def add(
         self, films: Mapping[str, Film], size: int, name: str | None
     ) -> tuple[dict[str, Film], str]:
-        """Add films, by their keys, to the pool but for those that are there.
+        """Add films, by their keys, to the pool; return them with their places, and the pool file.
 
-        Returns
-        -------
-        dict of str to Film
-            The films with their places.
-        str
-            The pool file that was added to: the one that is named, if it is still there.
+        That is the one that is named, if it is still there.
         """
-        try:
-            with self.locked("pool"):
-                name = self._pool_file(size, name)
-                handle = os.open(self._pool / name, os.O_RDWR | os.O_CREAT, 0o600)
-                with os.fdopen(handle, "r+b") as stream:
-                    placed = {
-                        # another process may have been faster
-                        key: self.film(key, size) or self._added(film, stream, name)
-                        for key, film in films.items()
-                    }
-        except OSError as error:
-            raise unusable(error) from None
+        with _usable(), self.locked("pool"):
+            name = self._pool_file(size, name)
+            handle = os.open(self._pool / name, os.O_RDWR | os.O_CREAT, 0o600)
+            with os.fdopen(handle, "r+b") as stream:
+                placed = {}
+                for key, film in films.items():
+                    known = self.film(key, size)  # another process may have been faster
+                    if known is None:
+                        place = name, _append(stream, film.pixels.tobytes())
+                        self.enter(key, json.dumps([*place, film.digest, film.facts]).encode())
+                        known = film._replace(place=place)
+                    placed[key] = known
         return placed, name
-
-    def _added(self, film: Film, stream: BinaryIO, name: str) -> Film:
-        """Write a film behind all others of a pool file, then enter it."""
-        place = name, _append(stream, film.pixels.tobytes())
-        self.enter(film.key, json.dumps([*place, film.digest, film.facts]).encode())
-        return film._replace(place=place)
 
     def _pool_file(self, size: int, name: str | None) -> str:
         """Return a pool file to add to: the one that is named, one with room, or a new one."""
@@ -177,37 +143,27 @@ class FilmCache:
         if name is not None and (self._pool / name).exists():
             return name
         pattern = re.compile(rf"{size}-[0-9a-f]{{32}}\.u8")
-        with os.scandir(self._pool) as found:
-            for file in found:
-                regular = pattern.fullmatch(file.name) and file.is_file(follow_symlinks=False)
-                if regular and file.stat().st_size < _FULL:
-                    return file.name
+        for file in _entries(self._pool):
+            regular = pattern.fullmatch(file.name) and file.is_file(follow_symlinks=False)
+            if regular and file.stat().st_size < _FULL:
+                return file.name
         return f"{size}-{secrets.token_hex(16)}.u8"
 
     @contextmanager
     def locked(self, name: str) -> Iterator[None]:
         """Let one process at a time do what has this name."""
-        lock = FileLock(self.folder / f"{name}.lock", mode=0o600)
-        try:
-            lock.acquire()
-        except (OSError, NotImplementedError) as error:  # the latter of file systems without locks
-            raise unusable(error) from None
-        try:
+        with ExitStack() as stack:
+            with _usable():
+                stack.enter_context(FileLock(self.folder / f"{name}.lock", mode=0o600))
             yield
-        finally:
-            lock.release()
 
     def clear(self, max_bytes: int) -> int:
-        """Remove what killed processes left, then the oldest files until `max_bytes` remain.
-
-        Returns
-        -------
-        int
-            Bytes freed.
-        """
-        freed, long_ago = 0, time.time_ns() - _DAY_NS
-        try:
-            files = sorted(self._own_files())
+        """Remove what killed processes left, then the oldest files; return the bytes freed."""
+        freed, long_ago = 0, time.time_ns() - 24 * 60 * 60 * 10**9
+        with _usable():
+            folders = [f for f in _entries(self.folder) if re.fullmatch("[0-9a-f]{2}|pool", f.name)]
+            folders = [f for f in folders if f.is_dir(follow_symlinks=False)]
+            files = sorted(file for folder in folders for file in _own_files(folder))
             remaining = sum(size for *_, size, _ in files)
             for whole, changed, size, path in files:
                 if remaining <= max_bytes if whole else changed > long_ago:
@@ -216,36 +172,11 @@ class FilmCache:
                 with suppress(FileNotFoundError):  # another process was faster
                     os.unlink(path)
                     freed += size
-            for folder in self._folders():
+            for folder in folders:
                 with suppress(OSError):  # not empty
-                    if os.path.basename(folder) != "pool":
-                        os.rmdir(folder)
-        except OSError as error:
-            raise unusable(error) from None
+                    if folder.name != "pool":
+                        os.rmdir(folder.path)
         return freed
-
-    def _folders(self) -> list[str]:
-        """Folders that are named as the cache names them."""
-        with suppress(FileNotFoundError), os.scandir(self.folder) as found:
-            return [
-                entry.path
-                for entry in found
-                if re.fullmatch("[0-9a-f]{2}|pool", entry.name)
-                and entry.is_dir(follow_symlinks=False)
-            ]
-        return []
-
-    def _own_files(self) -> Iterator[tuple[bool, int, int, str]]:
-        """Files that are named as the cache names them: (is whole, changed in ns, bytes, path)."""
-        for folder in self._folders():
-            with suppress(FileNotFoundError), os.scandir(folder) as found:
-                for entry in found:
-                    name = f"{os.path.basename(folder)}/{entry.name}"
-                    if _OWN.fullmatch(name) and entry.is_file(follow_symlinks=False):
-                        with suppress(FileNotFoundError):
-                            status = entry.stat(follow_symlinks=False)
-                            whole = not entry.name.startswith(UNFINISHED)
-                            yield whole, status.st_mtime_ns, status.st_size, entry.path
 
     def _path(self, key: str) -> str:
         return os.path.join(self.folder, key[:2], f"{key}.entry")
@@ -254,8 +185,7 @@ class FilmCache:
         """Content of an entry, None where there is none; one that is damaged is removed."""
         path = self._path(key)
         try:
-            with open(path, "rb") as stream:
-                data = stream.read()
+            data = Path(path).read_bytes()
         except OSError:
             return None
         content = data[_CHECK_BYTES:]
@@ -268,25 +198,18 @@ class FilmCache:
     def enter(self, key: str, content: bytes) -> None:
         """Keep an entry under its key."""
         path, data = self._path(key), _check(key, content) + content
-        try:
+        with _usable():
             try:
                 write_atomic(path, data)
             except FileNotFoundError:  # its folder is yet to be made, or was just cleared away
                 os.makedirs(os.path.dirname(path), exist_ok=True)
                 write_atomic(path, data)
-        except OSError as error:
-            raise unusable(error) from None
 
 
 class PooledFilms(Films):
     """Films in the pool of a cache folder, mapped: a change of their arrays stays in the process.
 
-    Parameters
-    ----------
-    cache : FilmCache
-        The folder. Films that are cleared away after they were kept here stay readable.
-    n, size : int
-        As in `Films`.
+    Films that are cleared away after they were kept here stay readable.
     """
 
     def __init__(self, cache: FilmCache, n: int, size: int) -> None:
@@ -319,8 +242,10 @@ class PooledFilms(Films):
         if number == len(self.pools):
             self.pools.append(np.empty((0, self.size, self.size), np.uint8))
         if slot >= len(self.pools[number]):  # the file was shorter when it was mapped
+            path = self._cache.folder / "pool" / name
             try:
-                self.pools[number] = _mapped(self._cache.folder / "pool" / name, self.size)
+                shape = path.stat().st_size // self.size**2, self.size, self.size
+                self.pools[number] = np.memmap(os.fspath(path), np.uint8, "c", shape=shape)
             except (OSError, ValueError):  # it was cleared away
                 return False
         self.pool[row], self.slot[row] = number, slot
@@ -335,12 +260,6 @@ def _append(stream: BinaryIO, pixels: bytes) -> int:
     stream.write(pixels)
     stream.flush()
     return slot
-
-
-def _mapped(path: Path, size: int) -> NDArray[np.uint8]:
-    """Map all films of a pool file, copy on write."""
-    slots = path.stat().st_size // (size * size)
-    return np.memmap(os.fspath(path), dtype=np.uint8, mode="c", shape=(slots, size, size))
 
 
 def hashed_key(kind: str, *parts: object) -> str:
@@ -363,17 +282,34 @@ def _stamp(status: os.stat_result) -> tuple[int, int, int, int]:
     return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino
 
 
-def _is_settled(status: os.stat_result) -> bool:
-    return time.time_ns() - max(status.st_mtime_ns, status.st_ctime_ns) > _SETTLED_NS
-
-
 def _check(key: str, content: bytes) -> bytes:
     return blake2b(content, digest_size=_CHECK_BYTES, key=key.encode()).digest()
 
 
-def unusable(error: Exception) -> CacheError:
-    """Return the error to raise where the folder cannot be used."""
-    return CacheError(
-        f"the cache folder cannot be used ({type(error).__name__}); give cache_dir a folder that "
-        "can be written to, or None"
-    )
+def _entries(folder: str | os.PathLike[str]) -> list[os.DirEntry]:
+    """Entries of a folder; none where it is not there."""
+    with suppress(FileNotFoundError), os.scandir(folder) as found:
+        return list(found)
+    return []
+
+
+def _own_files(folder: os.DirEntry) -> Iterator[tuple[bool, int, int, str]]:
+    """Files that are named as the cache names them: (is whole, changed in ns, bytes, path)."""
+    for file in _entries(folder.path):
+        if _OWN.fullmatch(f"{folder.name}/{file.name}") and file.is_file(follow_symlinks=False):
+            with suppress(FileNotFoundError):
+                status = file.stat(follow_symlinks=False)
+                whole = not file.name.startswith(UNFINISHED)
+                yield whole, status.st_mtime_ns, status.st_size, file.path
+
+
+@contextmanager
+def _usable() -> Iterator[None]:
+    """Say in a `CacheError` that the folder cannot be used, without its path."""
+    try:
+        yield
+    except (OSError, NotImplementedError) as error:  # the latter of file systems without locks
+        raise CacheError(
+            f"the cache folder cannot be used ({type(error).__name__}); give cache_dir a folder "
+            "that can be written to, or None"
+        ) from None

@@ -1,6 +1,5 @@
 """Films as training takes them: a tensor that is made batch by batch."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -15,11 +14,6 @@ class FilmRows:
 
     Rows are taken by index as from a tensor, and stay where they are; `to` fetches them. So a
     training of many films holds the pixels of one batch.
-
-    Parameters
-    ----------
-    films : Films
-        In memory or in a pool.
     """
 
     dtype, device, is_cuda = torch.uint8, torch.device("cpu"), False
@@ -43,14 +37,6 @@ class FilmRows:
     def nbytes(self) -> int:
         """Bytes of the tensor."""
         return self.shape.numel()
-
-    def numel(self) -> int:
-        """Count the pixels."""
-        return self.shape.numel()
-
-    def split(self, size: int) -> Iterator["FilmRows"]:
-        """Go through the rows in parts."""
-        return (self[start : start + size] for start in range(0, len(self), size))
 
     def to(self, device: Any, non_blocking: bool = False) -> Tensor:
         """Fetch the pixels, as a tensor on a device."""

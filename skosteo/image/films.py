@@ -15,27 +15,13 @@ from skosteo.dicom.radiograph import FACTS
 
 
 class Film(NamedTuple):
-    """One decoded film.
+    """One decoded film."""
 
-    Attributes
-    ----------
-    pixels : ndarray of uint8, shape (size, size)
-        Bone bright.
-    digest : str
-        `film_digest` of the pixels.
-    facts : str
-        JSON of what the file states: the facts of `Radiograph` but for its digest.
-    key : str
-        Its name in a cache folder; empty without one.
-    place : (str, int) or None
-        File and slot of the pool where the pixels lie already.
-    """
-
-    pixels: NDArray[np.uint8]
-    digest: str
-    facts: str
-    key: str = ""
-    place: tuple[str, int] | None = None
+    pixels: NDArray[np.uint8]  # (size, size), bone bright
+    digest: str  # `film_digest` of the pixels
+    facts: str  # JSON of what the file states: the facts of `Radiograph` but for its digest
+    key: str = ""  # its name in a cache folder; empty without one
+    place: tuple[str, int] | None = None  # file and slot of the pool where the pixels lie already
 
 
 def film_digest(pixels: NDArray) -> str:
@@ -49,25 +35,8 @@ class Films:
     """The films of n rows, like an array (n, size, size) of which rows are taken by index.
 
     ``films[index]``, with a slice or an array of positions, copies these rows into memory;
-    `select` takes them without touching a pixel. A row that was not read is black.
-
-    Parameters
-    ----------
-    n, size : int
-        Number of rows; height and width of each film.
-
-    Attributes
-    ----------
-    digests : ndarray of bytes, shape (n,)
-        `film_digest` of each film; empty where it was not read. Equal pixels, equal digests.
-
-    Examples
-    --------
-    >>> films = MemoryFilms(3, 2)
-    >>> pixels = np.full((2, 2), 7, np.uint8)
-    >>> films.keep({1: Film(pixels, film_digest(pixels), '{"view_position": "PA"}')})
-    >>> films[[2, 1]][:, 0, 0].tolist(), films.select(slice(1, 3)).facts["view_position"].tolist()
-    ([0, 7], ['PA', None])
+    `select` takes them without touching a pixel. A row that was not read is black, and its digest
+    in ``digests`` empty; equal pixels have equal digests.
     """
 
     def __init__(self, n: int, size: int) -> None:

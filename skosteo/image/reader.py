@@ -38,10 +38,9 @@ class RadiographReader(
     size : int, default=224
         Rows and columns of each image; see `Radiograph.to_uint8`.
     cache_dir : str or path-like, default=None
-        Folder for the finished images, created if needed, which any number of processes may share.
-        A film is found there by its content, `size` and `ignore_rules`, so that it is decoded once
-        for all folds, searches and processes. The folder holds patients' images: protect it as
-        the films themselves. None decodes anew each time.
+        Folder for the finished images, created if needed, which any number of processes may share:
+        a film is decoded once for all of them, and found by its content, `size` and `ignore_rules`.
+        It holds patients' images: protect it as the films themselves. None decodes each time.
     n_jobs : int, default=None
         Number of films decoded at a time, as in joblib.
     errors : {"raise", "report"}, default="raise"
@@ -65,7 +64,7 @@ class RadiographReader(
 
     Notes
     -----
-    Images that were not read are to be left out, of the table and of the images alike::
+    Leave images that were not read out, of the table and of the images alike::
 
         read = X.drop(index=X.index[reader.report_["position"]])
         images = np.delete(images, reader.report_["position"], axis=0)
@@ -105,7 +104,7 @@ class RadiographReader(
         self.verbose = verbose
 
     def fit(self, X: Any, y: Any = None) -> Self:
-        """Check the parameters and note the name of the column.
+        """Check the parameters and the form of X, and note the name of the column.
 
         Parameters
         ----------
@@ -117,11 +116,6 @@ class RadiographReader(
         -------
         RadiographReader
             This instance.
-
-        Raises
-        ------
-        InputError
-            A parameter or the form of `X` is not allowed.
         """
         self.check_parameters()
         film_items(X)
@@ -132,32 +126,11 @@ class RadiographReader(
         return self
 
     def set_output(self, *, transform: str | None = None) -> Self:
-        """Do nothing, so that the other steps of a pipeline can be told: images stay an array.
-
-        Parameters
-        ----------
-        transform : {"default", "pandas", "polars"} or None, default=None
-            Ignored.
-
-        Returns
-        -------
-        RadiographReader
-            This instance.
-        """
+        """Do nothing, so that the other steps of a pipeline can be told: images stay an array."""
         return self
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
-        """Return a name for each pixel of an image, in the order of ``images.reshape(n, -1)``.
-
-        Parameters
-        ----------
-        input_features : ignored
-
-        Returns
-        -------
-        ndarray of str, shape (size * size,)
-            "pixel_0_0", "pixel_0_1", ...: row, then column.
-        """
+        """Names "pixel_<row>_<column>" of the pixels, in the order of ``images.reshape(n, -1)``."""
         side = range(self.size)
         return np.array([f"pixel_{row}_{column}" for row in side for column in side], dtype=object)
 
@@ -174,49 +147,49 @@ class RadiographReader(
         -------
         ndarray of uint8, shape (n, size, size)
             0 is black, 255 is white; with ``errors="report"``, an image that was not read is 0
-            throughout, and no other is. With `cache_dir` it is a `numpy.memmap` of a file there,
-            which joblib's workers share, where the images lie side by side in that file: so they
-            do when all were first read in one call, by one process. Other selections are copied
-            into memory. What is written to it stays in this process: workers see the file.
+            throughout, and no other is. With `cache_dir`, images that were first read in one call,
+            by one process, are a `numpy.memmap` of a file there, which joblib's workers share;
+            other selections are copied. What is written to it stays in this process.
 
         Raises
         ------
-        InputError
-            A parameter, the form of `X` or the cache folder is not allowed, or an item is missing
-            or of another kind.
         DicomError
-            A file cannot be read. The message begins with the position of the row, counted from
-            1. It is a `MissingFileError` where there is no such file.
+            A file cannot be read; a `MissingFileError` where there is none. The message begins
+            with the row, counted from 1.
         """
         return self.read(X).to_array()
 
     def read(self, X: Any) -> Films:
         """Read every image as `transform` does, and leave the pixels where they are.
 
-        Parameters
-        ----------
-        X : column of n items
-            As in `transform`.
-
-        Returns
-        -------
-        Films
-            To take pixels from by row, with a digest and the facts of each film. With `cache_dir`
-            it holds none of them in memory, whatever the selection.
-
-        Raises
-        ------
-        InputError, DicomError
-            As from `transform`.
+        They are taken by row, with a digest and the facts of each film.
         """
         ignore_rules = self.check_parameters()
         items = film_items(X)
         if self.errors == "raise":
             check_none_missing(items)
-        if self.cache_dir is None:
-            return self._read(items, ignore_rules, None, MemoryFilms(len(items), self.size))
-        cache = FilmCache.prepared(self.cache_dir)
-        return self._read(items, ignore_rules, cache, PooledFilms(cache, len(items), self.size))
+        n, unread = len(items), {}
+        cache = None if self.cache_dir is None else FilmCache.prepared(self.cache_dir)
+        films = PooledFilms(cache, n, self.size) if cache else MemoryFilms(n, self.size)
+        name, hidden, read_row = type(self).__name__, not self.verbose, joblib.delayed(_read_row)
+        bar = tqdm(total=n, desc=name, unit="film", disable=hidden, leave=False)
+        with bar, joblib.Parallel(n_jobs=self.n_jobs) as parallel:
+            for start in range(0, n, _CHUNK):
+                chunk = items[start : start + _CHUNK]
+                results = parallel(read_row(x, self.size, ignore_rules, cache) for x in chunk)
+                read = {}
+                for row, result in enumerate(results, start):
+                    if isinstance(result, Film):
+                        read[row] = result
+                    elif self.errors == "raise":
+                        raise result.at_rows([row], n)
+                    else:
+                        unread[row] = result
+                films.keep(read)
+                bar.update(len(chunk))
+        if self.errors == "report":
+            self.report_ = _report(unread)
+        return films
 
     def clear_cache(self, max_bytes: int = 0) -> int:
         """Remove the files longest in `cache_dir` until at most `max_bytes` remain.
@@ -234,11 +207,6 @@ class RadiographReader(
         -------
         int
             Bytes freed.
-
-        Raises
-        ------
-        InputError
-            `cache_dir` is None or cannot be used, or `max_bytes` is no such number.
         """
         self.check_parameters()
         if self.cache_dir is None:
@@ -246,38 +214,6 @@ class RadiographReader(
         if not _is_integer(max_bytes) or max_bytes < 0:
             raise InputError(f"max_bytes={max_bytes!r} is not allowed; give an integer from 0")
         return FilmCache(Path(self.cache_dir)).clear(max_bytes)
-
-    def _read(
-        self,
-        items: list[Any],
-        ignore_rules: frozenset[str],
-        cache: FilmCache | None,
-        films: Films,
-    ) -> Films:
-        n, unread = len(items), {}
-        bar = tqdm(
-            total=n, desc=type(self).__name__, unit="film", disable=not self.verbose, leave=False
-        )
-        with bar, joblib.Parallel(n_jobs=self.n_jobs) as parallel:
-            for start in range(0, n, _CHUNK):
-                chunk = items[start : start + _CHUNK]
-                results = parallel(
-                    joblib.delayed(_read_row)(item, self.size, ignore_rules, cache)
-                    for item in chunk
-                )
-                read = {}
-                for row, result in enumerate(results, start):
-                    if isinstance(result, Film):
-                        read[row] = result
-                    elif self.errors == "raise":
-                        raise result.at_rows([row], n)
-                    else:
-                        unread[row] = result
-                films.keep(read)
-                bar.update(len(chunk))
-        if self.errors == "report":
-            self.report_ = _report(unread)
-        return films
 
     def check_parameters(self) -> frozenset[str]:
         """Refuse wrong parameters; return the rules that are lifted."""
@@ -287,9 +223,7 @@ class RadiographReader(
             came = type(self.cache_dir).__name__
             raise InputError(f"cache_dir is a {came}; give the path of a folder, or None")
         if self.n_jobs is not None and (not _is_integer(self.n_jobs) or self.n_jobs == 0):
-            raise InputError(
-                f"n_jobs={self.n_jobs!r} is not allowed; give None or an integer, not 0"
-            )
+            raise InputError(f"n_jobs={self.n_jobs!r} is refused; give None or an integer, not 0")
         if self.errors not in ("raise", "report"):
             raise InputError(f"errors={self.errors!r} is not allowed; give 'raise' or 'report'")
         return check_ignore_rules(self.ignore_rules)
@@ -299,8 +233,7 @@ class RadiographReader(
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
-        tags.requires_fit = False
-        tags.input_tags.two_d_array = False
+        tags.requires_fit = tags.input_tags.two_d_array = False
         tags.input_tags.string = True
         return tags
 
@@ -376,11 +309,9 @@ def film_items(X: Any) -> list[Any]:
 
 def check_none_missing(items: list[Any]) -> None:
     """Refuse items that are None, NaN or empty, by their rows."""
-    missing = [row for row, item in enumerate(items) if is_missing(item)]
-    if missing:
-        raise InputError(
-            "the image is missing; leave these rows out, or fill in their paths"
-        ).at_rows(missing, len(items))
+    if missing := [row for row, item in enumerate(items) if is_missing(item)]:
+        error = InputError("the image is missing; leave these rows out, or fill in their paths")
+        raise error.at_rows(missing, len(items))
 
 
 def checked_pixels(item: Any) -> NDArray[np.float32]:
@@ -390,12 +321,11 @@ def checked_pixels(item: Any) -> NDArray[np.float32]:
         raise InputError(f"the image is a {type(item).__name__}; {allowed}")
     if item.ndim != 2 or item.size == 0:
         raise InputError(f"the image is an array of shape {item.shape}; {allowed}")
-    if item.dtype != np.uint8 and item.dtype.kind != "f":
+    largest = 255 if item.dtype == np.uint8 else 1
+    if largest == 1 and item.dtype.kind != "f":
         raise InputError(f"the image is an array of {item.dtype}; {allowed}")
-    # written so that NaN fails it
-    if item.dtype != np.uint8 and not (item.min() >= 0 and item.max() <= 1):
+    if not (item.min() >= 0 and item.max() <= largest):  # written so that NaN fails it
         raise InputError(f"the image has float pixels outside 0 to 1 or not finite; {allowed}")
     if item.min() == item.max():
         raise InputError("the image is blank: all its pixels are alike; give the film itself")
-    scale = 255 if item.dtype == np.uint8 else 1
-    return item.astype(np.float32) / np.float32(scale)
+    return item.astype(np.float32) / np.float32(largest)
