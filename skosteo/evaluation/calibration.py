@@ -12,15 +12,7 @@ from skosteo.exceptions import InputError
 
 
 class CalibrationLine(NamedTuple):
-    """What `calibration_line` returns.
-
-    Attributes
-    ----------
-    slope, slope_low, slope_high : float
-        1 is right; below 1 the probabilities are too extreme, above 1 too timid.
-    intercept, intercept_low, intercept_high : float
-        Calibration in the large, in logits: 0 is right, below 0 the probabilities are too high.
-    """
+    """What `calibration_line` returns, and explains."""
 
     slope: float
     slope_low: float
@@ -49,38 +41,25 @@ def calibration_line(
 
     Parameters
     ----------
-    y_true : array-like of shape (n,)
-        Labels of two classes; the greater one is positive.
+    y_true, groups, sample_weight, level
+        As in `auc_interval`.
     y_prob : array-like of shape (n,) or (n, 2)
         Probability of the positive class, above 0 and below 1; or both columns of
-        ``predict_proba``.
-    groups : array-like of shape (n,), default=None
-        Patient of each row. None takes every row as a patient of its own.
-    sample_weight : array-like of shape (n,), default=None
-        Not negative: what each row counts, as in `auc_interval`. None counts all alike.
-    level : float, default=0.95
-        Confidence level.
+        ``predict_proba``. One of exactly 0 or 1 has no logit, and moving it by a hair would let
+        that hair decide the slope, so it is an error: whoever clips says so beside the result.
 
     Returns
     -------
     CalibrationLine
-        ``slope``, ``slope_low``, ``slope_high``, ``intercept``, ``intercept_low`` and
-        ``intercept_high``. The slope and its limits are NaN where no finite slope fits best: one
-        probability for all rows, or positive and negative rows that do not overlap.
-
-    Raises
-    ------
-    InputError
-        A probability of exactly 0 or 1, or anything about the other arguments that cannot be
-        worked with.
+        ``slope``, ``slope_low`` and ``slope_high``: 1 is right; below 1 the probabilities are too
+        extreme, above 1 too timid; NaN where no finite slope fits best: one probability for all
+        rows, or positive and negative rows that do not overlap. ``intercept``, ``intercept_low``
+        and ``intercept_high``, in logits: 0 is right, below 0 the probabilities are too high.
 
     Notes
     -----
     Standard errors are robust (the sandwich [2]_) and summed by patient, so they hold for rows of
     one patient, for weights, and where the line is not straight.
-
-    A probability of exactly 0 or 1 has no logit. Moving it by a hair would let that hair decide
-    the slope, so it is an error here: whoever clips says so beside the result.
 
     References
     ----------

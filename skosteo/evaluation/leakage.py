@@ -21,13 +21,7 @@ _COLUMNS = ["kind", "severity", "column", "n_rows", "rows", "finding", "remedy"]
 
 
 class LeakageReport:
-    """What `check_leakage` has found.
-
-    Attributes
-    ----------
-    ok : bool
-        Nothing was found that is more than a note.
-    """
+    """What `check_leakage` has found; ``ok`` where nothing is more than a note."""
 
     def __init__(self, findings: Sequence[Finding]) -> None:
         order = ("leak", "suspect", "note")
@@ -37,13 +31,9 @@ class LeakageReport:
     def frame(self) -> pd.DataFrame:
         """Return one row per finding, the worst first.
 
-        Returns
-        -------
-        DataFrame
-            ``kind``; ``severity``: "leak" (scores will be too good), "suspect" (look at it) or
-            "note"; ``column`` of the table, "" if none; ``n_rows`` concerned; ``rows``: the
-            positions of the first ten, from 0 as `iloc` counts; ``finding`` and ``remedy`` in
-            words.
+        ``kind``; ``severity``: "leak" (scores will be too good), "suspect" (look at it) or "note";
+        ``column`` of the table, "" if none; ``n_rows`` concerned; ``rows``: the positions of the
+        first ten, from 0 as `iloc` counts; ``finding`` and ``remedy`` in words.
         """
         rows = [
             (f.kind, f.severity, f.column, *_listed(f.rows), f.finding, f.remedy)
@@ -98,20 +88,14 @@ def check_leakage(
     LeakageReport
         With ``frame()``, ``ok`` and ``raise_if_leaking()``; it prints in words.
 
-    Raises
-    ------
-    InputError
-        X is no table, y has not two classes, or splits, films and groups do not fit its rows.
-
     Notes
     -----
     Looked for are: a row, a patient or a film on both sides of a split; a film that is in twice,
-    as it is or as a near copy (see `find_copies`), and whether patient or label differ; an id that
-    several sites use; columns whose name, text, values, missing values or numbering give the
-    label away;
-    columns without information. A column is judged by its values where ten patients of each class
-    have one: by the area under its ROC curve (.99 or more either way), a category by the
-    proportion of positive rows among the other patients of its level.
+    as it is or as a near copy (brightened, compressed, up to 3 % cut off), and whether patient or
+    label differ; an id that several sites use; columns whose name, text, values, missing values or
+    numbering give the label away; columns without information. A column is judged by its values
+    where ten patients of each class have one: by the area under its ROC curve (.99 or more either
+    way), a category by the proportion of positive rows among the other patients of its level.
 
     What is not looked for: leakage by time, statistics learnt from test rows, one person under two
     ids.

@@ -49,12 +49,12 @@ def f1_interval(
     patient: NDArray[np.intp],
     level: float = 0.95,
 ) -> Interval:
-    r"""F1 score with its interval.
+    r"""F1 score with its interval; NaN where no row is positive or predicted so.
 
     .. math:: F_1 = \frac{2 J}{1 + J}, \qquad J = \frac{TP}{TP + FP + FN}
 
     J is a proportion of rows and F1 rises with it, so Wilson's interval of J, clustered by patient,
-    is carried over. NaN where no row is positive or predicted so.
+    is carried over.
     """
     either = positive | y_pred
     jaccard = proportion_interval((positive & y_pred)[either], patient[either], level)
@@ -69,37 +69,17 @@ def predictive_interval(
     prevalence: float,
     level: float = 0.95,
 ) -> Interval:
-    r"""Predictive value at a stated prevalence of what is predicted.
+    r"""Predictive value at a stated prevalence of what is predicted, with its interval.
 
     .. math:: \frac{r \pi}{r \pi + w (1 - \pi)}
 
-    Parameters
-    ----------
-    right : ndarray of shape (m,), bool
-        Of the rows that have it, those predicted to have it; their proportion is :math:`r`.
-    wrong : ndarray of shape (n,), bool
-        Of the rows that do not have it, those predicted to have it; their proportion is :math:`w`.
-    patients : pair of ndarrays of shape (m,) and (n,), int
-        Codes of the patients of either.
-    prevalence : float
-        :math:`\pi`, above 0 and below 1; for the negative predictive value of those without it.
-    level : float, default=0.95
-        Confidence level.
-
-    Returns
-    -------
-    value, low, high : float
-        The value is NaN where nothing is predicted to have it.
-
-    Notes
-    -----
-    The value rises with the likelihood ratio :math:`r / w`, whose interval is made from Wilson's
-    of both proportions (MOVER-R [1]_), so it also holds where one is 0. Rows of both classes from
-    one patient are taken as independent of each other.
-
-    References
-    ----------
-    .. [1] Donner and Zou 2012, doi:10.1177/0962280210376036
+    `right` says of the rows that have it whether they are predicted to have it, and `wrong` says so
+    of the others; their proportions are r and w. `patients` are those of either, and `prevalence`
+    is :math:`\pi`, for the negative predictive value that of those without it. The value is NaN
+    where nothing is predicted to have it. It rises with the likelihood ratio r / w, whose interval
+    is made from Wilson's of both proportions (MOVER-R, Donner and Zou 2012,
+    doi:10.1177/0962280210376036), so it also holds where one is 0. Rows of both classes from one
+    patient are taken as independent.
     """
     (r, r_low, r_high), (w, w_low, w_high) = (
         proportion_interval(rows, patient, level)
@@ -129,8 +109,8 @@ def brier_interval(
 ) -> Interval:
     """Brier score, the mean squared difference of probability and outcome, with its interval.
 
-    The interval is that of a mean of rows, clustered by patient, on the logit scale, which keeps it
-    within 0 and 1; NaN where all rows are of one patient.
+    That is of a mean of rows, clustered by patient, on the logit scale, which keeps it within 0 and
+    1; NaN where all rows are of one patient.
     """
     loss = (probability - positive) ** 2
     brier = float(loss.mean())
@@ -150,13 +130,9 @@ def average_precision_interval(
     """Average precision, the area under the steps of precision over recall, with its interval.
 
     The variance is that of what each row adds (its influence), summed by patient; the interval is
-    on the logit scale [1]_, and NaN where a class is of one patient. With 30 positive patients it
-    held the truth 93 times in 100, with 200 95 times. It is of these patients: average precision
-    rises with prevalence.
-
-    References
-    ----------
-    .. [1] Boyd et al. 2013, doi:10.1007/978-3-642-40994-3_29
+    on the logit scale (Boyd et al. 2013, doi:10.1007/978-3-642-40994-3_29), and NaN where a class
+    is of one patient. With 30 positive patients it held the truth 93 times in 100, with 200 95
+    times. It is of these patients: average precision rises with prevalence.
     """
     value, influence = average_precision_influence(positive, score)
     return value, *_on_logits(value, influence_variance(influence, positive, patient), level)

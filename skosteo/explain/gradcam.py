@@ -96,23 +96,9 @@ class GradCam:
     def plot(self, rows: Sequence[int] | None = None, n_columns: int = 1) -> "Figure":
         """Draw panels like the paper's Figure 7: film, heat map over the film, attention.
 
-        Parameters
-        ----------
-        rows : sequence of int or None, default=None
-            Positions of the films to draw; None: the first four.
-        n_columns : int, default=1
-            Patients side by side.
-
-        Returns
-        -------
-        Figure
-            The titles hold the probability, and no identity. A white line is drawn at half of the
-            largest heat.
-
-        Raises
-        ------
-        InputError
-            No row, a row that is not there, or less than one column.
+        `rows` are positions of films, None the first four; `n_columns` patients are side by side.
+        The titles hold the probability, and no identity. A white line is drawn at half of the
+        largest heat.
         """
         import matplotlib.pyplot as plt
         from matplotlib.cm import ScalarMappable
@@ -197,11 +183,6 @@ def grad_cam(model: Any, X: Any) -> GradCam:
     GradCam
         With ``heat(row)``, ``frame()`` and ``plot()``.
 
-    Raises
-    ------
-    InputError
-        The model has no image branch of this kind, or a row has no film.
-
     Notes
     -----
     The map is as coarse as the backbone's, 7 x 7 for "resnet50" at 224 pixels. It shows what speaks
@@ -217,8 +198,6 @@ def grad_cam(model: Any, X: Any) -> GradCam:
     References
     ----------
     Selvaraju RR et al. Int J Comput Vis 2020;128:336-359. doi:10.1007/s11263-019-01228-7
-
-    Tang J, Yin X, Lai J, Luo K, Wu D. JMIR Med Inform 2025;13:e70738. doi:10.2196/70738
 
     Examples
     --------
