@@ -1,7 +1,6 @@
 """Comparison of models on the same patients: DeLong's test, and every test in one call."""
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 from itertools import combinations
 from textwrap import wrap
 from typing import TYPE_CHECKING, NamedTuple
@@ -12,6 +11,7 @@ from numpy.typing import ArrayLike
 from scipy.stats import norm
 
 from skosteo._plotting import ForestLine, forest_plot, with_more_fonts
+from skosteo._validation import guess
 from skosteo.evaluation._format import p_text, signed_text
 from skosteo.evaluation._scored import Scored, Scores, as_thresholds
 from skosteo.evaluation.metrics import auc_influence, influence_variance, normal_quantile
@@ -184,9 +184,8 @@ def _pairs(models: list[str], reference: str | None) -> list[tuple[str, str]]:
             "model name to probabilities."
         )
     if reference is not None and reference not in models:
-        near = get_close_matches(str(reference), models, 1)
-        hint = f" Is it {near[0]!r}?" if near else ""
-        raise InputError(f"reference is {reference!r}; the models are {models}.{hint}")
+        hint = guess(reference, models)
+        raise InputError(f"reference={reference!r} is no model{hint} The models are {models}.")
     if reference is None:
         return list(combinations(models, 2))
     return [(name, reference) for name in models if name != reference]

@@ -18,11 +18,7 @@ TREAT_ALL, TREAT_NONE = "treat all", "treat none"
 
 
 def net_benefit(
-    y_true: ArrayLike,
-    y_prob: ArrayLike,
-    thresholds: ArrayLike,
-    *,
-    prevalence: float | None = None,
+    y_true: ArrayLike, y_prob: ArrayLike, thresholds: ArrayLike, *, prevalence: float | None = None
 ) -> NDArray[np.float64]:
     r"""Net benefit of acting on a model at each threshold probability.
 

@@ -23,6 +23,7 @@ from skosteo.exceptions import InputError
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+_COLUMNS = ("bin", "mean_probability", "observed", "low", "high", "count", "total")
 _BAND = 0.2  # below 0 in the figure: how the probabilities are spread
 
 
@@ -145,18 +146,11 @@ def _bins(scored: Scored, probability: NDArray[np.float64], n_bins: int) -> list
     order = np.argsort(code, kind="stable")
     rows = []
     for i, inside in enumerate(np.split(order, np.cumsum(np.bincount(code))[:-1])):
-        observed, low, high = proportion_interval(scored.positive[inside], scored.patient[inside])
-        rows.append(
-            {
-                "bin": i + 1,
-                "mean_probability": probability[inside].mean(),
-                "observed": observed,
-                "low": low,
-                "high": high,
-                "count": int(scored.positive[inside].sum()),
-                "total": len(inside),
-            }
-        )
+        positive = scored.positive[inside]
+        interval = proportion_interval(positive, scored.patient[inside])
+        size = int(positive.sum()), len(inside)
+        line = (i + 1, probability[inside].mean(), *interval, *size)
+        rows.append(dict(zip(_COLUMNS, line, strict=True)))
     return rows
 
 

@@ -217,10 +217,7 @@ class Report:
 
 
 def model_figures(
-    scored: Scored,
-    probability: Scores,
-    y_pred: NDArray[np.bool_],
-    prevalence: float | None = None,
+    scored: Scored, probability: Scores, y_pred: NDArray[np.bool_], prevalence: float | None = None
 ) -> list[tuple]:
     """Metric, estimate, low, high, count and total of each metric, as `Report.frame` says them."""
     positive, patient = scored.positive, scored.patient

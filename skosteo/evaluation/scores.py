@@ -33,21 +33,18 @@ def rate_subset(
     }[metric]
 
 
-def proportion_interval(
-    success: NDArray[np.bool_], patient: NDArray[np.intp], level: float = 0.95
-) -> Interval:
+def proportion_interval(success: NDArray[np.bool_], patient: NDArray[np.intp]) -> Interval:
     """Proportion of successes with Wilson's interval, clustered by patient; NaN of no row."""
     if len(success) == 0:
         return UNKNOWN
     effective = effective_sample_size(success, patient)
-    return rate_interval(int(success.sum()), len(success), effective=effective, level=level)
+    return rate_interval(int(success.sum()), len(success), effective=effective)
 
 
 def f1_interval(
     positive: NDArray[np.bool_],
     y_pred: NDArray[np.bool_],
     patient: NDArray[np.intp],
-    level: float = 0.95,
 ) -> Interval:
     r"""F1 score with its interval; NaN where no row is positive or predicted so.
 
@@ -57,7 +54,7 @@ def f1_interval(
     is carried over.
     """
     either = positive | y_pred
-    jaccard = proportion_interval((positive & y_pred)[either], patient[either], level)
+    jaccard = proportion_interval((positive & y_pred)[either], patient[either])
     f1, low, high = (2 * j / (1 + j) for j in jaccard)
     return f1, low, high
 
@@ -67,7 +64,6 @@ def predictive_interval(
     wrong: NDArray[np.bool_],
     patients: tuple[NDArray[np.intp], NDArray[np.intp]],
     prevalence: float,
-    level: float = 0.95,
 ) -> Interval:
     r"""Predictive value at a stated prevalence of what is predicted, with its interval.
 
@@ -82,7 +78,7 @@ def predictive_interval(
     patient are taken as independent.
     """
     (r, r_low, r_high), (w, w_low, w_high) = (
-        proportion_interval(rows, patient, level)
+        proportion_interval(rows, patient)
         for rows, patient in zip((right, wrong), patients, strict=True)
     )
     ratio = r / w if w else (np.inf if r else np.nan)
@@ -105,7 +101,6 @@ def brier_interval(
     positive: NDArray[np.bool_],
     probability: NDArray[np.float64],
     patient: NDArray[np.intp],
-    level: float = 0.95,
 ) -> Interval:
     """Brier score, the mean squared difference of probability and outcome, with its interval.
 
@@ -118,14 +113,13 @@ def brier_interval(
     k = len(total)
     if k < 2:
         return brier, np.nan, np.nan
-    return brier, *_on_logits(brier, k / (k - 1) * float(total @ total) / len(loss) ** 2, level)
+    return brier, *_on_logits(brier, k / (k - 1) * float(total @ total) / len(loss) ** 2)
 
 
 def average_precision_interval(
     positive: NDArray[np.bool_],
     score: NDArray[np.float64],
     patient: NDArray[np.intp],
-    level: float = 0.95,
 ) -> Interval:
     """Average precision, the area under the steps of precision over recall, with its interval.
 
@@ -135,7 +129,7 @@ def average_precision_interval(
     times. It is of these patients: average precision rises with prevalence.
     """
     value, influence = average_precision_influence(positive, score)
-    return value, *_on_logits(value, influence_variance(influence, positive, patient), level)
+    return value, *_on_logits(value, influence_variance(influence, positive, patient))
 
 
 def average_precision_influence(
@@ -155,9 +149,9 @@ def average_precision_influence(
     return value, (positive * (precision - value + gain)[code] - loss[code]) / m
 
 
-def _on_logits(value: float, variance: float, level: float) -> tuple[float, float]:
+def _on_logits(value: float, variance: float) -> tuple[float, float]:
     """Return the confidence limits on the logit scale; at 0 or 1, NaN."""
     if not (0 < value < 1 and np.isfinite(variance)):
         return float("nan"), float("nan")
-    half = normal_quantile(level) * np.sqrt(variance) / (value * (1 - value))
+    half = normal_quantile(0.95) * np.sqrt(variance) / (value * (1 - value))
     return float(expit(logit(value) - half)), float(expit(logit(value) + half))

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from textwrap import wrap
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -204,22 +204,28 @@ class Subgroups:
         return lines
 
 
+def level_codes(column: pd.Series, what: str) -> tuple[NDArray[np.intp], Any]:
+    """Code of the level of each row, -1 where it is missing, and the levels, 20 at most."""
+    try:
+        codes, distinct = pd.factorize(column, sort=True)
+    except TypeError:
+        raise InputError(
+            f"{what} holds lists or the like; give each row one word or one number."
+        ) from None
+    if len(distinct) > _MOST_LEVELS:
+        raise InputError(
+            f"{what} has {len(distinct)} levels, {_MOST_LEVELS} at most are compared. Put numbers "
+            "in bands first (ages with age_band, others with pandas.cut)."
+        )
+    return codes, distinct
+
+
 def _levels(name: str, values: ArrayLike, n: int) -> list[tuple[str, NDArray[np.bool_]]]:
     """Name and rows of each level of a column, in their order, what is missing last."""
     column = pd.Series(to_pandas(values)).reset_index(drop=True)
     if len(column) != n:
         raise InputError(f"by[{name!r}] has {len(column)} values for {n} rows; give one a row.")
-    try:
-        codes, distinct = pd.factorize(column, sort=True)
-    except TypeError:
-        raise InputError(
-            f"by[{name!r}] holds lists or the like; give each row one word or one number."
-        ) from None
-    if len(distinct) > _MOST_LEVELS:
-        raise InputError(
-            f"by[{name!r}] has {len(distinct)} levels, {_MOST_LEVELS} at most are compared. Put "
-            "numbers in bands first (ages with age_band, others with pandas.cut)."
-        )
+    codes, distinct = level_codes(column, f"by[{name!r}]")
     names = [f"{x:g}" if isinstance(x, float) else str(x) for x in distinct] + [NOT_KNOWN]
     label = np.array(names)[codes]
     return [(x, label == x) for x in dict.fromkeys(names) if (label == x).any()]
@@ -247,16 +253,14 @@ def _hidden(
         own = [i for i, (name, _, _) in enumerate(levels) if name == variable]
         sizes = {i: len(np.unique(patient[levels[i][2]])) for i in own if not hidden[i]}
         away = [i for i in own if hidden[i]]
-        while sizes and away and (len(away) == 1 or few(_any(levels, away))):
+        while (
+            sizes and away and (len(away) == 1 or few(np.any([levels[i][2] for i in away], axis=0)))
+        ):
             smallest = min(sizes, key=lambda i: sizes[i])
             del sizes[smallest]
             away.append(smallest)
             hidden[smallest] = True
     return hidden
-
-
-def _any(levels: list[tuple[str, str, NDArray[np.bool_]]], which: list[int]) -> NDArray[np.bool_]:
-    return np.any([levels[i][2] for i in which], axis=0)
 
 
 def _cell(part: Scored, model: str, threshold: float) -> list[dict]:

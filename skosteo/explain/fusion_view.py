@@ -137,15 +137,8 @@ class FusionView:
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray]) -> Self:
         """Return what `to_arrays` has taken apart."""
-        return cls(
-            tuple(arrays["branches"].tolist()),
-            arrays["probability"],
-            float(arrays["fused"]),
-            float(arrays["base"]),
-            arrays["contributions"],
-            arrays["background"],
-            arrays.get("surface"),
-        )
+        given: dict[str, Any] = {**arrays, "branches": tuple(arrays["branches"].tolist())}
+        return cls(**given | {name: float(arrays[name]) for name in ("fused", "base")})
 
 
 def explain_fusion(model: Any, X: Any, background: Any) -> FusionView:

@@ -281,13 +281,9 @@ def _of_net(
     steepness = np.ones(len(log_odds)) if slope is None else slope(log_odds)
     maps = (cam.numpy() * steepness[:, None]).clip(min=0).reshape(shapes[0])
     maps, peak = _scaled(maps)
-    return GradCam(
-        maps,
-        _as_pictures(inputs["films"], pixel_range),
-        expit(log_odds),
-        peak,
-        _scaled(attention.numpy().reshape(shapes[1]))[0] if sizes[1] else None,
-    )
+    pictures = _as_pictures(inputs["films"], pixel_range)
+    attended = _scaled(attention.numpy().reshape(shapes[1]))[0] if sizes[1] else None
+    return GradCam(maps, pictures, expit(log_odds), peak, attended)
 
 
 def _explained(module: Any, inputs: Inputs) -> tuple[Tensor, Tensor, Tensor]:
@@ -339,10 +335,5 @@ def _as_pictures(films: Tensor, pixel_range: tuple[float, float]) -> NDArray[np.
 
 
 def _enlarged(small: NDArray, shape: tuple[int, ...]) -> NDArray[np.float32]:
-    large = interpolate(
-        from_numpy(np.ascontiguousarray(small, dtype=np.float32))[None, None],
-        size=shape,
-        mode="bilinear",
-        align_corners=False,
-    )
-    return large[0, 0].numpy()
+    given = from_numpy(np.ascontiguousarray(small, dtype=np.float32))[None, None]
+    return interpolate(given, size=shape, mode="bilinear", align_corners=False)[0, 0].numpy()

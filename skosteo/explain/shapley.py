@@ -126,14 +126,12 @@ class ShapValues:
             feature = self.feature_names.index(name)
             values, high = self.values[:, feature], _rank_proportion(self.data[:, feature])
             up, words = place + _swarm(values / width), np.isnan(high)
-            ax.scatter(
-                values[words],
-                up[words],
-                s=14,
-                facecolors="none",
-                edgecolors=PALETTE[5],
-                linewidths=0.8,
-            )
+            ring: dict[str, Any] = {
+                "facecolors": "none",
+                "edgecolors": PALETTE[5],
+                "linewidths": 0.8,
+            }
+            ax.scatter(values[words], up[words], s=14, **ring)
             ax.scatter(values[~words], up[~words], s=14, c=colours(high[~words]), linewidths=0)
         ax.axvline(0, color="0.6", linewidth=0.8, zorder=0)
         ax.set_xlabel(f"SHAP value (change of {self.unit})")
@@ -169,14 +167,8 @@ class ShapValues:
         data = np.where(
             arrays["is_number"], arrays["numbers"].astype(object), arrays["words"].astype(object)
         )
-        return cls(
-            arrays["values"],
-            float(arrays["base"]),
-            data,
-            arrays["feature_names"].tolist(),
-            str(arrays["unit"]),
-            str(arrays["method"]),
-        )
+        names, said = arrays["feature_names"].tolist(), map(str, (arrays["unit"], arrays["method"]))
+        return cls(arrays["values"], float(arrays["base"]), data, names, *said)
 
 
 def shap_values(

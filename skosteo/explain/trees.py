@@ -65,12 +65,9 @@ def tree_values(
     splits = shap.TreeExplainer(model).model
     single = not isinstance(model, HistGradientBoostingClassifier)
     rows, background = (_off_thresholds(part, splits, single) for part in (rows, background))
-    explainer = shap.TreeExplainer(
-        model,
-        background,
-        feature_perturbation="interventional",
-        model_output="probability" if output == "probability" else "raw",
-    )
+    given = {"model_output": "probability" if output == "probability" else "raw"}
+    given["feature_perturbation"] = "interventional"
+    explainer = shap.TreeExplainer(model, background, **given)
     values = np.asarray(explainer.shap_values(rows, check_additivity=False))
     # scikit-learn's forests give the values of both classes
     values = values[..., -1] if values.ndim == 3 else values

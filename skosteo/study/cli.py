@@ -46,13 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--limit", action="append", default=[], metavar="SENTENCE", dest="limits",
         help="what a reader must see first; may be given several times")  # fmt: skip
     add("--published", action="store_true", help="show the paper's published figures beside")
-    add(
-        "--ignore-rules",
-        nargs="+",
-        default=[],
-        metavar="RULE",
-        help="rules that refuse no radiograph",
-    )
+    add("--ignore-rules", nargs="+", default=[], metavar="RULE", help="rules that refuse no image")
     add("--cache", dest="cache_dir", type=Path, help="folder of decoded images (default: its own)")
     add("--device", default="auto", help="auto, cpu, cuda, ... (default: auto)")
     add("--jobs", dest="n_jobs", type=int, help="fits at a time")

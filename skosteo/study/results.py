@@ -150,9 +150,7 @@ class Study:
             if without:
                 raise InputError(f"No threshold of {without} does what rule={rule!r} asks.")
         return evaluate(
-            **self._scored(part, names),
-            threshold=thresholds,
-            prevalence=self.settings.prevalence,
+            **self._scored(part, names), threshold=thresholds, prevalence=self.settings.prevalence
         )
 
     def _scored(self, part: str, names: Sequence[str]) -> dict[str, Any]:

@@ -133,11 +133,6 @@ def _unpacked(arrays: Arrays) -> FoldResult:
                 histories.setdefault(net, pd.DataFrame())[column] = array
             case ["explained", kind, name]:
                 explained.setdefault(kind, {})[name] = array
-    return FoldResult(
-        validation=arrays["validation"],
-        test=arrays["test"],
-        seconds=float(arrays["seconds"]),
-        histories=histories,
-        explained=explained,
-        notes=tuple(arrays["notes"].tolist()),
-    )
+    probability, seconds = (arrays["validation"], arrays["test"]), float(arrays["seconds"])
+    notes = tuple(arrays["notes"].tolist())
+    return FoldResult(*probability, seconds, histories, explained, notes)
