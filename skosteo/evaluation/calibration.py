@@ -89,7 +89,7 @@ def calibration_line(
             "or clip, for instance np.clip(y_prob, 1e-3, 1 - 1e-3), and say so beside the result: "
             "the slope depends on it."
         )
-    return line_of_rows(rows.positive, rows.score, rows.patient, rows.weight, level)
+    return line_of_rows(rows, rows.score, level)
 
 
 def without_logit(probability: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -98,20 +98,16 @@ def without_logit(probability: NDArray[np.float64]) -> NDArray[np.bool_]:
 
 
 def line_of_rows(
-    positive: NDArray[np.bool_],
-    probability: NDArray[np.float64],
-    patient: NDArray[np.intp],
-    weight: NDArray[np.float64],
-    level: float = 0.95,
+    rows: Scored, probability: NDArray[np.float64], level: float = 0.95
 ) -> CalibrationLine:
     """Return `calibration_line` of checked rows."""
     z = normal_quantile(level)
     log_odds = logit(probability)
     design = np.column_stack([log_odds, np.ones_like(log_odds)])
     slope: Interval = (np.nan, np.nan, np.nan)
-    if _overlap(log_odds[positive], log_odds[~positive]):
-        slope = _first_coefficient(design, np.zeros_like(log_odds), positive, weight, patient, z)
-    intercept = _first_coefficient(design[:, 1:], log_odds, positive, weight, patient, z)
+    if _overlap(log_odds[rows.positive], log_odds[~rows.positive]):
+        slope = _first_coefficient(design, np.zeros_like(log_odds), rows, z)
+    intercept = _first_coefficient(design[:, 1:], log_odds, rows, z)
     return CalibrationLine(*slope, *intercept)
 
 
@@ -121,18 +117,14 @@ def _overlap(one: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
 
 
 def _first_coefficient(
-    design: NDArray[np.float64],
-    offset: NDArray[np.float64],
-    positive: NDArray[np.bool_],
-    weight: NDArray[np.float64],
-    patient: NDArray[np.intp],
-    z: float,
+    design: NDArray[np.float64], offset: NDArray[np.float64], rows: Scored, z: float
 ) -> Interval:
     """First coefficient of a logistic regression with its robust interval."""
+    positive, weight = rows.positive, rows.weight
     coefficients = _fit(design, offset, positive, weight)
     log_odds = offset + design @ coefficients
     gradient = design * (weight * (positive - expit(log_odds)))[:, None]
-    by_patient = np.stack([np.bincount(patient, column) for column in gradient.T])
+    by_patient = np.stack([np.bincount(rows.patient, column) for column in gradient.T])
     k = by_patient.shape[1]
     bread = np.linalg.inv(_curvature(design, log_odds, weight))
     estimate = float(coefficients[0])

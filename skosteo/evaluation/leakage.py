@@ -123,7 +123,9 @@ def check_leakage(
         raise InputError(f"X has no column {site!r} (site). Name the column of the hospital.")
     findings = _across_splits("row", np.arange(len(X)), sides)
     if codes is None:
-        findings.append(_NO_GROUPS)
+        words = "No patient ids were given, so patients on both sides of a split cannot be found."
+        remedy = "Give groups, one id per row, if a patient may have several rows."
+        findings.append(Finding("patient ids", "note", "", None, words, remedy))
     else:
         findings += _across_splits("patient", codes, sides)
         findings += _across_sites(X, codes, site)
@@ -135,16 +137,6 @@ def check_leakage(
         if column not in (image_column, site):
             findings += column_findings(X[column], positive, patient)
     return LeakageReport(findings)
-
-
-_NO_GROUPS = Finding(
-    "patient ids",
-    "note",
-    "",
-    None,
-    "No patient ids were given, so patients on both sides of a split cannot be found.",
-    "Give groups, one id per row, if a patient may have several rows.",
-)
 
 
 def _sides(splits: Any, X: pd.DataFrame, y: Any, groups: Any) -> list[tuple[NDArray, NDArray]]:

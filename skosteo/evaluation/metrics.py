@@ -80,19 +80,15 @@ def auc_interval(
     0.889 [0.261, 0.995]
     """
     rows = Scored.of_scores(y_true, y_prob, groups=groups, sample_weight=sample_weight)
-    return clustered_auc_interval(rows.positive, rows.score, rows.patient, rows.weight, level)
+    return clustered_auc_interval(rows, rows.score, level)
 
 
 def clustered_auc_interval(
-    positive: NDArray[np.bool_],
-    score: NDArray[np.float64],
-    patient: NDArray[np.intp],
-    weight: NDArray[np.float64] | None = None,
-    level: float = 0.95,
+    rows: Scored, score: NDArray[np.float64], level: float = 0.95
 ) -> Interval:
     """Return `auc_interval` of checked rows."""
     z = normal_quantile(level)
-    weight = np.ones(len(score)) if weight is None else weight
+    positive, patient, weight = rows.positive, rows.patient, rows.weight
     auc, variance = auc_variance(positive, score, patient, weight)
     if 0 < auc < 1 and variance > 1e-24:  # less is rounding
         half = z * np.sqrt(variance) / (auc * (1 - auc))

@@ -157,7 +157,7 @@ def _bins(scored: Scored, probability: NDArray[np.float64], n_bins: int) -> list
 def _line(scored: Scored, probability: NDArray[np.float64]) -> CalibrationLine:
     if without_logit(probability).any():
         return CalibrationLine(*[float("nan")] * 6)
-    return line_of_rows(scored.positive, probability, scored.patient, scored.weight)
+    return line_of_rows(scored, probability)
 
 
 def _line_text(line: CalibrationLine) -> str:

@@ -223,7 +223,7 @@ def model_figures(
     positive, patient = scored.positive, scored.patient
     tp, fp, _, fn = _count(positive, y_pred)
     sides = int(positive.sum()), int((~positive).sum())
-    auc = clustered_auc_interval(positive, probability, patient)
+    auc = clustered_auc_interval(scored, probability)
     figures: list[tuple] = [("AUC", *auc, *sides)]
     for metric in _RATES:
         subset = rate_subset(metric, positive, y_pred)

@@ -265,15 +265,6 @@ def _digest(design: Design, settings: Settings, films: Films | None) -> str:
     A radiograph is what it shows, wherever it lies.
     """
     table = design.X.drop(columns=[] if settings.image_column is None else settings.image_column)
-    return joblib.hash(
-        (
-            table_digest(table),
-            None if films is None else films.digests,
-            design.y,
-            design.patient,
-            design.test,
-            design.folds,
-            settings.seed,
-            versions(),
-        )
-    )
+    shown = None if films is None else films.digests
+    split = (design.y, design.patient, design.test, design.folds)
+    return joblib.hash((table_digest(table), shown, *split, settings.seed, versions()))
