@@ -147,24 +147,12 @@ def as_models(
 
 @dataclass(frozen=True)
 class Scored:
-    """Rows that were checked once, with what each model says of them.
+    """Rows that were checked once, with what each model says of them."""
 
-    Attributes
-    ----------
-    positive : ndarray of shape (n,), bool
-        The label; both classes occur.
-    patient : ndarray of shape (n,), int
-        Codes 0, 1, ... of the patients.
-    weight : ndarray of shape (n,)
-        Above 0, and 1 for the heaviest row.
-    models : dict of str to ndarray of shape (n,)
-        Score or probability of the positive class by model.
-    """
-
-    positive: NDArray[np.bool_]
-    patient: NDArray[np.intp]
-    weight: Scores
-    models: dict[str, Scores]
+    positive: NDArray[np.bool_]  # the label; both classes occur
+    patient: NDArray[np.intp]  # codes 0, 1, ...
+    weight: Scores  # above 0, and 1 for the heaviest row
+    models: dict[str, Scores]  # score or probability of the positive class
 
     @classmethod
     def of_models(

@@ -16,17 +16,7 @@ _SETS = 200  # of patients left out in turn, so that 100,000 patients are not 10
 
 
 class BootstrapInterval(NamedTuple):
-    """What `bootstrap_interval` returns.
-
-    Attributes
-    ----------
-    estimate : float
-        The score of all rows, or the difference of two.
-    low, high : float
-        Confidence limits.
-    n_resamples : int
-        Draws that the limits are made of: those of both classes.
-    """
+    """What `bootstrap_interval` returns, and explains."""
 
     estimate: float
     low: float
@@ -52,33 +42,24 @@ def bootstrap_interval(
     metric : callable
         ``metric(y_true, y_prob) -> float``, such as ``sklearn.metrics.average_precision_score``;
         it is given labels 0 and 1 and one score a row.
-    y_true : array-like of shape (n,)
-        Labels of two classes; the greater one is positive.
-    y_prob : array-like of shape (n,) or (n, 2)
-        Probability of the positive class, or both columns of ``predict_proba``.
+    y_true, y_prob, level
+        As in `auc_interval`.
     y_prob_b : array-like of shape (n,) or (n, 2), default=None
         Probability by a second model; given, the score of the first less that of the second, on
         the same draws.
     groups : array-like of shape (n,), default=None
         Patient of each row: patients are drawn, each with all rows. None draws rows.
     n_resamples : int, default=2000
-        Number of draws; the time is that many times the metric's.
-    level : float, default=0.95
-        Confidence level.
+        Number of draws, 100 at least; the time is that many times the metric's.
     random_state : int, default=0
         Seed of the draws.
 
     Returns
     -------
     BootstrapInterval
-        ``estimate``, ``low``, ``high`` and ``n_resamples``. The limits are NaN where less than nine
-        in ten draws hold both classes and a finite score, and of a single patient.
-
-    Raises
-    ------
-    InputError
-        Labels, scores or groups that are not one of each a row; a metric that is no callable;
-        fewer than 100 draws.
+        ``estimate`` on all rows; its limits ``low`` and ``high``, NaN where less than nine in ten
+        draws hold both classes and a finite score, and of a single patient; ``n_resamples``, the
+        draws that the limits are made of: those of both classes.
 
     Notes
     -----
@@ -88,9 +69,8 @@ def bootstrap_interval(
     not rows, keeps what the films of a patient share [2]_.
 
     A score that is perfect in every draw, such as the AUC of classes that do not overlap, gets an
-    interval of no width: [1, 1] is what the draws say, and too narrow.
-
-    `auc_interval` and `delong_test` need no draws and are a thousand times faster.
+    interval of no width: [1, 1] is what the draws say, and too narrow. `auc_interval` and
+    `delong_test` need no draws and are a thousand times faster.
 
     References
     ----------
@@ -163,10 +143,7 @@ def _corrected_limits(
 def patient_draws(
     patient: NDArray[np.intp], n_resamples: int, rng: np.random.Generator
 ) -> Iterator[NDArray[np.intp]]:
-    """Yield positions of rows of as many patients as there are, drawn with replacement.
-
-    A patient drawn twice has its rows twice.
-    """
+    """Yield positions of rows of as many patients as there are, drawn with replacement."""
     order = np.argsort(patient, kind="stable")
     size = np.bincount(patient)
     start = np.cumsum(size) - size

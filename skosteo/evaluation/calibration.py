@@ -12,15 +12,7 @@ from skosteo.exceptions import InputError
 
 
 class CalibrationLine(NamedTuple):
-    """What `calibration_line` returns.
-
-    Attributes
-    ----------
-    slope, slope_low, slope_high : float
-        1 is right; below 1 the probabilities are too extreme, above 1 too timid.
-    intercept, intercept_low, intercept_high : float
-        Calibration in the large, in logits: 0 is right, below 0 the probabilities are too high.
-    """
+    """What `calibration_line` returns, and explains."""
 
     slope: float
     slope_low: float
@@ -49,38 +41,25 @@ def calibration_line(
 
     Parameters
     ----------
-    y_true : array-like of shape (n,)
-        Labels of two classes; the greater one is positive.
+    y_true, groups, sample_weight, level
+        As in `auc_interval`.
     y_prob : array-like of shape (n,) or (n, 2)
         Probability of the positive class, above 0 and below 1; or both columns of
-        ``predict_proba``.
-    groups : array-like of shape (n,), default=None
-        Patient of each row. None takes every row as a patient of its own.
-    sample_weight : array-like of shape (n,), default=None
-        Not negative: what each row counts, as in `auc_interval`. None counts all alike.
-    level : float, default=0.95
-        Confidence level.
+        ``predict_proba``. One of exactly 0 or 1 has no logit, and moving it by a hair would let
+        that hair decide the slope, so it is an error: whoever clips says so beside the result.
 
     Returns
     -------
     CalibrationLine
-        ``slope``, ``slope_low``, ``slope_high``, ``intercept``, ``intercept_low`` and
-        ``intercept_high``. The slope and its limits are NaN where no finite slope fits best: one
-        probability for all rows, or positive and negative rows that do not overlap.
-
-    Raises
-    ------
-    InputError
-        A probability of exactly 0 or 1, or anything about the other arguments that cannot be
-        worked with.
+        ``slope``, ``slope_low`` and ``slope_high``: 1 is right; below 1 the probabilities are too
+        extreme, above 1 too timid; NaN where no finite slope fits best: one probability for all
+        rows, or positive and negative rows that do not overlap. ``intercept``, ``intercept_low``
+        and ``intercept_high``, in logits: 0 is right, below 0 the probabilities are too high.
 
     Notes
     -----
     Standard errors are robust (the sandwich [2]_) and summed by patient, so they hold for rows of
     one patient, for weights, and where the line is not straight.
-
-    A probability of exactly 0 or 1 has no logit. Moving it by a hair would let that hair decide
-    the slope, so it is an error here: whoever clips says so beside the result.
 
     References
     ----------
@@ -110,7 +89,7 @@ def calibration_line(
             "or clip, for instance np.clip(y_prob, 1e-3, 1 - 1e-3), and say so beside the result: "
             "the slope depends on it."
         )
-    return line_of_rows(rows.positive, rows.score, rows.patient, rows.weight, level)
+    return line_of_rows(rows, rows.score, level)
 
 
 def without_logit(probability: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -119,20 +98,16 @@ def without_logit(probability: NDArray[np.float64]) -> NDArray[np.bool_]:
 
 
 def line_of_rows(
-    positive: NDArray[np.bool_],
-    probability: NDArray[np.float64],
-    patient: NDArray[np.intp],
-    weight: NDArray[np.float64],
-    level: float = 0.95,
+    rows: Scored, probability: NDArray[np.float64], level: float = 0.95
 ) -> CalibrationLine:
     """Return `calibration_line` of checked rows."""
     z = normal_quantile(level)
     log_odds = logit(probability)
     design = np.column_stack([log_odds, np.ones_like(log_odds)])
     slope: Interval = (np.nan, np.nan, np.nan)
-    if _overlap(log_odds[positive], log_odds[~positive]):
-        slope = _first_coefficient(design, np.zeros_like(log_odds), positive, weight, patient, z)
-    intercept = _first_coefficient(design[:, 1:], log_odds, positive, weight, patient, z)
+    if _overlap(log_odds[rows.positive], log_odds[~rows.positive]):
+        slope = _first_coefficient(design, np.zeros_like(log_odds), rows, z)
+    intercept = _first_coefficient(design[:, 1:], log_odds, rows, z)
     return CalibrationLine(*slope, *intercept)
 
 
@@ -142,18 +117,14 @@ def _overlap(one: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
 
 
 def _first_coefficient(
-    design: NDArray[np.float64],
-    offset: NDArray[np.float64],
-    positive: NDArray[np.bool_],
-    weight: NDArray[np.float64],
-    patient: NDArray[np.intp],
-    z: float,
+    design: NDArray[np.float64], offset: NDArray[np.float64], rows: Scored, z: float
 ) -> Interval:
     """First coefficient of a logistic regression with its robust interval."""
+    positive, weight = rows.positive, rows.weight
     coefficients = _fit(design, offset, positive, weight)
     log_odds = offset + design @ coefficients
     gradient = design * (weight * (positive - expit(log_odds)))[:, None]
-    by_patient = np.stack([np.bincount(patient, column) for column in gradient.T])
+    by_patient = np.stack([np.bincount(rows.patient, column) for column in gradient.T])
     k = by_patient.shape[1]
     bread = np.linalg.inv(_curvature(design, log_odds, weight))
     estimate = float(coefficients[0])

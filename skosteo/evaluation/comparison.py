@@ -1,7 +1,6 @@
 """Comparison of models on the same patients: DeLong's test, and every test in one call."""
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 from itertools import combinations
 from textwrap import wrap
 from typing import TYPE_CHECKING, NamedTuple
@@ -12,6 +11,7 @@ from numpy.typing import ArrayLike
 from scipy.stats import norm
 
 from skosteo._plotting import ForestLine, forest_plot, with_more_fonts
+from skosteo._validation import guess
 from skosteo.evaluation._format import p_text, signed_text
 from skosteo.evaluation._scored import Scored, Scores, as_thresholds
 from skosteo.evaluation.metrics import auc_influence, influence_variance, normal_quantile
@@ -24,19 +24,7 @@ if TYPE_CHECKING:
 
 
 class DelongTest(NamedTuple):
-    """What `delong_test` returns.
-
-    Attributes
-    ----------
-    statistic : float
-        The difference in standard errors, standard normal where the two areas are the same.
-    pvalue : float
-        Two-sided.
-    difference : float
-        Area of the first model less that of the second.
-    low, high : float
-        Confidence limits of the difference.
-    """
+    """What `delong_test` returns, and explains."""
 
     statistic: float
     pvalue: float
@@ -60,27 +48,17 @@ def delong_test(
 
     Parameters
     ----------
-    y_true : array-like of shape (n,)
-        Labels of two classes; the greater one is positive.
     y_prob_a, y_prob_b : array-like of shape (n,) or (n, 2)
-        Probability of the positive class by the one and the other model, or any scores that rise
-        with it; or both columns of ``predict_proba``.
-    groups : array-like of shape (n,), default=None
-        Patient of each row. None takes every row as a patient of its own.
-    sample_weight : array-like of shape (n,), default=None
-        Not negative: what each row counts, as in `auc_interval`. None counts all alike.
-    level : float, default=0.95
-        Confidence level of the interval.
+        Probabilities by the one and the other model, or any scores that rise with them.
+    y_true, groups, sample_weight, level
+        As in `auc_interval`.
 
     Returns
     -------
     DelongTest
-        With ``statistic``, ``pvalue``, ``difference``, ``low`` and ``high``.
-
-    Raises
-    ------
-    InputError
-        Labels, scores, groups or weights that are not one of each a row.
+        ``difference`` (area of the first model less that of the second) with its limits ``low`` and
+        ``high``; ``statistic``, the difference in standard errors, standard normal where the two
+        areas are the same; ``pvalue``, two-sided.
 
     Notes
     -----
@@ -147,16 +125,12 @@ def compare(
 
     Parameters
     ----------
-    y_true : array-like of shape (n,)
-        Labels of two classes; the greater one is positive.
+    y_true, groups, threshold
+        As in `evaluate`.
     y_prob : mapping of str to array-like of shape (n,) or (n, 2), or DataFrame
         Probability of the positive class by each of 2 models or more.
     reference : str, default=None
         The model that every other one is compared with. None compares every pair.
-    groups : array-like of shape (n,), default=None
-        Patient of each row. None takes every row as a patient of its own.
-    threshold : float or mapping of str to float, default=0.5
-        Rows with at least this probability are predicted positive, as in `evaluate`.
     level : float, default=0.95
         Confidence level of the intervals, which are of each difference alone.
 
@@ -164,12 +138,6 @@ def compare(
     -------
     Comparison
         With ``frame()``, ``table()`` and ``plot()``.
-
-    Raises
-    ------
-    InputError
-        Fewer than 2 models, a reference that is none of them, or anything about the other
-        arguments that cannot be worked with.
 
     Notes
     -----
@@ -216,26 +184,15 @@ def _pairs(models: list[str], reference: str | None) -> list[tuple[str, str]]:
             "model name to probabilities."
         )
     if reference is not None and reference not in models:
-        near = get_close_matches(str(reference), models, 1)
-        hint = f" Is it {near[0]!r}?" if near else ""
-        raise InputError(f"reference is {reference!r}; the models are {models}.{hint}")
+        hint = guess(reference, models)
+        raise InputError(f"reference={reference!r} is no model{hint} The models are {models}.")
     if reference is None:
         return list(combinations(models, 2))
     return [(name, reference) for name in models if name != reference]
 
 
 class Comparison:
-    """Differences of models on the same rows; made by ``compare``.
-
-    Parameters
-    ----------
-    differences : DataFrame
-        As ``frame`` returns it, without ``pvalue_holm``.
-    level : float
-        Confidence level of the intervals.
-    reference : str, default=None
-        The model that every other one is compared with, if there is one.
-    """
+    """Differences of models on the same rows; made by `compare`."""
 
     def __init__(
         self, differences: pd.DataFrame, level: float, reference: str | None = None
@@ -248,25 +205,19 @@ class Comparison:
         self.reference = reference
 
     def frame(self) -> pd.DataFrame:
-        """Return the comparisons, one row per pair and metric.
+        """Return a row per pair and metric; NaN is not estimable.
 
-        Returns
-        -------
-        DataFrame
-            Columns model_a, model_b, metric, difference (a less b), low, high, statistic, pvalue,
-            pvalue_holm, test. NaN is not estimable.
+        The columns are model_a, model_b, metric, difference (a less b), low, high, statistic,
+        pvalue, pvalue_holm and test.
         """
         return self._differences.copy()
 
     def table(self) -> pd.DataFrame:
-        """Return the comparisons as they are printed in a paper.
+        """Return the comparisons as they are printed in a paper, a row per pair.
 
-        Returns
-        -------
-        DataFrame
-            One row per pair; columns AUC, accuracy, sensitivity, specificity, with texts such as
-            "+.024 [+.001, +.047], P = .041"; P as Holm adjusts it for the pairs of the table. With
-            a reference, ``attrs["reference"]`` names it and the index the other model alone.
+        Texts such as "+.024 [+.001, +.047], P = .041" of AUC, accuracy, sensitivity and
+        specificity; P as Holm adjusts it for the pairs of the table. With a reference,
+        ``attrs["reference"]`` names it and the index the other model alone.
         """
         lines: dict[str, dict[str, str]] = {}
         for _, row in self._differences.iterrows():
@@ -284,18 +235,10 @@ class Comparison:
 
     @with_more_fonts
     def plot(self, ax: "Axes | None" = None) -> "Axes":
-        """Draw the differences with their intervals.
+        """Draw the differences with their intervals, on `ax` or a new figure as high as they need.
 
-        Parameters
-        ----------
-        ax : matplotlib Axes, default=None
-            Where to draw; None makes a new figure, as high as its lines need.
-
-        Returns
-        -------
-        Axes
-            Under each metric a line per pair; right of 0 the first model of the pair is better, or
-            the model that is compared with the reference.
+        Under each metric is a line per pair; right of 0 the first model of the pair is better, or
+        the model that is compared with the reference.
         """
         table = self.table()
         lines = []

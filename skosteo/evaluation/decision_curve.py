@@ -18,11 +18,7 @@ TREAT_ALL, TREAT_NONE = "treat all", "treat none"
 
 
 def net_benefit(
-    y_true: ArrayLike,
-    y_prob: ArrayLike,
-    thresholds: ArrayLike,
-    *,
-    prevalence: float | None = None,
+    y_true: ArrayLike, y_prob: ArrayLike, thresholds: ArrayLike, *, prevalence: float | None = None
 ) -> NDArray[np.float64]:
     r"""Net benefit of acting on a model at each threshold probability.
 
@@ -48,11 +44,6 @@ def net_benefit(
     ndarray of the shape of ``thresholds``
         True positives per patient, less the false positives at their price.
 
-    Raises
-    ------
-    InputError
-        A threshold that is not 0 or more and below 1, or a probability that is none.
-
     References
     ----------
     Vickers and Elkin 2006, doi:10.1177/0272989X06295361
@@ -77,13 +68,11 @@ def decision_curve(
 
     Parameters
     ----------
-    y_true : array-like of shape (n,)
-        Labels of two classes; the greater one is positive.
-    y_prob : array-like of shape (n,) or (n, 2), or mapping of str to such arrays, or DataFrame
-        Probability of the positive class, as in `evaluate`.
+    y_true, y_prob
+        As in `evaluate`; no model is called "treat all" or "treat none".
     thresholds : array-like of shape (n_thresholds,), default=None
-        Threshold probabilities, 0 or more and below 1. None takes .01, .02, ..., .99. Report the
-        range at which patients and doctors would really decide.
+        As in `net_benefit`. None takes .01, .02, ..., .99. Report the range at which patients and
+        doctors would really decide.
     prevalence : float, default=None
         As in `net_benefit`.
 
@@ -91,11 +80,6 @@ def decision_curve(
     -------
     DecisionCurve
         With ``frame()`` and ``plot()``.
-
-    Raises
-    ------
-    InputError
-        As `net_benefit`; also a model called "treat all" or "treat none".
 
     Notes
     -----
@@ -125,12 +109,11 @@ def decision_curve(
 
 
 class DecisionCurve:
-    """Net benefit over thresholds; made by ``decision_curve``.
+    """Net benefit over thresholds; made by `decision_curve`.
 
-    Parameters
+    Attributes
     ----------
     thresholds : ndarray of shape (n_thresholds,)
-        Threshold probabilities.
     net_benefit : dict of str to ndarray of shape (n_thresholds,)
         By model, then of treating all and none.
     """
@@ -140,14 +123,7 @@ class DecisionCurve:
         self.net_benefit = net_benefit
 
     def frame(self) -> pd.DataFrame:
-        """Return the curves, one row per model and threshold.
-
-        Returns
-        -------
-        DataFrame
-            Columns model, threshold, net_benefit; the references are the models "treat all" and
-            "treat none".
-        """
+        """Return a row per model and threshold; "treat all" and "treat none" are models too."""
         parts = [
             pd.DataFrame({"model": name, "threshold": self.thresholds, "net_benefit": values})
             for name, values in self.net_benefit.items()
@@ -156,18 +132,7 @@ class DecisionCurve:
 
     @with_more_fonts
     def plot(self, ax: "Axes | None" = None) -> "Axes":
-        """Draw the curves.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, default=None
-            Where to draw; None makes a new figure of 5.5 x 4 inches.
-
-        Returns
-        -------
-        Axes
-            Net benefit against threshold probability, with treating all and none in grey.
-        """
+        """Draw the curves on `ax` or a new figure of 5.5 x 4 inches; grey are the references."""
         ax = make_axes(ax, 5.5, 4)
         order = np.argsort(self.thresholds)
         at = 100 * self.thresholds[order]

@@ -31,53 +31,24 @@ _PAIRS = 64  # compared in detail at a time
 
 
 class Copies(NamedTuple):
-    """Which films are the same.
-
-    Attributes
-    ----------
-    identical : ndarray of shape (n,), int
-        Codes, equal where all pixels are.
-    same : ndarray of shape (n,), int
-        Codes, equal where two films are copies of each other, near copies included.
-    """
+    """Codes of films: equal where all pixels are, and where two are copies, near ones included."""
 
     identical: NDArray[np.intp]
     same: NDArray[np.intp]
 
 
 def find_copies(films: NDArray[np.uint8]) -> Copies:
-    """Find films that are in a set more than once.
+    """Find films, uint8 (n, height, width) of 64 x 64 pixels or more, that are in more than once.
 
-    Parameters
-    ----------
-    films : ndarray of uint8, shape (n, height, width)
-        As `RadiographReader` gives them, of 64 x 64 pixels or more. Black ones are no films and
-        equal none.
-
-    Returns
-    -------
-    Copies
-        Codes of the films.
-
-    Notes
-    -----
-    Found are copies in other file formats, compressed, brightened, of other contrast, and with up
-    to 3 % cut off each side; not mirrored, turned or inverted ones, nor those whose lungs or bones
-    were brightened to white. Of the films that look most like a film, the nearest five are
-    compared in detail.
+    Black ones are no films and equal none. Found are copies in other file formats, compressed,
+    brightened, of other contrast, and with up to 3 % cut off each side; not mirrored, turned or
+    inverted ones, nor those whose lungs or bones were brightened to white. Of the films that look
+    most like a film, the nearest five are compared in detail.
 
     Details have to correlate by .945. Copies of the real films of `fetch_hannover_cxr`, with up to
     3 % off each side, reach .96 or more, films of different people .50 at most. Films of
     `make_cohort`, drawn on one body plan, reach .94 between patients; they look so alike that five
     nearer ones may hide a copy.
-
-    Examples
-    --------
-    >>> rng = np.random.default_rng(0)
-    >>> films = rng.integers(0, 256, (3, 64, 64), dtype=np.uint8)
-    >>> films[2] = films[0]
-    >>> find_copies(films).identical.tolist()
-    [0, 1, 0]
     """
     identical = _identical(films)
     codes, first = np.unique(identical, return_index=True)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from skosteo._validation import check_groups, to_pandas
+from skosteo._validation import check_groups, split_numbers, to_pandas
 from skosteo.clinical.variables import find_column
 from skosteo.evaluation._scored import as_positive
 from skosteo.evaluation.film_copies import find_copies
@@ -17,17 +17,9 @@ from skosteo.exceptions import InputError
 
 _SHOWN = 10  # rows listed in a finding
 
-_COLUMNS = ["kind", "severity", "column", "n_rows", "rows", "finding", "remedy"]
-
 
 class LeakageReport:
-    """What `check_leakage` has found.
-
-    Attributes
-    ----------
-    ok : bool
-        Nothing was found that is more than a note.
-    """
+    """What `check_leakage` has found; ``ok`` where nothing is more than a note."""
 
     def __init__(self, findings: Sequence[Finding]) -> None:
         order = ("leak", "suspect", "note")
@@ -37,19 +29,15 @@ class LeakageReport:
     def frame(self) -> pd.DataFrame:
         """Return one row per finding, the worst first.
 
-        Returns
-        -------
-        DataFrame
-            ``kind``; ``severity``: "leak" (scores will be too good), "suspect" (look at it) or
-            "note"; ``column`` of the table, "" if none; ``n_rows`` concerned; ``rows``: the
-            positions of the first ten, from 0 as `iloc` counts; ``finding`` and ``remedy`` in
-            words.
+        ``kind``; ``severity``: "leak" (scores will be too good), "suspect" (look at it) or "note";
+        ``column`` of the table, "" if none; ``n_rows`` concerned; ``rows``: the positions of the
+        first ten, from 0 as `iloc` counts; ``finding`` and ``remedy`` in words.
         """
-        rows = [
-            (f.kind, f.severity, f.column, *_listed(f.rows), f.finding, f.remedy)
-            for f in self._findings
-        ]
-        return pd.DataFrame(rows, columns=_COLUMNS)
+        table = pd.DataFrame(self._findings, columns=Finding._fields)
+        rows = [[] if f.rows is None else f.rows.tolist() for f in self._findings]
+        table["rows"] = pd.Series([some[:_SHOWN] for some in rows], dtype=object)
+        table.insert(3, "n_rows", [len(some) for some in rows])
+        return table
 
     def raise_if_leaking(self) -> None:
         """Raise an InputError that lists the findings of severity "leak", if there are any."""
@@ -98,20 +86,14 @@ def check_leakage(
     LeakageReport
         With ``frame()``, ``ok`` and ``raise_if_leaking()``; it prints in words.
 
-    Raises
-    ------
-    InputError
-        X is no table, y has not two classes, or splits, films and groups do not fit its rows.
-
     Notes
     -----
     Looked for are: a row, a patient or a film on both sides of a split; a film that is in twice,
-    as it is or as a near copy (see `find_copies`), and whether patient or label differ; an id that
-    several sites use; columns whose name, text, values, missing values or numbering give the
-    label away;
-    columns without information. A column is judged by its values where ten patients of each class
-    have one: by the area under its ROC curve (.99 or more either way), a category by the
-    proportion of positive rows among the other patients of its level.
+    as it is or as a near copy (brightened, compressed, up to 3 % cut off), and whether patient or
+    label differ; an id that several sites use; columns whose name, text, values, missing values or
+    numbering give the label away; columns without information. A column is judged by its values
+    where ten patients of each class have one: by the area under its ROC curve (.99 or more either
+    way), a category by the proportion of positive rows among the other patients of its level.
 
     What is not looked for: leakage by time, statistics learnt from test rows, one person under two
     ids.
@@ -141,7 +123,9 @@ def check_leakage(
         raise InputError(f"X has no column {site!r} (site). Name the column of the hospital.")
     findings = _across_splits("row", np.arange(len(X)), sides)
     if codes is None:
-        findings.append(_NO_GROUPS)
+        words = "No patient ids were given, so patients on both sides of a split cannot be found."
+        remedy = "Give groups, one id per row, if a patient may have several rows."
+        findings.append(Finding("patient ids", "note", "", None, words, remedy))
     else:
         findings += _across_splits("patient", codes, sides)
         findings += _across_sites(X, codes, site)
@@ -153,20 +137,6 @@ def check_leakage(
         if column not in (image_column, site):
             findings += column_findings(X[column], positive, patient)
     return LeakageReport(findings)
-
-
-_NO_GROUPS = Finding(
-    "patient ids",
-    "note",
-    "",
-    None,
-    "No patient ids were given, so patients on both sides of a split cannot be found.",
-    "Give groups, one id per row, if a patient may have several rows.",
-)
-
-
-def _listed(rows: NDArray[np.intp] | None) -> tuple[int, list[int]]:
-    return (0, []) if rows is None else (len(rows), rows[:_SHOWN].tolist())
 
 
 def _sides(splits: Any, X: pd.DataFrame, y: Any, groups: Any) -> list[tuple[NDArray, NDArray]]:
@@ -222,17 +192,10 @@ def _across_splits(what: str, codes: NDArray, sides: Iterable[tuple]) -> list[Fi
         "row": "Make splits whose parts share no row.",
         "patient": "Split by patient, as StratifiedGroupKFold does with groups.",
     }.get(what, "Keep one row of each film, or give its rows one patient id, then split by it.")
-    return [
-        Finding(
-            f"{what} on both sides",
-            "leak",
-            "",
-            np.flatnonzero(np.isin(codes, shared)),
-            f"{count_of(len(shared), what)} on both sides of a split, in {leaking} of "
-            f"{count_of(len(sides), 'split')}.",
-            remedy,
-        )
-    ]
+    words = f"{count_of(len(shared), what)} on both sides of a split, in {leaking} of "
+    words += f"{count_of(len(sides), 'split')}."
+    rows = np.flatnonzero(np.isin(codes, shared))
+    return [Finding(f"{what} on both sides", "leak", "", rows, words, remedy)]
 
 
 def _across_sites(X: pd.DataFrame, patient: NDArray, site: str | None) -> list[Finding]:
@@ -253,22 +216,16 @@ def _across_sites(X: pd.DataFrame, patient: NDArray, site: str | None) -> list[F
         values = X[column]
         if tolerance == 0:
             values = pd.Series(pd.factorize(values)[0], index=X.index).replace(-1, np.nan)
-        numbers = pd.to_numeric(values, errors="coerce").to_numpy(float)
+        numbers = split_numbers(values)[0]
         per_patient = table.assign(value=numbers).groupby("patient")["value"]
         spread = per_patient.transform("max") - per_patient.transform("min")
         differs |= spread.to_numpy() > tolerance
     n_ids, n_differ = len(set(patient[shared])), len(set(patient[shared & differs]))
-    return [
-        Finding(
-            "ids across sites",
-            "suspect" if n_differ else "note",
-            site,
-            np.flatnonzero(shared),
-            f"{count_of(n_ids, 'patient id')} at several sites, {n_differ} of them with another "
-            "sex, height or age there.",
-            "If each site numbers its own patients, join site and id into one.",
-        )
-    ]
+    severity, rows = "suspect" if n_differ else "note", np.flatnonzero(shared)
+    words = f"{count_of(n_ids, 'patient id')} at several sites, {n_differ} of them with another "
+    words += "sex, height or age there."
+    remedy = "If each site numbers its own patients, join site and id into one."
+    return [Finding("ids across sites", severity, site, rows, words, remedy)]
 
 
 def _films(X: pd.DataFrame, column: str | None, films: Any) -> NDArray[np.uint8] | None:
@@ -300,17 +257,10 @@ def _of_films(
     unread = ~films.any(axis=(1, 2))
     findings = []
     if unread.any():
-        findings.append(
-            Finding(
-                "films unread",
-                "note",
-                "",
-                np.flatnonzero(unread),
-                f"{count_of(int(unread.sum()), 'film')} of {len(films)} missing or not "
-                "readable, and not compared.",
-                "RadiographReader(errors='report') says why.",
-            )
-        )
+        words = f"{count_of(int(unread.sum()), 'film')} of {len(films)} missing or not readable, "
+        words += "and not compared."
+        remedy, rows = "RadiographReader(errors='report') says why.", np.flatnonzero(unread)
+        findings.append(Finding("films unread", "note", "", rows, words, remedy))
     copies = find_copies(films)
     findings += _copies("identical film", copies.identical, patient, positive, sides)
     # what differs in pixels: one row of each set of identical ones
@@ -344,14 +294,7 @@ def _copies(
         parts.append(f"{len(set(codes[people]))} under several patients")
     parts.append(f"{len(set(codes[labels]))} with both labels")
     bad = labels.any() or (patient is not None and people.any())
-    findings = [
-        Finding(
-            what,
-            "suspect" if bad or patient is None else "note",
-            "",
-            np.flatnonzero(twice),
-            ", ".join(parts) + ".",
-            "Look at them, and keep one row of each film.",
-        )
-    ]
-    return _across_splits(what, codes, sides) + findings
+    severity, words = "suspect" if bad or patient is None else "note", ", ".join(parts) + "."
+    remedy = "Look at them, and keep one row of each film."
+    found = Finding(what, severity, "", np.flatnonzero(twice), words, remedy)
+    return [*_across_splits(what, codes, sides), found]

@@ -13,6 +13,7 @@ from pandas.api.types import (
     is_timedelta64_dtype,
 )
 
+from skosteo._validation import split_numbers
 from skosteo.clinical.columns import MAX_CATEGORIES
 from skosteo.clinical.report_text import (
     GIVEAWAY_TERMS,
@@ -85,21 +86,14 @@ def _of_text(values: pd.Series, name: str) -> list[Finding]:
     if not len(rows):
         return []
     found = recognise(name)
-    masked = found is not None and found.variable.name.startswith("xray_")
-    return [
-        Finding(
-            "column's text",
-            "note" if masked else "suspect",
-            name,
-            rows,
-            f"Column {name!r} names the diagnosis, its test or its drugs in "
-            f"{count_of(len(rows), 'row')}.",
-            "ClinicalPreprocessor removes such terms from it; other models see them."
-            if masked
-            else "Name it in text_columns of ClinicalPreprocessor, which removes such terms, or "
-            "leave it out.",
-        )
-    ]
+    severity, remedy = "suspect", "Name it in text_columns of ClinicalPreprocessor, which removes "
+    remedy += "such terms, or leave it out."
+    if found is not None and found.variable.name.startswith("xray_"):
+        severity = "note"
+        remedy = "ClinicalPreprocessor removes such terms from it; other models see them."
+    words = f"Column {name!r} names the diagnosis, its test or its drugs in "
+    words += f"{count_of(len(rows), 'row')}."
+    return [Finding("column's text", severity, name, rows, words, remedy)]
 
 
 def _is_text(values: pd.Series) -> bool:
@@ -137,16 +131,13 @@ def _as_numbers(values: pd.Series, text: bool) -> NDArray[np.float64] | None:
     """Values as they order rows: numbers, times, or the numbers at the end of ids."""
     if _is_time(values):
         values = values.astype("int64")
-    if is_numeric_dtype(values) or is_bool_dtype(values):
-        return values.to_numpy(np.float64)
+    numbers, _ = split_numbers(values)
+    if not np.isnan(numbers).any():
+        return numbers
     if not text:
         return None
     ends = values.map(lambda word: (re.findall(r"\d+(?:\.\d+)?", word) or [""])[-1])
-    if (ends == "").any():
-        return None
-    signed = pd.to_numeric(values, errors="coerce")
-    numbers: pd.Series = ends if signed.isna().any() else signed
-    return numbers.to_numpy(np.float64)
+    return None if (ends == "").any() else ends.to_numpy(np.float64)
 
 
 def _proportion_of_others(

@@ -56,7 +56,6 @@ def auc_interval(
     :math:`V` is DeLong's variance [1]_ from midranks [2]_, and Obuchowski's [3]_ when patients
     repeat. The logit scale covers better than the plain one: for 10 positive and 50 negative rows
     and a true area of .97 the plain interval holds it about 80 times in 100, this one 97 times.
-
     Where :math:`V` is 0 (an area of 0 or 1, or one probability for all) or cannot be had (a class
     of a single patient), the score interval of Newcombe (his method 5) [4]_ stands in: it needs
     the area and the number of patients only and never has zero width.
@@ -81,19 +80,15 @@ def auc_interval(
     0.889 [0.261, 0.995]
     """
     rows = Scored.of_scores(y_true, y_prob, groups=groups, sample_weight=sample_weight)
-    return clustered_auc_interval(rows.positive, rows.score, rows.patient, rows.weight, level)
+    return clustered_auc_interval(rows, rows.score, level)
 
 
 def clustered_auc_interval(
-    positive: NDArray[np.bool_],
-    score: NDArray[np.float64],
-    patient: NDArray[np.intp],
-    weight: NDArray[np.float64] | None = None,
-    level: float = 0.95,
+    rows: Scored, score: NDArray[np.float64], level: float = 0.95
 ) -> Interval:
     """Return `auc_interval` of checked rows."""
     z = normal_quantile(level)
-    weight = np.ones(len(score)) if weight is None else weight
+    positive, patient, weight = rows.positive, rows.patient, rows.weight
     auc, variance = auc_variance(positive, score, patient, weight)
     if 0 < auc < 1 and variance > 1e-24:  # less is rounding
         half = z * np.sqrt(variance) / (auc * (1 - auc))
@@ -140,10 +135,7 @@ def auc_influence(
 def influence_variance(
     influence: NDArray[np.float64], positive: NDArray[np.bool_], patient: NDArray[np.intp]
 ) -> float:
-    """Variance of the estimate that rows of this influence, or difference of two, make up.
-
-    NaN where a class has a single patient.
-    """
+    """Variance of an estimate, of its rows' influence; NaN where a class is of one patient."""
     k = int(patient.max()) + 1
     k_up, k_down = (len(np.unique(patient[side])) for side in (positive, ~positive))
     if min(k_up, k_down) < 2:
@@ -161,33 +153,14 @@ def influence_variance(
 def rate_interval(
     count: int, total: int, *, effective: float | None = None, level: float = 0.95
 ) -> Interval:
-    """Proportion ``count / total`` with Wilson's score interval.
+    """Proportion ``count / total`` with Wilson's score interval; NaN, 0 and 1 when there is no row.
 
-    Parameters
-    ----------
-    count, total : int
-        Successes, such as positive rows predicted so, of all rows of the subset.
-    effective : float, default=None
-        Effective sample size of the ``total`` rows, from ``effective_sample_size``. None takes
-        every row as independent.
-    level : float, default=0.95
-        Confidence level.
-
-    Returns
-    -------
-    rate, low, high : float
-        NaN, 0 and 1 when there is no row.
+    `effective` is the effective sample size of the rows, from `effective_sample_size`; None takes
+    every row as independent.
 
     References
     ----------
     Wilson 1927, doi:10.1080/01621459.1927.10502953
-
-    Examples
-    --------
-    >>> from skosteo.evaluation.metrics import rate_interval
-    >>> rate, low, high = rate_interval(8, 10)
-    >>> print(f"{rate:.3f} [{low:.3f}, {high:.3f}]")
-    0.800 [0.490, 0.943]
     """
     if total == 0:
         return float("nan"), 0.0, 1.0
@@ -211,16 +184,11 @@ def effective_sample_size(success: NDArray[np.bool_], patient: NDArray[np.intp])
 
     .. math:: n_e = \frac{n^2 \, p (1 - p)}{\sum_i (x_i - n_i p)^2}
 
-    It is n where every row is a patient of its own, and unchanged where every row is doubled.
+    It is n where every row is a patient of its own, and unchanged where every row is doubled. The
+    factor k / (k - 1) for k patients is left out, as Wilson leaves out n / (n - 1). Where the data
+    say nothing about how alike a patient's films are (no success, or nothing else), they are taken
+    as fully alike.
 
-    Notes
-    -----
-    The factor k / (k - 1) for k patients is left out, as Wilson leaves out n / (n - 1), so that
-    one row per patient gives Wilson's interval exactly. Where the data say nothing about how
-    alike a patient's films are (no success, or nothing else), they are taken as fully alike.
-
-    References
-    ----------
     .. [1] Rao and Scott 1992, doi:10.2307/2532311
     """
     n = len(success)

@@ -10,19 +10,7 @@ from skosteo.exceptions import InputError
 
 
 class OperatingPoint(NamedTuple):
-    """What `operating_point` returns.
-
-    Attributes
-    ----------
-    threshold : float
-        Rows with at least this probability are predicted positive.
-    sensitivity, specificity : float
-        On the rows that it was chosen on: too good to be reported.
-    rule : str
-        What it was chosen by, in words.
-    tp, fp, tn, fn : int
-        Counts on the rows that it was chosen on.
-    """
+    """What `operating_point` returns, and explains."""
 
     threshold: float
     sensitivity: float
@@ -57,24 +45,21 @@ def operating_point(
         At least this sensitivity, at the highest specificity that goes with it.
     specificity : float, default=None
         At least this specificity, at the highest sensitivity that goes with it. With neither,
-        Youden's index (sensitivity + specificity - 1) is the greatest [1]_.
+        Youden's index (sensitivity + specificity - 1) is the greatest [1]_; both are refused.
 
     Returns
     -------
     OperatingPoint
-        ``threshold`` with ``sensitivity``, ``specificity``, ``rule`` and counts.
-
-    Raises
-    ------
-    InputError
-        Both a sensitivity and a specificity; one that is no proportion above 0; a specificity that
-        no threshold reaches, because too many negative rows have probability 1.
+        ``threshold``: rows with at least this probability are predicted positive; ``rule``, what it
+        was chosen by, in words; ``sensitivity``, ``specificity`` and the counts ``tp``, ``fp``,
+        ``tn`` and ``fn`` on the rows that it was chosen on: too good to be reported.
 
     Notes
     -----
     The threshold lies midway between two probabilities that occur (with 0 below the lowest and 1
     above the highest), so that rounding does not move a row across. Of points with the same
-    Youden's index, the one of the higher sensitivity is taken.
+    Youden's index, the one of the higher sensitivity is taken. Where too many negative rows have
+    probability 1, no threshold may reach a specificity: an InputError.
 
     References
     ----------

@@ -15,25 +15,7 @@ _FEW = 25  # patients on whom the models disagree; below, the usual advice is th
 
 
 class McnemarTest(NamedTuple):
-    """What `mcnemar_test` returns.
-
-    Attributes
-    ----------
-    statistic : float
-        Rows that only the first model has right less those that only the second has, in standard
-        errors; for one row a patient, its square is McNemar's chi-squared. Above 0 the first
-        model is right more often.
-    pvalue : float
-        Two-sided.
-    difference : float
-        Proportion of rows right by the first model less that by the second.
-    low, high : float
-        Confidence limits of the difference.
-    only_a, only_b : int
-        Rows that only the first, and only the second model has right.
-    exact : bool
-        Whether the p-value is the exact one; else it is the mid-p.
-    """
+    """What `mcnemar_test` returns, and explains."""
 
     statistic: float
     pvalue: float
@@ -46,21 +28,7 @@ class McnemarTest(NamedTuple):
 
 
 class PairedTTest(NamedTuple):
-    """What `paired_t_test` returns.
-
-    Attributes
-    ----------
-    statistic : float
-        The mean difference in standard errors.
-    pvalue : float
-        Two-sided.
-    df : int
-        Degrees of freedom: folds less 1.
-    difference : float
-        Mean score of the first model less that of the second.
-    low, high : float
-        Confidence limits of the difference.
-    """
+    """What `paired_t_test` returns, and explains."""
 
     statistic: float
     pvalue: float
@@ -87,33 +55,29 @@ def mcnemar_test(
         the negative ones alone specificity.
     y_pred_a, y_pred_b : array-like of shape (n,)
         Labels predicted by the one and the other model, such as ``predict`` gives them.
-    groups : array-like of shape (n,), default=None
-        Patient of each row. None takes every row as a patient of its own.
-    level : float, default=0.95
-        Confidence level of the interval.
+    groups, level
+        As in `auc_interval`.
 
     Returns
     -------
     McnemarTest
-        With ``statistic``, ``pvalue``, ``difference``, ``low``, ``high`` and the counts.
-
-    Raises
-    ------
-    InputError
-        Predictions that are not labels, one a row, or groups that are not.
+        ``difference``, the proportion of rows right by the first model less that by the second,
+        with its limits ``low`` and ``high``; ``only_a`` and ``only_b``, the rows that only the
+        first, and only the second has right; ``statistic``, the former less the latter in standard
+        errors (for one row a patient, its square is McNemar's chi-squared); ``pvalue``, two-sided;
+        ``exact``, whether that is the exact one; else it is the mid-p.
 
     Notes
     -----
-    Rows on which the models disagree are as likely to favour the one as the other, where the
-    models are as good as each other. With several rows a patient, it is the patient's balance
-    whose sign is flipped, so that the statistic is that of Obuchowski [1]_ with the variance under
-    no difference; with one row a patient it is McNemar's [2]_. Its distribution is computed, not
-    approximated. Where the models disagree on fewer than 25 patients the p-value is exact, and
-    with discrete counts rejects less often than its level says; from 25 on it is the mid-p, which
-    keeps its level where the continuity-corrected test does not use it up [3]_.
-
-    The interval is that of Bonett and Price [4]_, on the effective sample size. Near the
-    level it may disagree with the p-value.
+    Rows on which the models disagree are as likely to favour the one as the other, where the models
+    are as good as each other. With several rows a patient, it is the patient's balance whose sign
+    is flipped, so that the statistic is that of Obuchowski [1]_ with the variance under no
+    difference; with one row a patient it is McNemar's [2]_. Its distribution is computed, not
+    approximated. Where the models disagree on fewer than 25 patients the p-value is exact, and with
+    discrete counts rejects less often than its level says; from 25 on it is the mid-p, which keeps
+    its level where the continuity-corrected test does not use it up [3]_. The interval is that of
+    Bonett and Price [4]_, on the effective sample size. Near the level it may disagree with the
+    p-value.
 
     References
     ----------
@@ -214,7 +178,7 @@ def paired_t_test(
     Parameters
     ----------
     scores_a, scores_b : array-like of shape (k,)
-        Score of the one and the other model on each fold.
+        Score of the one and the other model on each of 2 folds or more.
     n_train, n_test : int, default=None
         Rows (or patients) of a training and of a test fold, for the correction of Nadeau and
         Bengio [1]_. None of both leaves it out.
@@ -224,13 +188,9 @@ def paired_t_test(
     Returns
     -------
     PairedTTest
-        With ``statistic``, ``pvalue``, ``df``, ``difference``, ``low`` and ``high``.
-
-    Raises
-    ------
-    InputError
-        Fewer than 2 folds, scores that are not one a fold or not known, one size without the
-        other.
+        ``difference`` (mean score of the first model less that of the second) with its limits
+        ``low`` and ``high``; ``statistic``, the difference in standard errors, of ``df`` degrees of
+        freedom (folds less 1); ``pvalue``, two-sided.
 
     Notes
     -----
@@ -299,17 +259,12 @@ def holm(pvalues: ArrayLike) -> NDArray[np.float64]:
     Parameters
     ----------
     pvalues : array-like
-        Of one family of tests. NaN stays NaN and is not counted.
+        Of one family of tests, 0 to 1. NaN stays NaN and is not counted.
 
     Returns
     -------
     ndarray of the shape of ``pvalues``
         Adjusted p-values, 1 at most.
-
-    Raises
-    ------
-    InputError
-        Values outside 0 to 1.
 
     References
     ----------

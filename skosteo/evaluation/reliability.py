@@ -23,6 +23,7 @@ from skosteo.exceptions import InputError
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+_COLUMNS = ("bin", "mean_probability", "observed", "low", "high", "count", "total")
 _BAND = 0.2  # below 0 in the figure: how the probabilities are spread
 
 
@@ -37,12 +38,8 @@ def reliability(
 
     Parameters
     ----------
-    y_true : array-like of shape (n,)
-        Labels of two classes; the greater one is positive.
-    y_prob : array-like of shape (n,) or (n, 2), or mapping of str to such arrays, or DataFrame
-        Probability of the positive class, as in `evaluate`.
-    groups : array-like of shape (n,), default=None
-        Patient of each row. None takes every row as a patient of its own.
+    y_true, y_prob, groups
+        As in `evaluate`.
     n_bins : int, default=10
         Bins, 2 or more; equal probabilities stay together, so there may be fewer.
 
@@ -50,11 +47,6 @@ def reliability(
     -------
     Reliability
         With ``frame()``, ``plot()`` and the `calibration_line` of each model.
-
-    Raises
-    ------
-    InputError
-        Less than 2 bins, or anything about the other arguments that cannot be worked with.
 
     Notes
     -----
@@ -87,12 +79,10 @@ def reliability(
 
 
 class Reliability:
-    """Observed proportions by bins of probability; made by ``reliability``.
+    """Observed proportions by bins of probability; made by `reliability`.
 
-    Parameters
+    Attributes
     ----------
-    bins : DataFrame
-        As ``frame`` returns it.
     lines : dict of str to CalibrationLine
         Slope and intercept by model.
     probability : dict of str to ndarray of shape (n,)
@@ -110,30 +100,18 @@ class Reliability:
         self.probability = probability
 
     def frame(self) -> pd.DataFrame:
-        """Return the curves, one row per model and bin.
+        """Return a row per model and bin (1 the lowest).
 
-        Returns
-        -------
-        DataFrame
-            Columns model, bin (1 the lowest), mean_probability, observed, low, high, count (of
-            positive rows) and total.
+        The columns are model, bin, mean_probability, observed, low, high, count (of positive rows)
+        and total.
         """
         return self._bins.copy()
 
     @with_more_fonts
     def plot(self, ax: "Axes | None" = None) -> "Axes":
-        """Draw the curves, with how the probabilities are spread below them.
+        """Draw the curves on `ax` or a new figure of 5 x 6 inches, with slope and intercept.
 
-        Parameters
-        ----------
-        ax : matplotlib Axes, default=None
-            Where to draw; None makes a new figure of 5 x 6 inches.
-
-        Returns
-        -------
-        Axes
-            Observed proportion with intervals against mean probability, and the diagonal; slope
-            and intercept in the legend.
+        How the probabilities are spread is drawn below them.
         """
         ax = make_axes(ax, 5, 6)
         ax.plot([0, 1], [0, 1], color="0.75", linewidth=0.8, zorder=1)
@@ -168,25 +146,18 @@ def _bins(scored: Scored, probability: NDArray[np.float64], n_bins: int) -> list
     order = np.argsort(code, kind="stable")
     rows = []
     for i, inside in enumerate(np.split(order, np.cumsum(np.bincount(code))[:-1])):
-        observed, low, high = proportion_interval(scored.positive[inside], scored.patient[inside])
-        rows.append(
-            {
-                "bin": i + 1,
-                "mean_probability": probability[inside].mean(),
-                "observed": observed,
-                "low": low,
-                "high": high,
-                "count": int(scored.positive[inside].sum()),
-                "total": len(inside),
-            }
-        )
+        positive = scored.positive[inside]
+        interval = proportion_interval(positive, scored.patient[inside])
+        size = int(positive.sum()), len(inside)
+        line = (i + 1, probability[inside].mean(), *interval, *size)
+        rows.append(dict(zip(_COLUMNS, line, strict=True)))
     return rows
 
 
 def _line(scored: Scored, probability: NDArray[np.float64]) -> CalibrationLine:
     if without_logit(probability).any():
         return CalibrationLine(*[float("nan")] * 6)
-    return line_of_rows(scored.positive, probability, scored.patient, scored.weight)
+    return line_of_rows(scored, probability)
 
 
 def _line_text(line: CalibrationLine) -> str:

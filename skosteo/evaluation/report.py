@@ -62,23 +62,16 @@ def evaluate(
     Report
         With ``frame()``, ``table()`` and ``plot()``.
 
-    Raises
-    ------
-    InputError
-        Labels that are not of two classes, no probabilities, groups that are not one a row, a
-        threshold or prevalence that is no proportion.
-
     Notes
     -----
-    AUC: DeLong on the logit scale, see ``auc_interval``. Accuracy, sensitivity, specificity, PPV
+    AUC: DeLong on the logit scale, see `auc_interval`. Accuracy, sensitivity, specificity, PPV
     and NPV: Wilson; F1 as a function of such a proportion. Brier score and average precision: from
     the influence of each row, on the logit scale. Predictive values at a prevalence: from Wilson's
     intervals of sensitivity and specificity (MOVER-R). With repeated patients the variance of the
     AUC is Obuchowski's, the rates use the effective sample size (Rao and Scott), and influences are
     summed by patient. All intervals describe these patients under a fixed model; they do not
-    contain the variation from training it again.
-
-    What the rows cannot tell, such as the PPV of a model that predicts nobody positive, is NaN.
+    contain the variation from training it again. What the rows cannot tell, such as the PPV of a
+    model that predicts nobody positive, is NaN.
 
     Examples
     --------
@@ -117,23 +110,14 @@ class Figure(NamedTuple):
 
 
 class Report:
-    """Counts, rates and AUC of one or several models on the same rows; made by ``evaluate``.
-
-    Parameters
-    ----------
-    scored : Scored
-        Checked rows, and the probabilities of each model.
-    thresholds : dict of str to float
-        By model: rows with at least this probability are predicted positive.
-    prevalence : float, default=None
-        Proportion of positives at which predictive values are reported too.
+    """Counts, rates and AUC of one or several models on the same rows; made by `evaluate`.
 
     Attributes
     ----------
     positive, patient : ndarray of shape (n,)
         True where the row is positive; codes 0, 1, ... of the patients.
-    probability : dict of str to ndarray of shape (n,)
-        Probability of the positive class by model.
+    probability, thresholds : dict of str to ndarray of shape (n,) and to float
+        Probability of the positive class by model, and from where on it is predicted positive.
     counts : DataFrame of shape (n_models, 4), int
         Columns tp, fp, tn, fn; every rate is derived from them.
     metrics : tuple of str
@@ -163,31 +147,19 @@ class Report:
         self.metrics = tuple(dict.fromkeys(figure.metric for figure in self._figures))
 
     def frame(self) -> pd.DataFrame:
-        """Return all figures, one row per model and metric.
+        """Return a row per model and metric: estimate, low, high, count and total.
 
-        Returns
-        -------
-        DataFrame
-            Columns model, metric, estimate, low, high, count, total. A rate is count / total (F1:
-            twice the true positives, of rows positive plus rows predicted so); for AUC, Brier
-            score, average precision and predictive values at a prevalence, count and total are
-            the numbers of positive and of negative rows. NaN is not estimable.
+        A rate is count / total (F1: twice the true positives, of rows positive plus rows predicted
+        so); for AUC, Brier score, average precision and predictive values at a prevalence, count
+        and total are the numbers of positive and of negative rows. NaN is not estimable.
         """
         return pd.DataFrame(self._figures).rename(columns={"count_": "count"})
 
     def table(self, metrics: Sequence[str] | str | None = None) -> pd.DataFrame:
-        """Return figures as they are printed in a paper.
+        """Return figures as they are printed in a paper, one row per model.
 
-        Parameters
-        ----------
-        metrics : list of str or "all", default=None
-            Columns, of ``metrics``. None gives AUC, accuracy, sensitivity and specificity.
-
-        Returns
-        -------
-        DataFrame
-            One row per model, with texts such as ".812 [.760, .864]" and
-            "182/240 = .758 [.700, .808]".
+        `metrics` are columns, of ``metrics``, or "all"; None gives AUC, accuracy, sensitivity and
+        specificity. Texts are such as ".812 [.760, .864]" and "182/240 = .758 [.700, .808]".
         """
         columns = [*METRICS] if metrics is None else [*self.metrics]
         if metrics is not None and metrics != "all":
@@ -209,15 +181,7 @@ class Report:
     def plot(self, ax: "Axes | None" = None) -> "Axes":
         """Draw the ROC curve of every model, with its AUC and its point at the threshold.
 
-        Parameters
-        ----------
-        ax : matplotlib Axes, default=None
-            Where to draw; None makes a new figure of 4.5 x 4.5 inches.
-
-        Returns
-        -------
-        Axes
-            Sensitivity against 1 - specificity, and the diagonal of chance.
+        It goes on `ax` or a new figure of 4.5 x 4.5 inches.
         """
         ax = make_axes(ax, 4.5, 4.5)
         table = self.table(["AUC"])
@@ -253,16 +217,13 @@ class Report:
 
 
 def model_figures(
-    scored: Scored,
-    probability: Scores,
-    y_pred: NDArray[np.bool_],
-    prevalence: float | None = None,
+    scored: Scored, probability: Scores, y_pred: NDArray[np.bool_], prevalence: float | None = None
 ) -> list[tuple]:
     """Metric, estimate, low, high, count and total of each metric, as `Report.frame` says them."""
     positive, patient = scored.positive, scored.patient
     tp, fp, _, fn = _count(positive, y_pred)
     sides = int(positive.sum()), int((~positive).sum())
-    auc = clustered_auc_interval(positive, probability, patient)
+    auc = clustered_auc_interval(scored, probability)
     figures: list[tuple] = [("AUC", *auc, *sides)]
     for metric in _RATES:
         subset = rate_subset(metric, positive, y_pred)

@@ -33,31 +33,28 @@ def rate_subset(
     }[metric]
 
 
-def proportion_interval(
-    success: NDArray[np.bool_], patient: NDArray[np.intp], level: float = 0.95
-) -> Interval:
+def proportion_interval(success: NDArray[np.bool_], patient: NDArray[np.intp]) -> Interval:
     """Proportion of successes with Wilson's interval, clustered by patient; NaN of no row."""
     if len(success) == 0:
         return UNKNOWN
     effective = effective_sample_size(success, patient)
-    return rate_interval(int(success.sum()), len(success), effective=effective, level=level)
+    return rate_interval(int(success.sum()), len(success), effective=effective)
 
 
 def f1_interval(
     positive: NDArray[np.bool_],
     y_pred: NDArray[np.bool_],
     patient: NDArray[np.intp],
-    level: float = 0.95,
 ) -> Interval:
-    r"""F1 score with its interval.
+    r"""F1 score with its interval; NaN where no row is positive or predicted so.
 
     .. math:: F_1 = \frac{2 J}{1 + J}, \qquad J = \frac{TP}{TP + FP + FN}
 
     J is a proportion of rows and F1 rises with it, so Wilson's interval of J, clustered by patient,
-    is carried over. NaN where no row is positive or predicted so.
+    is carried over.
     """
     either = positive | y_pred
-    jaccard = proportion_interval((positive & y_pred)[either], patient[either], level)
+    jaccard = proportion_interval((positive & y_pred)[either], patient[either])
     f1, low, high = (2 * j / (1 + j) for j in jaccard)
     return f1, low, high
 
@@ -67,42 +64,21 @@ def predictive_interval(
     wrong: NDArray[np.bool_],
     patients: tuple[NDArray[np.intp], NDArray[np.intp]],
     prevalence: float,
-    level: float = 0.95,
 ) -> Interval:
-    r"""Predictive value at a stated prevalence of what is predicted.
+    r"""Predictive value at a stated prevalence of what is predicted, with its interval.
 
     .. math:: \frac{r \pi}{r \pi + w (1 - \pi)}
 
-    Parameters
-    ----------
-    right : ndarray of shape (m,), bool
-        Of the rows that have it, those predicted to have it; their proportion is :math:`r`.
-    wrong : ndarray of shape (n,), bool
-        Of the rows that do not have it, those predicted to have it; their proportion is :math:`w`.
-    patients : pair of ndarrays of shape (m,) and (n,), int
-        Codes of the patients of either.
-    prevalence : float
-        :math:`\pi`, above 0 and below 1; for the negative predictive value of those without it.
-    level : float, default=0.95
-        Confidence level.
-
-    Returns
-    -------
-    value, low, high : float
-        The value is NaN where nothing is predicted to have it.
-
-    Notes
-    -----
-    The value rises with the likelihood ratio :math:`r / w`, whose interval is made from Wilson's
-    of both proportions (MOVER-R [1]_), so it also holds where one is 0. Rows of both classes from
-    one patient are taken as independent of each other.
-
-    References
-    ----------
-    .. [1] Donner and Zou 2012, doi:10.1177/0962280210376036
+    `right` says of the rows that have it whether they are predicted to have it, and `wrong` says so
+    of the others; their proportions are r and w. `patients` are those of either, and `prevalence`
+    is :math:`\pi`, for the negative predictive value that of those without it. The value is NaN
+    where nothing is predicted to have it. It rises with the likelihood ratio r / w, whose interval
+    is made from Wilson's of both proportions (MOVER-R, Donner and Zou 2012,
+    doi:10.1177/0962280210376036), so it also holds where one is 0. Rows of both classes from one
+    patient are taken as independent.
     """
     (r, r_low, r_high), (w, w_low, w_high) = (
-        proportion_interval(rows, patient, level)
+        proportion_interval(rows, patient)
         for rows, patient in zip((right, wrong), patients, strict=True)
     )
     ratio = r / w if w else (np.inf if r else np.nan)
@@ -125,12 +101,11 @@ def brier_interval(
     positive: NDArray[np.bool_],
     probability: NDArray[np.float64],
     patient: NDArray[np.intp],
-    level: float = 0.95,
 ) -> Interval:
     """Brier score, the mean squared difference of probability and outcome, with its interval.
 
-    The interval is that of a mean of rows, clustered by patient, on the logit scale, which keeps it
-    within 0 and 1; NaN where all rows are of one patient.
+    That is of a mean of rows, clustered by patient, on the logit scale, which keeps it within 0 and
+    1; NaN where all rows are of one patient.
     """
     loss = (probability - positive) ** 2
     brier = float(loss.mean())
@@ -138,28 +113,23 @@ def brier_interval(
     k = len(total)
     if k < 2:
         return brier, np.nan, np.nan
-    return brier, *_on_logits(brier, k / (k - 1) * float(total @ total) / len(loss) ** 2, level)
+    return brier, *_on_logits(brier, k / (k - 1) * float(total @ total) / len(loss) ** 2)
 
 
 def average_precision_interval(
     positive: NDArray[np.bool_],
     score: NDArray[np.float64],
     patient: NDArray[np.intp],
-    level: float = 0.95,
 ) -> Interval:
     """Average precision, the area under the steps of precision over recall, with its interval.
 
     The variance is that of what each row adds (its influence), summed by patient; the interval is
-    on the logit scale [1]_, and NaN where a class is of one patient. With 30 positive patients it
-    held the truth 93 times in 100, with 200 95 times. It is of these patients: average precision
-    rises with prevalence.
-
-    References
-    ----------
-    .. [1] Boyd et al. 2013, doi:10.1007/978-3-642-40994-3_29
+    on the logit scale (Boyd et al. 2013, doi:10.1007/978-3-642-40994-3_29), and NaN where a class
+    is of one patient. With 30 positive patients it held the truth 93 times in 100, with 200 95
+    times. It is of these patients: average precision rises with prevalence.
     """
     value, influence = average_precision_influence(positive, score)
-    return value, *_on_logits(value, influence_variance(influence, positive, patient), level)
+    return value, *_on_logits(value, influence_variance(influence, positive, patient))
 
 
 def average_precision_influence(
@@ -179,9 +149,9 @@ def average_precision_influence(
     return value, (positive * (precision - value + gain)[code] - loss[code]) / m
 
 
-def _on_logits(value: float, variance: float, level: float) -> tuple[float, float]:
+def _on_logits(value: float, variance: float) -> tuple[float, float]:
     """Return the confidence limits on the logit scale; at 0 or 1, NaN."""
     if not (0 < value < 1 and np.isfinite(variance)):
         return float("nan"), float("nan")
-    half = normal_quantile(level) * np.sqrt(variance) / (value * (1 - value))
+    half = normal_quantile(0.95) * np.sqrt(variance) / (value * (1 - value))
     return float(expit(logit(value) - half)), float(expit(logit(value) + half))

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from textwrap import wrap
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -38,11 +38,6 @@ def age_band(age: ArrayLike) -> pd.Series:
     Series of shape (n,)
         Ordered categories "below 50", "50-59", "60-69", "70-79" and "80+".
 
-    Raises
-    ------
-    InputError
-        Ages that are no numbers of years from 0 to 120.
-
     Examples
     --------
     >>> from skosteo.evaluation import age_band
@@ -75,17 +70,11 @@ def subgroups(
 
     Parameters
     ----------
-    y_true : array-like of shape (n,)
-        Labels of two classes; the greater one is positive.
-    y_prob : array-like of shape (n,) or (n, 2), or mapping of str to such arrays, or DataFrame
-        Probability of the positive class, as in `evaluate`.
+    y_true, y_prob, groups, threshold
+        As in `evaluate`.
     by : DataFrame of n rows, or mapping of str to array-like of shape (n,)
         Columns of at most 20 levels each, row by row; for ages see `age_band`. A missing value is
         the level "not known".
-    groups : array-like of shape (n,), default=None
-        Patient of each row. None takes every row as a patient of its own.
-    threshold : float or mapping of str to float, default=0.5
-        As in `evaluate`.
     min_events : int, default=10
         A level with fewer positive or fewer negative patients is suppressed: its scores would
         tell little, and its counts could point at a person. Where it is the only one of its
@@ -95,12 +84,6 @@ def subgroups(
     -------
     Subgroups
         With ``frame()``, ``table()`` and ``plot()``.
-
-    Raises
-    ------
-    InputError
-        A column that has not one value a row, more than 20 levels, or cells that are no single
-        values.
 
     Notes
     -----
@@ -146,17 +129,12 @@ def subgroups(
 
 
 class Subgroups:
-    """Scores by subgroup; made by ``subgroups``.
-
-    Parameters
-    ----------
-    figures : DataFrame
-        As ``frame`` returns it.
-    min_events : int
-        Patients of either class that a level needs.
+    """Scores by subgroup; made by `subgroups`.
 
     Attributes
     ----------
+    min_events : int
+        Patients of either class that a level needs.
     note : str
         What "suppressed" means, to be printed below the table; empty where no level is.
     """
@@ -172,25 +150,17 @@ class Subgroups:
         )
 
     def frame(self) -> pd.DataFrame:
-        """Return the figures, one row per model, variable, level and metric.
+        """Return a row per model, variable, level and metric.
 
-        Returns
-        -------
-        DataFrame
-            Columns model, variable, level, rows, patients, events (positive rows), suppressed,
-            metric, estimate, low, high, count, total. Numbers of a suppressed level are missing.
+        The columns are model, variable, level, rows, patients, events (positive rows), suppressed,
+        metric, estimate, low, high, count and total; numbers of a suppressed level are missing.
         """
         return self._figures.copy()
 
     def table(self) -> pd.DataFrame:
-        """Return the figures as they are printed in a paper.
+        """Return a row per model, variable and level, as they are printed in a paper.
 
-        Returns
-        -------
-        DataFrame
-            One row per model, variable and level; columns rows, patients, events, AUC,
-            sensitivity and specificity, as texts. Of a suppressed level events is "suppressed" and
-            the rest empty; see ``note``.
+        Of a suppressed level events is "suppressed" and the rest empty; see ``note``.
         """
         lines: dict[tuple, dict[str, str]] = {}
         for _, f in self._figures.iterrows():
@@ -207,18 +177,7 @@ class Subgroups:
 
     @with_more_fonts
     def plot(self, ax: "Axes | None" = None) -> "Axes":
-        """Draw the AUC of every level with its interval.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, default=None
-            Where to draw; None makes a new figure, as high as its lines need.
-
-        Returns
-        -------
-        Axes
-            Under each variable a line per level and model; a suppressed level says so.
-        """
+        """Draw the AUC of every level with its interval, on `ax` or a new figure."""
         models = list(dict.fromkeys(self._figures["model"]))
         ax = forest_plot(self._forest_lines(models), ax, models if len(models) > 1 else ())
         ax.axvline(0.5, color="0.6", linewidth=0.8, zorder=0)
@@ -245,22 +204,28 @@ class Subgroups:
         return lines
 
 
+def level_codes(column: pd.Series, what: str) -> tuple[NDArray[np.intp], Any]:
+    """Code of the level of each row, -1 where it is missing, and the levels, 20 at most."""
+    try:
+        codes, distinct = pd.factorize(column, sort=True)
+    except TypeError:
+        raise InputError(
+            f"{what} holds lists or the like; give each row one word or one number."
+        ) from None
+    if len(distinct) > _MOST_LEVELS:
+        raise InputError(
+            f"{what} has {len(distinct)} levels, {_MOST_LEVELS} at most are compared. Put numbers "
+            "in bands first (ages with age_band, others with pandas.cut)."
+        )
+    return codes, distinct
+
+
 def _levels(name: str, values: ArrayLike, n: int) -> list[tuple[str, NDArray[np.bool_]]]:
     """Name and rows of each level of a column, in their order, what is missing last."""
     column = pd.Series(to_pandas(values)).reset_index(drop=True)
     if len(column) != n:
         raise InputError(f"by[{name!r}] has {len(column)} values for {n} rows; give one a row.")
-    try:
-        codes, distinct = pd.factorize(column, sort=True)
-    except TypeError:
-        raise InputError(
-            f"by[{name!r}] holds lists or the like; give each row one word or one number."
-        ) from None
-    if len(distinct) > _MOST_LEVELS:
-        raise InputError(
-            f"by[{name!r}] has {len(distinct)} levels, {_MOST_LEVELS} at most are compared. Put "
-            "numbers in bands first (ages with age_band, others with pandas.cut)."
-        )
+    codes, distinct = level_codes(column, f"by[{name!r}]")
     names = [f"{x:g}" if isinstance(x, float) else str(x) for x in distinct] + [NOT_KNOWN]
     label = np.array(names)[codes]
     return [(x, label == x) for x in dict.fromkeys(names) if (label == x).any()]
@@ -288,16 +253,14 @@ def _hidden(
         own = [i for i, (name, _, _) in enumerate(levels) if name == variable]
         sizes = {i: len(np.unique(patient[levels[i][2]])) for i in own if not hidden[i]}
         away = [i for i in own if hidden[i]]
-        while sizes and away and (len(away) == 1 or few(_any(levels, away))):
+        while (
+            sizes and away and (len(away) == 1 or few(np.any([levels[i][2] for i in away], axis=0)))
+        ):
             smallest = min(sizes, key=lambda i: sizes[i])
             del sizes[smallest]
             away.append(smallest)
             hidden[smallest] = True
     return hidden
-
-
-def _any(levels: list[tuple[str, str, NDArray[np.bool_]]], which: list[int]) -> NDArray[np.bool_]:
-    return np.any([levels[i][2] for i in which], axis=0)
 
 
 def _cell(part: Scored, model: str, threshold: float) -> list[dict]:

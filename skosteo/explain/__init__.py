@@ -20,14 +20,7 @@ _HOME = {
     "shap_values": "shapley",
 }
 
-__all__ = [
-    "FusionView",
-    "GradCam",
-    "ShapValues",
-    "explain_fusion",
-    "grad_cam",
-    "shap_values",
-]
+__all__ = ["FusionView", "GradCam", "ShapValues", "explain_fusion", "grad_cam", "shap_values"]
 
 
 def __getattr__(name: str) -> Any:

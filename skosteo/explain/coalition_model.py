@@ -12,7 +12,7 @@ from scipy.sparse import issparse
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
-from skosteo._validation import gives_probabilities, named_table
+from skosteo._validation import gives_probabilities, named_table, split_numbers
 from skosteo.clinical import ClinicalPreprocessor
 from skosteo.clinical.columns import MAX_CATEGORIES, Numbers
 from skosteo.exceptions import InputError
@@ -123,7 +123,7 @@ def _of_preprocessor(model: Pipeline, X: Any, background: Any) -> CoalitionModel
         if name not in table.columns:  # a body mass index of height and weight
             shown[name] = rows[:, np.argmax(groups == len(shown))].astype(object)
         elif isinstance(step, Numbers):
-            shown[name] = pd.to_numeric(table[name], errors="coerce").to_numpy(object)
+            shown[name] = split_numbers(table[name])[0].astype(object)
         else:
             shown[name] = _words(table[name])
     last = model[1] if len(model) == 2 else model[1:]

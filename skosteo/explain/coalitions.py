@@ -13,28 +13,12 @@ _ROWS = 2**16
 
 
 def every_coalition(n_features: int) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
-    r"""Return all coalitions of features, and the weights that make Shapley values of theirs.
+    r"""All coalitions (2 ** f, f) of features, and the weights that make Shapley values of theirs.
 
     .. math:: \phi_i = \sum_{S \not\ni i} \frac{|S|! \, (f - |S| - 1)!}{f!}
               \bigl(v(S \cup i) - v(S)\bigr)
 
-    Parameters
-    ----------
-    n_features : int
-        f.
-
-    Returns
-    -------
-    masks : ndarray of bool, shape (2 ** f, f)
-        Members of each coalition; the first is empty, the last whole.
-    weights : ndarray of shape (2 ** f, f)
-        :math:`\phi = v` times this.
-
-    Examples
-    --------
-    >>> masks, weights = every_coalition(2)
-    >>> np.array([0.0, 3.0, 1.0, 4.0]) @ weights  # v of none, the second, the first, both
-    array([1., 3.])
+    The first coalition is empty, the last whole; :math:`\phi` is v times the weights.
     """
     masks = np.array(list(product([False, True], repeat=n_features)))
     size = masks.sum(axis=1)
@@ -54,21 +38,10 @@ def every_coalition(n_features: int) -> tuple[NDArray[np.bool_], NDArray[np.floa
 def some_coalitions(
     n_features: int, n_permutations: int, rng: RandomState
 ) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
-    """Return the coalitions met when features join one by one, in random orders.
+    """Coalitions met when features join in random orders, with weights as in `every_coalition`.
 
-    Parameters
-    ----------
-    n_features, n_permutations : int
-        Each order is gone through backwards too, which takes away much of the chance.
-    rng : RandomState
-        Draws the orders.
-
-    Returns
-    -------
-    masks : ndarray of bool, shape (m, n_features)
-        The first is empty, the last whole.
-    weights : ndarray of shape (m, n_features)
-        As in `every_coalition`: the mean of what a feature adds when it joins.
+    Each order is gone through backwards too, which takes away much of the chance; the Shapley
+    values are the mean of what a feature adds when it joins.
     """
     drawn = [rng.permutation(n_features) for _ in range(n_permutations)]
     orders = np.array([*drawn, *(order[::-1] for order in drawn)])
@@ -91,24 +64,13 @@ def coalition_means(
     groups: NDArray[np.intp],
     masks: NDArray[np.bool_],
 ) -> NDArray[np.float64]:
-    r"""Value of each coalition for each row: the mean of a function over the background.
+    r"""Value (n, m) of each coalition for each row: the mean of a function over the background.
 
     .. math:: v_x(S) = \frac{1}{B} \sum_b g\bigl(x_S, b_{\bar{S}}\bigr)
 
-    Parameters
-    ----------
-    function : callable
-        :math:`g`, from a matrix (N, d) to (N,).
-    rows, background : ndarray of shape (n, d) and (B, d)
-        :math:`x`, and :math:`b` that gives the features outside of the coalition.
-    groups : ndarray of int, shape (d,)
-        Feature of each column.
-    masks : ndarray of bool, shape (m, f)
-        Members of each coalition.
-
-    Returns
-    -------
-    ndarray of shape (n, m)
+    The function makes (N,) of a matrix (N, d); `rows` (n, d) are x, `background` (B, d) gives the
+    features outside of the coalition, `groups` (d,) is the feature of each column, and `masks` (m,
+    f) are the members of each coalition.
     """
     values = np.empty((len(rows), len(masks)))
     size = max(1, _ROWS // len(background))

@@ -57,10 +57,7 @@ class FusionView:
     surface: NDArray[np.float64] | None = None
 
     def frame(self) -> pd.DataFrame:
-        """Return the way from the background to the answer: part, probability, log_odds.
-
-        The log odds of the last line are the sum of the others'.
-        """
+        """Return the way from the background to the answer; its log odds are the parts' sum."""
         fused = self.base + np.nansum(self.contributions)
         return pd.DataFrame(
             {
@@ -72,18 +69,10 @@ class FusionView:
 
     @with_more_fonts
     def plot(self, ax: "Axes | None" = None) -> "Axes":
-        """Draw the fused probability over those of the branches, and the patient in it.
+        """Draw the fused probability over those of the branches, on `ax` or a new figure.
 
-        Parameters
-        ----------
-        ax : matplotlib Axes, default=None
-            Where to draw; None makes a new figure.
-
-        Returns
-        -------
-        Axes
-            Lines of equal fused probability, the patient as a star, the background as dots. With
-            further branches, or where one is missing: the contribution of each branch, as bars.
+        Lines of equal fused probability, the patient as a star, the background as dots. With
+        further branches, or where one is missing: the contribution of each branch, as bars.
         """
         if self.surface is None:
             return self._plot_contributions(ax)
@@ -148,15 +137,8 @@ class FusionView:
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray]) -> Self:
         """Return what `to_arrays` has taken apart."""
-        return cls(
-            tuple(arrays["branches"].tolist()),
-            arrays["probability"],
-            float(arrays["fused"]),
-            float(arrays["base"]),
-            arrays["contributions"],
-            arrays["background"],
-            arrays.get("surface"),
-        )
+        given: dict[str, Any] = {**arrays, "branches": tuple(arrays["branches"].tolist())}
+        return cls(**given | {name: float(arrays[name]) for name in ("fused", "base")})
 
 
 def explain_fusion(model: Any, X: Any, background: Any) -> FusionView:
@@ -170,18 +152,12 @@ def explain_fusion(model: Any, X: Any, background: Any) -> FusionView:
         The patient.
     background : DataFrame or array-like of shape (B, n_columns)
         Other patients, to compare with; of more than 200, 200 evenly spread ones. Those that lack
-        what the patient has are left out.
+        what the patient has are left out; one at least has it.
 
     Returns
     -------
     FusionView
         With ``frame()`` and ``plot()``.
-
-    Raises
-    ------
-    InputError
-        The model is no such fusion, X has not one row, or no row of the background has what the
-        patient has.
 
     Notes
     -----

@@ -96,23 +96,9 @@ class GradCam:
     def plot(self, rows: Sequence[int] | None = None, n_columns: int = 1) -> "Figure":
         """Draw panels like the paper's Figure 7: film, heat map over the film, attention.
 
-        Parameters
-        ----------
-        rows : sequence of int or None, default=None
-            Positions of the films to draw; None: the first four.
-        n_columns : int, default=1
-            Patients side by side.
-
-        Returns
-        -------
-        Figure
-            The titles hold the probability, and no identity. A white line is drawn at half of the
-            largest heat.
-
-        Raises
-        ------
-        InputError
-            No row, a row that is not there, or less than one column.
+        `rows` are positions of films, None the first four; `n_columns` patients are side by side.
+        The titles hold the probability, and no identity. A white line is drawn at half of the
+        largest heat.
         """
         import matplotlib.pyplot as plt
         from matplotlib.cm import ScalarMappable
@@ -197,11 +183,6 @@ def grad_cam(model: Any, X: Any) -> GradCam:
     GradCam
         With ``heat(row)``, ``frame()`` and ``plot()``.
 
-    Raises
-    ------
-    InputError
-        The model has no image branch of this kind, or a row has no film.
-
     Notes
     -----
     The map is as coarse as the backbone's, 7 x 7 for "resnet50" at 224 pixels. It shows what speaks
@@ -217,8 +198,6 @@ def grad_cam(model: Any, X: Any) -> GradCam:
     References
     ----------
     Selvaraju RR et al. Int J Comput Vis 2020;128:336-359. doi:10.1007/s11263-019-01228-7
-
-    Tang J, Yin X, Lai J, Luo K, Wu D. JMIR Med Inform 2025;13:e70738. doi:10.2196/70738
 
     Examples
     --------
@@ -302,13 +281,9 @@ def _of_net(
     steepness = np.ones(len(log_odds)) if slope is None else slope(log_odds)
     maps = (cam.numpy() * steepness[:, None]).clip(min=0).reshape(shapes[0])
     maps, peak = _scaled(maps)
-    return GradCam(
-        maps,
-        _as_pictures(inputs["films"], pixel_range),
-        expit(log_odds),
-        peak,
-        _scaled(attention.numpy().reshape(shapes[1]))[0] if sizes[1] else None,
-    )
+    pictures = _as_pictures(inputs["films"], pixel_range)
+    attended = _scaled(attention.numpy().reshape(shapes[1]))[0] if sizes[1] else None
+    return GradCam(maps, pictures, expit(log_odds), peak, attended)
 
 
 def _explained(module: Any, inputs: Inputs) -> tuple[Tensor, Tensor, Tensor]:
@@ -360,10 +335,5 @@ def _as_pictures(films: Tensor, pixel_range: tuple[float, float]) -> NDArray[np.
 
 
 def _enlarged(small: NDArray, shape: tuple[int, ...]) -> NDArray[np.float32]:
-    large = interpolate(
-        from_numpy(np.ascontiguousarray(small, dtype=np.float32))[None, None],
-        size=shape,
-        mode="bilinear",
-        align_corners=False,
-    )
-    return large[0, 0].numpy()
+    given = from_numpy(np.ascontiguousarray(small, dtype=np.float32))[None, None]
+    return interpolate(given, size=shape, mode="bilinear", align_corners=False)[0, 0].numpy()

@@ -20,20 +20,10 @@ def net_coalition_means(
     masks: NDArray[np.bool_],
     output: str,
 ) -> NDArray[np.float64]:
-    """Return what `skosteo.explain.coalitions.coalition_means` returns.
+    """Return what `coalition_means` of `skosteo.explain.coalitions` does, for a net that evaluates.
 
-    Parameters
-    ----------
-    layers : Sequential
-        A linear layer first, one logit last; in evaluation mode.
-    rows, background, groups, masks
-        As in `coalition_means`; what the first layer sees.
-    output : {"probability", "log_odds"}
-        What is explained.
-
-    Returns
-    -------
-    ndarray of shape (n, m)
+    `layers` are a linear one first, one logit last; the rows are what the first sees, and `output`
+    is "probability" or "log_odds".
     """
     first, rest = cast(nn.Linear, layers[0]), layers[1:]
     members = torch.from_numpy(masks[:, groups]).to(first.weight)  # (m, d)

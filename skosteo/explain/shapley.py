@@ -102,19 +102,10 @@ class ShapValues:
 
     @with_more_fonts
     def plot(self, kind: str = "dot", ax: "Axes | None" = None) -> "Axes":
-        """Draw the values like the paper's Figure 3.
+        """Draw the values like the paper's Figure 3, on `ax` or a new figure.
 
-        Parameters
-        ----------
-        kind : {"dot", "bar"}, default="dot"
-            "dot": a dot per row, dark where the variable is high (Figure 3A); rings for words and
-            missing values. "bar": the mean of the absolute values (Figure 3B).
-        ax : matplotlib Axes, default=None
-            Where to draw; None makes a new figure.
-
-        Returns
-        -------
-        Axes
+        "dot": a dot per row, dark where the variable is high (Figure 3A); rings for words and
+        missing values. "bar": the mean of the absolute values (Figure 3B).
         """
         draw = {"dot": self._plot_dots, "bar": self._plot_bars}
         if kind not in draw:
@@ -135,14 +126,12 @@ class ShapValues:
             feature = self.feature_names.index(name)
             values, high = self.values[:, feature], _rank_proportion(self.data[:, feature])
             up, words = place + _swarm(values / width), np.isnan(high)
-            ax.scatter(
-                values[words],
-                up[words],
-                s=14,
-                facecolors="none",
-                edgecolors=PALETTE[5],
-                linewidths=0.8,
-            )
+            ring: dict[str, Any] = {
+                "facecolors": "none",
+                "edgecolors": PALETTE[5],
+                "linewidths": 0.8,
+            }
+            ax.scatter(values[words], up[words], s=14, **ring)
             ax.scatter(values[~words], up[~words], s=14, c=colours(high[~words]), linewidths=0)
         ax.axvline(0, color="0.6", linewidth=0.8, zorder=0)
         ax.set_xlabel(f"SHAP value (change of {self.unit})")
@@ -178,14 +167,8 @@ class ShapValues:
         data = np.where(
             arrays["is_number"], arrays["numbers"].astype(object), arrays["words"].astype(object)
         )
-        return cls(
-            arrays["values"],
-            float(arrays["base"]),
-            data,
-            arrays["feature_names"].tolist(),
-            str(arrays["unit"]),
-            str(arrays["method"]),
-        )
+        names, said = arrays["feature_names"].tolist(), map(str, (arrays["unit"], arrays["method"]))
+        return cls(arrays["values"], float(arrays["base"]), data, names, *said)
 
 
 def shap_values(
@@ -230,10 +213,6 @@ def shap_values(
 
     Raises
     ------
-    InputError
-        Too many features to be exact, X or a background that is no table or has no rows, a
-        background that does not fit X, a number of orders that is none, a model that is no
-        classifier of tables, or rows of a fusion that lack a modality.
     ImportError
         shap, which explains trees, is not installed.
 
@@ -290,17 +269,7 @@ def shap_values(
 
 
 def count_features(model: Any, X: Any, background: Any = None) -> int:
-    """Count what `shap_values` takes for features; up to `MOST_FEATURES` it needs no estimate.
-
-    Parameters
-    ----------
-    model, X, background
-        As in `shap_values`, which raises the same errors.
-
-    Returns
-    -------
-    int
-    """
+    """Count what `shap_values` takes for features; up to `MOST_FEATURES` it needs no estimate."""
     with nets_in_evaluation(model):
         return len(make_coalition_model(model, to_pandas(X), to_pandas(background)).names)
 

@@ -41,30 +41,11 @@ def tree_values(
     said: NDArray[np.float64],
     output: str,
 ) -> tuple[NDArray[np.float64], float]:
-    """Shapley value of each column, by shap's TreeExplainer against a background.
+    """Shapley value (n, d) of each column by shap's TreeExplainer, and the background's mean.
 
-    Parameters
-    ----------
-    model : classifier
-        For which `is_trees`.
-    rows, background : ndarray of shape (n, d) and (B, d)
-        As the trees see them.
-    said : ndarray of shape (n,)
-        What the model says of the rows: probabilities.
-    output : {"probability", "log_odds"}
-
-    Returns
-    -------
-    values : ndarray of shape (n, d)
-    base : float
-        Mean output over the background.
-
-    Raises
-    ------
-    InputError
-        Log odds of trees that vote, or values that do not add up to what the trees say.
-    ImportError
-        shap is not installed.
+    `is_trees` holds for the model; `rows` (n, d) and `background` (B, d) are as the trees see them,
+    `said` (n,) is what they say of the rows: probabilities. Values that do not add up to it, and
+    log odds of trees that vote, are refused.
     """
     if output == "log_odds" and isinstance(model, _VOTING):
         raise InputError(
@@ -84,12 +65,9 @@ def tree_values(
     splits = shap.TreeExplainer(model).model
     single = not isinstance(model, HistGradientBoostingClassifier)
     rows, background = (_off_thresholds(part, splits, single) for part in (rows, background))
-    explainer = shap.TreeExplainer(
-        model,
-        background,
-        feature_perturbation="interventional",
-        model_output="probability" if output == "probability" else "raw",
-    )
+    given = {"model_output": "probability" if output == "probability" else "raw"}
+    given["feature_perturbation"] = "interventional"
+    explainer = shap.TreeExplainer(model, background, **given)
     values = np.asarray(explainer.shap_values(rows, check_additivity=False))
     # scikit-learn's forests give the values of both classes
     values = values[..., -1] if values.ndim == 3 else values

@@ -46,13 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--limit", action="append", default=[], metavar="SENTENCE", dest="limits",
         help="what a reader must see first; may be given several times")  # fmt: skip
     add("--published", action="store_true", help="show the paper's published figures beside")
-    add(
-        "--ignore-rules",
-        nargs="+",
-        default=[],
-        metavar="RULE",
-        help="rules that refuse no radiograph",
-    )
+    add("--ignore-rules", nargs="+", default=[], metavar="RULE", help="rules that refuse no image")
     add("--cache", dest="cache_dir", type=Path, help="folder of decoded images (default: its own)")
     add("--device", default="auto", help="auto, cpu, cuda, ... (default: auto)")
     add("--jobs", dest="n_jobs", type=int, help="fits at a time")
@@ -143,9 +137,7 @@ def _print(text: str) -> None:
 def _read_table(given: argparse.Namespace) -> pd.DataFrame:
     try:
         # as text: identifiers and names of films keep their leading zeros
-        words = (
-            [given.image_column] if given.patient is None else [given.image_column, given.patient]
-        )
+        words = [given.image_column, *([] if given.patient is None else [given.patient])]
         table = pd.read_csv(given.table, dtype=dict.fromkeys(words, str))
     except FileNotFoundError:
         raise InputError("There is no such table; check its path.") from None
@@ -154,9 +146,8 @@ def _read_table(given: argparse.Namespace) -> pd.DataFrame:
         raise InputError(
             f"The table cannot be read as CSV ({kind}). Give one file, with commas, in UTF-8."
         ) from None
-    named = {"--target": [given.target], "--patient": [given.patient], "--test": [given.test]}
+    named = {f"--{name}": [getattr(given, name)] for name in ("target", "patient", "test", "site")}
     named |= {"--clinical": given.clinical or [], "--subgroups": given.subgroups}
-    named |= {"--site": [given.site]}
     for option, columns in named.items():
         for column in columns:
             if column is not None:

@@ -54,30 +54,14 @@ def versions() -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Design:
-    """Rows of a study and what each is for; positions count the rows of `X` from 0.
+    """Rows of a study and what each is for; positions count the rows of `X` from 0."""
 
-    Attributes
-    ----------
-    X : DataFrame of shape (n, n_columns)
-        The table, with a fresh index.
-    y : ndarray of shape (n,), int
-        0 and 1.
-    classes : ndarray of shape (2,)
-        What 0 and 1 stood for in the y that came.
-    patient : ndarray of shape (n,), int
-        Code of the patient of each row.
-    test : ndarray of int
-        Rows that no model learns from.
-    folds : tuple of (train, validation)
-        The other rows; each is in one validation fold.
-    """
-
-    X: pd.DataFrame
-    y: NDArray[np.intp]
-    classes: NDArray
-    patient: NDArray[np.intp]
-    test: NDArray[np.intp]
-    folds: tuple[Fold, ...]
+    X: pd.DataFrame  # with a fresh index
+    y: NDArray[np.intp]  # 0 and 1
+    classes: NDArray  # what 0 and 1 stood for in the y that came
+    patient: NDArray[np.intp]  # code of the patient of each row
+    test: NDArray[np.intp]  # rows that no model learns from
+    folds: tuple[Fold, ...]  # train and validation; each other row is in one validation fold
 
     @property
     def development(self) -> NDArray[np.intp]:
@@ -100,14 +84,7 @@ class Design:
 
 
 def make_design(given: Inputs, n_folds: int, seed: int) -> Design:
-    """Split the rows by patient: a fixed test part, as given or drawn, and folds of all others.
-
-    Raises
-    ------
-    InputError
-        The rows cannot be split so that each part has both classes, or a patient would be on both
-        sides.
-    """
+    """Split the rows by patient: a fixed test part, as given or drawn, and folds of all others."""
     y, patient = given.y, given.patient
     _check_enough(y, patient, n_folds, drawn=given.test is None)
     rows = np.arange(len(y))

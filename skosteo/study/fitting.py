@@ -2,8 +2,7 @@
 
 import time
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import joblib
@@ -79,8 +78,11 @@ def fit_models(
 
 
 def _finish(design: Design, job: _Job, store: Store | None, seed: int) -> tuple[_Job, FoldResult]:
-    with _named(job, len(design.folds)):
+    try:
         result = _fit_and_predict(design, job, seed)
+    except Exception as error:
+        error.add_note(f"Model {job.model.title!r}, fold {job.fold + 1} of {len(design.folds)}.")
+        raise
     if store is not None:  # in the worker: what is finished outlives the process that asked
         store.save(job.entry, result)
     return job, result
@@ -92,20 +94,11 @@ def _fit_and_predict(design: Design, job: _Job, seed: int) -> FoldResult:
     start = time.perf_counter()
     fitted = fit_with_metadata(clone(job.model.estimator), X.iloc[train], design.y[train], metadata)
     seconds = time.perf_counter() - start
-    explained, notes = explain(
-        fitted,
-        {"train": X.iloc[train], "validation": X.iloc[validation], "test": X.iloc[design.test]},
-        job.explain,
-        seed,
-    )
-    return FoldResult(
-        validation=_predicted(fitted, X.iloc[validation]),
-        test=_predicted(fitted, X.iloc[design.test]),
-        seconds=seconds,
-        histories=_histories(fitted),
-        explained=explained,
-        notes=notes,
-    )
+    rows = {"train": train, "validation": validation, "test": design.test}
+    parts = {name: X.iloc[some] for name, some in rows.items()}
+    explained, notes = explain(fitted, parts, job.explain, seed)
+    on_validation, on_test = (_predicted(fitted, parts[name]) for name in ("validation", "test"))
+    return FoldResult(on_validation, on_test, seconds, _histories(fitted), explained, notes)
 
 
 def _predicted(fitted: Any, X: pd.DataFrame) -> NDArray[np.float64]:
@@ -131,13 +124,3 @@ def _histories(fitted: Any) -> dict[str, pd.DataFrame]:
         parts = {"net": fitted}
     last = {name: part[-1] if isinstance(part, Pipeline) else part for name, part in parts.items()}
     return {name: part.history_ for name, part in last.items() if hasattr(part, "history_")}
-
-
-@contextmanager
-def _named(job: _Job, n_folds: int) -> Iterator[None]:
-    """Say beside an error which model and fold it came from."""
-    try:
-        yield
-    except Exception as error:
-        error.add_note(f"Model {job.model.title!r}, fold {job.fold + 1} of {n_folds}.")
-        raise

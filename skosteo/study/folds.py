@@ -54,18 +54,10 @@ def fold_tests(
             )
             plain = paired_t_test(one, other)
             corrected = paired_t_test(one, other, n_train, n_validation)
-            lines.append(
-                {
-                    "model": models[name].title,
-                    "metric": metric,
-                    "difference": plain.difference,
-                    "t": plain.statistic,
-                    "P": plain.pvalue,
-                    "t corrected": corrected.statistic,
-                    "P corrected": corrected.pvalue,
-                }
-            )
-    return pd.DataFrame(lines)
+            tests = (plain.statistic, plain.pvalue, corrected.statistic, corrected.pvalue)
+            lines.append((models[name].title, metric, plain.difference, *tests))
+    columns = ["model", "metric", "difference", "t", "P", "t corrected", "P corrected"]
+    return pd.DataFrame(lines, columns=columns)
 
 
 def _auc(y: NDArray[np.intp], y_prob: NDArray[np.float64]) -> float:

@@ -19,10 +19,8 @@ from skosteo.clinical.flow import ExclusionLog, Flow
 from skosteo.clinical.variables import find_column, recognise
 from skosteo.evaluation._scored import as_proportion
 from skosteo.evaluation.leakage import LeakageReport
-from skosteo.evaluation.subgroups import age_band
+from skosteo.evaluation.subgroups import age_band, level_codes
 from skosteo.exceptions import InputError
-
-_MOST_LEVELS = 20  # of a grouping, as in `subgroups`
 
 
 class Inputs(NamedTuple):
@@ -104,16 +102,9 @@ def validate_inputs(
     groupings = _given_groupings(X, clinical, subgroups, site)
     if test is not None:
         _check_rows(X, test, "test")
-    return Inputs(
-        X,
-        codes,
-        classes,
-        np.arange(len(X)) if patient is None else patient,
-        patient is not None,
-        None if test is None else np.asarray(test),
-        clinical,
-        groupings,
-    )
+        test = np.asarray(test)
+    grouped, patient = patient is not None, np.arange(len(X)) if patient is None else patient
+    return Inputs(X, codes, classes, patient, grouped, test, clinical, groupings)
 
 
 def _check_rows(X: pd.DataFrame, given: Any, name: str) -> None:
@@ -188,24 +179,8 @@ def _given_groupings(
     if site is not None and site not in given:
         given = given.assign(**{site: X[site]})
     for name in given:
-        _check_levels(given[name])
+        level_codes(given[name], f"The grouping {name!r}")  # before any fit, not after all
     return given
-
-
-def _check_levels(grouping: pd.Series) -> None:
-    """Refuse before any fit what `subgroups` would refuse after all of them."""
-    try:
-        n_levels = len(pd.factorize(grouping, sort=True)[1])
-    except TypeError:
-        raise InputError(
-            f"The grouping {grouping.name!r} holds lists or the like; give each row one word or "
-            "one number."
-        ) from None
-    if n_levels > _MOST_LEVELS:
-        raise InputError(
-            f"The grouping {grouping.name!r} has {n_levels} levels, {_MOST_LEVELS} at most are "
-            "compared. Put numbers in bands first (ages with age_band, others with pandas.cut)."
-        )
 
 
 def is_sex_or_age(column: Any) -> bool:

@@ -250,16 +250,11 @@ class _Recipe(NamedTuple):
             return self._image(**_IMAGE_ROWS[name] | self.preset.changes.get(name, {}))
         if name == "clinical":
             return self._clinical()
-        shared: dict[str, Any] = {
-            "clinical_columns": list(self.settings.clinical_columns),
-            "random_state": self.settings.seed,
-        }
+        seed, columns = self.settings.seed, list(self.settings.clinical_columns)
+        shared: dict[str, Any] = {"clinical_columns": columns, "random_state": seed}
         if name == "multimodal":
             return ProbabilityFusionClassifier(
-                self._image(),
-                self._clinical(),
-                image_column=self.settings.image_column,
-                **shared,
+                self._image(), self._clinical(), image_column=self.settings.image_column, **shared
             )
         if name in FUSIONS:
             strategy = {"feature_fusion": "concat", "learned_fusion": "learned"}
@@ -273,7 +268,7 @@ class _Recipe(NamedTuple):
         if name == "osta":
             filled = SimpleImputer().set_output(transform="pandas")
             return make_pipeline(filled, RiskIndexClassifier("osta"))
-        return presets.clinical_baseline(name, random_state=self.settings.seed)
+        return presets.clinical_baseline(name, random_state=seed)
 
     def _image(self, **changes: Any) -> ImageOsteoClassifier:
         given = {
@@ -302,11 +297,7 @@ class _Recipe(NamedTuple):
 
 
 def _model(
-    name: str,
-    title: str,
-    estimator: Any,
-    columns: tuple[str, ...] | None,
-    own: bool = False,
+    name: str, title: str, estimator: Any, columns: tuple[str, ...] | None, own: bool = False
 ) -> StudyModel:
     # what a model of one's own does is not all in its parameters, so it shares no fit
     key = _key(name if own else "", estimator, columns)

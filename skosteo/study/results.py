@@ -1,6 +1,7 @@
 """`Study`, the results of `run_study`: probabilities, scores, tables, plots and one report."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property, wraps
 from os import PathLike
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
@@ -53,6 +54,7 @@ def _once(method: Callable[P, R]) -> Callable[P, R]:
     return computed
 
 
+@dataclass(eq=False, repr=False)
 class Study:
     """Models compared on the same patients, as the paper does; made by `run_study`.
 
@@ -74,24 +76,14 @@ class Study:
         Columns of subgroups.
     """
 
-    def __init__(
-        self,
-        design: Design,
-        models: dict[str, StudyModel],
-        results: dict[str, list[FoldResult]],
-        settings: Settings,
-        flow: Flow,
-        leakage: LeakageReport,
-        groupings: pd.DataFrame,
-    ) -> None:
-        self.design = design
-        self.models = models
-        self.results = results
-        self.settings = settings
-        self.flow = flow
-        self.leakage = leakage
-        self.groupings = groupings
-        self._computed: dict[tuple, Any] = {}
+    design: Design
+    models: dict[str, StudyModel]
+    results: dict[str, list[FoldResult]]
+    settings: Settings
+    flow: Flow
+    leakage: LeakageReport
+    groupings: pd.DataFrame
+    _computed: dict[tuple, Any] = field(default_factory=dict, init=False)
 
     def rows(self, part: str = "test") -> NDArray[np.intp]:
         """Return the positions of the rows of a part, "test" or "validation"."""
@@ -100,18 +92,13 @@ class Study:
         return self.design.test if part == "test" else self.design.development
 
     def probability(self, part: str = "test") -> pd.DataFrame:
-        """Return the probability of the positive class by model.
+        """Return the probability of the positive class: a column per model, by position of the row.
 
         Parameters
         ----------
         part : {"test", "validation"}, default="test"
             "test": mean of the models of all folds, none of which saw these patients.
             "validation": of each other row, by the one model that has not seen its patient.
-
-        Returns
-        -------
-        DataFrame
-            A column per model; the index is the position of the row.
         """
         rows = self.rows(part)
         y_prob = {name: self._predicted(model, part) for name, model in self.models.items()}
@@ -129,7 +116,7 @@ class Study:
     def report(
         self, part: str = "test", *, names: Sequence[str] | None = None, rule: str | None = None
     ) -> Report:
-        """Score the models on a part: counts, rates and AUC with confidence intervals.
+        """Score the models, by their titles, on a part as `evaluate` does.
 
         Parameters
         ----------
@@ -141,11 +128,6 @@ class Study:
             Of `RULES`: thresholds chosen on the validation rows of each model, for the test part.
             They are found on probabilities of single folds' models and used on the mean over the
             folds, which is less extreme. None: .5.
-
-        Returns
-        -------
-        Report
-            As from `evaluate`; models by their titles.
         """
         self.rows(part)
         chosen = tuple(self.models if names is None else names)
@@ -168,9 +150,7 @@ class Study:
             if without:
                 raise InputError(f"No threshold of {without} does what rule={rule!r} asks.")
         return evaluate(
-            **self._scored(part, names),
-            threshold=thresholds,
-            prevalence=self.settings.prevalence,
+            **self._scored(part, names), threshold=thresholds, prevalence=self.settings.prevalence
         )
 
     def _scored(self, part: str, names: Sequence[str]) -> dict[str, Any]:
@@ -198,7 +178,7 @@ class Study:
         return pd.DataFrame({"threshold": list(points.values())}, index=index)
 
     def table(self, number: int, part: str = "test") -> pd.DataFrame:
-        """Return a table of the paper with this study's figures.
+        """Return a table of the paper with this study's figures, as text ready for print.
 
         Parameters
         ----------
@@ -206,18 +186,8 @@ class Study:
             1: patients by split (fold 1); 2: models, with baselines and models of one's own
             behind; 3: ablation; 4: fusions; 5: augmentation.
         part : {"test", "validation"}, default="test"
-            See `probability`; Table 1 has both.
-
-        Returns
-        -------
-        DataFrame
-            Text ready for print. Where the study was asked for what the paper published, that
-            stands in columns of its own.
-
-        Raises
-        ------
-        InputError
-            There is no such table, or none of its models is in the study.
+            See `probability`; Table 1 has both. Beside the test part stands what the paper
+            published, if the study was asked for it.
         """
         if number == 1:
             return self._table_one()
@@ -273,23 +243,7 @@ class Study:
 
     @_once
     def comparison(self, part: str = "test") -> Comparison:
-        """Compare every model of Tables 2 and 4 with the reference, on the same rows.
-
-        Parameters
-        ----------
-        part : {"test", "validation"}, default="test"
-            See `probability`.
-
-        Returns
-        -------
-        Comparison
-            As from `compare`, with Holm's correction.
-
-        Raises
-        ------
-        InputError
-            The study has one model only.
-        """
+        """Compare every model of Tables 2 and 4 with the reference on a part, as `compare` does."""
         names = self.distinct()
         if len(names) < 2:
             raise InputError("The study has one model; a comparison takes two.")
@@ -308,23 +262,7 @@ class Study:
 
     @_once
     def subgroups(self, part: str = "validation") -> Subgroups:
-        """Score the main models within levels of sex, age band and other groupings.
-
-        Parameters
-        ----------
-        part : {"test", "validation"}, default="validation"
-            See `probability`; the validation rows are the more.
-
-        Returns
-        -------
-        Subgroups
-            As from `subgroups`.
-
-        Raises
-        ------
-        InputError
-            The study knows no grouping.
-        """
+        """Score the main models within levels of all groupings, as `subgroups` does."""
         if self.groupings.shape[1] == 0:
             raise InputError("The study knows no subgroups; give run_study `subgroups`.")
         by = self.groupings.iloc[self.rows(part)].reset_index(drop=True)
@@ -356,34 +294,16 @@ class Study:
         which : int or str
             2: patient flow; 3: SHAP; 4: loss curves; 5: ROC curves; 6: accuracy curves; 7:
             Grad-CAM; or "calibration", "decision_curve", "comparison", "subgroups", "fusion".
-
-        Returns
-        -------
-        Figure
-            Of matplotlib.
-
-        Raises
-        ------
-        InputError
-            There is no such figure, or nothing in this study to draw it from.
         """
         from skosteo.study.report.figures import draw
 
         return draw(self, which)
 
     def save(self, out: str | PathLike) -> None:
-        """Write ``report.html``, and every table and figure beside it.
+        """Write ``report.html``, and every table and figure beside it, into a folder.
 
-        Parameters
-        ----------
-        out : path
-            Folder; it is made if needed, and files of an earlier report of this study replaced.
-
-        Raises
-        ------
-        OSError
-            The folder cannot be written to or is full. Each file is whole or not there, and
-            ``report.html`` comes last.
+        It is made if needed, and files of an earlier report of this study are replaced. Each file
+        is whole or not there, and ``report.html`` comes last: a full disk is an OSError.
         """
         from skosteo.study.report.saving import save
 

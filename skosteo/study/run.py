@@ -169,16 +169,9 @@ def run_study(
     validate_texts(title, limits)
     validate_numbers(n_folds, prevalence, random_state, n_jobs)
     resolve_device(device)
-    given = validate_inputs(
-        X,
-        y,
-        groups,
-        test=test,
-        image_column=image_column,
-        clinical_columns=clinical_columns,
-        site=site,
-        subgroups=subgroups,
-    )
+    columns: dict[str, Any] = {"image_column": image_column, "site": site}
+    columns["clinical_columns"] = clinical_columns
+    given = validate_inputs(X, y, groups, test=test, subgroups=subgroups, **columns)
     check_flow(flow, len(given.y))
     settings = Settings(
         title=title,
@@ -194,19 +187,12 @@ def run_study(
         published=published,
     )
     with ExitStack() as stack:
-        study = _fitted(
-            given,
-            settings,
-            models,
-            flow,
-            site=site,
-            out=out,
-            device=device,
-            cache_dir=cache_dir or stack.enter_context(tempfile.TemporaryDirectory()),
-            ignore_rules=tuple(sorted(check_ignore_rules(ignore_rules))),
-            n_jobs=n_jobs,
-            verbose=verbose,
-        )
+        reading = {
+            "cache_dir": cache_dir or stack.enter_context(tempfile.TemporaryDirectory()),
+            "ignore_rules": tuple(sorted(check_ignore_rules(ignore_rules))),
+        }
+        work = {"n_jobs": n_jobs, "verbose": verbose}
+        study = _fitted(given, settings, models, flow, site, out, device, reading, work)
     if out is not None:
         study.save(out)
     return study
@@ -217,45 +203,27 @@ def _fitted(
     settings: Settings,
     models: Iterable[Choice] | Mapping[str, Any] | None,
     flow: Flow | None,
-    *,
     site: str | None,
     out: str | PathLike | None,
     device: str,
-    cache_dir: str | PathLike,
-    ignore_rules: tuple[str, ...],
-    n_jobs: int | None,
-    verbose: int,
+    reading: dict[str, Any],
+    work: dict[str, Any],
 ) -> Study:
     """Read the radiographs, divide the rows, look for leaks, then fit; only fits are written."""
-    chosen = make_models(
-        models, given.X, settings, device=device, cache_dir=cache_dir, ignore_rules=ignore_rules
-    )
+    chosen = make_models(models, given.X, settings, device=device, **reading)
     patients = pd.DataFrame({"patient": given.patient})
     rows, films = ExclusionLog(patients, "patient" if given.grouped else None), None
     if settings.image_column is not None:
-        films = read_films(
-            given.X[settings.image_column],
-            rows,
-            cache_dir=cache_dir,
-            ignore_rules=ignore_rules,
-            n_jobs=n_jobs,
-            verbose=verbose,
-        )
+        films = read_films(given.X[settings.image_column], rows, **reading, **work)
     kept = np.flatnonzero(rows.kept)
     used = given.take(kept)
     design = make_design(used, settings.n_folds, settings.seed)
     groupings = all_groupings(used, None if films is None else films.facts)
     leakage = _checked_leakage(used, design, chosen.values(), films, settings.image_column, site)
     check_no_leak(leakage, kept)
-    results = fit_models(
-        design,
-        chosen.values(),
-        _to_explain(chosen),
-        store=None if out is None else Store(out, _digest(design, settings, films)),
-        seed=settings.seed,
-        n_jobs=n_jobs,
-        verbose=verbose,
-    )
+    store = None if out is None else Store(out, _digest(design, settings, films))
+    every, what = chosen.values(), _to_explain(chosen)
+    results = fit_models(design, every, what, store=store, seed=settings.seed, **work)
     flow = joined_flow(flow, rows, used.y, settings.outcome)
     return Study(design, chosen, results, settings, flow, leakage, groupings)
 
@@ -297,15 +265,6 @@ def _digest(design: Design, settings: Settings, films: Films | None) -> str:
     A radiograph is what it shows, wherever it lies.
     """
     table = design.X.drop(columns=[] if settings.image_column is None else settings.image_column)
-    return joblib.hash(
-        (
-            table_digest(table),
-            None if films is None else films.digests,
-            design.y,
-            design.patient,
-            design.test,
-            design.folds,
-            settings.seed,
-            versions(),
-        )
-    )
+    shown = None if films is None else films.digests
+    split = (design.y, design.patient, design.test, design.folds)
+    return joblib.hash((table_digest(table), shown, *split, settings.seed, versions()))

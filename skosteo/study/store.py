@@ -39,19 +39,9 @@ class FoldResult:
 
 
 class Store:
-    """A folder of results by model and fold.
+    """Results by model and fold in the folder "work" of `out`, which is made if needed.
 
-    Parameters
-    ----------
-    out : path
-        Folder of the study's report; results lie in its folder "work". It is made if needed.
-    digest : str
-        Stands for rows, splits and versions: another study's results are not taken for these.
-
-    Raises
-    ------
-    InputError
-        The folder holds another report, or is no folder.
+    `digest` stands for rows, splits and versions: another study's results are not taken for these.
     """
 
     def __init__(self, out: str | PathLike, digest: str) -> None:
@@ -143,11 +133,6 @@ def _unpacked(arrays: Arrays) -> FoldResult:
                 histories.setdefault(net, pd.DataFrame())[column] = array
             case ["explained", kind, name]:
                 explained.setdefault(kind, {})[name] = array
-    return FoldResult(
-        validation=arrays["validation"],
-        test=arrays["test"],
-        seconds=float(arrays["seconds"]),
-        histories=histories,
-        explained=explained,
-        notes=tuple(arrays["notes"].tolist()),
-    )
+    probability, seconds = (arrays["validation"], arrays["test"]), float(arrays["seconds"])
+    notes = tuple(arrays["notes"].tolist())
+    return FoldResult(*probability, seconds, histories, explained, notes)

@@ -324,7 +324,7 @@ def test_holm_keeps_the_family_of_four_equal_models():
     [
         ({"a": [0.1, 0.9]}, {}, "holds 1 model; a comparison needs 2"),
         ([0.1, 0.9], {}, "holds 1 model"),
-        ({"image": [0.1, 0.9], "b": [0.2, 0.8]}, {"reference": "imge"}, "Is it 'image'"),
+        ({"image": [0.1, 0.9], "b": [0.2, 0.8]}, {"reference": "imge"}, "did you mean 'image'"),
         ({"a": [0.1, 0.9], "b": [0.2, 8]}, {}, "Model 'b': y_prob runs from 0.2 to 8"),
         ({"a": [0.1, 0.9], "b": [0.2, 0.8]}, {"threshold": {"a": 0.5}}, r"lacks \['b'\]"),
         ({"a": [0.1, 0.9], "b": [0.2, 0.8]}, {"level": 95}, "level is 95"),

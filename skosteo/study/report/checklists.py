@@ -27,22 +27,12 @@ FACTS = _read("facts.csv").set_index("name")
 
 
 def fill(facts: Mapping[str, str]) -> pd.DataFrame:
-    """Fill both checklists with what a study knows of itself.
+    """Fill both checklists with what a study knows of itself: sentences by name, of `FACTS`.
 
-    `facts` are sentences by name, of `FACTS`; those that are not known are left out, or blank.
     The items come with ``checklist``, ``item`` (its number), ``topic``, ``status``: "filled" or
-    "for the author", and ``text``, "" where it is for the author.
-
-    Notes
-    -----
-    An item that asks for several facts is filled if one is known. Filled does not mean complete:
-    whoever signs the checklist reads it first.
-
-    References
-    ----------
-    Collins GS et al. BMJ 2024;385:e078378. doi:10.1136/bmj-2023-078378
-
-    Tejani AS et al. Radiol Artif Intell 2024;6(4):e240300. doi:10.1148/ryai.240300
+    "for the author", and ``text``, "" where it is for the author. An item that asks for several
+    facts is filled if one is known. Filled does not mean complete: whoever signs the checklist
+    reads it first.
 
     Examples
     --------

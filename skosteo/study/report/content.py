@@ -181,15 +181,11 @@ def operating_table(study: Any, names: list[str]) -> pd.DataFrame:
 
 def calibration_table(study: Any) -> pd.DataFrame:
     """Return slope and intercept of each main model, with their confidence intervals."""
-    lines = study.calibration().lines
     table = {
-        model: {
-            "slope": _estimate_text(line.slope, line.slope_low, line.slope_high),
-            "intercept": _estimate_text(line.intercept, line.intercept_low, line.intercept_high),
-        }
-        for model, line in lines.items()
+        model: [_estimate_text(*line[:3]), _estimate_text(*line[3:])]
+        for model, line in study.calibration().lines.items()
     }
-    return pd.DataFrame.from_dict(table, orient="index")
+    return pd.DataFrame.from_dict(table, orient="index", columns=["slope", "intercept"])
 
 
 def _estimate_text(estimate: float, low: float, high: float) -> str:

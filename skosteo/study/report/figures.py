@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from skosteo._plotting import PALETTE, with_more_fonts
+from skosteo._plotting import PALETTE, add_legend, hide_spines, with_more_fonts
 from skosteo.exceptions import InputError
 from skosteo.explain import FusionView, GradCam, ShapValues
 from skosteo.study.store import Arrays
@@ -98,11 +98,8 @@ def _accuracy(study: Any) -> "Figure":
         style, colour = styles[i // len(PALETTE) % 4], PALETTE[i % len(PALETTE)]
         ax.plot(mean.index, mean, style, color=colour, label=name, linewidth=1.5)
     ax.set(xlabel="Epoch", ylabel="Accuracy, early-stopping rows")
-    legend = ax.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
-    for text in legend.get_texts():
-        text.set_parse_math(False)
-    _plain(ax)
-    return _of(ax)
+    add_legend(ax, "center left", None, bbox_to_anchor=(1.0, 0.5))
+    return _of(hide_spines(ax))
 
 
 def _trained(study: Any) -> str:
@@ -135,17 +132,11 @@ def _curves(ax: "Axes", histories: list[pd.DataFrame], columns: dict[str, str]) 
     for (column, label), style, colour in zip(columns.items(), ("-", "--"), PALETTE, strict=False):
         shown = [history for history in histories if column in history]
         for i, history in enumerate(shown):
-            ax.plot(
-                history["epoch"],
-                history[column],
-                style,
-                color=colour,
-                linewidth=1.0,
-                alpha=0.7,
-                label=label if i == 0 else None,
-            )
-    ax.legend(frameon=False, fontsize=8, title=f"{len(histories)} folds", title_fontsize=8)
-    _plain(ax)
+            curve = (history["epoch"], history[column], style)
+            name = label if i == 0 else None
+            ax.plot(*curve, color=colour, linewidth=1.0, alpha=0.7, label=name)
+    add_legend(ax, "best", f"{len(histories)} folds")
+    hide_spines(ax)
 
 
 def _mean_curve(histories: list[pd.DataFrame], column: str) -> pd.Series:
@@ -176,11 +167,6 @@ def _of(drawn: Any) -> "Figure":
     """Return the figure of axes, of an array of axes, or itself."""
     first = np.ravel(np.asarray(drawn, dtype=object))[0]
     return getattr(first, "figure", first)
-
-
-def _plain(ax: "Axes") -> None:
-    ax.spines[["top", "right"]].set_visible(False)
-    ax.tick_params(labelsize=8)
 
 
 FIGURES: dict[int | str, Callable[[Any], "Figure"]] = {
