@@ -96,6 +96,8 @@ class ClinicalOsteoClassifier(NetClassifier):
     np.True_
     """
 
+    _module_class = Head
+
     def __init__(
         self,
         hidden_layer_sizes: Sequence[int] = (50,),
@@ -138,8 +140,8 @@ class ClinicalOsteoClassifier(NetClassifier):
             self.scaler_ = StandardScaler().set_output(transform="default").fit(matrix)
         return {"x": torch.from_numpy(self.scaler_.transform(matrix))}
 
-    def _module(self, inputs: Inputs) -> tuple[type[Head], dict[str, Any]]:
-        return Head, {
+    def _module_parameters(self, inputs: Inputs) -> dict[str, Any]:
+        return {
             "n_features": inputs["x"].shape[1],
             "hidden_layer_sizes": self.hidden_layer_sizes,
             "dropout": self.dropout,

@@ -151,6 +151,7 @@ class FeatureFusionClassifier(NetClassifier):
 
     _reader: StudyReader
 
+    _module_class = FeatureFusionNet
     _parameter_constraints: ClassVar[dict] = {
         **NetClassifier._parameter_constraints,
         "strategy": [StrOptions({"concat", "learned", "attention"})],
@@ -307,11 +308,11 @@ class FeatureFusionClassifier(NetClassifier):
         by_name = not reset and self.image_.image_column is not None
         return validate_table(self, X, reset=reset, by_name=by_name, dtype="numeric")
 
-    def _module(self, inputs: Inputs) -> tuple[type[FeatureFusionNet], dict[str, Any]]:
+    def _module_parameters(self, inputs: Inputs) -> dict[str, Any]:
         trunk, frozen = self.image_.trunk_parameters(inputs["films"]), self._reader.fit_image
         if frozen:
             trunk |= {"pretrained": False, "augmentation": None}
-        return FeatureFusionNet, {
+        return {
             "strategy": self.strategy,
             "trunk": trunk,
             "freeze_trunk": frozen,

@@ -214,13 +214,20 @@ def _check_splits(splits: Splits, y: NDArray, groups: NDArray | None) -> None:
         )
 
 
-def validate_steps(model: Any) -> None:
+def validate_steps(model: Any, classes: NDArray | None = None) -> None:
     """Check the parameters of a model, and of the steps of a pipeline, as their ``fit`` will."""
     for step in [step for _, step in model.steps] if isinstance(model, Pipeline) else [model]:
         if isinstance(step, Pipeline):
-            validate_steps(step)
+            validate_steps(step, classes)
         elif hasattr(step, "_parameter_constraints"):
             step._validate_params()
+            weights = getattr(step, "class_weight", None)
+            known = set() if classes is None else set(classes.tolist())
+            if isinstance(weights, Mapping) and not known <= set(weights):
+                raise InputError(
+                    f"class_weight={weights!r} of {type(step).__name__}: give a number for each of "
+                    f"{sorted(known)}."
+                )
 
 
 def fit_with_metadata(model: Any, X: Any, y: NDArray, metadata: Mapping[str, NDArray]) -> Any:

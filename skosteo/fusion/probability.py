@@ -264,11 +264,11 @@ class ProbabilityFusionClassifier(CallbackSupportMixin, ClassifierMixin, _BaseCo
     def _fit(
         self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None, groups: ArrayLike | None
     ) -> Self:
-        self._check_parameters()
+        classes, codes = encode_target(y)
+        self._check_parameters(classes)
         context = self._init_callback_context(max_subtasks=len(self._branches()))
         context.call_on_fit_task_begin(estimator=self, X=X, y=y)
         table, X = X, to_pandas(X)
-        classes, codes = encode_target(y)
         check_consistent_length(X, codes)
         patients = check_groups(groups, len(codes))
         weights = check_weights(sample_weight, X, codes)
@@ -387,7 +387,7 @@ class ProbabilityFusionClassifier(CallbackSupportMixin, ClassifierMixin, _BaseCo
             result[rows] = final.predict_proba(probabilities[np.ix_(rows, branches)])
         return result
 
-    def _check_parameters(self) -> None:
+    def _check_parameters(self, classes: NDArray) -> None:
         """Refuse wrong parameters, those of branches included, before anything is fitted."""
         check_other_branches(self.other_branches, self._other_pairs, self.get_params(deep=False))
         if isinstance(self.cv, str) and self.cv not in ("prefit", "in-sample"):
@@ -405,8 +405,8 @@ class ProbabilityFusionClassifier(CallbackSupportMixin, ClassifierMixin, _BaseCo
                     f"{name}={type(branch).__name__} is not a classifier with predict_proba. "
                     "For a support vector machine, wrap it in CalibratedClassifierCV."
                 )
-            validate_steps(branch)
-        validate_steps(self.final_estimator)
+            validate_steps(branch, classes)
+        validate_steps(self.final_estimator, classes)
 
     def _check(self, X: Any, *, reset: bool) -> Any:
         return validate_table(
@@ -440,13 +440,15 @@ class ProbabilityFusionClassifier(CallbackSupportMixin, ClassifierMixin, _BaseCo
         kept = self.memory
         memory = check_memory(fspath(kept) if isinstance(kept, PathLike) else kept)
         fitted = {}
-        for name, branch in self._branches_to_fit(seed).items():
+        branches = self._branches_to_fit(seed)
+        # films come last: what is wrong with the table is known before one is opened
+        for name, branch in sorted(branches.items(), key=lambda item: item[0] == "image"):
             task = context.subcontext(name, max_subtasks=len(splits or ()) + 1)
             task.call_on_fit_task_begin(estimator=self)
             fitted[name] = fit_out_of_fold(branch, parts[name], y, splits, metadata, memory, task)
             task.call_on_fit_task_end(estimator=self)
-        self.branches_ = {name: branch for name, (branch, _) in fitted.items()}
-        return np.column_stack([probability for _, probability in fitted.values()])
+        self.branches_ = {name: fitted[name][0] for name in branches}
+        return np.column_stack([fitted[name][1] for name in branches])
 
     def _branch_probabilities(self, parts: dict[str, Part]) -> NDArray[np.float64]:
         return np.column_stack(

@@ -168,6 +168,7 @@ class ImageOsteoClassifier(NetClassifier):
     1.0
     """
 
+    _module_class = ImageNet
     _parameter_constraints: ClassVar[dict] = {
         **NetClassifier._parameter_constraints,
         "image_size": [Interval(Integral, 1, None, closed="left"), None],
@@ -343,8 +344,8 @@ class ImageOsteoClassifier(NetClassifier):
         dtype = np.uint8 if pixels.dtype == np.uint8 else np.float32
         return np.ascontiguousarray(pixels, dtype=dtype)
 
-    def _module(self, inputs: Inputs) -> tuple[type[ImageNet], dict[str, Any]]:
-        return ImageNet, {
+    def _module_parameters(self, inputs: Inputs) -> dict[str, Any]:
+        return {
             "hidden_layer_sizes": self.hidden_layer_sizes,
             "dropout": self.dropout,
             **self.trunk_parameters(inputs["films"]),

@@ -1,14 +1,14 @@
 """Callbacks of skorch that every training has, and the bridge to those of scikit-learn."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from skorch.callbacks import Callback
 from tqdm.auto import tqdm
 
-from skosteo.exceptions import TrainingError
+from skosteo.exceptions import InputError, TrainingError
 
 
 class StopTraining(Exception):
@@ -125,6 +125,18 @@ class ScikitLearnCallbacks(Callback):
         )
         if stop:
             raise StopTraining
+
+
+def check_callbacks(callbacks: Sequence[Any]) -> None:
+    """Refuse what are no callbacks of skorch: instances, classes, or (name, either)."""
+    for item in callbacks:
+        callback = item[1] if isinstance(item, tuple) and len(item) == 2 else item
+        kind = callback if isinstance(callback, type) else type(callback)
+        if not issubclass(kind, Callback):
+            raise InputError(
+                f"callbacks holds a {kind.__name__}: allowed are callbacks of skorch, such as "
+                "EpochScoring('roc_auc'), or (name, callback)."
+            )
 
 
 def losses(net: Any) -> dict[str, float]:

@@ -4,6 +4,7 @@ import warnings
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from inspect import signature
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
@@ -35,7 +36,7 @@ from skosteo._validation import (
 )
 from skosteo.exceptions import InputError, SkosteoError, renumbered
 from skosteo.splits import validation_split
-from skosteo.training.callbacks import ScikitLearnCallbacks
+from skosteo.training.callbacks import ScikitLearnCallbacks, check_callbacks
 from skosteo.training.data import Inputs, take
 from skosteo.training.fit import WEIGHT, Net, Recipe, resolve_device, train
 from skosteo.training.inference import predict_logits
@@ -84,11 +85,13 @@ class Plan:
 class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     """Base of the binary classifiers that train one net.
 
-    A subclass says how X becomes the inputs of a net (`_inputs`) and which net that is (`_module`).
+    A subclass says how X becomes the inputs of a net (`_inputs`) and which net that is
+    (`_module_class`, `_module_parameters`).
     """
 
     history_: pd.DataFrame
     net_: Net
+    _module_class: ClassVar[type[nn.Module]]
 
     # patients reach the early-stopping split wherever metadata routing is enabled
     __metadata_request__fit: ClassVar = {"groups": True}
@@ -113,8 +116,8 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         """Check X and return the inputs of the net; with a plan, learn what X looks like."""
 
     @abstractmethod
-    def _module(self, inputs: Inputs) -> tuple[type[nn.Module], dict[str, Any]]:
-        """Return the module for these inputs, and its parameters."""
+    def _module_parameters(self, inputs: Inputs) -> dict[str, Any]:
+        """Return the parameters of the module for these inputs."""
 
     def _prepare_net(self, net: Net) -> None:
         """Change the net before it is trained."""
@@ -187,13 +190,12 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             return Dataset(take({**inputs, WEIGHT: weight}, torch.from_numpy(index)), label[index])
 
         self._embed = self._embedding()
-        module, parameters = self._module(inputs)
         bridge = []
         if hasattr(self, "_skl_callbacks"):
             bridge = [ScikitLearnCallbacks(context, arguments, lambda net: {"net_": net})]
         self.net_, self.history_ = train(
-            module,
-            parameters,
+            self._module_class,
+            self._module_parameters(inputs),
             rows(plan.train_on),
             rows(plan.valid_on),
             self._recipe(len(plan.train_on), plan.seed),
@@ -329,6 +331,17 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         except InvalidParameterError as error:
             raise InputError(str(error)) from None
         resolve_device(self.device)
+        check_callbacks(self.callbacks or ())
+        takers = {"module__": self._module_class, "optimizer__": self.optimizer}
+        for prefix, taker in takers.items():
+            allowed = {n for cls in taker.__mro__ for n in signature(cls.__init__).parameters}
+            for name in self._skorch_params():
+                inner = name.removeprefix(prefix)
+                if name.startswith(prefix) and inner not in allowed:
+                    raise InputError(
+                        f"{name}: {taker.__name__} has no parameter {inner!r}"
+                        f"{guess(inner, allowed)} Leave it out, or correct it."
+                    )
 
     def _set_skorch_params(self, params: Mapping[str, Any]) -> None:
         """Keep the parameters of skorch's net, such as ``optimizer__weight_decay``."""

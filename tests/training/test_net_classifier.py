@@ -246,7 +246,8 @@ def test_the_progress_bar_of_a_search_shows_epochs(capsys):
         ("class_weight", "even"),
         ("device", "tpu"),
         ("hidden_layer_sizes", (0,)), ("hidden_layer_sizes", 50),
-        ("optimizer", "adam"), ("callbacks", Recording()),
+        ("optimizer", "adam"), ("callbacks", Recording()), ("callbacks", [3]),
+        ("optimizer__momemtum", 0.9), ("module__dropuot", 0.1),
     ],
 )  # fmt: skip
 def test_a_wrong_parameter_is_refused_by_its_name(name, value):
