@@ -122,7 +122,7 @@ def resolve_columns(
         return {}
     every = X.columns.tolist()
     if image_column is not None:
-        check_image_column(X, image_column, "Name the column that holds the films.")
+        check_image_column(X, image_column, "Name the column that holds the images.")
     if clinical_columns is None:
         if others:
             raise InputError(
@@ -161,7 +161,7 @@ def check_other_branches(
     if others is not None and (not isinstance(others, list | tuple) or len(pairs) != len(others)):
         raise InputError(
             f"other_branches is a {type(others).__name__} that is no list of (name, classifier, "
-            "columns), such as [('lateral', model, ['lateral_film'])]."
+            "columns), such as [('lateral', model, ['lateral_image'])]."
         )
     names = [name for name, _ in pairs]
     wrong = [n for n in names if n in reserved or "__" in n or names.count(n) > 1]

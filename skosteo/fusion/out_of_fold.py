@@ -254,7 +254,7 @@ def fit_with_metadata(model: Any, X: Any, y: NDArray, metadata: Mapping[str, NDA
 
 
 def _settle_requests(step: Any, metadata: Mapping[str, NDArray], *, wanted: bool) -> None:
-    """Say for a step whether it wants what its ``fit`` can take, where nobody has said so."""
+    """Request for a step what its ``fit`` can take, or not, where it has no request of the user."""
     request = get_routing_for_object(step)
     if isinstance(request, MetadataRequest):
         for name in metadata:
