@@ -199,6 +199,8 @@ def grad_cam(model: Any, X: Any) -> GradCam:
     ----------
     Selvaraju RR et al. Int J Comput Vis 2020;128:336-359. doi:10.1007/s11263-019-01228-7
 
+    Tang J, Yin X, Lai J, Luo K, Wu D. JMIR Med Inform 2025;13:e70738. doi:10.2196/70738
+
     Examples
     --------
     >>> import numpy as np

@@ -126,12 +126,8 @@ class ShapValues:
             feature = self.feature_names.index(name)
             values, high = self.values[:, feature], _rank_proportion(self.data[:, feature])
             up, words = place + _swarm(values / width), np.isnan(high)
-            ring: dict[str, Any] = {
-                "facecolors": "none",
-                "edgecolors": PALETTE[5],
-                "linewidths": 0.8,
-            }
-            ax.scatter(values[words], up[words], s=14, **ring)
+            ring: dict[str, Any] = {"facecolors": "none", "linewidths": 0.8}
+            ax.scatter(values[words], up[words], s=14, edgecolors=PALETTE[5], **ring)
             ax.scatter(values[~words], up[~words], s=14, c=colours(high[~words]), linewidths=0)
         ax.axvline(0, color="0.6", linewidth=0.8, zorder=0)
         ax.set_xlabel(f"SHAP value (change of {self.unit})")
