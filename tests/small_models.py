@@ -53,6 +53,17 @@ def small_feature_fusion(**changes):
     return FeatureFusionClassifier(**params | changes)
 
 
+def still_image(**changes):
+    """Nothing but the head can learn: no fit of the image branch, no pass through the backbone."""
+    return small_image(
+        **{"freeze_backbone": True, "wavelet": False, "soft_attention": False} | changes
+    )
+
+
+def still_fusion(**changes):
+    return small_feature_fusion(**{"image": still_image()} | changes)
+
+
 def write_film(path, seed, shape=(80, 64), form="PNG"):
     """Write a film of noise that is like no other seed's."""
     from PIL import Image
@@ -77,3 +88,11 @@ def write_films(folder, n=48, seed=0):
         {"age": rng.normal(65 + 6 * y, 8), "bmi": rng.normal(25 - y, 3), "image": paths}
     )
     return table, y, np.arange(n) // 2
+
+
+def lacking(X, film=(), table=()):
+    """The rows of `write_films`, some without a film and some without clinical values."""
+    X = X.copy()
+    X.loc[X.index[list(film)], "image"] = None
+    X.loc[X.index[list(table)], ["age", "bmi"]] = np.nan
+    return X

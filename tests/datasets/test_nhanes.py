@@ -1,6 +1,5 @@
 """NHANES: planted tables for the rules, the real files for the counts and a known score."""
 
-import hashlib
 import os
 from pathlib import Path
 
@@ -14,89 +13,13 @@ from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from skosteo.datasets import fetch_nhanes, nhanes_files
-from skosteo.exceptions import DatasetError, InputError
+from skosteo.datasets import fetch_nhanes
+from skosteo.exceptions import InputError
+from tests.datasets.agency import SEQN, tables
 
 needs_data = pytest.mark.skipif(
     not os.environ.get("SKOSTEO_DATA"), reason="SKOSTEO_DATA names no folder with the real data"
 )
-TINY = 5.397605346934028e-79  # how the transport format writes 0
-SEQN = {"SEQN": [1.0, 2.0, 3.0, 4.0]}
-
-
-def tables():
-    """Four people in the agency's columns."""
-    nothing = [np.nan] * 4
-    return {
-        "DEMO": {
-            "RIDAGEYR": [70.0, 80.0, 49.0, 50.0],
-            "RIAGENDR": [1.0, 2.0, 2.0, 2.0],
-            "RIDRETH1": [4.0, 5.0, 3.0, 3.0],
-            "RIDRETH3": [4.0, 6.0, 3.0, 3.0],
-            "WTMEC2YR": [100.0, TINY, 3.0, 4.0],
-            "SDMVSTRA": 104.0,
-            "SDMVPSU": [1.0, 2.0, 1.0, 2.0],
-        },
-        "BMX": {"BMXHT": 170.0, "BMXWT": 70.0, "BMXBMI": 24.2},
-        "CBC": {"LBXWBCSI": [400.0, 6, 6, 6], "LBXPLTSI": 250.0},
-        # no blood from the last person
-        "BIOPRO": {"SEQN": [1.0, 2, 3], "LBXSCA": [9.2, 10, 9], "LBXSGL": 90.08},
-        "DXXFEM": {"DXXNKBMD": [0.558, 0.738, 0.4, np.nan]},
-        "DXXSPN": {"DXXOSBMD": [0.9, np.nan, 1.0, 1.0]},
-        "GLU": {"SEQN": [2.0], "LBXGLU": [90.08]},
-        "OSQ": {
-            "OSQ060": [1.0, 9.0, 2.0, 2.0],
-            "OSQ130": [2.0, 1.0, 2.0, 2.0],
-            "OSQ010A": [1.0, 2.0, 2.0, 2.0],
-            "OSQ010B": [1.0, 9.0, 2.0, 2.0],
-            "OSQ010C": [2.0, 2.0, 2.0, 2.0],
-            "OSD030AA": [40.0, *nothing[1:]],
-            "OSD030AB": [46.0, *nothing[1:]],
-            "OSD030BA": [12.0, *nothing[1:]],
-            "OSQ040BA": [1.0, *nothing[1:]],
-        },
-    }
-
-
-class Agency:
-    """A data home whose transport files are planted tables; no test goes online."""
-
-    def __init__(self, home, monkeypatch):
-        self.home, self.content, self.sums, self.asked = home, {}, {}, []
-
-        def read_sas(path, format):
-            return self.content[Path(path).read_text()].copy()
-
-        def retrieve(url, *args, **kwargs):
-            self.asked.append(url)
-            raise ConnectionError
-
-        monkeypatch.setattr(nhanes_files, "read_checksums", lambda _: self.sums)
-        monkeypatch.setattr(pd, "read_sas", read_sas)
-        monkeypatch.setattr("pooch.retrieve", retrieve)
-
-    def path(self, file):
-        return self.home / "nhanes" / file
-
-    def write(self, file, table, known=True):
-        path = self.path(file)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(file)
-        self.content[file] = pd.DataFrame({**SEQN, **table} if isinstance(table, dict) else table)
-        if known:
-            self.sums[file] = hashlib.sha256(file.encode()).hexdigest()
-
-    def fetch(self, cycles="2013-2014", **options):
-        return fetch_nhanes(cycles, data_home=self.home, **options)
-
-
-@pytest.fixture
-def agency(tmp_path, monkeypatch):
-    """One cycle, complete, of known checksums."""
-    made = Agency(tmp_path, monkeypatch)
-    for name, table in tables().items():
-        made.write(f"2013-2014/{name}_H.XPT", table)
-    return made
 
 
 def test_units_codes_and_rows(agency):
@@ -128,24 +51,6 @@ def test_self_report_stays_out_of_data(agency):
     assert given_away.isdisjoint(cohort.data)
 
 
-@pytest.mark.parametrize(
-    ("age", "half", "after_45"),
-    [
-        (45, 1, 0),
-        (46, 1, 1),
-        (80, 2, 1),
-        (99999, 2, 1),
-        (99999, 1, np.nan),
-        (np.nan, np.nan, np.nan),
-    ],
-)
-def test_a_fracture_after_45(agency, age, half, after_45):
-    table = tables()["OSQ"] | {"OSD030CA": [age] * 4, "OSQ040CA": [half] * 4, "OSQ010C": [1.0] * 4}
-    agency.write("2013-2014/OSQ_H.XPT", table)
-    told = agency.fetch().frame["spine_fracture_after_45"].tolist()
-    np.testing.assert_equal(told, [after_45, after_45])
-
-
 def test_a_score_on_the_limit_is_osteoporosis_and_no_low_bone_mass(agency):
     """.558 and .738 g/cm2 are T = -2.5 and -1: at or below the one, not below the other."""
     cohort = agency.fetch()
@@ -163,46 +68,6 @@ def test_the_youngest_age_is_the_callers(agency):
     assert agency.fetch(min_age=40).groups.tolist() == [1, 2, 3]
 
 
-def test_files_in_lower_case_are_found(agency):
-    for path in agency.path("2013-2014").iterdir():
-        path.rename(path.with_name(path.name.lower()))
-    cohort = agency.fetch()
-    assert len(cohort.data) == 2
-    assert not agency.asked
-
-
-def test_a_cycle_of_the_users_own_joins_without_known_checksums(agency):
-    """An older cycle: other names, no RIDRETH3, columns in lower case."""
-    older = tables()
-    del older["DEMO"]["RIDRETH3"]
-    older["OSQ"] = {name.lower(): values for name, values in older["OSQ"].items()}
-    for name, table in older.items():
-        agency.write(f"2005-2006/{name}_D.XPT", table, known=False)
-    cohort = agency.fetch("2005-2006")
-    assert cohort.frame["race"].tolist() == ["non-Hispanic black", "other or multiracial"]
-    assert cohort.frame["told_osteoporosis"].iloc[0] == 1
-    assert not agency.asked
-
-
-@pytest.mark.parametrize(
-    ("component", "gone"),
-    [
-        ("GLU", ["fasting_glucose_mmol_l"]),
-        ("DXXSPN", ["spine_bmd_g_cm2"]),
-        ("OSQ", ["told_osteoporosis", "steroids_daily", "spine_fracture_after_45"]),
-    ],
-)
-def test_a_missing_file_of_frame_only_leaves_its_columns_empty(agency, component, gone):
-    whole = agency.fetch()
-    agency.path(f"2013-2014/{component}_H.XPT").unlink()
-    del agency.sums[f"2013-2014/{component}_H.XPT"]
-    cohort = agency.fetch()
-    assert list(cohort.frame) == list(whole.frame)
-    assert cohort.frame[gone].isna().all(axis=None)
-    pd.testing.assert_frame_equal(cohort.data, whole.data)
-    assert not agency.asked
-
-
 def test_two_cycles_are_joined(agency):
     for name, table in tables().items():
         table["SEQN"] = [n + 10 for n in table.get("SEQN", SEQN["SEQN"])]
@@ -213,33 +78,6 @@ def test_two_cycles_are_joined(agency):
     assert not agency.asked
 
 
-@pytest.mark.parametrize(
-    ("component", "says"),
-    [
-        ("DEMO", "age, sex"),
-        ("DXXFEM", "measured"),
-        ("BMX", "height_cm, weight_kg, bmi"),
-        ("CBC", "wbc_10e9_l, platelets_10e9_l"),
-        ("BIOPRO", "calcium_mmol_l, glucose_mmol_l"),
-    ],
-)
-def test_a_required_file_that_is_missing_is_an_error(agency, component, says):
-    for name, table in tables().items():
-        if name != component:
-            agency.write(f"2009-2010/{name}_F.XPT", table, known=False)
-    with pytest.raises(DatasetError, match=f"no {component}_F.XPT.*{says}"):
-        agency.fetch("2009-2010")
-    assert not agency.asked
-
-
-def test_2017_2020_without_density_says_that_self_report_is_no_label(agency):
-    agency.write("2017-2020/P_OSQ.XPT", tables()["OSQ"])
-    agency.sums["2017-2020/P_DEMO.XPT"] = "0" * 64
-    with pytest.raises(DatasetError, match=r"P_DXXFEM.XPT.*not what people were told \(OSQ\)"):
-        agency.fetch("2017-2020")
-    assert not agency.asked  # not even for the demographics
-
-
 def test_2017_2020_with_density_has_its_own_names_and_weights(agency):
     table = tables()
     table["DEMO"]["WTMECPRP"] = table["DEMO"].pop("WTMEC2YR")
@@ -248,63 +86,6 @@ def test_2017_2020_with_density_has_its_own_names_and_weights(agency):
     assert agency.fetch("2017-2020").frame["survey_weight"].tolist() == [100, 0]
     with pytest.raises(InputError, match="both sides"):
         agency.fetch(["2017-2018", "2017-2020"])
-
-
-@pytest.mark.parametrize("name", ["DXXFEM", "CBC", "OSQ"])
-def test_offline_a_known_file_that_is_missing_is_an_error(agency, name):
-    agency.path(f"2013-2014/{name}_H.XPT").unlink()
-    with pytest.raises(DatasetError, match=rf"download of 2013-2014/{name}_H\.XPT failed"):
-        agency.fetch()
-    folder = "https://wwwn.cdc.gov/Nchs/Data/Nhanes/Public/2013/DataFiles"
-    assert agency.asked == [f"{folder}/{name}_H.xpt"]
-
-
-def test_another_copy_of_the_density_passes_with_a_warning(agency):
-    path = agency.path("2013-2014/DXXFEM_H.XPT")
-    path.write_text("the agency's own")
-    agency.content["the agency's own"] = agency.content["2013-2014/DXXFEM_H.XPT"]
-    with pytest.warns(UserWarning, match=r"DXXFEM_H.XPT: another checksum") as caught:
-        cohort = agency.fetch()
-    assert caught[0].filename == __file__
-    assert cohort.groups.tolist() == [1, 2]
-    agency.content["the agency's own"] = pd.DataFrame(SEQN)
-    with (
-        pytest.warns(UserWarning, match="another checksum"),
-        pytest.raises(DatasetError, match="has no column DXXNKBMD"),
-    ):
-        agency.fetch()
-
-
-@pytest.mark.parametrize("name", ["CBC", "OSQ"])
-def test_another_copy_of_any_other_known_file_is_refused(agency, name):
-    agency.path(f"2013-2014/{name}_H.XPT").write_text("other")
-    with pytest.raises(DatasetError, match=rf"{name}_H\.XPT.* is not the published file"):
-        agency.fetch()
-
-
-@pytest.mark.parametrize("name", ["DEMO", "BMX", "DXXFEM", "OSQ"])
-def test_a_person_twice_in_a_component_is_an_error(agency, name):
-    file = f"2013-2014/{name}_H.XPT"
-    table = agency.content[file]
-    agency.content[file] = pd.concat([table, table.iloc[[0]]])
-    with pytest.raises(DatasetError, match=rf"{name}_H.XPT repeats a person .* in 1 of 5 rows"):
-        agency.fetch()
-
-
-def test_people_of_another_cycle_are_an_error(agency):
-    table = {"SEQN": [1.0, 7.0, 8.0], "LBXWBCSI": 6.0, "LBXPLTSI": 250.0}
-    agency.write("2013-2014/CBC_H.XPT", table)
-    with pytest.raises(DatasetError, match=r"CBC_H.XPT has 2 of 3 people .* another cycle"):
-        agency.fetch()
-
-
-def test_a_web_page_under_the_name_of_a_file_is_an_error(tmp_path):
-    folder = tmp_path / "nhanes" / "2005-2006"
-    folder.mkdir(parents=True)
-    for name in ("DEMO", "DXXFEM", "BMX", "CBC", "BIOPRO"):
-        (folder / f"{name}_D.XPT").write_text("<html>Page not found</html>" * 100)
-    with pytest.raises(DatasetError, match=r"DEMO_D.XPT is not a SAS transport file"):
-        fetch_nhanes("2005-2006", data_home=tmp_path)
 
 
 @pytest.mark.parametrize("cycles", [["2011-2012"], [], "2015-2016", ["2013-2014"] * 2])

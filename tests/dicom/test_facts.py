@@ -1,12 +1,9 @@
 import numpy as np
 import pytest
 from pydicom.dataset import Dataset
-from pydicom.sr._snomed_dict import mapping
-from pydicom.sr.codedict import codes
 from pydicom.uid import ImplicitVRLittleEndian
 
 from skosteo.dicom import RULES, Radiograph, read_radiograph
-from skosteo.dicom.header import _VIEW_CODES
 from tests.films import CANARY, bytes_of, dataset, gradient
 
 NAMES = [
@@ -100,21 +97,6 @@ def test_what_is_no_spacing_is_not_told(spacing):
     ds = dataset(gradient(), PixelSpacing=["1.5", "1.5"], ImagerPixelSpacing=[0.2, 0.3])
     data = bytes_of(ds).replace(b"1.5\\1.5 ", "\\".join(spacing).ljust(8).encode())
     assert read_radiograph(data).facts["spacing_mm"] == (0.2, 0.3)
-
-
-def test_the_view_codes_are_those_of_the_standard():
-    cid = codes.cid4010
-    named = {
-        "PA": cid.PosteroAnterior,
-        "AP": cid.AnteroPosterior,
-        "LL": cid.LeftLateral,
-        "RL": cid.RightLateral,
-        "LATERAL": cid.LateralProjection,
-    }
-    older = {new: old for old, new in mapping["SRT"].items()}
-    wanted = {code.value: view for view, code in named.items()}
-    wanted |= {older[code.value]: view for view, code in named.items()}
-    assert wanted == _VIEW_CODES
 
 
 @pytest.mark.parametrize("view", ["PA", "LL"])

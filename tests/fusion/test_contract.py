@@ -21,12 +21,10 @@ from skosteo import (
     FeatureFusionClassifier,
     ProbabilityFusionClassifier,
 )
-from skosteo.exceptions import InputError, InSampleWarning, MissingModalityWarning
+from skosteo.exceptions import InputError, MissingModalityWarning
 from skosteo.fusion import columns, probability, study_reader
 from skosteo.training import net_classifier
-from tests.small_models import small_clinical, small_feature_fusion, small_image, write_films
-
-STILL = small_image(freeze_backbone=True, wavelet=False, soft_attention=False)
+from tests.small_models import small_clinical, small_image, still_fusion, still_image, write_films
 
 
 def table(n=80, seed=0):
@@ -51,7 +49,7 @@ def cheap(**changes):
 
 
 def still(**changes):
-    return small_feature_fusion(**{"image": clone(STILL), "max_epochs": 1} | changes)
+    return still_fusion(**{"max_epochs": 1} | changes)
 
 
 @pytest.fixture(scope="module")
@@ -180,35 +178,7 @@ def test_a_label_that_is_missing_is_named(model, y):
         model.fit(X, [*np.resize(["ill", "well"] if y[0] == "ill" else [0, 1], 39), y[1]])
 
 
-# ---------------------------------------------------------------- folds
-
-
-def test_none_means_five_folds():
-    X, y, groups = table()
-    default = cheap().fit(X, y, groups=groups)
-    five = cheap(cv=5).fit(X, y, groups=groups)
-    assert np.array_equal(default.predict_proba(X), five.predict_proba(X))
-    with pytest.warns(InSampleWarning, match="cv='in-sample'"):
-        in_sample = cheap(cv="in-sample").fit(X, y, groups=groups)
-    assert not np.array_equal(default.predict_proba(X), in_sample.predict_proba(X))
-
-
-@pytest.mark.parametrize(("ill", "grouped"), [(3, False), (6, True)])
-def test_a_class_of_few_patients_has_fewer_folds(ill, grouped):
-    X, _, groups = table(60)
-    y = np.where(np.arange(60) < ill, "ill", "well")
-    unit = "patients" if grouped else "rows"
-    with pytest.warns(UserWarning, match=f"A class has 3 {unit}, fewer than the 5 folds of cv"):
-        model = cheap().fit(X, y, groups=groups if grouped else None)
-    three = cheap(cv=3).fit(X, y, groups=groups if grouped else None)
-    assert np.array_equal(model.predict_proba(X), three.predict_proba(X))
-
-
-def test_one_patient_of_a_class_is_too_few():
-    X, _, groups = table(60)
-    y = np.where(np.arange(60) < 2, "ill", "well")
-    with pytest.raises(InputError, match="A class has 1 of the patients"):
-        cheap().fit(X, y, groups=groups)
+# ---------------------------------------------------------------- small data
 
 
 @pytest.mark.parametrize(
@@ -452,7 +422,7 @@ def test_a_missing_film_is_found_by_a_fusion_of_films(study):
     """With nets that read files, for the rows of a fold, of weights and of a modality."""
     X, y, groups = study
     gone = X.assign(image=X["image"].where(X.index != 3, "gone.png"))
-    model = cheap(image=clone(STILL).set_params(max_epochs=1), cv=2)
+    model = cheap(image=still_image(max_epochs=1), cv=2)
     for broken in (model, still(), still(image=small_image(max_epochs=1))):
         with pytest.raises(FileNotFoundError, match="row 4 of 48"):
             broken.fit(gone, y, groups=groups)

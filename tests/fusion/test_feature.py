@@ -2,36 +2,29 @@
 
 import copy
 import pickle
-import warnings
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 from sklearn.base import clone
-from sklearn.compose import make_column_transformer
-from sklearn.impute import SimpleImputer
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GridSearchCV
-from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
+from sklearn.preprocessing import FunctionTransformer
 
 from skosteo import ClinicalPreprocessor, FeatureFusionClassifier, ImageOsteoClassifier, splits
 from skosteo.exceptions import InputError, MissingModalityWarning
-from tests.small_models import small_clinical, small_feature_fusion, small_image, write_films
+from tests.small_models import (
+    lacking,
+    small_clinical,
+    small_feature_fusion,
+    small_image,
+    still_fusion,
+    still_image,
+)
 
 STRATEGIES = ["concat", "learned", "attention"]
 LACKING = "rows hold nothing for the branch"
-# nothing but the head could learn: no fit of the image branch, and no pass through the backbone
-STILL = small_image(freeze_backbone=True, wavelet=False, soft_attention=False)
-
-
-def still(**changes):
-    return small_feature_fusion(**{"image": clone(STILL)} | changes)
-
-
-@pytest.fixture(scope="module")
-def study(tmp_path_factory):
-    return write_films(tmp_path_factory.mktemp("films"))
 
 
 def cohort(n=240, seed=0):
@@ -80,13 +73,13 @@ def test_a_fine_tuned_branch_learns_what_neither_side_shows(strategy):
 def fitted(study):
     """A fusion of each strategy, with an image branch that has learnt nothing."""
     X, y, _ = study
-    return {strategy: still(strategy=strategy).fit(X, y) for strategy in STRATEGIES}
+    return {strategy: still_fusion(strategy=strategy).fit(X, y) for strategy in STRATEGIES}
 
 
 def test_attention_tells_how_much_each_side_looks_at_what(study):
     X, y, _ = study
     X = X.assign(sex=np.where(np.arange(len(X)) % 3, "F", "M")).set_index(np.arange(100, 148))
-    model = still(strategy="attention").fit(X, y)
+    model = still_fusion(strategy="attention").fit(X, y)
     looks = model.attention(X)
     assert looks.image.shape == (48, 2, 2)  # a film of 24 pixels after 4 halvings
     assert looks.clinical.columns.tolist() == ["age", "bmi", "sex"]  # sex once, of two columns
@@ -110,7 +103,7 @@ def test_who_lacks_a_modality_looks_at_nothing(study, fitted):
 
 @pytest.mark.parametrize("strategy", ["concat", "learned"])
 def test_others_have_no_attention_to_show(strategy, fitted):
-    for model in (still(strategy=strategy), fitted[strategy]):
+    for model in (still_fusion(strategy=strategy), fitted[strategy]):
         assert not hasattr(model, "attention")
         with pytest.raises(AttributeError, match="no attribute 'attention'") as raised:
             model.attention  # noqa: B018
@@ -258,13 +251,6 @@ def test_features_computed_before_train_the_same_net_as_whole_passes(study):
 # ---------------------------------------------------------------- a modality missing
 
 
-def lacking(X, film=(), table=()):
-    X = X.copy()
-    X.loc[X.index[list(film)], "image"] = None
-    X.loc[X.index[list(table)], ["age", "bmi"]] = np.nan
-    return X
-
-
 def test_who_lacks_a_modality_gets_a_probability_and_a_flag(study, fitted):
     X, attentive = study[0], fitted["attention"]
     part = lacking(X, film=[1, 2, 3], table=[5])
@@ -304,35 +290,6 @@ def test_without_a_table_only_the_film_counts(study, fitted):
     assert p[0] != pytest.approx(p[1], abs=1e-6)
 
 
-@pytest.mark.parametrize("clinical", [None, SimpleImputer()])
-def test_a_transformer_that_fills_gaps_makes_no_table_where_there_is_none(study, clinical):
-    """The warning says that the film answers; so it does, whatever the transformer fills in."""
-    X, y, _ = study
-    model = still(strategy="attention", clinical=clinical).fit(X, y)
-    taken = []
-    model.net_.module_.fusion.register_forward_pre_hook(lambda _, args: taken.append(args[1]))
-    with pytest.warns(MissingModalityWarning):
-        model.predict_proba(lacking(X, table=[2]))
-    assert taken[0].isnan().all(dim=1).nonzero().tolist() == [[2]]
-
-
-def test_a_gap_reaches_the_net_as_missing_and_not_as_a_number(study):
-    X, y, _ = study
-    X = X.assign(sex=np.where(np.arange(48) % 3, "F", "M"))
-    X.loc[4, "age"], X.loc[9, "sex"] = np.nan, None
-    model = still(strategy="attention").fit(X, y)
-    taken = []
-    model.net_.module_.fusion.register_forward_pre_hook(lambda _, args: taken.append(args[1]))
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        model.predict_proba(X)
-    table = taken[0].numpy()
-    # standardised by what is there
-    np.testing.assert_allclose(np.nanmean(table, axis=0), 0, atol=1e-5)
-    np.testing.assert_allclose(np.nanstd(table, axis=0), 1, atol=1e-5)
-    assert np.argwhere(np.isnan(table)).tolist() == [[4, 0], [9, 2], [9, 3]]
-
-
 @pytest.mark.parametrize("strategy", ["concat", "learned"])
 @pytest.mark.parametrize(
     ("side", "rows"), [("image", {"film": [3, 7]}), ("clinical", {"table": [3, 7]})]
@@ -345,7 +302,7 @@ def test_without_attention_a_missing_modality_is_an_error_with_the_remedy(
         f"rows 4, 8 of 48: nothing is there in the {side} columns.*"
         "strategy='attention' or ProbabilityFusionClassifier"
     )
-    model = still(strategy=strategy)
+    model = still_fusion(strategy=strategy)
     with pytest.raises(InputError, match=match):
         model.fit(lacking(X, **rows), y)
     with pytest.raises(InputError, match=match):
@@ -357,17 +314,9 @@ def test_a_patient_with_nothing_at_all_is_an_error(study, fitted, strategy):
     X, y, _ = study
     nothing = lacking(X, film=[6], table=[6])
     with pytest.raises(InputError, match=r"row 7 of 48: nothing is there"):
-        still(strategy=strategy).fit(nothing, y)
+        still_fusion(strategy=strategy).fit(nothing, y)
     with pytest.raises(InputError, match=r"row 7 of 48: nothing is there"):
         fitted[strategy].predict(nothing)
-
-
-@pytest.mark.parametrize("image", [small_image(), STILL], ids=["learns", "still"])
-def test_there_must_be_films_to_fit_on(study, image):
-    X, y, _ = study
-    model = small_feature_fusion(image=image, strategy="attention")
-    with pytest.raises(InputError, match="None of 48 rows has a film"):
-        model.fit(lacking(X, film=range(48)), y)
 
 
 # ---------------------------------------------------------------- scikit-learn's conventions
@@ -459,49 +408,11 @@ def test_a_search_embeds_each_film_once(study, tmp_path, monkeypatch):
 
     monkeypatch.setattr(PlainCNN, "forward", counting)
     grid = {"dropout": [0.0, 0.5], "lr": [1e-3, 1e-4], "strategy": ["concat", "learned"]}
-    model = still(image=clone(STILL).set_params(cache_dir=tmp_path), max_epochs=1)
+    model = still_fusion(image=still_image(cache_dir=tmp_path), max_epochs=1)
     search = GridSearchCV(model, grid, cv=3).fit(X, y)
     assert sum(passed) == 48
     direct = clone(search.best_estimator_).set_params(image__cache_dir=None).fit(X, y)
     np.testing.assert_allclose(search.predict_proba(X), direct.predict_proba(X), atol=1e-6)
-
-
-# ---------------------------------------------------------------- the table
-
-
-def test_the_table_is_standardised_by_the_rows_of_fit(study):
-    X, y, _ = study
-    model = still().fit(X.iloc[:30], y[:30])
-    np.testing.assert_allclose(model.scaler_.mean_, X[["age", "bmi"]][:30].mean())
-    np.testing.assert_allclose(model.scaler_.scale_, X[["age", "bmi"]][:30].std(ddof=0))
-
-
-@pytest.mark.parametrize("strategy", ["concat", "learned"])
-def test_gaps_are_filled_by_the_default_and_refused_where_a_transformer_leaves_them(
-    study, strategy
-):
-    X, y, _ = study
-    gaps = X.assign(age=X["age"].where(np.arange(48) % 5 > 0))
-    assert np.isfinite(still(strategy=strategy).fit(gaps, y).predict_proba(gaps)).all()
-    leaves = still(strategy=strategy, clinical=ClinicalPreprocessor(imputation="keep"))
-    with pytest.raises(InputError, match=r"leaves values missing.*'attention'.*fill"):
-        leaves.fit(gaps, y)
-    with pytest.raises(InputError, match="leaves values missing"):
-        leaves.fit(X, y).predict(gaps)
-
-
-@pytest.mark.parametrize("strategy", STRATEGIES)
-@pytest.mark.parametrize("output", ["default", "pandas"])
-def test_any_transformer_makes_the_numbers(study, strategy, output):
-    X, y, _ = study
-    X = X.assign(sex=np.where(np.arange(48) % 3, "F", "M"))
-    clinical = make_column_transformer(
-        (SimpleImputer(), ["age", "bmi"]), (OneHotEncoder(sparse_output=False), ["sex"])
-    ).set_output(transform=output)
-    model = still(strategy=strategy, clinical=clinical).fit(X, y)
-    assert np.isfinite(model.predict_proba(X)).all()
-    if strategy == "attention":
-        assert model.attention(X).clinical.shape == (48, 4)
 
 
 # ---------------------------------------------------------------- bad input
@@ -522,7 +433,7 @@ def test_any_transformer_makes_the_numbers(study, strategy, output):
         ({"image_branch": "fine-tuned"}, "fine-tuned', but image has freeze_backbone=True"),
         ({"batch_size": 0}, "'batch_size'.* Got 0"),
         ({"validation_fraction": 0.9}, "'validation_fraction'.* Got 0.9"),
-        ({"image": clone(STILL).set_params(image_size=0)}, "'image_size'.* Got 0"),
+        ({"image": still_image(image_size=0)}, "'image_size'.* Got 0"),
         ({"clinical": ClinicalPreprocessor("maen")}, "maen"),
         ({"class_weight": {0: 1}}, "class_weight"),
         ({"device": "gpu"}, "device='gpu'"),
@@ -532,7 +443,7 @@ def test_any_transformer_makes_the_numbers(study, strategy, output):
 def test_bad_parameters(study, changes, match):
     X, y, _ = study
     with pytest.raises(InputError, match=match):
-        still(**changes).fit(X, y)
+        still_fusion(**changes).fit(X, y)
 
 
 def test_the_default_image_branch_is_that_of_the_paper():
@@ -548,7 +459,7 @@ def test_attention_has_no_wavelet_and_no_soft_attention_beside_it(image):
 
 @pytest.mark.parametrize(
     "model",
-    [still(strategy="attention"), small_feature_fusion(max_epochs=1)],
+    [still_fusion(strategy="attention"), small_feature_fusion(max_epochs=1)],
     ids=["attention", "concat"],
 )
 def test_films_as_an_array_need_a_table(model):

@@ -18,7 +18,6 @@ from sklearn.model_selection import (
     GridSearchCV,
     GroupKFold,
     KFold,
-    PredefinedSplit,
     ShuffleSplit,
     StratifiedGroupKFold,
 )
@@ -34,52 +33,8 @@ from skosteo import ProbabilityFusionClassifier
 from skosteo.clinical.risk_indices import RiskIndexClassifier
 from skosteo.evaluation import calibration_line
 from skosteo.exceptions import InputError, InSampleWarning, MissingModalityWarning
+from tests.fusion.spies import Spy, cheap_fusion, spied, table
 from tests.small_models import small_clinical, small_fusion, write_films
-
-
-class Spy(ClassifierMixin, BaseEstimator):
-    """Notes what it was fitted on and what it was asked, in a list that its clones share."""
-
-    log: list = []  # noqa: RUF012
-
-    def __init__(self, name="spy"):
-        self.name = name
-
-    def fit(self, X, y, sample_weight=None, groups=None):
-        self.classes_, self.seen_ = np.unique(y), X
-        Spy.log.append(("fit", self.name, X, sample_weight, groups))
-        return self
-
-    def predict_proba(self, X):
-        Spy.log.append(("predict", self.name, X, self.seen_, None))
-        return np.column_stack([1 - X.iloc[:, 0], X.iloc[:, 0]])
-
-
-@pytest.fixture(autouse=True)
-def empty_log():
-    Spy.log.clear()
-
-
-def table(n=60, seed=0):
-    rng = np.random.default_rng(seed)
-    y = np.resize([0, 0, 1, 1], n)
-    X = pd.DataFrame({"image": rng.random(n), "age": rng.random(n), "bmi": rng.random(n)})
-    return X, y, np.arange(n) // 2
-
-
-def spied(**changes):
-    params = {"final_estimator": LogisticRegression(), "random_state": 0}
-    return ProbabilityFusionClassifier(Spy("image"), Spy("clinical"), **params | changes)
-
-
-def cheap_fusion(**changes):
-    params = {
-        "image": LogisticRegression(),
-        "clinical": LogisticRegression(),
-        "final_estimator": "logistic",
-        "random_state": 0,
-    }
-    return ProbabilityFusionClassifier(**params | changes)
 
 
 def test_branches_see_only_their_columns():
@@ -95,21 +50,6 @@ def test_clinical_columns_can_be_named():
     assert list(model.clinical_.seen_) == ["bmi"]
 
 
-@pytest.mark.parametrize("cv", [5, GroupKFold(3)])
-def test_no_in_sample_probability_and_no_known_patient_reaches_the_fusion(cv):
-    X, y, groups = table()
-    model = spied(cv=cv).fit(X, y, groups=groups)
-    patients = pd.Series(groups, index=X.index)
-    predictions = [entry for entry in Spy.log if entry[0] == "predict"]
-    for _, _, asked, fitted_on, _ in predictions:
-        assert not set(patients[asked.index]) & set(patients[fitted_on.index])
-    for name in ("image", "clinical"):
-        rows = [i for entry in predictions if entry[1] == name for i in entry[2].index]
-        assert sorted(rows) == list(X.index)
-    # and in the end each branch has learnt from all rows
-    assert len(model.image_.seen_) == len(model.clinical_.seen_) == len(X)
-
-
 def test_fusion_is_fitted_on_what_its_branches_said():
     X, y, _ = table()
     fused = spied().fit(X, y).final_estimator_
@@ -117,46 +57,11 @@ def test_fusion_is_fitted_on_what_its_branches_said():
     np.testing.assert_allclose(fused.coef_, expected.coef_, atol=1e-8)
 
 
-def test_weights_and_patients_reach_every_branch_and_fold():
-    X, y, groups = table()
-    weights = np.arange(len(y)) + 1.0
-    spied().fit(X, y, sample_weight=weights, groups=groups)
-    for _, _, seen, passed, patients in (entry for entry in Spy.log if entry[0] == "fit"):
-        np.testing.assert_array_equal(passed, weights[seen.index])
-        np.testing.assert_array_equal(patients, groups[seen.index])
-
-
 def test_rows_of_weight_zero_are_left_out_altogether():
     X, y, _ = table()
     weights = np.where(np.arange(len(y)) < 8, 0.0, 1.0)
     spied().fit(X, y, sample_weight=weights)
     assert all(seen.index.min() >= 8 for kind, _, seen, *_ in Spy.log if kind == "fit")
-
-
-def test_out_of_fold_resists_a_branch_that_learns_by_heart():
-    """An image branch that knows its training rows by heart ruins an in-sample fusion."""
-    rng = np.random.default_rng(0)
-
-    def draw(n):
-        y = np.resize([0, 1], n)
-        return pd.DataFrame({"image": rng.normal(size=n), "age": rng.normal(0.9 * y)}), y
-
-    X, y = draw(400)
-    X_new, y_new = draw(4000)
-    image, clinical = DecisionTreeClassifier(random_state=0), LogisticRegression()
-    branches = {"image": image.fit(X[["image"]], y), "clinical": clinical.fit(X[["age"]], y)}
-    auc = {
-        cv: roc_auc_score(
-            y_new,
-            ProbabilityFusionClassifier(
-                **branches, cv=cv, final_estimator=LogisticRegression(), random_state=0
-            ).fit(X, y).predict_proba(X_new)[:, 1],
-        )
-        for cv in (5, "prefit")
-    }  # fmt: skip
-    alone = roc_auc_score(y_new, clinical.predict_proba(X_new[["age"]])[:, 1])
-    assert auc[5] > alone - 0.01
-    assert auc["prefit"] < alone - 0.1
 
 
 def test_prefit_keeps_the_branches_as_they_are():
@@ -206,17 +111,6 @@ def test_any_classifier_is_a_branch(clinical):
     model = cheap_fusion(clinical=clinical, cv=2).fit(X, labels, groups=groups)
     assert model.classes_.tolist() == model.clinical_.classes_.tolist() == sorted(set(labels))
     assert model.score(X, labels) > 0.7
-
-
-def test_weights_pass_by_the_scaler_of_a_pipeline():
-    X, y, _ = table()
-    clinical = make_pipeline(StandardScaler(), LogisticRegression())
-    weights = np.where(y == 1, 9.0, 1.0)
-    model = ProbabilityFusionClassifier(Spy(), clinical, final_estimator=LogisticRegression())
-    fitted = model.fit(X, y, sample_weight=weights).clinical_
-    expected = make_pipeline(StandardScaler(), LogisticRegression())
-    expected.fit(X[["age", "bmi"]], y, logisticregression__sample_weight=weights)
-    np.testing.assert_allclose(fitted[-1].coef_, expected[-1].coef_)
 
 
 def test_same_seed_same_model():
@@ -275,15 +169,6 @@ def test_answers_without_a_modality_are_calibrated(final):
         line = calibration_line(y_new, answer)
         assert line.slope == pytest.approx(1, abs=0.15)
         assert line.intercept == pytest.approx(0, abs=0.12)
-
-
-def test_branches_learn_only_from_rows_that_they_can_see():
-    X, y, groups = table()
-    X["image"] = X["image"].mask(X.index < 20)
-    with pytest.warns(MissingModalityWarning, match="20 of 60"):
-        spied().fit(X, y, groups=groups)
-    for _, name, seen, *_ in Spy.log:
-        assert (seen.index.min() >= 20) == (name == "image")
 
 
 def test_a_row_without_anything_is_refused():
@@ -491,13 +376,6 @@ def test_few_rows_need_no_parameter_that_nobody_set():
     assert spied(final_estimator=None).fit(X, y).predict_proba(X).shape == (30, 2)
 
 
-def test_a_branch_that_says_nan_is_told():
-    X, y, _ = table()
-    model = spied().fit(X, y)
-    with pytest.raises(InputError, match="rows 1, 2, 3 of 12: Spy gives no probability"):
-        model.predict(X[:12].assign(age=X["age"].mask(X.index < 3)))
-
-
 def test_parameters_of_branches_that_are_set_together_with_them():
     model = spied().set_params(other_branches=[("side", Spy(), ["age"])], side__name="s")
     assert model.other_branches[0][1].name == "s"
@@ -536,15 +414,6 @@ def test_a_sparse_matrix_gets_the_message_of_scikit_learn():
             pytest.raises(TypeError, match=r"Sparse data was passed.*dense data is required"),
         ):
             call(csr_array(X.to_numpy()))
-
-
-def test_folds_of_all_rows_serve_where_some_weigh_nothing():
-    X, y, groups = table()
-    weights = np.where(np.arange(60) % 12 == 0, 0.0, 1.0)
-    folds = PredefinedSplit(groups % 5)
-    spied(cv=folds).fit(X, y, sample_weight=weights)
-    for _, _, asked, fitted_on, _ in (entry for entry in Spy.log if entry[0] == "predict"):
-        assert not set(groups[asked.index] % 5) & set(groups[fitted_on.index] % 5)
 
 
 def test_a_failed_fit_leaves_the_fusion_as_it_was():

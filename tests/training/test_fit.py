@@ -77,42 +77,12 @@ def test_weighted_loss_is_the_sum_over_the_size_of_the_batch():
     assert history["train_loss"][0] == pytest.approx(3 * math.log(2), rel=1e-5)
 
 
-class Drifting(nn.Module):
-    """A net that gets better, then worse: its validation loss is lowest after epoch 3."""
-
-    def __init__(self):
-        super().__init__()
-        self.unused = nn.Parameter(torch.zeros(1))
-        self.register_buffer("epoch", torch.zeros(()))
-
-    def forward(self, x):
-        if self.training:
-            self.epoch += 1
-        return (x[:, 0].sign() * (3 - (self.epoch - 3).abs())) + 0 * self.unused
-
-
-def test_early_stopping_restores_the_best_epoch_and_stops_after_patience():
-    net, history = fit(
-        rows(8), rows(8, seed=1), make=Drifting, given={}, max_epochs=50, n_iter_no_change=4
-    )
-    assert history["valid_loss"].idxmin() == 2
-    assert len(history) == 3 + 4
-    assert net.module_.epoch == 3
-
-
 def test_same_seed_same_net_and_the_global_state_is_untouched():
     state = torch.get_rng_state()
     first, second, other = (fit(seed=s)[0].module_.state_dict() for s in (0, 0, 1))
     assert torch.equal(torch.get_rng_state(), state)
     assert all(torch.equal(first[k], second[k]) for k in first)
     assert not all(torch.equal(first[k], other[k]) for k in first)
-
-
-def test_a_loss_that_is_not_finite_raises_with_the_epoch():
-    bad = rows()
-    bad.X["x"][3, 1] = float("nan")
-    with pytest.raises(TrainingError, match=r"nan.*epoch 1.*Lower lr"):
-        fit(bad)
 
 
 @pytest.mark.parametrize("valid", [None, rows(seed=1)])
@@ -165,28 +135,6 @@ def test_batch_norm_and_one_row():
 
     with pytest.raises(InputError, match="batch_size=1: batch norm"):
         fit(make=Normed, batch_size=1)
-
-
-class Noting(Head):
-    """Wants the target in training, and has something to note."""
-
-    wants_target = True
-
-    def forward(self, x, target=None):
-        assert (target is not None) == self.training
-        if target is not None:
-            assert target.shape == (len(x), 2)
-            self.seen = getattr(self, "seen", 0) + len(target)
-        return super().forward(x)
-
-    def facts(self):
-        return {"seen": self.seen}
-
-
-def test_the_target_is_shown_in_training_only_and_facts_are_noted():
-    _, history = fit(rows(40), rows(10, seed=1), make=Noting)
-    assert list(history)[-1] == "seen"
-    assert history["seen"].tolist() == [40, 80, 120, 160, 200]
 
 
 def test_out_of_memory_in_training_names_the_batch():

@@ -14,9 +14,8 @@ import torch
 from joblib import parallel_config
 from sklearn import config_context
 from sklearn.base import clone
-from sklearn.callback import ProgressBar, ScoringMonitor
 from sklearn.ensemble import VotingClassifier
-from sklearn.metrics import log_loss, roc_auc_score
+from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GridSearchCV, cross_val_score, learning_curve
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -208,27 +207,6 @@ def test_a_parameter_that_does_not_exist_is_refused():
         small_clinical(max_epoch=3)
     with pytest.raises(ValueError, match="Invalid parameter 'max_epoch'"):
         small_clinical().set_params(max_epoch=3)
-
-
-# ---------------------------------------------------------------- scikit-learn's callbacks
-
-
-def test_the_scoring_monitor_sees_every_epoch():
-    monitor = ScoringMonitor(scoring="neg_log_loss")
-    model = small_clinical(max_epochs=4, early_stopping=False, dropout=0.0)
-    model.set_callbacks(monitor).fit(X, Y)
-    log = monitor.get_logs(select="most_recent").data_as_pandas
-    epochs = log[log["task_name"] == "epoch"]["neg_log_loss"]
-    assert len(epochs) == 4
-    assert epochs.is_monotonic_increasing
-    # the loss by epoch, as scikit-learn computes it from the net of that moment
-    assert epochs.iloc[-1] == pytest.approx(-log_loss(Y, model.predict_proba(X)), abs=1e-12)
-
-
-def test_the_progress_bar_of_a_search_shows_epochs(capsys):
-    search = GridSearchCV(small_clinical(max_epochs=3), {"dropout": [0.0, 0.1]}, cv=2)
-    search.set_callbacks(ProgressBar()).fit(X, Y)
-    assert "ClinicalOsteoClassifier" in capsys.readouterr().out
 
 
 # ---------------------------------------------------------------- parameters
