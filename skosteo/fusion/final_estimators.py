@@ -139,3 +139,26 @@ def fit_final_estimators(
                     "leave a branch out."
                 )
     return fusions
+
+
+def fuse(
+    final_estimators: Mapping[tuple[str, ...], Any],
+    names: Sequence[str],
+    probabilities: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Probability of each class (n, 2), of those of the branches: (n, k), NaN where there is none.
+
+    Rows that have the same branches are answered by the final estimator of these.
+    """
+    known, result = ~np.isnan(probabilities), np.empty((len(probabilities), 2))
+    for branches in np.unique(known, axis=0):
+        rows = np.flatnonzero((known == branches).all(axis=1))
+        chosen = np.array(names)[branches].tolist()
+        final = final_estimators.get(tuple(chosen))
+        if final is None:
+            raise InputError(
+                f"something is there for {chosen} alone, and fit had too few such rows of both "
+                "classes to learn what to make of them. Leave them out, or fit on more."
+            ).at_rows(rows, len(known))
+        result[rows] = final.predict_proba(probabilities[np.ix_(rows, branches)])
+    return result

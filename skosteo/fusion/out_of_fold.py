@@ -20,7 +20,7 @@ from sklearn.base import clone
 from sklearn.callback import CallbackContext
 from sklearn.pipeline import Pipeline
 from sklearn.utils.metadata_routing import MetadataRequest, get_routing_for_object
-from sklearn.utils.validation import has_fit_parameter
+from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 from skosteo.exceptions import InputError
 from skosteo.fusion.columns import Part, renumbering
@@ -212,6 +212,19 @@ def _check_splits(splits: Splits, y: NDArray, groups: NDArray | None) -> None:
             f"{(tested > 1).sum()} in several. "
             "Use a cross-validator that tests each row once, such as StratifiedGroupKFold."
         )
+
+
+def check_prefit(branches: Mapping[str, Any], classes: NDArray) -> None:
+    """Refuse branches that are not fitted, or on other classes."""
+    for name, branch in branches.items():
+        if branch is None:
+            raise InputError(f"cv='prefit' needs a fitted classifier for {name}=, not None.")
+        check_is_fitted(branch)
+        if not np.array_equal(branch.classes_, classes):
+            raise InputError(
+                f"The {name} branch was fitted on the classes {branch.classes_.tolist()}, y has "
+                f"{classes.tolist()}. Fit all on the same labels."
+            )
 
 
 def validate_steps(model: Any, classes: NDArray | None = None) -> None:

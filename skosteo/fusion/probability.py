@@ -43,9 +43,10 @@ from skosteo.fusion.columns import (
     split_columns,
     validate_table,
 )
-from skosteo.fusion.final_estimators import check_final_estimator, fit_final_estimators
+from skosteo.fusion.final_estimators import check_final_estimator, fit_final_estimators, fuse
 from skosteo.fusion.out_of_fold import (
     Splits,
+    check_prefit,
     fit_out_of_fold,
     predict_present,
     splits_of_used_rows,
@@ -306,7 +307,8 @@ class ProbabilityFusionClassifier(CallbackSupportMixin, ClassifierMixin, _BaseCo
         """Fit branches and final estimators on what the branches see of the rows that count."""
         check_present(parts, "It learns from the others.")
         if isinstance(self.cv, str) and self.cv == "prefit":
-            self.branches_ = self._prefit_branches()
+            self.branches_ = self._branches()
+            check_prefit(self.branches_, self.classes_)
             probabilities = self._branch_probabilities(parts)
         else:
             probabilities = self._fit_branches(parts, y, metadata, splits, seed, context)
@@ -373,19 +375,7 @@ class ProbabilityFusionClassifier(CallbackSupportMixin, ClassifierMixin, _BaseCo
             Probability of each class.
         """
         check_is_fitted(self)
-        known, result = ~np.isnan(probabilities), np.empty((len(probabilities), 2))
-        names = np.array(list(self.branches_))
-        for branches in np.unique(known, axis=0):
-            rows = np.flatnonzero((known == branches).all(axis=1))
-            chosen = names[branches].tolist()
-            final = self.final_estimators_.get(tuple(chosen))
-            if final is None:
-                raise InputError(
-                    f"something is there for {chosen} alone, and fit had too few such rows of both "
-                    "classes to learn what to make of them. Leave them out, or fit on more."
-                ).at_rows(rows, len(known))
-            result[rows] = final.predict_proba(probabilities[np.ix_(rows, branches)])
-        return result
+        return fuse(self.final_estimators_, list(self.branches_), probabilities)
 
     def _check_parameters(self, classes: NDArray) -> None:
         """Refuse wrong parameters, those of branches included, before anything is fitted."""
@@ -468,18 +458,6 @@ class ProbabilityFusionClassifier(CallbackSupportMixin, ClassifierMixin, _BaseCo
             net = ClinicalOsteoClassifier(random_state=seed)
             branches["clinical"] = make_pipeline(ClinicalPreprocessor(), net)
         return {name: clone(branch) for name, branch in branches.items()}
-
-    def _prefit_branches(self) -> dict[str, Any]:
-        for name, branch in self._branches().items():
-            if branch is None:
-                raise InputError(f"cv='prefit' needs a fitted classifier for {name}=, not None.")
-            check_is_fitted(branch)
-            if not np.array_equal(branch.classes_, self.classes_):
-                raise InputError(
-                    f"The {name} branch was fitted on the classes {branch.classes_.tolist()}, "
-                    f"y has {self.classes_.tolist()}. Fit all on the same labels."
-                )
-        return self._branches()
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
