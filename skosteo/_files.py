@@ -1,4 +1,4 @@
-"""The one door for writing: a file is either whole or not there."""
+"""Writing of files: each is either whole or not there."""
 
 import csv
 import io

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import expit
+from scipy.special import expit, log_expit
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
@@ -179,29 +179,41 @@ class RiskIndexClassifier(ClassifierMixin, BaseEstimator):
         classes, codes = encode_target(y)
         check_consistent_length(table, codes)
         self.index_values(table)
-        self.classes_ = classes
+        self.classes_, self._fitted = classes, (self.index, self.columns)
         return self
 
     def index_values(self, X: pd.DataFrame) -> NDArray[np.int64]:
         """Value of the index as published: shape (n,), whole numbers; needs no `fit`."""
-        index, table = self._index(), self._table(X, reset=False)
-        if unknown := [item for item in self.columns or {} if item not in _ITEMS]:
+        return self._values(X, self.index, self.columns)
+
+    def _values(
+        self, X: Any, name: str, columns: Mapping[str, str | bool | float] | None
+    ) -> NDArray[np.int64]:
+        index, table = _index(name), self._table(X, reset=False)
+        if unknown := [item for item in columns or {} if item not in _ITEMS]:
             raise InputError(
                 f"columns names {unknown[0]!r}, which is no item of an index"
                 f"{guess(unknown[0], _ITEMS)} The items are {', '.join(map(repr, _ITEMS))}."
             )
-        return index.points({item: self._item(table, item) for item in index.items})
+        given = columns or {}
+        return index.points({i: _item(table, i, given.get(i), name) for i in index.items})
 
     def decision_function(self, X: pd.DataFrame) -> NDArray[np.float64]:
         """Points past the cut-off, half of one at least: shape (n,), above 0 where it refers."""
         check_is_fitted(self)
-        past = self.index_values(X).astype(np.float64) - self._index().cut_off
-        return -past if self._index().referred_below else past
+        index = _index(self._fitted[0])
+        past = self._values(X, *self._fitted).astype(np.float64) - index.cut_off
+        return -past if index.referred_below else past
 
     def predict_proba(self, X: pd.DataFrame) -> NDArray[np.float64]:
         """Rise with the risk, .5 at the cut-off, not calibrated: shape (n, 2), as ``classes_``."""
         positive = expit(self.decision_function(X))
         return np.stack([1 - positive, positive], axis=1)
+
+    def predict_log_proba(self, X: pd.DataFrame) -> NDArray[np.float64]:
+        """Logarithm of `predict_proba`: shape (n, 2)."""
+        points = self.decision_function(X)
+        return np.stack([log_expit(-points), log_expit(points)], axis=1)
 
     def predict(self, X: pd.DataFrame) -> NDArray:
         """Class of each row by the published cut-off: shape (n,)."""
@@ -217,66 +229,67 @@ class RiskIndexClassifier(ClassifierMixin, BaseEstimator):
             )
         return table
 
-    def _index(self) -> _Index:
-        if self.index not in _INDICES:
-            raise InputError(
-                f"index={self.index!r} is not known{guess(self.index, _INDICES)} Allowed are "
-                f"{', '.join(map(repr, _INDICES))}."
-            )
-        return _INDICES[self.index]
-
-    def _item(self, X: pd.DataFrame, item: str) -> NDArray[np.float64]:
-        """Values of an item, in its unit, checked."""
-        given = (self.columns or {}).get(item)
-        if given is not None and not isinstance(given, str):
-            values, place = np.full(len(X), float(given)), f"columns={{{item!r}: {given!r}}}"
-        else:
-            column, factor = self._find(X, item, given)
-            numbers, others = split_numbers(X[column])
-            if len(others):
-                raise InputError(
-                    f"Column {column!r} holds neither numbers nor True and False in {len(others)} "
-                    f"of {len(X)} rows, the first in row {others.index[0] + 1}. Make it so, for "
-                    f"instance X[{column!r}] == 'yes'."
-                )
-            values, place = numbers * factor, f"Column {column!r}"
-        if (missing := np.isnan(values)).any():
-            raise InputError(
-                f"{place} is missing in {missing.sum()} of {len(X)} rows, the first in row "
-                f"{missing.argmax() + 1}. A published index says nothing about a patient without "
-                "it: leave these rows out, or put an imputer with pandas output in front."
-            )
-        wrong, allowed = _wrong(values, item)
-        if wrong.any():
-            raise InputError(
-                f"{place} holds what {item!r} cannot be in {wrong.sum()} of {len(X)} rows, the "
-                f"first in row {wrong.argmax() + 1}: it is {allowed}. Convert or correct it."
-            )
-        return values
-
-    def _find(self, X: pd.DataFrame, item: str, given: str | None) -> tuple[str, float]:
-        """Column of an item and the factor to its unit."""
-        column = item if given is None else given
-        if given is None and item in VARIABLES:
-            column = find_column(X, item) or item
-        if column not in X.columns:
-            also = "" if item in VARIABLES else f", or what holds for all, {{{item!r}: False}}"
-            raise InputError(
-                f"The index {self.index!r} asks for {item!r}, and X has no column {column!r}"
-                f"{guess(column, X.columns)} Its columns are {X.columns.tolist()}. Say where it "
-                f"is, columns={{{item!r}: 'its column'}}{also}."
-            )
-        known = recognise(column)
-        if known is None or known.variable.name != item:
-            return column, 1.0
-        return column, known.variable.factor(known.unit)
-
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_class = False
         tags.classifier_tags.poor_score = True  # nothing is learnt
         tags.input_tags.two_d_array = False  # a table with names, not a matrix
         return tags
+
+
+def _index(name: str) -> _Index:
+    if name not in _INDICES:
+        raise InputError(
+            f"index={name!r} is not known{guess(name, _INDICES)} Allowed are "
+            f"{', '.join(map(repr, _INDICES))}."
+        )
+    return _INDICES[name]
+
+
+def _item(
+    X: pd.DataFrame, item: str, given: str | bool | float | None, index: str
+) -> NDArray[np.float64]:
+    """Values of an item, in its unit, checked."""
+    if given is not None and not isinstance(given, str):
+        values, place = np.full(len(X), float(given)), f"columns={{{item!r}: {given!r}}}"
+    else:
+        column, factor = _find(X, item, given, index)
+        numbers, others = split_numbers(X[column])
+        if len(others):
+            raise InputError(
+                f"column {column!r} holds neither a number nor True or False. Make it so, for "
+                f"instance X[{column!r}] == 'yes'."
+            ).at_rows(others.index, len(X))
+        values, place = numbers * factor, f"column {column!r}"
+    if (missing := np.isnan(values)).any():
+        raise InputError(
+            f"{place} is missing. A published index says nothing about a patient without it: leave "
+            "these rows out, or put an imputer with pandas output in front."
+        ).at_rows(np.flatnonzero(missing), len(X))
+    wrong, allowed = _wrong(values, item)
+    if wrong.any():
+        raise InputError(
+            f"{place} holds what {item!r} cannot be: it is {allowed}. Convert or correct it."
+        ).at_rows(np.flatnonzero(wrong), len(X))
+    return values
+
+
+def _find(X: pd.DataFrame, item: str, given: str | None, index: str) -> tuple[str, float]:
+    """Column of an item and the factor to its unit."""
+    column = item if given is None else given
+    if given is None and item in VARIABLES:
+        column = find_column(X, item) or item
+    if column not in X.columns:
+        also = "" if item in VARIABLES else f", or what holds for all, {{{item!r}: False}}"
+        raise InputError(
+            f"The index {index!r} asks for {item!r}, and X has no column {column!r}"
+            f"{guess(column, X.columns)} Its columns are {X.columns.tolist()}. Say where it is, "
+            f"columns={{{item!r}: 'its column'}}{also}."
+        )
+    known = recognise(column)
+    if known is None or known.variable.name != item:
+        return column, 1.0
+    return column, known.variable.factor(known.unit)
 
 
 def _wrong(values: NDArray[np.float64], item: str) -> tuple[NDArray[np.bool_], str]:

@@ -1,4 +1,4 @@
-"""The DICOM door: one file -> one `Radiograph`, right, or a `DicomError` that says why not.
+"""Reading of radiographs: one file to one `Radiograph`, or a `DicomError` that says why not.
 
 A chest film reaches a researcher as DICOM of many kinds, or as PNG, JPEG or TIFF. Every kind ends
 here as the same thing: what a viewer would show, in [0, 1], with bone bright. No message, fact or

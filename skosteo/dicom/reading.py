@@ -1,4 +1,4 @@
-"""The door: `read_radiograph`."""
+"""Reading of one file of any kind: `read_radiograph`."""
 
 import os
 from collections.abc import Callable, Iterable

@@ -5,7 +5,7 @@ loaded on first use.
 """
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from skosteo.evaluation.bootstrap import BootstrapInterval, bootstrap_interval
 from skosteo.evaluation.calibration import CalibrationLine, calibration_line
@@ -54,6 +54,10 @@ __all__ = [
     "reliability",
     "subgroups",
 ]
+
+
+if TYPE_CHECKING:
+    from skosteo.evaluation.leakage import LeakageReport, check_leakage
 
 
 def __getattr__(name: str) -> Any:

@@ -68,7 +68,7 @@ class Batches:
         shuffle: bool = False,
         generator: Generator | None = None,
     ) -> None:
-        self.x, self.y = _as_tensors(dataset.X), dataset.y
+        self.x, self.y = _as_tensors(dataset.X), _as_tensors(dataset.y)
         self.n = get_len(dataset.X)
         self.batch_size, self.device = batch_size, device
         self.shuffle, self.generator = shuffle, generator

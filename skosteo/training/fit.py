@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from inspect import signature
+from inspect import Parameter, signature
 from typing import Any
 
 import numpy as np
@@ -108,10 +108,13 @@ class Net(NeuralNetBinaryClassifier):
 
     def train_step_single(self, batch: Any, **fit_params: Any) -> dict[str, Tensor]:
         """Take a step; show the target to a module that wants it."""
-        x, y = batch
-        if getattr(self.module_, "wants_target", False):
-            fit_params["target"] = torch.stack([y, x[WEIGHT]], dim=1)
-        return super().train_step_single(batch, **fit_params)
+        return super().train_step_single(batch, **fit_params, **self._target(*batch))
+
+    def _target(self, x: Any, y: Tensor) -> dict[str, Tensor]:
+        if not getattr(self.module_, "wants_target", False):
+            return {}
+        weight = x[WEIGHT] if isinstance(x, Mapping) and WEIGHT in x else torch.ones_like(y)
+        return {"target": torch.stack([y, weight], dim=1)}
 
     def run_single_epoch(
         self, iterator: Any, training: bool, prefix: str, step_fn: Any, **fit_params: Any
@@ -134,10 +137,8 @@ class Net(NeuralNetBinaryClassifier):
 
         In so small a net as the clinical one that takes a third of the time.
         """
-        wanted = getattr(self.module_, "wants_target", False)
-        target = {"target": torch.stack([y, x[WEIGHT]], dim=1)} if wanted else {}
         self.optimizer_.zero_grad()
-        loss = self.get_loss(self.infer(x, **target), y, x)
+        loss = self.get_loss(self.infer(x, **self._target(x, y)), y, x)
         loss.backward()
         self.optimizer_.step()
         return {"loss": loss.detach()}
@@ -309,7 +310,9 @@ def _make_net(
         **{f"iterator_{of}__device": device for of in ("train", "valid")},
         **recipe.further,
     }
-    unobserved = not recipe.callbacks
+    # an optimiser that steps by a closure, as LBFGS does, gets it on skorch's own way only
+    by_closure = signature(recipe.optimizer.step).parameters["closure"].default is Parameter.empty
+    unobserved = not recipe.callbacks and not by_closure
     if unobserved:  # the short way through an epoch enters these itself
         settings |= {
             f"callbacks__{name}": None for name in ("train_loss", "valid_loss", "valid_acc")
@@ -360,7 +363,6 @@ def _embedded(net: Net, embed: Callable[[Net, Inputs], Inputs], x: dict[str, Ten
 
 def _forget_training(net: Net, ours: Sequence[Callback]) -> None:
     """Remove what only the training needed: rows, moments, our callbacks."""
-    net.unobserved = False
     net.train_split = None
     net.iterator_train__generator = None
     net.optimizer_.state.clear()

@@ -385,32 +385,36 @@ AGE_AND_WEIGHT = {"age": [60.0, 70.0, 80.0], "weight_kg": [60.0, 70.0, 80.0]}
     [
         ({"index": "osteo"}, {}, "index='osteo' is not known; did you mean 'ost'.*'orai'"),
         ({"columns": {"estrogen_now": "hrt"}}, {}, "'estrogen_now'.*did you mean 'oestrogen_now'"),
-        ({}, {"weight_kg": [60, np.nan, None]}, "'weight_kg' is missing in 2 of 3 rows.*row 2"),
-        ({}, {"age": [60, 70, pd.NA]}, "'age' is missing in 1 of 3 rows, the first in row 3"),
+        ({}, {"weight_kg": [60, np.nan, None]}, "rows 2, 3 of 3: column 'weight_kg' is missing"),
+        ({}, {"age": [60, 70, pd.NA]}, "row 3 of 3: column 'age' is missing"),
         (
             {},
             {"weight_kg": ["60", "70", "heavy"]},
-            "'weight_kg' holds neither.* 1 of 3 rows.*row 3",
+            "row 3 of 3: column 'weight_kg' holds neither",
         ),
-        ({}, {"age": [60, 70, 999]}, "'age' holds what.* in 1 of 3 rows, the first in row 3"),
-        ({}, {"weight_kg": [60, np.inf, 0]}, "'weight_kg' cannot be in 2 of 3 rows.*20 to 400 kg"),
+        ({}, {"age": [60, 70, 999]}, "row 3 of 3: column 'age' holds what"),
+        (
+            {},
+            {"weight_kg": [60, np.inf, 0]},
+            "rows 2, 3 of 3: .*cannot be.*20 to 400 kg",
+        ),
         ({}, {"weight": [60, 70, 80]}, "'weight_kg', 'weight'.* all 'weight_kg'"),
         ({"index": "orai"}, {}, r"asks for 'oestrogen_now'.*\{'oestrogen_now': False\}"),
         ({"index": "orai", "columns": {"oestrogen_now": "hrt"}}, {}, "no column 'hrt'"),
         (
             {"index": "orai"},
             {"oestrogen_now": ["yes", "no", "no"]},
-            r"'oestrogen_now' holds neither numbers.*X\['oestrogen_now'\] == 'yes'",
+            r"'oestrogen_now' holds neither a number.*X\['oestrogen_now'\] == 'yes'",
         ),
         (
             {"index": "orai"},
             {"oestrogen_now": [1, 2, 2]},
-            "cannot be in 2 of 3 rows.*True or False",
+            "rows .* of 3: .*cannot be.*True or False",
         ),
         (
             {"index": "score", "columns": NOTHING_ELSE | {"fractures": "breaks"}},
             {"breaks": [0, 1, 5]},
-            "'breaks' holds what 'fractures' cannot be in 1 of 3.*whole number of sites, 0 to 3",
+            "'breaks' holds what 'fractures' cannot be.*whole number of sites, 0 to 3",
         ),
     ],
 )
@@ -440,3 +444,12 @@ def test_no_message_holds_a_patients_value():
 def test_a_wrong_table_or_target_is_named(X, y, message):
     with pytest.raises(ValueError, match=message):
         RiskIndexClassifier().fit(X, y)
+
+
+def test_what_is_set_after_fit_changes_nothing_about_predict():
+    X = pd.DataFrame({"age": [58, 70, 81], "weight_kg": [70.0, 65.0, 52.5]})
+    model = RiskIndexClassifier("osta").fit(X, [0, 0, 1])
+    expected = model.predict_proba(X)
+    model.set_params(index="orai", columns={"age": 50})
+    assert np.array_equal(model.predict_proba(X), expected)
+    np.testing.assert_allclose(np.exp(model.predict_log_proba(X)), expected)

@@ -195,6 +195,19 @@ def test_optimiser_and_its_parameters_and_those_of_the_module():
     assert size[0] < size[1] / 2
 
 
+def test_an_optimiser_that_steps_by_a_closure():
+    model = small_clinical(optimizer=torch.optim.LBFGS, lr=0.1, batch_size=64).fit(X, Y)
+    assert model.history_["train_loss"].iloc[-1] < model.history_["train_loss"].iloc[0]
+
+
+def test_the_net_can_be_trained_on(fitted):
+    model, data = fitted
+    net = pickle.loads(pickle.dumps(model)).net_
+    net.partial_fit(model.net_inputs(data), Y.astype(str(next(net.module_.parameters()).dtype)[6:]))
+    assert len(net.history) == 2 * model.n_iter_
+    assert net.history[-1, "train_loss"] < model.history_["train_loss"].iloc[-1]
+
+
 def test_parameters_of_skorch_are_searched():
     grid = {"optimizer__weight_decay": [0.0, 1.0], "module__dropout": [0.1]}
     search = GridSearchCV(small_clinical(), grid, cv=2, scoring="roc_auc").fit(X, Y)
