@@ -75,9 +75,9 @@ class ClinicalOsteoClassifier(NetClassifier):
 
     Notes
     -----
-    Columns must be numbers without gaps: put a `ClinicalPreprocessor` or an imputer in front. In
-    double precision, a patient's probability does not depend on who else is in the batch. The
-    learning rate of the paper, 1e-5, is its image model's; so small a net needs 1e-3.
+    Columns must be numbers without missing values: put a `ClinicalPreprocessor` or an imputer in
+    front. In double precision, a patient's probability does not depend on who else is in the batch.
+    The learning rate of the paper, 1e-5, is its image model's; so small a net needs 1e-3.
 
     References
     ----------

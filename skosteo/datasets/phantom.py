@@ -312,8 +312,8 @@ class _Chest:
         along = np.sqrt(1 + 36 * u * u / (reach**2 * np.maximum(1 - u * u, 0) + drop**2))
         back = _edge(far - 1.7, 0.4)
         front = _edge(u - 0.4, 0.3) * (0.45 if rib < 7 else 0.0)
-        share = np.minimum(along, 1.5) * (front + (back - front) * _edge(0.6 - v, 1.2))
-        bone[:, *w] += np.stack(_tube(distance, 0.5, wall)) * share
+        weight = np.minimum(along, 1.5) * (front + (back - front) * _edge(0.6 - v, 1.2))
+        bone[:, *w] += np.stack(_tube(distance, 0.5, wall)) * weight
 
     def plate(self, level: float) -> float:
         """Height of the upper end plate of the vertebra at this level, counted from T1 = 0."""

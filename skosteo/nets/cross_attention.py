@@ -31,7 +31,7 @@ class CrossAttention(RandomModule):
     variables : sequence of int
         For each column of the table, the number of the variable that it belongs to.
     dropout : float
-        Share silenced in training, after each layer's parts and before the logit.
+        Proportion set to 0 in training, after each layer's parts and before the logit.
 
     Notes
     -----
