@@ -1,16 +1,16 @@
 """scikit-learn's own common checks, on every estimator, with the number that ran asserted.
 
 `RadiographReader` is not among them: it takes one column of films, and scikit-learn has checks for
-tables of numbers only. Ours are in `test_composition`.
+tables of numbers only. Ours are in `test_composition`; those of `ClinicalPreprocessor` and
+`RiskIndexClassifier` are in their mirrors.
 """
 
 import pytest
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
-from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import estimator_checks_generator, parametrize_with_checks
 
-from skosteo import ClinicalOsteoClassifier, ClinicalPreprocessor, ProbabilityFusionClassifier
+from skosteo import ClinicalOsteoClassifier, ProbabilityFusionClassifier
 from tests.small_models import small_clinical, small_feature_fusion, small_fusion, small_image
 
 # Given a plain matrix, an image is one row of pixels and both branches see every column.
@@ -26,7 +26,7 @@ ATTENTION = small_feature_fusion(
     batch_size=4,
     early_stopping=False,
 )
-WHOLE = [IMAGE, CLINICAL, FUSION, ATTENTION, ClinicalPreprocessor()]
+WHOLE = [IMAGE, CLINICAL, FUSION, ATTENTION]
 
 # The same code with other nets inside: the checks that fit nets in another way than before.
 NETS_INSIDE = [
@@ -50,24 +50,6 @@ FITTING = {
 MINI_BATCHES = {
     "check_sample_weight_equivalence_on_dense_data": "mini-batches differ when rows are repeated"
 }
-
-# What scikit-learn asks of its own transformers only. The one exception of the preprocessor: it
-# finds columns by name, so that a table whose columns are in another order, or has further ones,
-# gives the same numbers; scikit-learn asks for an error.
-TRANSFORMER_CHECKS = [
-    pytest.param(
-        estimator_checks.check_dataframe_column_names_consistency,
-        marks=pytest.mark.xfail(raises=AssertionError, reason="columns are found by name"),
-    ),
-    estimator_checks.check_transformer_get_feature_names_out,
-    estimator_checks.check_transformer_get_feature_names_out_pandas,
-    estimator_checks.check_set_output_transform,
-    estimator_checks.check_set_output_transform_pandas,
-    estimator_checks.check_global_output_transform_pandas,
-    estimator_checks.check_set_output_transform_polars,
-    estimator_checks.check_global_set_output_transform_polars,
-]
-
 
 # The nets of films compute in single precision: their log odds agree to 1e-6 whoever else is in the
 # batch, which `tests/image` asserts, and not to scikit-learn's 1e-7.
@@ -116,16 +98,9 @@ def test_common_checks_at_defaults_but_for_the_epochs(estimator, check):
     check(estimator)
 
 
-# the checks fit with names and transform without
-@pytest.mark.filterwarnings("ignore:X (has|does not have valid) feature names")
-@pytest.mark.parametrize("check", TRANSFORMER_CHECKS)
-def test_checks_of_transformers(check):
-    check("ClinicalPreprocessor", ClinicalPreprocessor())
-
-
 @pytest.mark.parametrize(
     ("estimator", "floor"),
-    [(model, 45 if isinstance(model, ClinicalPreprocessor) else 60) for model in WHOLE],
+    [(model, 60) for model in WHOLE],
     ids=lambda value: type(value).__name__,
 )
 def test_the_number_of_common_checks_does_not_shrink(estimator, floor):
