@@ -22,8 +22,8 @@ from skosteo.fusion.study_reader import StudyReader
 from skosteo.image.classifier import ImageOsteoClassifier, embed_films
 from skosteo.nets.feature_fusion import FeatureFusionNet
 from skosteo.training.data import Inputs
-from skosteo.training.fit import Net
 from skosteo.training.inference import batched_forward
+from skosteo.training.net import Net
 from skosteo.training.net_classifier import NetClassifier, Plan
 
 

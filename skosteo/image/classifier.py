@@ -29,8 +29,8 @@ from skosteo.nets.gradient_fusion import MODES
 from skosteo.nets.heads import check_hidden_layer_sizes
 from skosteo.nets.image_net import ImageNet
 from skosteo.training.data import Inputs
-from skosteo.training.fit import Net
 from skosteo.training.inference import batched_forward
+from skosteo.training.net import Net
 from skosteo.training.net_classifier import NetClassifier, Plan
 
 # Inception v3 was built for 299 pixels; the paper, like most, gives all others 224

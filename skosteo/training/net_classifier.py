@@ -38,8 +38,9 @@ from skosteo.exceptions import InputError, SkosteoError, renumbered
 from skosteo.splits import validation_split
 from skosteo.training.callbacks import ScikitLearnCallbacks, check_callbacks
 from skosteo.training.data import Inputs, take
-from skosteo.training.fit import WEIGHT, Net, Recipe, resolve_device, train
+from skosteo.training.fit import Recipe, resolve_device, train
 from skosteo.training.inference import predict_logits
+from skosteo.training.net import WEIGHT, Net
 
 _ROWS_EMBEDDED_AT_A_TIME = 1024
 # Parameters of skorch's net that may be given beside those of the estimator. scikit-learn's checks
