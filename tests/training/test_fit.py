@@ -1,6 +1,5 @@
 """A net that has learnt, or an error: nothing in between."""
 
-
 import numpy as np
 import pytest
 import torch
