@@ -279,7 +279,7 @@ def _translated_torch_errors(batch_size: int) -> Iterator[None]:
 def _check_sane(loss: float, rows: Dataset, lr: float) -> None:
     """Refuse a net whose loss is finite but far beyond that of guessing."""
     guessing = math.log(2) * float(rows.X[WEIGHT].mean())
-    if loss > 100 * guessing:
+    if loss > 10 * guessing:
         raise TrainingError(
             f"The loss is {loss:.3g} in the end, and {guessing:.3g} for guessing: training lost "
             f"its way. Lower lr (it is {lr}), and look for extreme values in X."
