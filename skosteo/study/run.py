@@ -15,7 +15,7 @@ from skosteo.clinical.flow import ExclusionLog, Flow
 from skosteo.dicom import check_ignore_rules
 from skosteo.evaluation import check_leakage
 from skosteo.evaluation.leakage import LeakageReport
-from skosteo.fusion.out_of_fold import table_digest
+from skosteo.fusion.memory import table_digest
 from skosteo.image.films import Films
 from skosteo.study.design import Design, Settings, make_design, versions
 from skosteo.study.films import read_films
