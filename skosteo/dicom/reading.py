@@ -10,7 +10,7 @@ from typing import Any, BinaryIO, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from skosteo.dicom.decode import NATIVE, stored_words
+from skosteo.dicom.decode import TO_RGB, stored_words
 from skosteo.dicom.display import apply_grayscale_pipeline, check_depth
 from skosteo.dicom.elements import AGAIN
 from skosteo.dicom.facts import stated_facts
@@ -181,7 +181,7 @@ def _read_dicom(stream: BinaryIO, size: int, ignore_rules: frozenset[str]) -> Ra
         words = stored_words(image, ignore_rules)
         return Radiograph(apply_grayscale_pipeline(words, header), facts)
     if samples == 3 and photometric in _COLOUR and header.integer("BitsAllocated") == 8:
-        luminance_first = photometric == "YBR_FULL" and image.syntax in NATIVE
+        luminance_first = photometric == "YBR_FULL" and image.syntax not in TO_RGB
         words = stored_words(image, ignore_rules)
         return Radiograph(_without_colour(words, luminance_first, ignore_rules), facts)
     raise DicomError(
@@ -196,12 +196,9 @@ def _without_colour(
 ) -> NDArray[np.float32]:
     """Luminance in [0, 1] of RGB, or of luminance and two colour differences."""
     first, second, third = np.moveaxis(words, -1, 0)
-    neutral = (
-        (second == 128) & (third == 128)
-        if luminance_first
-        else (first == second) & (second == third)
-    )
-    if not neutral.all():
+    # luminance without colour, or grey whose writer calls RGB so
+    is_grey = luminance_first and bool((second == 128).all() and (third == 128).all())
+    if not is_grey and not ((first == second) & (second == third)).all():
         refuse("color", ignore_rules, "the image is in colour", "give the original grey film")
         if not luminance_first:
             return (words @ _LUMINANCE) / np.float32(255)
@@ -232,5 +229,13 @@ def _check_contrast(pixels: NDArray[np.float32], ignore_rules: frozenset[str]) -
             "saturated",
             ignore_rules,
             f"the image is saturated: {_MOST:.0%} of its pixels or more are pure black or white",
+            "check the export and its window",
+        )
+    elif not count[1:-_DARK].any():  # but for padding, which is black
+        refuse(
+            "bright",
+            ignore_rules,
+            f"the image is bright: no pixel but black ones is darker than {255 - _DARK} of 255, as "
+            "when MONOCHROME1 is shown in a window that is far too wide",
             "check the export and its window",
         )

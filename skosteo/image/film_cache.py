@@ -38,7 +38,7 @@ from skosteo.exceptions import InputError
 from skosteo.image.films import Film, Films, film_digest
 
 # Part of the key of every film: raise it when a file would give other pixels or be refused.
-_FORMAT = 2
+_FORMAT = 3
 _CHECK_BYTES, _DIGEST_BYTES = 16, 32
 _FULL = 2**26  # bytes of a pool file
 # A file that changed so recently may change again within one tick of its file system's clock (2 s
