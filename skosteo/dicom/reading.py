@@ -89,10 +89,11 @@ def read_radiograph(
     return _guarded(source, partial(_read_checked, ignore_rules=lifted))
 
 
-def read_facts(path: str | os.PathLike[str]) -> dict[str, Any]:
+def read_facts(source: str | os.PathLike[str] | bytes | BinaryIO) -> dict[str, Any]:
     """Facts of `Radiograph` that the header of a DICOM file states; empty for other pictures.
 
-    No pixel is decoded. Errors are those of `read_radiograph`, as far as the header tells.
+    The file is given as to `read_radiograph`, and refused as there, as far as its header tells. No
+    pixel is decoded.
 
     Examples
     --------
@@ -100,7 +101,7 @@ def read_facts(path: str | os.PathLike[str]) -> dict[str, Any]:
     >>> read_facts(get_testdata_file("MR_small.dcm"))["manufacturer"]
     'Canon'
     """
-    return _guarded(path, _read_stated)
+    return _guarded(source, _read_stated)
 
 
 def _guarded(source: Any, read: Callable[[BinaryIO], Result]) -> Result:

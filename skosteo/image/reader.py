@@ -160,6 +160,8 @@ class RadiographReader(
         DicomError
             A file cannot be read; a `MissingFileError` where there is none. The message begins
             with the row, counted from 1.
+        InputError
+            X is no column of films, or the cache folder cannot be used.
         """
         return self.read(X).to_array()
 
