@@ -329,4 +329,4 @@ class FeatureFusionClassifier(NetClassifier):
         still = image.freeze_backbone is True and image.augmentation is None
         if not (self._reader.fit_image or still):
             return None
-        return partial(embed_films, cache_dir=image.cache_dir)
+        return partial(embed_films, cache_dir=image.reader_.cache_dir)
