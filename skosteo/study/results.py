@@ -74,6 +74,8 @@ class Study:
         What `check_leakage` found.
     groupings : DataFrame of n rows
         Columns of subgroups.
+    digest : str
+        Stands for rows, splits and versions; a folder of another study is not written to.
     """
 
     design: Design
@@ -83,6 +85,7 @@ class Study:
     flow: Flow
     leakage: LeakageReport
     groupings: pd.DataFrame
+    digest: str
     _computed: dict[tuple, Any] = field(default_factory=dict, init=False)
 
     def rows(self, part: str = "test") -> NDArray[np.intp]:
@@ -302,8 +305,9 @@ class Study:
     def save(self, out: str | PathLike) -> None:
         """Write ``report.html``, and every table and figure beside it, into a folder.
 
-        It is made if needed, and files of an earlier report of this study are replaced. Each file
-        is whole or not there, and ``report.html`` comes last: a full disk is an OSError.
+        It is made if needed. Files of an earlier report of this study are replaced, by the
+        manifest in ``work/study.json``; a folder that holds anything else is an InputError. Each
+        file is whole or not there, and ``report.html`` comes last: a full disk is an OSError.
         """
         from skosteo.study.report.saving import save
 

@@ -20,6 +20,7 @@ from skosteo.image.films import Films
 from skosteo.study.design import Design, Settings, make_design, versions
 from skosteo.study.films import read_films
 from skosteo.study.fitting import fit_models
+from skosteo.study.folder import StudyFolder, check_cache_beside
 from skosteo.study.inputs import (
     Inputs,
     all_groupings,
@@ -79,7 +80,7 @@ def run_study(
         Patient of each row. None takes every row as a patient of its own.
     out : path, default=None
         Folder for the report and for what is finished of it: after a crash the same call goes on
-        there. None writes nothing.
+        there. It may hold nothing that this study did not write. None writes nothing.
     preset : {"quick", "paper"}, default="quick"
         "quick": small nets on a frozen backbone, minutes on a workstation. "paper": the paper's
         recipe, a GPU's work.
@@ -116,7 +117,8 @@ def run_study(
     ignore_rules : iterable of str, default=()
         Rules by which no radiograph is refused; see `read_radiograph`.
     cache_dir : path, default=None
-        Folder for decoded radiographs, which are patients' images. None: a temporary one.
+        Folder for decoded radiographs, which are patients' images; not within `out`. None: a
+        temporary one.
     device : str, default="auto"
         "auto" (a GPU where there is one), "cpu", "cuda", ...
     n_jobs : int, default=None
@@ -136,7 +138,7 @@ def run_study(
     ------
     InputError
         Anything about the arguments that cannot be worked with; rows that leak, see
-        `check_leakage`; too few patients; a folder with another report.
+        `check_leakage`; too few patients; a folder with anything that this study did not write.
     OSError
         The folder cannot be written to or is full: what is finished stays.
 
@@ -166,6 +168,9 @@ def run_study(
     Logistic: all clinical columns   ...
     Name: accuracy, dtype: object
     """
+    if out is not None:
+        StudyFolder(out)
+        check_cache_beside(out, cache_dir)
     validate_texts(title, limits)
     validate_numbers(n_folds, prevalence, random_state, n_jobs)
     resolve_device(device)
@@ -221,11 +226,14 @@ def _fitted(
     groupings = all_groupings(used, None if films is None else films.facts)
     leakage = _checked_leakage(used, design, chosen.values(), films, settings.image_column, site)
     check_no_leak(leakage, kept)
-    store = None if out is None else Store(out, _digest(design, settings, films))
+    digest, store = _digest(design, settings, films), None
+    if out is not None:
+        StudyFolder(out, digest).claim()
+        store = Store(out, digest)
     every, what = chosen.values(), _to_explain(chosen)
     results = fit_models(design, every, what, store=store, seed=settings.seed, **work)
     flow = joined_flow(flow, rows, used.y, settings.outcome)
-    return Study(design, chosen, results, settings, flow, leakage, groupings)
+    return Study(design, chosen, results, settings, flow, leakage, groupings, digest)
 
 
 def _checked_leakage(
@@ -238,14 +246,14 @@ def _checked_leakage(
 ) -> LeakageReport:
     # models of one's own see all columns
     seen = list(used.X) if any(model.own for model in models) else list(used.clinical)
-    if site is not None:
-        seen.append(site)
+    # the films are given decoded, and their column is none of the predictors
+    seen += [column for column in (site, image_column) if column is not None]
     return check_leakage(
-        design.X[[column for column in dict.fromkeys(seen) if column != image_column]],
+        design.X[[*dict.fromkeys(seen)]],
         design.y,
         design.patient if used.grouped else None,
         splits=[*design.folds, (design.development, design.test)],
-        image_column=None,
+        image_column=image_column,
         site=site,
         films=None if films is None else films.to_array(),
     )

@@ -218,7 +218,7 @@ def test_another_report_is_not_touched(cohort, tmp_path, capsys):
     out.mkdir()
     (out / "report.html").write_text("mine")
     assert call(*arguments(table(tmp_path, cohort), out, *SMALL)) == 2
-    assert "that no study wrote" in capsys.readouterr().err
+    assert "that this study did not write" in capsys.readouterr().err
     assert [path.name for path in out.iterdir()] == ["report.html"]
 
 
