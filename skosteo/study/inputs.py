@@ -48,7 +48,7 @@ class Inputs(NamedTuple):
 
 def validate_texts(title: Any, limits: Any) -> None:
     """Refuse a heading and first sentences of the report that are no texts."""
-    if not isinstance(title, str) or not title.strip():
+    if title is not None and (not isinstance(title, str) or not title.strip()):
         raise InputError(f"title={title!r}: give the heading of the report as a text.")
     given = isinstance(limits, list | tuple) and all(isinstance(limit, str) for limit in limits)
     if not given:

@@ -52,7 +52,7 @@ def run_study(
     subgroups: Sequence[str] | pd.DataFrame = (),
     site: str | None = None,
     prevalence: float | None = None,
-    title: str = "Screening for osteoporosis from chest X-rays and clinical values",
+    title: str | None = None,
     outcome: str | None = None,
     limits: Sequence[str] = (),
     published: bool = False,
@@ -105,8 +105,9 @@ def run_study(
         Column of X that says the hospital: patient ids that several use are looked at.
     prevalence : float, default=None
         Proportion of positives where the model is to be used, for predictive values.
-    title, outcome : str
-        Heading of the report; what is predicted, by default the name of y.
+    title, outcome : str, default=None
+        Heading of the report, by default of what the columns are; what is predicted, by default the
+        name of y.
     limits : sequence of str, default=()
         Sentences that a reader must see first: that data are synthetic, that the outcome is not
         osteoporosis or is self-reported.
@@ -179,7 +180,7 @@ def run_study(
     given = validate_inputs(X, y, groups, test=test, subgroups=subgroups, **columns)
     check_flow(flow, len(given.y))
     settings = Settings(
-        title=title,
+        title=title or _title(image_column, given.clinical),
         outcome=outcome or str(getattr(y, "name", None) or "outcome"),
         limits=tuple(limits),
         preset=preset,
@@ -201,6 +202,12 @@ def run_study(
     if out is not None:
         study.save(out)
     return study
+
+
+def _title(image_column: str | None, clinical: Sequence[str]) -> str:
+    seen = {"chest X-rays": image_column is not None, "clinical values": len(clinical) > 0}
+    parts = " and ".join(what for what, there in seen.items() if there)
+    return f"Screening for osteoporosis from {parts}"
 
 
 def _fitted(
