@@ -16,6 +16,7 @@ from skosteo._validation import (
     to_pandas,
 )
 from skosteo.clinical.flow import ExclusionLog, Flow
+from skosteo.clinical.small_levels import with_printable_levels
 from skosteo.clinical.variables import find_column, recognise
 from skosteo.evaluation._scored import as_proportion
 from skosteo.evaluation.leakage import LeakageReport
@@ -190,7 +191,10 @@ def is_sex_or_age(column: Any) -> bool:
 
 
 def all_groupings(used: Inputs, facts: pd.DataFrame | None) -> pd.DataFrame:
-    """Sex, age band and what headers state, as far as patients differ; then those named."""
+    """Sex, age band and what headers state, as far as patients differ; then those named.
+
+    Levels of few patients, or that look like an identity, are put together.
+    """
     found: dict[str, Any] = {}
     clinical = used.X[used.clinical]
     sex, age = (find_column(clinical, name) for name in ("sex", "age"))
@@ -202,7 +206,14 @@ def all_groupings(used: Inputs, facts: pd.DataFrame | None) -> pd.DataFrame:
         found["projection"], found["manufacturer"] = facts["view_position"], facts["manufacturer"]
     stated = pd.DataFrame(found, index=used.X.index)
     new = [n for n in stated if n not in used.groupings and len(stated[n].unique()) > 1]
-    return pd.concat([stated[new], used.groupings], axis=1)
+    found = dict(pd.concat([stated[new], used.groupings], axis=1))
+    return pd.DataFrame(
+        {
+            name: values if name == "age" else with_printable_levels(values, used.patient)
+            for name, values in found.items()
+        },
+        index=used.X.index,
+    )
 
 
 def check_flow(before: Flow | None, n_rows: int) -> None:

@@ -225,11 +225,16 @@ class Study:
         train, validation = design.folds[0]
         split = pd.Series("test", index=design.X.index)
         split.iloc[train], split.iloc[validation] = "train", "validation"
-        shown = design.X[list(settings.clinical_columns)].copy()
         outcome = settings.outcome
-        outcome += " (outcome)" if outcome in shown else ""
-        shown[outcome] = np.where(design.y == 1, "yes", "no")
-        return table_one(shown, by=split)
+        outcome += " (outcome)" if outcome in settings.clinical_columns else ""
+        # what the report counts elsewhere too is not suppressed
+        answer = pd.DataFrame({outcome: np.where(design.y == 1, "yes", "no")})
+        table = table_one(answer, by=split)
+        if settings.clinical_columns:
+            shown = design.X[list(settings.clinical_columns)]
+            described = table_one(shown, by=split, groups=design.patient)
+            table = pd.concat([described, table.drop(index="n", level=0)])
+        return table
 
     @property
     def reference(self) -> str:
