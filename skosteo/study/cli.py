@@ -1,6 +1,7 @@
 """Command line: ``python -m skosteo study``, from a CSV and a folder of images to a report."""
 
 import argparse
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from skosteo._validation import guess
+from skosteo.clinical.identifiers import names_patient
 from skosteo.clinical.labels import MEANINGS
 from skosteo.clinical.variables import recognise
 from skosteo.exceptions import InputError, SkosteoError
@@ -22,6 +24,16 @@ _AS_GIVEN = (
     *("out", "title", "preset", "models", "site", "n_folds", "prevalence", "limits", "published"),
     *("ignore_rules", "cache_dir", "device", "n_jobs", "random_state"),
 )
+# what an error of `run_study` calls by the name of a parameter
+_OPTIONS = {
+    "n_folds": "--folds",
+    "random_state": "--seed",
+    "clinical_columns": "--clinical",
+    "image_column": "--image-column",
+    "cache_dir": "--cache",
+    "n_jobs": "--jobs",
+}
+_PARAMETER = re.compile(rf"\b({'|'.join(_OPTIONS)})\b(=?)")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,6 +51,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="values that mean well, where several do; all others are not known")  # fmt: skip
     add("--out", type=Path, required=True, help="folder of the report; goes on there after a crash")
     add("--patient", help="column of the patient; needed where a patient has several rows")
+    add("--no-patient", action="store_true", help="each row is a patient of its own")
+    add("--encoding", default="utf-8", help="of the table, such as gb18030 (default: utf-8)")
     add("--images", type=Path, help="folder that the image names are relative to, and stay in; "
         "without it they are paths as they stand")  # fmt: skip
     add("--outside-images", action="store_true",
@@ -140,7 +154,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _message(error: Exception) -> str:
     if isinstance(error, OSError) and not isinstance(error, SkosteoError):
         return f"{error.strerror or error}; what is finished stays, and the same command goes on"
-    return str(error)
+    # of the call's parameters, the options of the command
+    return _PARAMETER.sub(lambda found: _OPTIONS[found[1]] + (" " if found[2] else ""), str(error))
 
 
 def _print(text: str) -> None:
@@ -151,9 +166,20 @@ def _read_table(given: argparse.Namespace) -> pd.DataFrame:
     try:
         # as text: outcomes stay as they stand, identifiers and film names keep their leading zeros
         words = (given.image_column, given.patient, given.target)
-        table = pd.read_csv(given.table, dtype={word: str for word in words if word is not None})
+        types = {word: str for word in words if word is not None}
+        table = pd.read_csv(given.table, dtype=types, encoding=given.encoding)
     except FileNotFoundError:
         raise InputError("There is no such table; check its path.") from None
+    except LookupError:
+        raise InputError(
+            f"--encoding {given.encoding!r} is not known; give one of Python's, such as utf-8, "
+            "gb18030 or latin-1."
+        ) from None
+    except UnicodeError:
+        raise InputError(
+            f"The table is not written in {given.encoding}. Give its --encoding: gb18030 for "
+            "Chinese Windows, cp1252 for Western, utf-16 for Excel's Unicode text."
+        ) from None
     except (OSError, ValueError, pd.errors.ParserError) as error:
         kind = type(error).__name__
         raise InputError(
@@ -166,17 +192,40 @@ def _read_table(given: argparse.Namespace) -> pd.DataFrame:
         for column in columns:
             if column is not None:
                 _check_column(table, column, option)
+    _check_patient(table, given)
     return table
+
+
+def _check_patient(table: pd.DataFrame, given: argparse.Namespace) -> None:
+    """Refuse a table whose patients seem to have several rows, if nobody says which is whose."""
+    if given.patient is not None or given.no_patient:
+        return
+    for column in filter(names_patient, table):
+        known = table[column].dropna()
+        if known.nunique() < len(known):
+            raise InputError(
+                f"Column {column!r} has {known.nunique()} different values in {len(known)} rows, "
+                f"as where patients come more than once. Give --patient {column!r}, so that nobody "
+                "is on both sides of a split; or --no-patient, if each row is a patient of its own."
+            )
 
 
 def _check_column(table: pd.DataFrame, column: str, option: str, hint: str = "") -> None:
     if column not in table:
         if table.shape[1] == 1 and ";" in str(table.columns[0]):
             hint = " It seems to be separated by semicolons: export it with commas."
-        raise InputError(
-            f"The table has no column {column!r} ({option}){guess(column, table.columns)} Its "
-            f"columns are {table.columns.tolist()}.{hint}"
-        )
+        their = f"{guess(column, table.columns)} Its columns are {table.columns.tolist()}."
+        if any(map(_is_no_heading, table.columns)):
+            their = (
+                ". Its first line seems to be a row, not headings: put a line of headings first."
+            )
+        raise InputError(f"The table has no column {column!r} ({option}){their}{hint}")
+
+
+def _is_no_heading(name: str) -> bool:
+    """Whether a heading is blank, a number or a date: it may be a cell of the first patient."""
+    marks = set(name.removeprefix("Unnamed: "))
+    return marks <= set("0123456789 +-.,:/年月日") and not marks.isdisjoint("0123456789")
 
 
 def _outcome(table: pd.DataFrame, given: argparse.Namespace) -> Outcome:

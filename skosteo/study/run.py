@@ -17,7 +17,7 @@ from skosteo.evaluation import check_leakage
 from skosteo.evaluation.leakage import LeakageReport
 from skosteo.fusion.out_of_fold import table_digest
 from skosteo.image.films import Films
-from skosteo.study.design import Design, Settings, make_design, versions
+from skosteo.study.design import Design, Settings, check_out_of_fold, make_design, versions
 from skosteo.study.films import read_films
 from skosteo.study.fitting import fit_models
 from skosteo.study.folder import StudyFolder, check_cache_beside
@@ -223,13 +223,14 @@ def _fitted(
 ) -> Study:
     """Read the radiographs, divide the rows, look for leaks, then fit; only fits are written."""
     chosen = make_models(models, given.X, settings, device=device, **reading)
+    _designed(given, settings, chosen)  # too few patients are told before films are read
     patients = pd.DataFrame({"patient": given.patient})
     rows, films = ExclusionLog(patients, "patient" if given.grouped else None), None
     if settings.image_column is not None:
         films = read_films(given.X[settings.image_column], rows, **reading, **work)
     kept = np.flatnonzero(rows.kept)
     used = given.take(kept)
-    design = make_design(used, settings.n_folds, settings.seed)
+    design = _designed(used, settings, chosen)
     groupings = all_groupings(used, None if films is None else films.facts)
     leakage = _checked_leakage(used, design, chosen.values(), films, settings.image_column, site)
     check_no_leak(leakage, kept)
@@ -241,6 +242,13 @@ def _fitted(
     results = fit_models(design, every, what, store=store, seed=settings.seed, **work)
     flow = joined_flow(flow, rows, used.y, settings.outcome)
     return Study(design, chosen, results, settings, flow, leakage, groupings, digest)
+
+
+def _designed(given: Inputs, settings: Settings, models: Mapping[str, StudyModel]) -> Design:
+    design = make_design(given, settings.n_folds, settings.seed)
+    if "multimodal" in models:
+        check_out_of_fold(design)
+    return design
 
 
 def _checked_leakage(

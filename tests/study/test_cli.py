@@ -76,7 +76,8 @@ SLIPS = {
     "T-scores": ({"target": "bmi"}, [], "--t-score COLUMN"),
     "a constant target": ({"target": "one"}, [], "has 1 value in all rows; 0 and 1 are needed"),
     "model": ({}, ["--models", "logistik"], "did you mean 'logistic'"),
-    "folds": ({}, ["--folds", "60"], "n_folds="),
+    "folds": ({}, ["--folds", "60"], "Give --folds 29, or more patients"),
+    "encoding": ({}, ["--encoding", "gbkk"], "--encoding 'gbkk' is not known"),
     "prevalence": ({}, ["--prevalence", "20"], "Is it in per cent?"),
     "a column that answers": ({}, ["--clinical", "age", "osteoporosis"], "osteoporosis"),
     "a column named twice": ({}, ["--clinical", "age", "age"], "age"),
@@ -287,6 +288,54 @@ def test_film_names_are_relative_to_the_folder(tmp_path, monkeypatch, small_pres
     study = taken[0][-1]
     assert len(study.design.y) == 47
     assert study.flow.frame()["excluded"].tolist() == [0, 1]
+
+
+def test_a_model_that_is_not_known_is_told_before_any_film_is_read(tmp_path, monkeypatch, capsys):
+    cohort, films = films_alone(tmp_path, 24)
+    monkeypatch.setattr("skosteo.study.run.read_films", lambda *_, **__: pytest.fail("read"))
+    given = arguments(table(tmp_path, cohort), tmp_path / "out", "--images", films)
+    for more, message in {
+        ("--models", "imagee"): "did you mean 'image'",
+        ("--models", "image", "--folds", "20"): "Give --folds 7, or more patients",
+    }.items():
+        assert call(*given, *more) == 2
+        assert message in capsys.readouterr().err
+
+
+def test_a_table_in_the_encoding_of_chinese_windows(cohort, tmp_path, monkeypatch, capsys):
+    cohort = cohort.rename(columns={"osteoporosis": "诊断"})
+    path = table(tmp_path, cohort, encoding="gb18030")
+    given = arguments(path, tmp_path / "out", *SMALL, target="诊断")
+    assert call(*given) == 2
+    assert "not written in utf-8. Give its --encoding: gb18030" in capsys.readouterr().err
+    taken = ran(monkeypatch)
+    assert call(*given, "--encoding", "gb18030") == 0
+    assert len(taken[0][-1].design.y) == 90
+
+
+def test_a_forgotten_patient_is_asked_for(cohort, tmp_path, monkeypatch, capsys):
+    cohort["patient_id"] = [f"Jane{i // 3}" for i in range(90)]
+    path, out = table(tmp_path, cohort), tmp_path / "out"
+    given = ["study", path, "--target", "osteoporosis", "--out", out, *SMALL]
+    assert call(*given) == 2
+    said = capsys.readouterr().err
+    assert "'patient_id' has 30 different values in 90 rows" in said
+    assert "Give --patient 'patient_id'" in said
+    assert "--no-patient" in said
+    assert "Jane" not in said
+    taken = ran(monkeypatch)
+    assert call(*given, "--no-patient") == 0
+    assert len(np.unique(taken[0][-1].design.patient)) == 90
+
+
+@pytest.mark.parametrize("row", ["Jane Doe,1947-02-13,F,0", "Jane Doe,67,F,no", "Jane Doe,,F,no"])
+def test_a_table_without_headings_names_nobody(row, tmp_path, capsys):
+    (tmp_path / "a.csv").write_text(f"{row}\n" + "John Roe,50,M,0\n" * 9)
+    assert call(*arguments(tmp_path / "a.csv", tmp_path / "out", *SMALL)) == 2
+    said = capsys.readouterr().err
+    assert "put a line of headings first" in said
+    assert "Jane" not in said
+    assert "1947" not in said
 
 
 def films_alone(tmp_path, n=48):
