@@ -19,7 +19,7 @@ UNFINISHED = ".writing-"
 # What a spreadsheet takes for the beginning of a formula, full-width signs of Chinese and Japanese
 # keyboards included; blanks before it do not help
 _FORMULA = re.compile(r"[\t\r\n]|\s*[=+\-@＝＋－＠]")  # noqa: RUF001
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?%?", re.IGNORECASE)
+_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?%?", re.IGNORECASE)
 
 
 @contextmanager

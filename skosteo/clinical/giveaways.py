@@ -116,12 +116,12 @@ def proportion_of_others(codes: Codes, positive: Flags, patient: Codes) -> NDArr
 
 def _restates(codes: Codes, positive: Flags, patient: Codes) -> bool:
     """Whether a value multiplies or divides the odds of the label tenfold, beyond chance."""
-    people = pd.DataFrame({"code": codes, "patient": patient, "case": positive})
-    people = people.groupby(["code", "patient"], as_index=False)["case"].max()
-    n_cases, n = people["case"].sum(), len(people)
+    rows = pd.DataFrame({"code": codes, "patient": patient, "case": positive})
+    people = rows.groupby(["code", "patient"])["case"].max()
+    n_cases, n = people.sum(), len(people)
     if n_cases in (0, n):
         return False
-    counts = people.groupby("code")["case"].agg(["sum", "size"]).to_numpy()
+    counts = people.groupby("code").agg(["sum", "size"]).to_numpy()
     size, odds = counts[:, 1], n_cases / (n - n_cases)
     for side, base in ((counts[:, 0], odds), (size - counts[:, 0], 1 / odds)):
         at_most = _ODDS_RATIO * base / (1 + _ODDS_RATIO * base)
