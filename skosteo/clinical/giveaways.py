@@ -14,7 +14,7 @@ Codes = NDArray[np.intp]
 
 # Whole names of outcomes, beside those that `is_label_leaking_name` finds within a name
 _OUTCOMES = {
-    "diagnosis", "finaldiagnosis", "dx", "diagnose", "diagnóstico", "diagnostico", "diagnosiscode",
+    "diagnosis", "finaldiagnosis", "dx", "diagnose", "diagnostico", "diagnosiscode",
     "icd", "icdcode", "icd10", "icd10code", "label", "outcome", "target", "casecontrol",
     "诊断", "最终诊断", "出院诊断", "診斷", "结局", "標籤", "标签",
 }  # fmt: skip
