@@ -273,6 +273,14 @@ def is_variable(column: object, name: str) -> bool:
     return hit is not None and hit.variable.name == name
 
 
+def states_unit(column: str) -> bool:
+    """Whether a known name says the unit of its values, rather than leaving it to custom."""
+    variable, unit = _KNOWN[plain_name(_STEP.sub("", column))]
+    bare = (name for name, stated in variable.aliases.items() if stated == variable.unit)
+    bare_names = {*map(plain_name, bare), *map(plain_name, _TRANSLATED[variable.name].split(", "))}
+    return unit != variable.unit or plain_name(_STEP.sub("", column)) not in bare_names
+
+
 def find_column(table: pd.DataFrame, name: str) -> str | None:
     """Return the column of a table that is the variable of a canonical name, or None.
 
