@@ -204,7 +204,7 @@ class TableReader:
         return words.astype(object).map(lambda code: _NHANES_SEX.get(as_word(code), code))
 
     def _unit(self, column: str, place: str) -> Recognised | None:
-        """Say the unit of the values at a place: declared for its variable, or stated by its name."""
+        """Say the unit of the values at a place: declared for it, or stated by its name."""
         stated = recognise(place)
         if place != column and stated and states_unit(place):
             return stated

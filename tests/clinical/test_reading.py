@@ -166,8 +166,9 @@ ELSEWHERE = [
     },
     {
         "age": ("年龄", 1), "sex": ("性别", 1), "height_cm": ("身高", 1), "bmi": ("体重指数", 1),
-        "weight_kg": ("体重(斤)", 2), "wbc_10e9_l": ("白细胞", 1), "platelets_10e9_l": ("血小板", 1),
-        "calcium_mmol_l": ("血钙", 1), "glucose_mmol_l": ("血糖", 1),
+        "weight_kg": ("体重(斤)", 2), "wbc_10e9_l": ("白细胞", 1),
+        "platelets_10e9_l": ("血小板", 1), "calcium_mmol_l": ("血钙", 1),
+        "glucose_mmol_l": ("血糖", 1),
     },
 ]  # fmt: skip
 
@@ -252,7 +253,7 @@ class TestUnitCheckElsewhere:
             make_pipeline(before, ClinicalPreprocessor()).fit(X)
 
     def test_permutation_importance_raises_no_alarm_on_a_clean_cohort(self):
-        cohort = draw_patients(120, random_state=0)
+        cohort = draw_patients(600, random_state=0)
         X, y = cohort[CLINICAL[:9]], cohort["osteoporosis"]
         model = make_pipeline(ClinicalPreprocessor(), StandardScaler(), LogisticRegression())
         with warnings.catch_warnings():
