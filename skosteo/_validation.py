@@ -255,8 +255,8 @@ def split_numbers(values: pd.Series) -> tuple[NDArray[np.float64], pd.Series]:
 
 
 def plain_name(name: object) -> str:
-    """Return a name without case, blanks and punctuation; micro is u."""
-    text = normalize("NFKC", str(name)).casefold().replace("μ", "u")
+    """Return a name without case, accents, blanks and punctuation; micro is u."""
+    text = normalize("NFKD", str(name)).casefold().replace("μ", "u")
     return re.sub(r"[\W_]+", "", text)
 
 

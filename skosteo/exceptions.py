@@ -140,6 +140,10 @@ class ValuesWarning(UserWarning):
     """Clinical values that look as if they were in another unit, or are no person's at all."""
 
 
+class LeakageWarning(UserWarning):
+    """A column that a user has named, and that gives the label away."""
+
+
 class MissingModalityWarning(UserWarning):
     """Rows that lack what a branch of a fusion looks at, and are answered by the others."""
 

@@ -31,7 +31,12 @@ def test_every_error_is_in_the_table_above():
 
 
 def test_what_can_be_worked_with_is_a_warning():
-    for name in ("InSampleWarning", "MissingModalityWarning", "ValuesWarning"):
+    for name in (
+        "InSampleWarning",
+        "LeakageWarning",
+        "MissingModalityWarning",
+        "ValuesWarning",
+    ):
         assert issubclass(getattr(exceptions, name), UserWarning)
 
 

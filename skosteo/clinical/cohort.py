@@ -1,7 +1,8 @@
 """Select a study's cohort from a hospital's table by the paper's criteria, and count each step."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from numbers import Real
 from typing import Any
 
@@ -13,10 +14,10 @@ from skosteo._validation import check_table, guess, missing_cells
 from skosteo.clinical import labels
 from skosteo.clinical.days import calendar_days
 from skosteo.clinical.flow import ExclusionLog, Flow, in_words
-from skosteo.clinical.report_text import is_label_leaking_name
+from skosteo.clinical.giveaways import name_gives_away, values_give_away
 from skosteo.clinical.summary import table_one
 from skosteo.clinical.variables import find_column, recognise
-from skosteo.exceptions import InputError
+from skosteo.exceptions import InputError, LeakageWarning
 
 _YES = {"true", "yes", "y", "1", "1.0", "sí", "si", "是", "有"}
 _NO = {"false", "no", "n", "0", "0.0", "否", "无", "無"}
@@ -76,10 +77,15 @@ def select_cohort(
     Returns
     -------
     Cohort
-        With ``data``, ``target``, ``groups``, ``flow`` and ``table_one``.
+        With ``data``, ``target``, ``groups``, ``flow``, ``removed`` and ``table_one``.
 
     Notes
     -----
+    A column leaves ``data`` by its values where, judged by patients and beyond chance, it separates
+    cases and controls with an AUC of .95 or more (either way), or one of its values, or its being
+    known, multiplies the odds of the label tenfold or divides them by ten. Columns that decide the
+    label together only, and free text, are not found.
+
     For `max_missing` two columns of one variable (serum and fasting glucose) count once, and so
     does body size, which is known where the BMI is, or height and weight. The paper does not say
     which of its variables count for the 30 %; its other cases are left out by a person who looks
@@ -131,14 +137,16 @@ def select_cohort(
         log.exclude(*_too_many_missing(table, values, max_missing))
     log.exclude("no DXA result", np.isnan(scores))
 
-    leaking = [c for c in table.columns if c not in named and is_label_leaking_name(c)]
     target = _target(pd.Series(scores, index=table.index)[log.kept], label, log)
+    data = table.loc[log.kept].drop(columns=used)
+    groups = None if patient is None else table.loc[log.kept, patient].copy()
+    removed = _give_label_away(data, target, groups, named)
     return Cohort(
-        data=table.loc[log.kept].drop(columns=[*used, *leaking]),
+        data=data.drop(columns=list(removed)),
         target=target,
-        groups=None if patient is None else table.loc[log.kept, patient].copy(),
+        groups=groups,
         flow=Flow(log.frame(), log.outcome(target, labels.MEANINGS[label])),
-        removed=tuple(leaking),
+        removed=removed,
     )
 
 
@@ -157,16 +165,17 @@ class Cohort:
         The patient of each row.
     flow : Flow
         What each criterion left.
-    removed : tuple of str
-        Other columns left out of ``data`` because their names promise the answer ("bmd_hip",
-        "osteoporosis_drugs"). Name one in ``clinical_columns`` to keep it.
+    removed : dict of str to str
+        Other columns left out of ``data``, and why: those whose names promise the label ("bmd_hip",
+        "Diagnosis"), and those whose values decide or restate it. Name one in ``clinical_columns``
+        to keep it; a `LeakageWarning` says what its values give away.
     """
 
     data: pd.DataFrame
     target: pd.Series
     groups: pd.Series | None
     flow: Flow
-    removed: tuple[str, ...] = ()
+    removed: Mapping[str, str] = field(default_factory=dict)
 
     def table_one(self, by: Any = None, *, median: Sequence[str] = ()) -> pd.DataFrame:
         """Describe the cohort like the paper's Table 1.
@@ -192,7 +201,8 @@ class Cohort:
     def __repr__(self) -> str:
         people = "" if self.groups is None else f" of {self.groups.nunique()} patients"
         groups = ", ".join(f"{n} {name}" for name, n in self.flow.outcome["rows"].items())
-        removed = f"; removed {list(self.removed)}" if self.removed else ""
+        reasons = "; ".join(f"{name!r} ({why})" for name, why in self.removed.items())
+        removed = f"; removed {reasons}" if reasons else ""
         return f"Cohort({len(self.data)} rows{people}: {groups}{removed})"
 
 
@@ -297,6 +307,28 @@ def _too_many_missing(
     missing = len(known) - np.sum(list(known.values()), axis=0)
     step = f"{100 * limit:.3g} % or more of {len(known)} clinical values missing"
     return step, missing / len(known) >= limit
+
+
+def _give_label_away(
+    data: pd.DataFrame, target: pd.Series, groups: pd.Series | None, named: Sequence[str]
+) -> dict[str, str]:
+    """Columns that give the label away, and why; a warning for those that the user has named."""
+    patient = np.arange(len(data)) if groups is None else pd.factorize(groups)[0]
+    positive = target.to_numpy() == 1
+    removed = {}
+    for column in data.columns:
+        if column not in named:
+            why = name_gives_away(column) or values_give_away(data[column], positive, patient)
+            if why:
+                removed[column] = why
+        elif why := values_give_away(data[column], positive, patient):
+            warnings.warn(
+                f"Column {column!r} is kept as it was named, although {why}: a model would repeat "
+                "the label. Leave it out, unless it was known before the DXA.",
+                LeakageWarning,
+                stacklevel=3,
+            )
+    return removed
 
 
 def _target(scores: pd.Series, kind: labels.Kind, log: ExclusionLog) -> pd.Series:

@@ -27,6 +27,8 @@ _SEX = {
 }
 _SEXES = {word: sex for sex, words in _SEX.items() for word in words.split()}
 
+_IF_CATEGORY = " If it is a category, say so: table[{0!r}] = table[{0!r}].astype('category')."
+
 
 def strange_cells(values: pd.Series) -> set[str]:
     """Kinds of the cells that are neither numbers nor words, such as dates or films."""
@@ -48,7 +50,10 @@ def check_cells(values: pd.Series, column: str) -> None:
 
 
 def is_numbers(values: pd.Series, column: str) -> bool:
-    """Whether a column holds numbers: by its variable if it is a known one, else by its values."""
+    """Whether a column holds numbers: by its variable if it is a known one, else by its values.
+
+    Where most of its different values are numbers, one "n/a" makes no category of it.
+    """
     known = recognise(column)
     if known is not None:
         return known.variable.plausible is not None
@@ -58,7 +63,9 @@ def is_numbers(values: pd.Series, column: str) -> bool:
     if isinstance(values.dtype, pd.CategoricalDtype):
         return False
     numbers, others = split_numbers(values)
-    return not np.isnan(numbers).all() and all(map(_is_limit, others))
+    words = {str(cell).strip() for cell in others if not _is_limit(cell)}
+    different = np.unique(numbers[~np.isnan(numbers)])
+    return len(different) > len(words)
 
 
 def read_numbers(values: pd.Series, column: str) -> NDArray[np.float64]:
@@ -75,6 +82,7 @@ def read_numbers(values: pd.Series, column: str) -> NDArray[np.float64]:
         raise InputError(
             f"Column {column!r} holds {len(others)} texts in {len(values)} rows that are no "
             "numbers. Write them with a decimal point, without a unit; leave empty what is missing."
+            + ("" if recognise(column) else _IF_CATEGORY.format(column))
         )
     return numbers
 

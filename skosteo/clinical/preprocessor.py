@@ -34,7 +34,9 @@ class ClinicalPreprocessor(TransformerMixin, BaseEstimator):
 
     Values that look as if they were in another unit than their column's give a `ValuesWarning`, in
     `fit` and in `transform` (see `skosteo.clinical.check_values`); they are never converted
-    unasked. After `fit`, columns are found by name: their order and further columns do not matter.
+    unasked. After `fit`, columns are found by name, else by variable: a model of ``age`` takes
+    "Age (years)" or "RIDAGEYR", and one of calcium in mmol/L a column whose name says mg/dL, which
+    is converted. Order and further columns do not matter.
 
     Parameters
     ----------
@@ -55,6 +57,9 @@ class ClinicalPreprocessor(TransformerMixin, BaseEstimator):
     infinities : {"error", "clip"}, default="error"
         What to do with inf and -inf, values beyond a detection limit: refuse them, or put the
         largest or smallest finite value of the rows of `fit` there.
+    absent : {"error", "impute"}, default="error"
+        What `transform` does about a column of `fit` that X lacks: refuse X, or take the column's
+        values as missing in all rows, with a `ValuesWarning`.
     missing_flags : bool, default=False
         Add a column of 0 and 1, ``<column>_missing``, for each column with missing values in
         `fit`. (A category has one already, unless missing values are kept.)
@@ -116,6 +121,7 @@ class ClinicalPreprocessor(TransformerMixin, BaseEstimator):
         columns: Sequence[str] | None = None,
         units: Mapping[str, str] | None = None,
         infinities: str = "error",
+        absent: str = "error",
         missing_flags: bool = False,
         masked_terms: Sequence[str] = GIVEAWAY_TERMS,
     ) -> None:
@@ -124,6 +130,7 @@ class ClinicalPreprocessor(TransformerMixin, BaseEstimator):
         self.columns = columns
         self.units = units
         self.infinities = infinities
+        self.absent = absent
         self.missing_flags = missing_flags
         self.masked_terms = masked_terms
 
@@ -142,7 +149,9 @@ class ClinicalPreprocessor(TransformerMixin, BaseEstimator):
         self
             Fitted.
         """
-        self._reader = TableReader(self.columns, self.text_columns, self.units, self.infinities)
+        self._reader = TableReader(
+            self.columns, self.text_columns, self.units, self.infinities, self.absent
+        )
         table = self._table(X, reset=True)
         read = self._reader.fit(table)
         if self.columns is None:
@@ -174,7 +183,7 @@ class ClinicalPreprocessor(TransformerMixin, BaseEstimator):
         Parameters
         ----------
         X : DataFrame or array-like
-            With the columns of `fit`, found by name; those of an array by position.
+            With the columns of `fit`, found by name or variable; those of an array by position.
         """
         check_is_fitted(self)
         read = self._reader.read(self._table(X, reset=False))

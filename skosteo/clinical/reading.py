@@ -1,6 +1,7 @@
 """Read the wanted columns of a table: found by name, numbers in one unit, words without blanks."""
 
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -8,15 +9,25 @@ from numpy.typing import NDArray
 
 from skosteo._validation import guess
 from skosteo.clinical.bmi import BodyMassIndex
-from skosteo.clinical.columns import check_cells, is_numbers, read_numbers, read_words
+from skosteo.clinical.columns import as_word, check_cells, is_numbers, read_numbers, read_words
 from skosteo.clinical.report_text import is_label_leaking_name
 from skosteo.clinical.values import declared_units, warn_of_values
-from skosteo.clinical.variables import is_variable, recognise, resolve_column
-from skosteo.exceptions import InputError
+from skosteo.clinical.variables import (
+    Recognised,
+    find_column,
+    is_variable,
+    recognise,
+    resolve_column,
+    states_unit,
+)
+from skosteo.exceptions import InputError, ValuesWarning
 
 Values = NDArray[np.float64]
 # Functions between a warning and the line of the user; scikit-learn wraps transform, not fit
 _LEVEL_OF_FIT, _LEVEL_OF_TRANSFORM = 5, 6
+
+# RIAGENDR, by the survey's codebook
+_NHANES_SEX = {"1": "M", "2": "F"}
 
 
 class TableReader:
@@ -33,14 +44,17 @@ class TableReader:
         text_columns: Sequence[str],
         units: Mapping[str, str] | None,
         infinities: str,
+        absent: str,
     ) -> None:
         if infinities not in ("error", "clip"):
             raise InputError(f"infinities={infinities!r}: allowed are 'error' and 'clip'.")
+        if absent not in ("error", "impute"):
+            raise InputError(f"absent={absent!r}: allowed are 'error' and 'impute'.")
         for name, value in (("columns", columns), ("text_columns", text_columns)):
             if isinstance(value, str):
                 raise InputError(f"{name}={value!r}: give a list of names, such as [{value!r}].")
         self.columns, self.text_columns = columns, text_columns
-        self.units, self.infinities = units, infinities
+        self.units, self.infinities, self.absent = units, infinities, absent
         self.sources: dict[str, str] = {}
         self._limits: dict[str, tuple[float, float]] = {}
 
@@ -63,7 +77,9 @@ class TableReader:
             [name for name in self.sources if kinds[name] == kind]
             for kind in ("number", "category", "text")
         )
-        read = self._read(table, fitting=True)
+        columns = [*self.sources.values(), *self.bmi.sources]
+        places = {c: c for c in columns if c in table.columns}
+        read = self._read(table, places, fitting=True)
         if self.bmi.is_new and self.columns is None and read["bmi"].isna().all():
             # nobody asked for it, and a height in metres gives none
             del self.sources["bmi"], read["bmi"]
@@ -77,16 +93,34 @@ class TableReader:
         return read
 
     def read(self, table: pd.DataFrame) -> dict[str, pd.Series]:
-        """Read the columns that `fit` has found; InputError where one is missing."""
-        needed = dict.fromkeys(self.sources.values())
+        """Read the columns that `fit` has found, under their names or others of the variable."""
+        columns = dict.fromkeys([*self.sources.values(), *self.bmi.sources])
         if self.bmi.is_new:
-            needed = {c: None for c in (*needed, *self.bmi.sources) if c != "bmi"}
-        if missing := [c for c in needed if c not in table.columns]:
-            raise InputError(
-                f"X misses the columns {missing}{guess(missing[0], table.columns)} It has "
-                f"{table.columns.tolist()}. Give the columns of fit."
+            del columns["bmi"]
+        places = {c: place for c in columns if (place := self._place(table, c, columns))}
+        needed = [*columns] if self.bmi.is_new else [*self.sources.values()]
+        if missing := [c for c in needed if c not in places]:
+            if self.absent == "error" or len(missing) == len(needed):
+                raise InputError(
+                    f"X misses the columns {missing}{guess(missing[0], table.columns)} It has "
+                    f"{table.columns.tolist()}. Give the columns of fit, or absent='impute'."
+                )
+            warnings.warn(
+                f"X misses the columns {missing}: all {len(table)} rows are taken as missing these "
+                "values, and get what fit learnt to put there.",
+                ValuesWarning,
+                stacklevel=4,
             )
-        return self._read(table, fitting=False)
+        return self._read(table, places, fitting=False)
+
+    def _place(self, table: pd.DataFrame, column: str, columns: Collection[str]) -> str | None:
+        """Where a table has a column of `fit`: under its name, or as the one of its variable."""
+        if column in table.columns:
+            return column
+        hit = recognise(column)
+        if hit is None or sum(is_variable(c, hit.variable.name) for c in columns) > 1:
+            return None  # of two columns of one variable, either could be meant
+        return find_column(table, hit.variable.name)
 
     def _choose(self, table: pd.DataFrame) -> list[str]:
         """Columns to put out; "bmi" among them where it is named and not there."""
@@ -125,32 +159,56 @@ class TableReader:
         check_cells(table[column], column)
         return "number" if is_numbers(table[column], column) else "category"
 
-    def _read(self, table: pd.DataFrame, *, fitting: bool) -> dict[str, pd.Series]:
-        sources = dict.fromkeys([*(self.sources[name] for name in self.numbers), *self.bmi.sources])
-        if self.bmi.is_new:
-            del sources["bmi"]
-        numbers = {
-            c: self._limited(c, read_numbers(table[c], c), fitting=fitting)
-            for c in sources
-            if c in table.columns
-        }
+    def _read(
+        self, table: pd.DataFrame, places: Mapping[str, str], *, fitting: bool
+    ) -> dict[str, pd.Series]:
+        """Read a table that has the columns of `fit` at ``places``; others are all missing."""
+        numeric = {self.sources[name] for name in self.numbers} | set(self.bmi.sources)
+        units = {c: self._unit(c, place) for c, place in places.items() if c in numeric}
+        raw = {c: read_numbers(table[places[c]], places[c]) for c in units}
         warn_of_values(
-            pd.DataFrame(numbers, index=table.index),
-            {c: hit.unit for c, hit in self._declared.items() if c in numbers},
+            pd.DataFrame({places[c]: values for c, values in raw.items()}, index=table.index),
+            {places[c]: hit.unit for c, hit in units.items() if hit},
             stacklevel=_LEVEL_OF_FIT if fitting else _LEVEL_OF_TRANSFORM,
         )
+        numbers = {}
+        for c, hit in units.items():
+            values = raw[c]
+            if hit and (own := self._unit(c, c)):  # in the unit of fit
+                values = values * (hit.variable.factor(hit.unit) / own.variable.factor(own.unit))
+            numbers[c] = self._limited(c, values, fitting=fitting)
         known = {c: recognise(c) for c in self.bmi.sources}
         stated = {c: hit for c, hit in known.items() if hit} | self._declared
         self.bmi.fill(numbers, stated, len(table))
-        read = {}
-        for name, source in self.sources.items():
-            if name not in self.numbers:
-                read[name] = read_words(table[source])
-                continue
+        return {name: self._column(name, table, places, numbers) for name in self.sources}
+
+    def _column(
+        self,
+        name: str,
+        table: pd.DataFrame,
+        places: Mapping[str, str],
+        numbers: Mapping[str, Values],
+    ) -> pd.Series:
+        """Return what is put out under a name: numbers in its unit, or words."""
+        source = self.sources[name]
+        if name in self.numbers:
             hit = self._declared.get(source)
             factor = hit.variable.factor(hit.unit) if hit else 1
-            read[name] = pd.Series(numbers[source] * factor, index=table.index)
-        return read
+            values = numbers.get(source, np.full(len(table), np.nan))
+            return pd.Series(values * factor, index=table.index)
+        if source not in places:
+            return pd.Series(None, index=table.index, dtype=object)
+        words = read_words(table[places[source]])
+        if places[source].upper() != "RIAGENDR":
+            return words
+        return words.astype(object).map(lambda code: _NHANES_SEX.get(as_word(code), code))
+
+    def _unit(self, column: str, place: str) -> Recognised | None:
+        """Say the unit of the values at a place: declared for it, or stated by its name."""
+        stated = recognise(place)
+        if place != column and stated and states_unit(place):
+            return stated
+        return self._declared.get(column, stated)
 
     def _limited(self, column: str, values: Values, *, fitting: bool) -> Values:
         """Refuse infinite values, or put the limits of `fit` in their place."""

@@ -39,12 +39,15 @@ FINDINGS = [
 ]  # fmt: skip
 
 # Weights are told by the body mass index that they give: within 10 % of the one in the table or,
-# where the table has none, by its median over at least 20 people. No group of patients has a median
-# outside of 14-48 kg/m2: pounds taken for kilograms turn 22 into 48, the reverse 30 into 14.
+# where the table has none, by its median over at least 20 people. No group of patients but those of
+# obesity surgery has a median outside of 14-40 kg/m2: pounds taken for kilograms turn 22 into 48,
+# jin into 44, and kilograms taken for pounds 30 into 14.
 _BMI_TOLERANCE = 0.10
-_MEDIAN_BMI = (14, 48)
+_MEDIAN_BMI = (14, 40)
 _MIN_PEOPLE = 20
-
+# Where fewer of the weights give the stated index in any unit, height, weight and index are not
+# those of one person and day (of shuffled columns a third is, by chance), and tell nothing.
+_COHERENT = 0.8
 
 Arrays = dict[str, NDArray]  # by column
 
@@ -53,8 +56,9 @@ def check_values(table: pd.DataFrame, units: Mapping[str, str] | None = None) ->
     """Report values that look as if they were in another unit, or are no person's at all.
 
     A value looks like another unit when it lies outside the plausible range of its column's unit
-    and inside that of the other. Body weight in pounds is told by height and body mass index.
-    Nothing is changed.
+    and inside that of another. Body weight in pounds or jin is told by height and body mass index,
+    platelets in 10^4/uL and calcium in mEq/L by their median in 20 people or more. Nothing is
+    changed.
 
     Parameters
     ----------
@@ -76,8 +80,9 @@ def check_values(table: pd.DataFrame, units: Mapping[str, str] | None = None) ->
     -----
     What the ranges do not exclude cannot be told: 800 white cells per microlitre where 10^9/L is
     meant, glucose of 54 mg/dL where mmol/L is meant. Such a column is found by its other values.
-    Weight in pounds without a height, or in a part of the rows without a body mass index, is not
-    found. Infinities, beyond a detection limit, are left out.
+    Weight in pounds or jin without a height, or in a part of the rows without a body mass index, is
+    not found; nor are platelets in 10^4/uL or calcium in mEq/L in the smaller part of the rows, or
+    in fewer than 20. Infinities, beyond a detection limit, are left out.
 
     Examples
     --------
@@ -96,6 +101,7 @@ def check_values(table: pd.DataFrame, units: Mapping[str, str] | None = None) ->
     labels, certain = {}, {}
     for column, hit in columns.items():
         labels[column], certain[column] = _label(values[column], *hit)
+        _label_by_median(values[column], *hit, labels[column], certain[column])
     _label_weights(columns, values, labels, certain)
     findings = []
     for column, (variable, unit) in columns.items():
@@ -162,13 +168,33 @@ def _label(values: NDArray, variable: Variable, unit: str) -> tuple[NDArray, NDA
         fits_other = within(values, variable, other)
         labels[(labels == "range") & fits_other] = other
         fits &= ~fits_other
+    if variable.usual:  # where the ranges overlap, those are certain that most people have
+        low, high = variable.usual
+        canonical = values * variable.factor(unit)
+        fits |= (canonical >= low) & (canonical <= high)
     return labels, fits
+
+
+def _label_by_median(
+    values: NDArray, variable: Variable, unit: str, labels: NDArray, certain: NDArray[np.bool_]
+) -> None:
+    """Label a column whose median only another unit explains, in place."""
+    finite = values[np.isfinite(values)]
+    if variable.usual is None or len(finite) < _MIN_PEOPLE:
+        return
+    low, high = variable.usual
+    median = np.median(finite)
+    units = (unit, *_others(variable, unit))
+    usual = [u for u in units if low <= median * variable.factor(u) <= high]
+    if usual and unit not in usual:
+        labels[within(values, variable, usual[0])] = usual[0]
+        certain[:] = False
 
 
 def _label_weights(
     columns: dict[str, Recognised], values: Arrays, labels: Arrays, certain: Arrays
 ) -> None:
-    """Tell pounds from kilograms by height and body mass index, in place."""
+    """Tell pounds and jin from kilograms by height and body mass index, in place."""
     heights, weights, bmis = (
         [column for column, hit in columns.items() if hit.variable.name == name]
         for name in ("height_cm", "weight_kg", "bmi")
@@ -177,25 +203,47 @@ def _label_weights(
         return
     (height,), (weight,) = heights, weights
     variable, unit = columns[weight]
-    (other,) = _others(variable, unit)
     stated_in = columns[height].variable, columns[height].unit
     factors = {unit: stated_in[0].factor(unit) for unit in _others(*stated_in)}
     factors[""] = stated_in[0].factor(stated_in[1])
     height_cm = values[height] * pd.Series(labels[height]).map(factors).to_numpy()
-    weight_kg = values[weight] * variable.factor(unit)
-    given = weight_kg / (height_cm / 100) ** 2
-    if_other = given * variable.factor(other) / variable.factor(unit)
-    stated = np.full(len(given), np.nan)
+    per_unit = values[weight] / (height_cm / 100) ** 2
+    # a Chinese heading speaks for jin, where pounds explain the values too
+    others = sorted(_others(variable, unit), key=lambda u: (u == "jin") != _is_chinese(weight))
+    bmi_if = {u: per_unit * variable.factor(u) for u in (unit, *others)}
+    stated = np.full(len(per_unit), np.nan)
     if bmis:
         stated = np.where(labels[bmis[0]] == "", values[bmis[0]], np.nan)
-    labels[weight][np.abs(if_other / stated - 1) < _BMI_TOLERANCE] = other
-    certain[weight] |= np.abs(given / stated - 1) < _BMI_TOLERANCE
-    low, high = _MEDIAN_BMI
-    if np.isnan(stated).all() and np.isfinite(given).sum() >= _MIN_PEOPLE:
-        median, other_median = np.nanmedian(given), np.nanmedian(if_other)
-        if not low <= median <= high and low <= other_median <= high:
-            labels[weight][within(values[weight], variable, other)] = other
+    if np.isfinite(stated).any():
+        _label_by_bmi(bmi_if, stated, labels[weight], certain[weight])
+    elif np.isfinite(per_unit).sum() >= _MIN_PEOPLE:
+        low, high = _MEDIAN_BMI
+        explain = [u for u, bmi in bmi_if.items() if low <= np.nanmedian(bmi) <= high]
+        if explain and unit not in explain:
+            labels[weight][within(values[weight], variable, explain[0])] = explain[0]
             certain[weight][:] = False
+
+
+def _label_by_bmi(
+    bmi_if: Arrays, stated: NDArray, labels: NDArray, certain: NDArray[np.bool_]
+) -> None:
+    """Label the weights that give the stated index in another unit; the first is the weights'."""
+    fits = {unit: np.abs(bmi / stated - 1) < _BMI_TOLERANCE for unit, bmi in bmi_if.items()}
+    unit, *others = bmi_if
+    known = np.isfinite(bmi_if[unit]) & np.isfinite(stated)
+    explained = np.any(list(fits.values()), axis=0)
+    if explained.sum() < _COHERENT * known.sum():
+        return
+    certain |= fits[unit]
+    in_other = explained & ~fits[unit]
+    if in_other.any():
+        # pounds and jin are a tenth apart: the one that is nearer on the whole
+        slip = {other: np.abs(bmi_if[other] / stated - 1)[in_other].mean() for other in others}
+        labels[in_other] = min(others, key=lambda other: slip[other])
+
+
+def _is_chinese(name: str) -> bool:
+    return any("\u4e00" <= letter <= "\u9fff" for letter in name)
 
 
 def _remedy(column: str, variable: Variable, unit: str, looks_like: str, mixed: bool) -> str:

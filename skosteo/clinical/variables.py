@@ -1,5 +1,6 @@
 """The clinical variables of the paper: names, aliases, units, conversions, plausible ranges."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import product
@@ -14,22 +15,41 @@ from skosteo.exceptions import InputError
 CALCIUM_MMOL_L = 0.2495
 GLUCOSE_MMOL_L = 1 / 18.016
 
-# How units are written at the end of a column's name, without blanks and punctuation. "giga/L" and
-# "thousands per microlitre" are the same number as 10^9/L.
+
+def _per_microlitre(*numbers: str) -> tuple[str, ...]:
+    return tuple(n + volume for n in numbers for volume in ("ul", "mcl", "mm3", "cmm"))
+
+
+# How units are written at the end of a column's name, without blanks, accents and punctuation.
+# "giga/L", "per nanolitre" and "thousands per microlitre" are the same number as 10^9/L.
 _SPELLINGS = {
-    "years": ("year", "years", "yr", "yrs", "y"),
-    "cm": ("cm", "centimeter", "centimeters", "centimetre", "centimetres"),
-    "m": ("m", "meter", "meters", "metre", "metres"), "in": ("in", "inch", "inches"),
-    "kg": ("kg", "kgs", "kilogram", "kilograms"), "lb": ("lb", "lbs", "pound", "pounds"),
+    "years": ("year", "years", "yr", "yrs", "y", "岁", "周岁", "歲", "anos", "jahre", "jahren"),
+    "cm": ("cm", "centimeter", "centimeters", "centimetre", "centimetres", "centimetros",
+           "zentimeter", "厘米", "公分"),
+    "m": ("m", "meter", "meters", "metre", "metres", "metros", "米"),
+    "in": ("in", "inch", "inches"),
+    "kg": ("kg", "kgs", "kilogram", "kilograms", "kilogramos", "kilogramm", "公斤", "千克"),
+    "lb": ("lb", "lbs", "pound", "pounds", "libras", "磅"),
+    "jin": ("jin", "斤", "市斤", "catty", "catties"),
     "kg/m2": ("kgm2", "kgperm2"),
     "10^9/L": (
-        "10e9l", "x10e9l", "109l", "x109l", "109perl", "gl", "gigal", "kul", "103ul", "x103ul",
-        "10e3ul", "x10e3ul", "1000ul", "1000cellsul", "thousandul", "kmm3", "103mm3", "x103mm3",
+        "10e9l", "x10e9l", "109l", "x109l", "109perl", "gl", "gptl", "gigal", "nl", "109升",
+        *_per_microlitre("k", "103", "x103", "10e3", "x10e3", "1000", "1000cells", "thousand",
+                         "thousands", "tsd", "miles"),
     ),
-    "/uL": ("ul", "perul", "cellsul", "cellsperul", "mm3", "permm3", "cellsmm3", "mcl", "cmm"),
-    "mmol/L": ("mmoll", "mmolperl", "mm"),
+    "10^4/uL": _per_microlitre("104", "x104", "10e4", "x10e4", "万", "萬"),
+    "/uL": _per_microlitre("", "per", "cells", "cellsper"),
+    "mmol/L": ("mmoll", "mmolperl", "mm", "毫摩尔升"),
     "mg/dL": ("mgdl", "mgperdl", "mg100ml"),
+    "mEq/L": ("meql", "meqperl", "mvall"),
 }  # fmt: skip
+
+# What scikit-learn's ColumnTransformer puts before the names of columns that it leaves in their
+# unit; behind the name of a scaler they are in none.
+_STEP = re.compile(
+    r"^(?:(?:simple|iterative|knn)imputer|clinicalpreprocessor|passthrough|pipeline|remainder)"
+    r"(?:-\d+)?__"
+)
 
 
 @dataclass(frozen=True)
@@ -44,6 +64,8 @@ class Variable:
     imputation: str = "median"  # or "mean", as the paper imputes; the median where it is silent
     # names that need a unit behind them: alone, "Ht" is haematocrit too, and "Ca" cancer
     short: tuple[str, ...] = ()
+    # what the median of 20 adults or more is within, where the plausible range tells no units apart
+    usual: tuple[float, float] | None = None
 
     def factor(self, unit: str) -> float:
         """Factor from a unit, as `read_unit` returns it, to the canonical unit."""
@@ -95,7 +117,7 @@ VARIABLES: dict[str, Variable] = {
         Variable(
             "age", "years", (0, 122),
             _named("years", "age", "patient age", "age at examination", "age at imaging",
-                   "age in years", "RIDAGEYR"),
+                   "age in years", "RIDAGEYR", "age at scan", "age at study", "age at exam"),
         ),
         Variable(
             "sex",
@@ -112,7 +134,7 @@ VARIABLES: dict[str, Variable] = {
             "weight_kg", "kg", (20, 400),
             _named("kg", "weight", "body weight", "body weight measured", "patient weight",
                    "BMXWT"),
-            {"lb": 0.45359237}, short=("Wt",),
+            {"lb": 0.45359237, "jin": 0.5}, short=("Wt",),
         ),
         Variable(
             "bmi", "kg/m2", (8, 120),
@@ -136,16 +158,18 @@ VARIABLES: dict[str, Variable] = {
                    "Platelets [#/volume] in Blood",
                    "Platelets [#/volume] in Blood by Automated count",
                    "Platelets [#/volume] in Blood by Manual count", "LBXPLTSI"),
-            {"/uL": 0.001},
+            {"/uL": 0.001, "10^4/uL": 10.0}, usual=(50, 1000),
         ),
         Variable(
             "calcium_mmol_l", "mmol/L", (0.9, 6),
             _named("mmol/L", "calcium", "serum calcium", "serum calcium level", "calcium level",
                    "total calcium", "serum total calcium", "total serum calcium", "blood calcium",
                    "plasma calcium", "serum Ca", "plasma Ca", "total Ca", "LBDSCASI",
+                   "calcium total", "serum calcium total", "Ca total", "calcium serum",
                    _BLOOD.format("Calcium", "Moles/volume"))
             | _named("mg/dL", "LBXSCA", _BLOOD.format("Calcium", "Mass/volume")),
-            {"mg/dL": CALCIUM_MMOL_L}, "mean", ("Ca",),
+            # of two charges
+            {"mg/dL": CALCIUM_MMOL_L, "mEq/L": 0.5}, "mean", ("Ca",), (1.8, 3.0),
         ),
         Variable(
             "glucose_mmol_l", "mmol/L", (1, 55),
@@ -168,14 +192,39 @@ VARIABLES: dict[str, Variable] = {
 }  # fmt: skip
 
 
+# The same in Chinese, Spanish and German, in the canonical unit where none follows
+_TRANSLATED = {
+    "age": "年龄, 年齡, 患者年龄, 检查年龄, 检查时年龄, edad, edad del paciente, Alter, "
+        "Patientenalter, Alter bei Untersuchung",
+    "sex": "性别, 性別, 患者性别, sexo, género, Geschlecht",
+    "height_cm": "身高, talla, estatura, altura, Größe, Groesse, Körpergröße, Koerpergroesse",
+    "weight_kg": "体重, 體重, peso, peso corporal, Gewicht, Körpergewicht, Koerpergewicht",
+    "bmi": "体重指数, 體重指數, 体质指数, 体质量指数, 身体质量指数, 身體質量指數, "
+        "índice de masa corporal, IMC",
+    "wbc_10e9_l": "白细胞, 白细胞计数, 白细胞数, 白細胞, 白血球, 白血球計數, leucocitos, "
+        "recuento de leucocitos, glóbulos blancos, Leukozyten, Leukozytenzahl",
+    "platelets_10e9_l": "血小板, 血小板计数, 血小板数, 血小板計數, plaquetas, "
+        "recuento de plaquetas, Thrombozyten, Thrombozytenzahl",
+    "calcium_mmol_l": "血钙, 血鈣, 血清钙, 血清鈣, 总钙, 血清总钙, 钙, calcio, calcio sérico, "
+        "calcio total, calcemia, Kalzium, Serumkalzium, Gesamtkalzium",
+    "glucose_mmol_l": "血糖, 空腹血糖, 葡萄糖, 血葡萄糖, 空腹葡萄糖, glucosa, glucosa en ayunas, "
+        "glucemia, glucemia basal, glicemia, Glukose, Blutzucker, Blutglukose, "
+        "Nüchternglukose, Nüchternblutzucker",
+    "xray_diagnosis": "胸片诊断, X线诊断, 胸部X线诊断, 影像诊断, 影像学诊断",
+    "xray_description": "胸片描述, 胸片所见, X线所见, 影像所见, 影像描述, 影像学表现",
+}  # fmt: skip
+
+
 def _index() -> dict[str, Recognised]:
     """Every known name, bare and with each unit of its variable at the end."""
     known = {}
     for variable in VARIABLES.values():
         known[plain_name(variable.name)] = Recognised(variable, variable.unit)
-        for name, stated in variable.aliases.items():
+        translated = _named(variable.unit, *_TRANSLATED[variable.name].split(", "))
+        names = translated | dict(variable.aliases)
+        for name, stated in names.items():
             known[plain_name(name)] = Recognised(variable, stated)
-        for name in (*variable.aliases, *variable.short):
+        for name in (*names, *variable.short):
             for unit in (variable.unit, *variable.other_units):
                 for spelling in _SPELLINGS.get(unit, ()):
                     known[plain_name(name) + spelling] = Recognised(variable, unit)
@@ -189,7 +238,8 @@ def recognise(column: object) -> Recognised | None:
     """Say which variable a column is, and in which unit, by its name alone.
 
     Case, blanks, brackets and punctuation do not matter; a unit at the end of the name counts. The
-    whole name must be known: "urine glucose" is not glucose.
+    whole name must be known: "urine glucose" is not glucose. English, Chinese, Spanish and German
+    names are, also behind the name of an imputer of a `ColumnTransformer`.
 
     Parameters
     ----------
@@ -212,13 +262,23 @@ def recognise(column: object) -> Recognised | None:
     >>> recognise("calcium supplement") is None
     True
     """
-    return _KNOWN.get(plain_name(column)) if isinstance(column, str) else None
+    if not isinstance(column, str):
+        return None
+    return _KNOWN.get(plain_name(_STEP.sub("", column)))
 
 
 def is_variable(column: object, name: str) -> bool:
     """Whether a column is, by its name, the variable of a canonical name."""
     hit = recognise(column)
     return hit is not None and hit.variable.name == name
+
+
+def states_unit(column: str) -> bool:
+    """Whether a known name says the unit of its values, rather than leaving it to custom."""
+    variable, unit = _KNOWN[plain_name(_STEP.sub("", column))]
+    bare = (name for name, stated in variable.aliases.items() if stated == variable.unit)
+    bare_names = {*map(plain_name, bare), *map(plain_name, _TRANSLATED[variable.name].split(", "))}
+    return unit != variable.unit or plain_name(_STEP.sub("", column)) not in bare_names
 
 
 def find_column(table: pd.DataFrame, name: str) -> str | None:

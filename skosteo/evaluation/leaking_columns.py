@@ -15,6 +15,7 @@ from pandas.api.types import (
 
 from skosteo._validation import split_numbers
 from skosteo.clinical.columns import MAX_CATEGORIES
+from skosteo.clinical.giveaways import proportion_of_others
 from skosteo.clinical.report_text import (
     GIVEAWAY_TERMS,
     compile_terms,
@@ -123,7 +124,8 @@ def _best_auc(
         auc = _auc(numbers, positive, patient)
         best = max(auc, 1 - auc)
     if _n_different(values) <= MAX_CATEGORIES:
-        best = max(best, _auc(_proportion_of_others(values, positive, patient), positive, patient))
+        codes = pd.factorize(values)[0]
+        best = max(best, _auc(proportion_of_others(codes, positive, patient), positive, patient))
     return best
 
 
@@ -138,21 +140,6 @@ def _as_numbers(values: pd.Series, text: bool) -> NDArray[np.float64] | None:
         return None
     ends = values.map(lambda word: (re.findall(r"\d+(?:\.\d+)?", word) or [""])[-1])
     return None if (ends == "").any() else ends.to_numpy(np.float64)
-
-
-def _proportion_of_others(
-    values: pd.Series, positive: NDArray[np.bool_], patient: NDArray[np.intp]
-) -> NDArray[np.float64]:
-    """Proportion of positive rows among other patients of the level; without any, the mean."""
-    table = pd.DataFrame({"level": pd.factorize(values)[0], "patient": patient, "y": positive})
-    table["y"] = table["y"].astype(float)
-    level = table.groupby("level")["y"].agg(["sum", "size"]).loc[table["level"]].to_numpy()
-    own = table.groupby(["level", "patient"])["y"].agg(["sum", "size"])
-    own_rows = own.loc[list(zip(table["level"], table["patient"], strict=True))].to_numpy()
-    cases, rows = (level - own_rows).T
-    proportion: NDArray[np.float64] = cases / np.maximum(rows, 1)
-    proportion[rows == 0] = positive.mean()
-    return proportion
 
 
 def _auc(score: NDArray[np.float64], positive: NDArray[np.bool_], patient: NDArray) -> float:

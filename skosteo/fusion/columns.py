@@ -19,6 +19,7 @@ from skosteo._validation import (
     name_columns,
     to_pandas,
 )
+from skosteo.clinical.variables import resolve_column
 from skosteo.exceptions import InputError, MissingModalityWarning, SkosteoError, renumbered
 
 
@@ -175,10 +176,13 @@ def check_other_branches(
 def split_columns(X: Any, columns: Mapping[str, list[str]]) -> dict[str, Part]:
     """Return what each branch sees of X, by its name.
 
+    A column that X lacks is the one of the same clinical variable, under the name that it has in X:
+    `skosteo.ClinicalPreprocessor` finds it there again, and reads the unit from its name.
+
     Raises
     ------
     InputError
-        X lacks a column.
+        X lacks a column, and has no other, or several, of its variable.
     """
     if not columns:
         part = Part(X, present_rows(X))
@@ -189,13 +193,17 @@ def split_columns(X: Any, columns: Mapping[str, list[str]]) -> dict[str, Part]:
             "DataFrame with the columns of fit."
         )
     wanted = dict.fromkeys(column for chosen in columns.values() for column in chosen)
-    missing = [column for column in wanted if column not in X.columns]
+    places = {column: resolve_column(X, column) for column in wanted}
+    # what is a column of fit itself stands for no other one
+    missing = [
+        c for c, place in places.items() if place is None or (place != c and place in wanted)
+    ]
     if missing:
         raise InputError(
             f"X misses the columns {missing}; it has {X.columns.tolist()}. Give the columns that "
             "the model was, or is to be, fitted on."
         )
-    tables = {name: X[chosen] for name, chosen in columns.items()}
+    tables = {name: X[[places[c] for c in chosen]] for name, chosen in columns.items()}
     return {name: Part(table, present_rows(table)) for name, table in tables.items()}
 
 

@@ -9,6 +9,7 @@ from sklearn.pipeline import make_pipeline
 from xgboost import XGBClassifier
 
 from skosteo import ClinicalPreprocessor
+from skosteo.clinical import table_one
 from skosteo.datasets.cohort import CLINICAL, draw_patients
 from skosteo.exceptions import InputError
 from tests.clinical.test_preprocessor import table, transform
@@ -121,6 +122,21 @@ class TestKindsOfColumns:
         with pytest.raises(InputError, match=r"'calcium' holds 1 texts.*decimal point") as error:
             ClinicalPreprocessor().fit(X)
         assert slip not in str(error.value)
+
+    @pytest.mark.parametrize("slip", ["n/a", "47 yrs", "2,3", "unknown"])
+    def test_one_text_makes_no_category_of_a_column_of_numbers(self, slip):
+        X = pd.DataFrame({"crp": ["4.5", "12", slip, "7", slip, None]})
+        with pytest.raises(InputError, match=r"'crp' holds 2 texts in 6 rows.*astype") as error:
+            ClinicalPreprocessor().fit(X)
+        assert slip not in str(error.value)
+        with pytest.raises(InputError, match="'crp' holds 2 texts"):
+            table_one(X)
+        assert transform(X.replace(slip, None))["crp"].iloc[0] == 4.5
+        assert list(transform(X.astype("category")))[-1] == "crp_nan"
+
+    def test_codes_with_as_many_words_are_a_category(self):
+        X = pd.DataFrame({"stage": ["1", "2", "3a", "3b", "1"]})
+        assert list(transform(X)) == ["stage_1", "stage_2", "stage_3a", "stage_3b"]
 
     @pytest.mark.parametrize(
         "values",

@@ -1,8 +1,16 @@
 """Columns found by name, units and infinities, through the preprocessor."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.compose import make_column_transformer
+from sklearn.impute import SimpleImputer
+from sklearn.inspection import permutation_importance
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from skosteo import ClinicalPreprocessor
 from skosteo.datasets.cohort import CLINICAL, draw_patients
@@ -47,9 +55,9 @@ class TestColumns:
         np.testing.assert_array_equal(fitted.transform(other), fitted.transform(table()))
 
     def test_a_missing_one_is_named_with_the_slip(self):
-        fitted = ClinicalPreprocessor().fit(table())
-        with pytest.raises(InputError, match=r"misses the columns \['bmi'\]; did you mean 'BMI'"):
-            fitted.transform(table().rename(columns={"bmi": "BMI"}))
+        fitted = ClinicalPreprocessor().fit(table().assign(crp=4.0))
+        with pytest.raises(InputError, match=r"misses the columns \['crp'\]; did you mean 'CRP_'"):
+            fitted.transform(table().assign(CRP_=4.0))
 
     def test_columns_that_were_not_chosen_may_be_missing(self):
         fitted = ClinicalPreprocessor(columns=["age"]).fit(table())
@@ -139,6 +147,118 @@ class TestUnits:
         X = pd.DataFrame({"calcium_mmol_l": [2.3], "Serum Ca": [9.2]})
         with pytest.raises(InputError, match="'calcium_mmol_l' and 'Serum Ca' would both come out"):
             ClinicalPreprocessor(units={"Serum Ca": "mg/dL"}).fit(X)
+
+
+# of each heading of the cohort, others that mean it, with the factor to the values there
+ELSEWHERE = [
+    {
+        "age": ("Age (years)", 1), "sex": ("Gender", 1), "height_cm": ("Height (m)", 0.01),
+        "weight_kg": ("Wt (lb)", 1 / 0.45359237), "bmi": ("Body mass index", 1),
+        "wbc_10e9_l": ("WBC (/uL)", 1000), "platelets_10e9_l": ("PLT (10^4/uL)", 0.1),
+        "calcium_mmol_l": ("Calcium, total (mg/dL)", 1 / 0.2495),
+        "glucose_mmol_l": ("Glucose (mg/dL)", 18.016),
+    },
+    {
+        "age": ("RIDAGEYR", 1), "sex": ("RIAGENDR", 1), "height_cm": ("BMXHT", 1),
+        "weight_kg": ("BMXWT", 1), "bmi": ("BMXBMI", 1), "wbc_10e9_l": ("LBXWBCSI", 1),
+        "platelets_10e9_l": ("LBXPLTSI", 1), "calcium_mmol_l": ("LBXSCA", 1 / 0.2495),
+        "glucose_mmol_l": ("LBXSGL", 18.016),
+    },
+    {
+        "age": ("年龄", 1), "sex": ("性别", 1), "height_cm": ("身高", 1), "bmi": ("体重指数", 1),
+        "weight_kg": ("体重(斤)", 2), "wbc_10e9_l": ("白细胞", 1),
+        "platelets_10e9_l": ("血小板", 1), "calcium_mmol_l": ("血钙", 1),
+        "glucose_mmol_l": ("血糖", 1),
+    },
+]  # fmt: skip
+
+
+def written(X, headings):
+    """Write a cohort's table as another hospital, or survey, would."""
+    out = pd.DataFrame({new: X[c] * k if k != 1 else X[c] for c, (new, k) in headings.items()})
+    if "RIAGENDR" in out:
+        out["RIAGENDR"] = out["RIAGENDR"].map({"F": 2, "M": 1})
+    return out
+
+
+class TestOtherHeadings:
+    X = draw_patients(60, missing_rate=0.2, random_state=0)[CLINICAL[:9]]
+
+    @pytest.mark.parametrize("headings", ELSEWHERE)
+    def test_a_model_travels_to_a_table_of_other_headings_and_units_and_back(self, headings):
+        there = written(self.X, headings)
+        fitted = ClinicalPreprocessor(missing_flags=True).fit(self.X)
+        np.testing.assert_allclose(fitted.transform(there), fitted.transform(self.X), rtol=1e-9)
+        back = ClinicalPreprocessor().fit(there)
+        np.testing.assert_allclose(back.transform(self.X), back.transform(there), rtol=1e-9)
+
+    def test_a_declared_unit_holds_where_the_other_heading_states_none(self):
+        X = pd.DataFrame({"calcium": [9.2, 8.8, 10.0]})
+        fitted = ClinicalPreprocessor(units={"calcium": "mg/dL"}).fit(X)
+        expected = fitted.transform(X)
+        for name, factor in (("Serum Ca", 1), ("血钙", 1), ("Ca (mg/dL)", 1), ("LBXSCA", 1),
+                             ("calcium_mmol_l", 0.2495), ("Ca (mmol/L)", 0.2495),
+                             ("Calcium (mEq/L)", 2 * 0.2495)):  # fmt: skip
+            there = X.set_axis([name], axis=1) * factor
+            np.testing.assert_allclose(fitted.transform(there), expected, rtol=1e-9)
+
+    def test_the_columns_own_name_comes_first_and_two_of_a_variable_are_refused(self):
+        fitted = ClinicalPreprocessor().fit(pd.DataFrame({"age": [60.0, 70.0]}))
+        both = pd.DataFrame({"age": [61.0], "RIDAGEYR": [99.0]})
+        assert fitted.transform(both)[0, 0] == 61
+        with pytest.raises(InputError, match=r"'Age \(years\)', 'RIDAGEYR'\] are all 'age'"):
+            fitted.transform(both.rename(columns={"age": "Age (years)"}))
+
+    def test_two_columns_of_one_variable_are_not_mixed_up(self):
+        X = pd.DataFrame({"glucose": [5.0, 6.0], "fasting glucose": [4.0, 5.0]})
+        fitted = ClinicalPreprocessor().fit(X)
+        with pytest.raises(InputError, match=r"misses the columns \['fasting glucose'\]"):
+            fitted.transform(X.rename(columns={"fasting glucose": "FBG"}))
+
+    def test_values_there_in_another_unit_than_the_heading_says_warn_under_that_heading(self):
+        fitted = ClinicalPreprocessor().fit(pd.DataFrame({"calcium_mmol_l": [2.2, 2.4]}))
+        with pytest.warns(ValuesWarning, match=r"'Ca \(mg/dL\)': 1 of 1 values look like mmol/L"):
+            fitted.transform(pd.DataFrame({"Ca (mg/dL)": [2.3]}))
+
+
+class TestAbsent:
+    def test_an_absent_column_is_an_error_unless_imputation_is_asked_for(self):
+        with pytest.raises(InputError, match=r"\['glucose_mmol_l'\].*absent='impute'"):
+            ClinicalPreprocessor().fit(table()).transform(table().drop(columns="glucose_mmol_l"))
+        with pytest.raises(InputError, match="absent='drop': allowed are"):
+            ClinicalPreprocessor(absent="drop").fit(table())
+
+    def test_it_is_said_and_filled_as_if_every_cell_were_empty(self):
+        fitted = ClinicalPreprocessor(absent="impute", missing_flags=True).fit(table())
+        gone = ["glucose_mmol_l", "sex", "bmi"]
+        with pytest.warns(ValuesWarning, match="misses the columns.*all 5 rows") as caught:
+            out = fitted.transform(table().drop(columns=gone))
+        assert caught[0].filename == __file__
+        empty = table().assign(glucose_mmol_l=np.nan, sex=None, bmi=np.nan)
+        np.testing.assert_array_equal(out, fitted.transform(empty))
+
+    def test_nothing_at_all_is_still_an_error(self):
+        fitted = ClinicalPreprocessor(columns=["age", "bmi"], absent="impute").fit(table())
+        with pytest.raises(InputError, match=r"misses the columns \['age', 'bmi'\]"):
+            fitted.transform(pd.DataFrame({"ward": [1]}))
+
+
+class TestUnitCheckElsewhere:
+    def test_behind_a_column_transformer(self):
+        X = pd.DataFrame({"calcium_mmol_l": [9.2, 8.8, None], "age": [60.0, 61.0, 62.0]})
+        before = make_column_transformer(
+            (SimpleImputer(), ["calcium_mmol_l"]), remainder="passthrough"
+        ).set_output(transform="pandas")
+        with pytest.warns(ValuesWarning, match=r"'simpleimputer__calcium_mmol_l'.*mg/dL"):
+            make_pipeline(before, ClinicalPreprocessor()).fit(X)
+
+    def test_permutation_importance_raises_no_alarm_on_a_clean_cohort(self):
+        cohort = draw_patients(600, random_state=0)
+        X, y = cohort[CLINICAL[:9]], cohort["osteoporosis"]
+        model = make_pipeline(ClinicalPreprocessor(), StandardScaler(), LogisticRegression())
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            permutation_importance(model.fit(X, y), X, y, n_repeats=3, random_state=0)
 
 
 class TestInfinities:

@@ -32,6 +32,21 @@ WRONG += [(v, b, a, factor) for (v, a, b), factor in FACTORS.items()]
 WRONG += [("height", "m", "in", 100 / 2.54), ("height", "in", "m", 2.54 / 100)]
 WRONG = [pytest.param(*w, id=f"{w[0]}-{w[1]}-holds-{w[2]}".replace("/", "_per_")) for w in WRONG]
 SHARES = [1.0, 0.3, 0.02]
+# told by the median of a whole column, or by body size, since the ranges overlap
+WHOLE = {
+    ("platelets", "10^9/L", "10^4/uL"): 10,
+    ("platelets", "/uL", "10^4/uL"): 1e4,
+    ("platelets", "10^4/uL", "10^9/L"): 0.1,
+    ("platelets", "10^4/uL", "/uL"): 1e-4,
+    # 40.078 g/mol and two charges: 1 mEq/L = 0.5 mmol/L = 2.0039 mg/dL
+    ("calcium", "mmol/L", "mEq/L"): 0.5,
+    ("calcium", "mg/dL", "mEq/L"): 2.0039,
+    ("calcium", "mEq/L", "mmol/L"): 2,
+    ("calcium", "mEq/L", "mg/dL"): 1 / 2.0039,
+    # a jin is half a kilogram
+    ("weight", "kg", "jin"): 0.5,
+    ("weight", "jin", "kg"): 2,
+}
 
 
 def cohort(seed, n=300):
@@ -79,6 +94,44 @@ def test_every_planted_unit_is_found_and_nothing_else(variable, stated, held, ti
         # the remedy: the unit where all rows have it, the rows where some do
         assert ("declare units" in found["remedy"]) == (share == 1)
         assert ("mixes two units" in found["remedy"]) == (share < 1)
+
+
+@pytest.mark.parametrize(("variable", "stated", "held"), WHOLE)
+@pytest.mark.parametrize("with_bmi", [True, False])
+def test_units_that_overlap_are_found_where_the_whole_column_has_them(
+    variable, stated, held, with_bmi
+):
+    for seed in range(4):
+        table = cohort(seed) if with_bmi else cohort(seed).drop(columns="bmi")
+        column = f"{variable} ({stated})" if variable != "weight" else f"体重 ({stated})"
+        to_stated = {"mg/dL": 4.0078, "mEq/L": 2, "/uL": 1000, "10^4/uL": 0.1, "jin": 2}
+        clean = table.rename(columns={CANONICAL[variable]: column})
+        clean[column] *= to_stated.get(stated, 1)
+        assert check_values(clean).empty
+        wrong = clean.assign(**{column: clean[column] / WHOLE[variable, stated, held]})
+        found = check_values(wrong)
+        assert found[["column", "looks_like"]].to_numpy().tolist() == [[column, held]]
+        assert found["n_rows"].iloc[0] >= 0.95 * found["n_values"].iloc[0]
+        assert "declare units" in found["remedy"].iloc[0]
+        assert check_values(wrong, units={column: held}).empty
+
+
+def test_jin_under_an_english_heading_are_noticed_with_or_without_an_index():
+    for seed in range(4):
+        table = cohort(seed)
+        table["weight_kg"] *= 2
+        assert check_values(table)["looks_like"].tolist() == ["jin"]
+        assert check_values(table.drop(columns="bmi"))["column"].tolist() == ["weight_kg"]
+
+
+def test_no_alarm_where_a_column_is_shuffled():
+    # as permutation_importance and Shapley values do
+    rng = np.random.default_rng(0)
+    for seed in range(4):
+        table = cohort(seed)
+        for column in CLINICAL[:9]:
+            shuffled = table.assign(**{column: rng.permutation(table[column].to_numpy())})
+            assert check_values(shuffled).empty, column
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -226,7 +279,8 @@ def test_nothing_is_changed_and_text_numbers_are_read():
 
 
 def test_every_variable_of_numbers_has_its_units_planted():
-    planted = {(v, unit) for v, _, unit in FACTORS}
+    planted = {(v, unit) for v, _, unit in [*FACTORS, *WHOLE]}
+    planted -= {(name.split("_")[0], v.unit) for name, v in VARIABLES.items()}
     known = {(name.split("_")[0], u) for name, v in VARIABLES.items() for u in v.other_units}
     assert planted == known
 

@@ -56,6 +56,35 @@ KNOWN = {
     ],
 }  # fmt: skip
 
+FOREIGN = {
+    ("age", "years"): ["年龄", "年龄\uff08岁\uff09", "年齡", "edad", "Edad (años)", "Alter",
+                       "Alter [Jahre]", "age_at_scan", "Age at scan (years)"],
+    ("sex", ""): ["性别", "性別", "Sexo", "Geschlecht"],
+    ("height_cm", "cm"): ["身高", "身高(cm)", "身高(厘米)", "Talla (cm)", "Größe (cm)",
+                          "KÖRPERGRÖSSE", "Groesse"],
+    ("height_cm", "m"): ["身高(米)", "estatura (m)"],
+    ("weight_kg", "kg"): ["体重", "体重(公斤)", "體重(kg)", "Peso (kg)", "Gewicht"],
+    ("weight_kg", "jin"): ["体重(斤)", "体重(市斤)", "weight (jin)"],
+    ("bmi", "kg/m2"): ["体重指数", "IMC", "índice de masa corporal", "Indice de masa corporal"],
+    ("wbc_10e9_l", "10^9/L"): ["白细胞", "白细胞计数(10^9/L)", "白血球", "leucocitos", "Leukozyten",
+                               "Leukozyten (Tsd./µl)", "Leukozyten [/nl]", "WBC (K/mcL)",
+                               "WBC (thousand/uL)", "leucocitos (miles/µL)"],
+    ("platelets_10e9_l", "10^9/L"): ["血小板", "血小板计数", "plaquetas", "Thrombozyten",
+                                     "Thrombozyten (Gpt/l)", "Platelets (K/mcL)", "PLT (K/µL)"],
+    ("platelets_10e9_l", "10^4/uL"): ["血小板 (万/μL)", "PLT (10^4/uL)", "PLT (x10⁴/µL)"],
+    ("calcium_mmol_l", "mmol/L"): ["血钙", "血清钙(mmol/L)", "血鈣", "Calcium, total", "Calcio",
+                                   "Kalzium", "Calcium, Total (mmol/L)"],
+    ("calcium_mmol_l", "mg/dL"): ["calcio sérico (mg/dL)", "Calcium, total (mg/dL)"],
+    ("calcium_mmol_l", "mEq/L"): ["Calcium (mEq/L)", "Kalzium (mval/l)"],
+    ("glucose_mmol_l", "mmol/L"): ["血糖", "空腹血糖", "葡萄糖", "Nüchternglukose", "Glukose"],
+    ("glucose_mmol_l", "mg/dL"): ["glucosa (mg/dL)", "Glucemia basal (mg/dl)"],
+    ("xray_description", ""): ["影像所见", "胸片描述"],
+    ("calcium_mmol_l", "mmol/L", "step"): [
+        "simpleimputer__calcium_mmol_l", "remainder__Serum Ca", "simpleimputer-2__血钙",
+        "pipeline-1__calcium", "passthrough__calcium", "clinicalpreprocessor__calcium_mmol_l",
+    ],
+}  # fmt: skip
+
 # what a search for a part of the name would take for the variable
 FALSE_FRIENDS = [
     "ionised calcium", "Calcium.ionized [Moles/volume] in Blood", "urine calcium",
@@ -72,11 +101,16 @@ FALSE_FRIENDS = [
     "glucose_flag", "calcium 1", "bmi_missing",
     # haematocrit, cancer, and what nobody can tell
     "Ht", "Ht (%)", "Wt", "CA", "Ca", "Ca 15-3", "ca_stage",
+    # other languages, and behind a scaler nothing is in a unit
+    "尿糖", "尿钙", "离子钙", "钙片", "平均血小板体积", "糖化血红蛋白", "出生体重", "年龄组",
+    "edad ósea", "Alterung", "calcio iónico", "glucosuria", "urine__glucose",
+    "standardscaler__calcium_mmol_l", "minmaxscaler__age",
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    ("column", "expected"), [(c, key) for key, columns in KNOWN.items() for c in columns]
+    ("column", "expected"),
+    [(c, key[:2]) for key, columns in (KNOWN | FOREIGN).items() for c in columns],
 )
 def test_names_in_use_are_known_with_their_unit(column, expected):
     found = recognise(column)

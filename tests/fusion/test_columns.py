@@ -3,7 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.pipeline import make_pipeline
 
+from skosteo import ClinicalPreprocessor
+from skosteo.datasets.cohort import CLINICAL, draw_patients
 from skosteo.exceptions import InputError, MissingModalityWarning
 from skosteo.fusion.columns import (
     Part,
@@ -12,6 +15,7 @@ from skosteo.fusion.columns import (
     resolve_columns,
     split_columns,
 )
+from tests.small_models import small_clinical, small_feature_fusion, small_fusion
 
 X = pd.DataFrame({"image": ["a", "b"], "age": [61, 72], "bmi": [22.0, np.nan]})
 
@@ -101,3 +105,27 @@ def test_rows_without_a_modality_are_counted_and_named():
         check_present(parts, "Go on.")
     with pytest.raises(InputError, match=r"row 2 of 2: nothing is there for any branch"):
         check_present({"clinical": parts["clinical"]}, "Go on.")
+
+
+def test_a_column_is_found_by_its_variable_where_its_name_is_another():
+    columns = {"image": ["image"], "clinical": ["age", "bmi"]}
+    there = X.rename(columns={"age": "RIDAGEYR", "bmi": "Body mass index"})
+    found = split_columns(there, columns)["clinical"].table
+    assert found.columns.tolist() == ["RIDAGEYR", "Body mass index"]
+    with pytest.raises(InputError, match=r"'RIDAGEYR', 'Age'\] are all 'age'"):
+        split_columns(there.assign(Age=60), columns)
+    with pytest.raises(InputError, match=r"misses the columns \['Age'\]"):
+        split_columns(X, {"image": ["image"], "clinical": ["age", "Age"]})
+
+
+@pytest.mark.parametrize("make", [small_fusion, small_feature_fusion])
+def test_a_fusion_travels_to_a_table_of_other_headings(make):
+    cohort = draw_patients(24, random_state=0)
+    rng = np.random.default_rng(0)
+    table = cohort[CLINICAL[:9]].assign(image=list(rng.random((24, 24, 24), dtype=np.float32)))
+    clinical = make_pipeline(ClinicalPreprocessor(), small_clinical())
+    changes = {"clinical": clinical} if make is small_fusion else {}
+    model = make(**changes).fit(table, np.tile([0, 1], 12))
+    there = table.rename(columns={"age": "Age (years)", "calcium_mmol_l": "Calcium, total (mg/dL)"})
+    there["Calcium, total (mg/dL)"] /= 0.2495
+    np.testing.assert_allclose(model.predict_proba(there), model.predict_proba(table), atol=1e-6)
