@@ -208,7 +208,7 @@ def test_columns_are_found_by_the_names_given():
     X, y = women()
     hospital = {
         "age": "leeftijd",
-        "weight_kg": "gewicht (lb)",
+        "weight_kg": "lichaamsmassa",
         "oestrogen_ever": "hrt",
         "black": "race_black",
         "rheumatoid_arthritis": "ra",
