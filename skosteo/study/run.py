@@ -207,7 +207,7 @@ def run_study(
 def _title(image_column: str | None, clinical: Sequence[str]) -> str:
     seen = {"chest X-rays": image_column is not None, "clinical values": len(clinical) > 0}
     parts = " and ".join(what for what, there in seen.items() if there)
-    return f"Screening for osteoporosis from {parts}"
+    return f"Screening for osteoporosis from {parts or 'given columns'}"
 
 
 def _fitted(

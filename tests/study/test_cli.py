@@ -326,6 +326,7 @@ def test_a_forgotten_patient_is_asked_for(cohort, tmp_path, monkeypatch, capsys)
     taken = ran(monkeypatch)
     assert call(*given, "--no-patient") == 0
     assert len(np.unique(taken[0][-1].design.patient)) == 90
+    assert taken[0][-1].settings.title == "Screening for osteoporosis from clinical values"
 
 
 @pytest.mark.parametrize("row", ["Jane Doe,1947-02-13,F,0", "Jane Doe,67,F,no", "Jane Doe,,F,no"])
