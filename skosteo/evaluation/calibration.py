@@ -85,8 +85,8 @@ def calibration_line(
     n_moved = int((moved != rows.score).sum())
     if n_moved:
         warnings.warn(
-            f"y_prob is exactly 0 or 1 in {n_moved} of {len(moved)} rows, which has no logit. These "
-            f"count as {min(moved.min(), 1 - moved.max()):.3g} from it, on which the slope "
+            f"y_prob is exactly 0 or 1 in {n_moved} of {len(moved)} rows, which has no logit. "
+            f"They count as {min(moved.min(), 1 - moved.max()):.3g} from it, on which the slope "
             "depends: say so beside the result, or use a model that is never certain (in a forest, "
             "a greater min_samples_leaf).",
             UserWarning,
