@@ -19,6 +19,8 @@ UNFINISHED = ".writing-"
 # What a spreadsheet takes for the beginning of a formula, full-width signs of Chinese and Japanese
 # keyboards included; blanks before it do not help
 _FORMULA = re.compile(r"[\t\r\n]|\s*[=+\-@＝＋－＠]")  # noqa: RUF001
+# Where half of Europe's spreadsheets, which part at semicolons, begin another cell
+_WITHIN = re.compile(r"([;\t\r\n][;\s\"]*)([=+\-@＝＋－＠])?")  # noqa: RUF001
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?%?", re.IGNORECASE)
 
 
@@ -99,7 +101,8 @@ def write_csv(path: str | os.PathLike[str], frame: "pd.DataFrame", index: bool =
     """Write a table as CSV in one step, with nothing in it that a spreadsheet would run.
 
     A text that a spreadsheet takes for a formula, in a cell, a heading or the index, gets an
-    apostrophe before it, which makes it text. Numbers stay as they are, written as text too.
+    apostrophe before it, which makes it text; so does one behind a semicolon, tab or line break
+    within a cell. Numbers stay as they are, written as text too.
 
     Parameters
     ----------
@@ -141,9 +144,14 @@ def write_csv(path: str | os.PathLike[str], frame: "pd.DataFrame", index: bool =
     inert = io.StringIO(newline="")
     writer = csv.writer(inert, lineterminator="\r\n")
     for row in csv.reader(plain):  # headings and the levels of an index too
-        writer.writerow([f"'{cell}" if _is_formula(cell) else cell for cell in row])
+        writer.writerow(map(_inert, row))
     write_atomic(path, inert.getvalue().encode("utf-8-sig"))
 
 
-def _is_formula(cell: str) -> bool:
-    return _FORMULA.match(cell) is not None and _NUMBER.fullmatch(cell) is None
+def _inert(cell: str) -> str:
+    if _NUMBER.fullmatch(cell):
+        return cell
+    inner = cell.lstrip()
+    inert = _WITHIN.sub(lambda found: f"{found[1]}'{found[2]}" if found[2] else found[0], inner)
+    inert = cell[: len(cell) - len(inner)] + inert
+    return f"'{inert}" if _FORMULA.match(cell) else inert

@@ -293,6 +293,6 @@ def gives_probabilities(model: Any) -> bool:
     return hasattr(model, "predict_proba") and not isinstance(model, type) and is_classifier(model)
 
 
-def logits(probability: ArrayLike) -> NDArray[np.float64]:
-    """Log odds of probabilities of any shape, which are kept 1e-6 away from 0 and 1."""
-    return logit(np.clip(np.asarray(probability, dtype=np.float64), _EDGE, 1 - _EDGE))
+def logits(probability: ArrayLike, edge: float = _EDGE) -> NDArray[np.float64]:
+    """Log odds of probabilities of any shape, which are kept an edge away from 0 and 1."""
+    return logit(np.clip(np.asarray(probability, dtype=np.float64), edge, 1 - edge))

@@ -5,9 +5,23 @@ import itertools
 
 import numpy as np
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import DigitalXRayImageStorageForPresentation, ExplicitVRLittleEndian
+from pydicom.encaps import encapsulate
+from pydicom.uid import (
+    UID,
+    DigitalXRayImageStorageForPresentation,
+    ExplicitVRLittleEndian,
+    UID_dictionary,
+)
 
 CANARY = "Canary^Patient"
+
+# which pydicom does not know yet (PS3.6 A)
+JPEG_XL = {
+    kind: UID(f"1.2.840.10008.1.2.4.{number}")
+    for kind, number in (("lossless", 110), ("JPEG", 111), ("lossy", 112))
+}
+for kind, uid in JPEG_XL.items():
+    UID_dictionary.setdefault(uid, (f"JPEG XL {kind}", "Transfer Syntax", "", "", f"JPEGXL{kind}"))
 
 
 def film(rows=70, columns=64):
@@ -67,6 +81,13 @@ def bytes_of(ds, syntax=ExplicitVRLittleEndian):
     ds.file_meta.TransferSyntaxUID = syntax
     ds.save_as(buffer, enforce_file_format=True)
     return buffer.getvalue()
+
+
+def in_frames(ds, syntax, *frames):
+    """The file of a film whose compressed frames are these bytes."""
+    ds.PixelData = encapsulate(list(frames))
+    ds["PixelData"].VR, ds["PixelData"].is_undefined_length = "OB", True
+    return bytes_of(ds, syntax)
 
 
 def covering(cases):

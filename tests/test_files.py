@@ -1,5 +1,6 @@
 import csv
 import os
+import re
 import time
 
 import numpy as np
@@ -133,6 +134,24 @@ def test_no_cell_is_a_formula(formula, where, tmp_path):
     cells = [cell for row in read_cells(tmp_path / "a.csv") for cell in row]
     assert not any(map(starts_formula, cells))
     assert f"'{formula}" in cells  # and nothing is lost
+
+
+@pytest.mark.parametrize("mark", [";", "; ", ';"', ";;", "\t", "x;y;", "\n"])
+@pytest.mark.parametrize("formula", ["=1+1", "+1+1", "-1+1", "@SUM(A1)", "＝1+1"])  # noqa: RUF001
+def test_no_part_behind_a_semicolon_is_a_formula(mark, formula, tmp_path):
+    """What a spreadsheet that parts at semicolons, or at tabs, makes of the lines."""
+    write_csv(tmp_path / "a.csv", pd.DataFrame({"a": [f"ward{mark}{formula}"], "b": [1]}), False)
+    text = (tmp_path / "a.csv").read_text("utf-8-sig")
+    for cell in re.split(r"[;\t\r\n]", text):
+        assert not re.match(r'[\s"]*[=+@＝-]', cell), cell  # noqa: RUF001
+    assert formula in text
+
+
+@pytest.mark.parametrize("cell", ["+" + "1" * 16_000, "\t" * 16_000, "; " * 16_000 + "x"])
+def test_a_long_cell_takes_no_time(cell, tmp_path):
+    start = time.perf_counter()
+    write_csv(tmp_path / "a.csv", pd.DataFrame({"a": [cell + "x"]}), False)
+    assert time.perf_counter() - start < 1  # 13 s where every start is tried
 
 
 def test_other_texts_and_numbers_stay(tmp_path):

@@ -34,6 +34,7 @@ HOMES = {
         "training.data",
         "training.fit",
         "training.inference",
+        "training.net",
         "training.net_classifier",
     },
     "timm": {"nets.backbone"},

@@ -1,5 +1,6 @@
 """The clinical model of the paper: a small net on a table of numbers."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -137,6 +138,13 @@ class ClinicalOsteoClassifier(NetClassifier):
             lambda: validate_data(self, X, reset=plan is not None, dtype=np.float64), X, "X"
         )
         if plan is not None:
+            if len(matrix) > 1 and (matrix == matrix[0]).all():
+                warnings.warn(
+                    f"All {len(matrix)} rows of X are alike: every patient will get the same "
+                    "probability.",
+                    UserWarning,
+                    stacklevel=5,
+                )
             # numbers, whatever scikit-learn is set to put out
             self.scaler_ = StandardScaler().set_output(transform="default").fit(matrix)
         return {"x": torch.from_numpy(self.scaler_.transform(matrix))}

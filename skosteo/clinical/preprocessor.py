@@ -1,5 +1,6 @@
 """The transformer from a hospital's table to a matrix of numbers."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
@@ -12,9 +13,10 @@ from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from skosteo._validation import named_table
 from skosteo.clinical.columns import Category, Numbers, check_category, imputation_by_column
+from skosteo.clinical.identifiers import names_patient
 from skosteo.clinical.reading import TableReader
 from skosteo.clinical.report_text import GIVEAWAY_TERMS, ReportText, compile_terms
-from skosteo.exceptions import InputError
+from skosteo.exceptions import InputError, ValuesWarning
 
 
 class ClinicalPreprocessor(TransformerMixin, BaseEstimator):
@@ -150,7 +152,10 @@ class ClinicalPreprocessor(TransformerMixin, BaseEstimator):
         self._reader = TableReader(
             self.columns, self.text_columns, self.units, self.infinities, self.absent
         )
-        read = self._reader.fit(self._table(X, reset=True))
+        table = self._table(X, reset=True)
+        read = self._reader.fit(table)
+        if self.columns is None:
+            _warn_of_identifiers(table)
         self.categories_ = [self._reader.sources[name] for name in self._reader.categories]
         self.bmi_from_ = self._reader.bmi.sources
         self.columns_ = {name: step.fit(read[name]) for name, step in self._steps(read).items()}
@@ -218,6 +223,18 @@ class ClinicalPreprocessor(TransformerMixin, BaseEstimator):
         inputs = tags.input_tags
         inputs.allow_nan = inputs.categorical = inputs.string = True
         return tags
+
+
+def _warn_of_identifiers(table: pd.DataFrame) -> None:
+    named = [column for column in table if names_patient(column)]
+    if named:
+        warnings.warn(
+            f"By their names, the columns {named} say which patient a row is of. A model learns "
+            "nothing of bone from them, but patients by heart: leave them out, or name the columns "
+            "to use by `columns`.",
+            ValuesWarning,
+            stacklevel=3,
+        )
 
 
 def _masked(steps: Mapping[str, Any]) -> pd.DataFrame:

@@ -5,9 +5,18 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike, NDArray
 
-from skosteo._validation import check_table, to_pandas
+from skosteo._validation import check_groups, check_table, to_pandas
 from skosteo.clinical import columns
+from skosteo.clinical.small_levels import (
+    FEWEST,
+    OTHERS,
+    SUPPRESSED,
+    patients_of_levels,
+    suppressed_levels,
+    with_printable_levels,
+)
 from skosteo.clinical.variables import is_variable
 from skosteo.exceptions import InputError
 
@@ -16,7 +25,13 @@ Positions = dict[str, np.ndarray]  # of the rows of each group, by its name
 Rows = dict[tuple[str, str], list[str]]  # cells by characteristic and level
 
 
-def table_one(data: pd.DataFrame, by: Any = None, *, median: Sequence[str] = ()) -> pd.DataFrame:
+def table_one(
+    data: pd.DataFrame,
+    by: Any = None,
+    *,
+    median: Sequence[str] = (),
+    groups: ArrayLike | None = None,
+) -> pd.DataFrame:
     """Describe the rows of a table, per split or per group, like the paper's Table 1.
 
     Parameters
@@ -28,6 +43,11 @@ def table_one(data: pd.DataFrame, by: Any = None, *, median: Sequence[str] = ())
         Split or group of each row, or the column that says it. None makes one column, "all".
     median : sequence of str, default=()
         Columns of numbers to describe by median [quartiles] instead of mean (SD).
+    groups : array-like of shape (n,), default=None
+        Patient of each row, for a table that is to be shown to others. Levels that fewer than ten
+        patients have, or that look like a person's name, number or date, then stand together as
+        "other levels", and what fewer than ten patients of a column stand behind is "suppressed".
+        None prints everything.
 
     Returns
     -------
@@ -40,8 +60,11 @@ def table_one(data: pd.DataFrame, by: Any = None, *, median: Sequence[str] = ())
     Notes
     -----
     Percentages are of the rows whose value is known, so that they add up to 100; the missing ones
-    have their own row. SD is of the sample (n - 1). Numbers have one decimal, or as many as show
-    two digits of the SD.
+    have their own row, which is never suppressed. SD is of the sample (n - 1). Numbers have one
+    decimal, or as many as show two digits of the SD.
+
+    As the total is known, a single suppressed level, or several of fewer than ten patients
+    together, take the next smallest with them.
 
     Examples
     --------
@@ -58,22 +81,26 @@ def table_one(data: pd.DataFrame, by: Any = None, *, median: Sequence[str] = ())
     """
     median = [median] if isinstance(median, str) else list(median)
     data, by = _checked(data, median), to_pandas(by)
-    groups = _groups(data, by)
+    parts = _groups(data, by)
+    patient = check_groups(groups, len(data))
     grouping = by if isinstance(by, str) else getattr(by, "name", None)
-    rows: Rows = {("n", ""): [str(len(g)) for g in groups.values()]}
+    rows: Rows = {("n", ""): [str(len(part)) for part in parts.values()]}
     left_out = []
     for column in data:
         if column == grouping:
             continue
         values = columns.read_words(data[column])
         if column in median or _is_number(values):
-            rows |= _of_numbers(values, groups, column in median)
-        elif _is_category(values):
-            rows |= _of_categories(values, groups)
+            rows |= _of_numbers(values, parts, column in median, patient)
+            continue
+        if patient is not None and _is_category(values):
+            values = with_printable_levels(values, patient)
+        if _is_category(values) and not (values.dropna() == OTHERS).all():
+            rows |= _of_categories(values, parts, patient)
         else:
             left_out.append(column)
     index = pd.MultiIndex.from_tuples(rows, names=["characteristic", "level"])
-    table = pd.DataFrame(list(rows.values()), index=index, columns=list(groups))
+    table = pd.DataFrame(list(rows.values()), index=index, columns=list(parts))
     table.attrs["left_out"] = left_out
     return table
 
@@ -122,7 +149,9 @@ def _levels(values: pd.Series) -> list[Any]:
     """Return the different values in the order to show them in."""
     if isinstance(values.dtype, pd.CategoricalDtype):
         return list(values.cat.categories[values.cat.categories.isin(values)])
-    different = list(values.dropna().unique())
+    different = [level for level in values.dropna().unique() if level != OTHERS]
+    if len(different) < values.nunique():  # what is put together comes last
+        return [*_levels(values[values != OTHERS]), OTHERS]
     if set(different) <= set(_SPLITS):
         return sorted(different, key=_SPLITS.index)
     try:
@@ -147,21 +176,26 @@ def _is_category(values: pd.Series) -> bool:
     return 0 < values.nunique() <= columns.MAX_CATEGORIES
 
 
-def _of_numbers(values: pd.Series, groups: Positions, as_median: bool) -> Rows:
+def _of_numbers(
+    values: pd.Series, groups: Positions, as_median: bool, patient: NDArray[np.intp] | None
+) -> Rows:
     numbers = columns.read_numbers(values, str(values.name))
     if np.isinf(numbers).any():
         where = f"Column {values.name!r} holds infinity."
         raise InputError(f"{where} Where it marks a detection limit, put the limit itself there.")
-    parts = [numbers[rows][~np.isnan(numbers[rows])] for rows in groups.values()]
+    known = [rows[~np.isnan(numbers[rows])] for rows in groups.values()]
     spread = np.nanstd(numbers) if np.isfinite(numbers).sum() > 1 else 0
     digits = max(1, 1 - int(np.floor(np.log10(spread)))) if spread > 0 else 1
 
     def show(*figures: float) -> list[str]:
         return [f"{round(figure, digits) + 0.0:.{digits}f}" for figure in figures]
 
-    def describe(part: np.ndarray) -> str:
+    def describe(rows: NDArray[np.intp]) -> str:
+        part = numbers[rows]
         if len(part) == 0:
             return "-"
+        if patient is not None and len(np.unique(patient[rows])) < FEWEST:
+            return SUPPRESSED
         if as_median:
             low, middle, high = show(*np.quantile(part, [0.25, 0.5, 0.75]))
             return f"{middle} [{low}, {high}]"
@@ -169,20 +203,27 @@ def _of_numbers(values: pd.Series, groups: Positions, as_median: bool) -> Rows:
         return f"{mean} ({show(part.std(ddof=1))[0]})" if len(part) > 1 else f"{mean} (-)"
 
     title = f"{values.name}, {'median [quartiles]' if as_median else 'mean (SD)'}"
-    missing = [str(len(r) - len(p)) for r, p in zip(groups.values(), parts, strict=True)]
-    return {(title, ""): [describe(part) for part in parts], (title, "missing"): missing}
+    missing = [str(len(r) - len(k)) for r, k in zip(groups.values(), known, strict=True)]
+    return {(title, ""): [describe(rows) for rows in known], (title, "missing"): missing}
 
 
-def _of_categories(values: pd.Series, groups: Positions) -> Rows:
-    title = f"{values.name}, n (%)"
-    parts = [values.iloc[rows] for rows in groups.values()]
-    known = [int(part.notna().sum()) for part in parts]
-    table = {}
-    for level in _levels(values):
-        counts = [int((part == level).sum()) for part in parts]
-        table[title, columns.as_word(level)] = [
-            f"{n} ({100 * n / total:.1f})" if total else "0 (-)"
-            for n, total in zip(counts, known, strict=True)
-        ]
-    missing = [str(len(p) - n) for p, n in zip(parts, known, strict=True)]
+def _of_categories(values: pd.Series, groups: Positions, patient: NDArray[np.intp] | None) -> Rows:
+    title, levels = f"{values.name}, n (%)", _levels(values)
+    cells, missing = [], []
+    for rows in groups.values():
+        part = values.iloc[rows]
+        counts, known = [int((part == level).sum()) for level in levels], int(part.notna().sum())
+        hidden = [False] * len(levels)
+        if patient is not None:
+            of = patients_of_levels(part, patient[rows])
+            hidden = suppressed_levels([of.get(level, 0) for level in levels])
+        cells.append(
+            [
+                SUPPRESSED if away else f"{n} ({100 * n / known:.1f})" if known else "0 (-)"
+                for n, away in zip(counts, hidden, strict=True)
+            ]
+        )
+        missing.append(str(len(part) - known))
+    by_level = zip(levels, zip(*cells, strict=True), strict=True)
+    table = {(title, columns.as_word(level)): list(line) for level, line in by_level}
     return {**table, (title, "missing"): missing}

@@ -5,9 +5,10 @@ here as the same thing: what a viewer would show, in [0, 1], with bone bright. N
 log line names a path or quotes the header beyond numbers and words of closed lists, because both
 can identify a patient.
 
-Read the modules in this order: `reading` (the door), `elements` and `header` (what the file says,
-no length trusted), `rules` (what is refused), `decode` and `codestream` (stored values), `display`
-(stored values to brightness), `picture` (PNG, JPEG, TIFF), `facts` and `radiograph` (the result).
+Read the modules in this order: `reading` (the door), `sources` (paths, bytes and open files),
+`elements` and `header` (what the file says, no length trusted), `rules` (what is refused),
+`decode` and `codestream` (stored values), `display` (stored values to brightness), `picture` (PNG,
+JPEG, TIFF), `facts` and `radiograph` (the result).
 """
 
 from skosteo.dicom.radiograph import Radiograph

@@ -22,8 +22,9 @@ _JPEG_2000_SEGMENTS |= {0x74, 0x75, 0x77, 0x78, 0x90}
 _MAX_SEGMENTS = 1000  # before the frame header of JPEG; a film has some ten
 _MAX_PARTS = 100_000  # segments and tile-parts of JPEG 2000
 _MAX_SCANS = 32  # a progressive JPEG has ten or so, all others one for each colour at most
-_JP2 = b"\0\0\0\x0cjP  "
+_JP2, _JXL = b"\0\0\0\x0cjP  ", b"\0\0\0\x0cJXL "
 _MAX_BOXES = 100
+_RATIOS = ((1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))  # of width to height
 
 
 class Frame(NamedTuple):
@@ -61,19 +62,25 @@ def read_jpeg_header(data: bytes) -> Frame:
 
 
 def without_boxes(data: bytes) -> bytes:
-    """Return the codestream of a JP2 file (ISO/IEC 15444-1 I.5), or what is one already.
+    """Return the codestream of a JP2 or JPEG XL file, or what is one already.
 
-    PS3.5 A.4.4 allows no boxes, but some writers leave them; what they say does not hold in DICOM.
+    ISO/IEC 15444-1 I.5, ISO/IEC 18181-2 9. PS3.5 A.4.4 allows no boxes for JPEG 2000, but some
+    writers leave them; what they say does not hold in DICOM.
     """
-    if not data.startswith(_JP2):
+    if not data.startswith((_JP2, _JXL)):
         return data
-    position = 0
+    position, parts = 0, b""
     for _ in range(_MAX_BOXES):
         length, kind, head = _number(data, position, 4), data[position + 4 : position + 8], 8
         if length == 1:
             length, head = _number(data, position + 8, 8), 16
-        if kind == b"jp2c":
-            return data[position + head : position + length if length else None]
+        content = data[position + head : position + length if length else None]
+        if kind in (b"jp2c", b"jxlc"):
+            return content
+        if kind == b"jxlp":  # a part, behind its number; the highest bit marks the last
+            parts += content[4:]
+            if content[:1] >= b"\x80":
+                return parts
         if length < head:
             break
         position += length
@@ -101,6 +108,48 @@ def read_jpeg_2000_header(data: bytes) -> Frame:
             AGAIN,
         )
     return Frame(bottom - top, right - left, samples, bits)
+
+
+def read_jpeg_xl_header(data: bytes) -> Frame:
+    """Read size and kind of a JPEG XL image (ISO/IEC 18181-1 D); refuse what no film has."""
+    bits = _Bits(data[:64])
+    if bits.read(16) != 0x0AFF:
+        raise _no_header()
+    eighths = bits.read(1)
+    rows = _side(bits, eighths)
+    ratio = bits.read(3)
+    columns = rows * _RATIOS[ratio - 1][0] // _RATIOS[ratio - 1][1] if ratio else None
+    columns = columns or _side(bits, eighths)
+    if bits.read(1):  # all at their defaults
+        return Frame(rows, columns, 3, 8)
+    # orientation, intrinsic size, preview and animation: beside the orientation none is a film's
+    turned = bits.read(1) and bits.read(3) + 8 * bits.read(3)
+    is_float = bits.read(1)
+    depth = (8, 10, 12, None)[bits.read(2)] or bits.read(6) + 1
+    bits.read(1)
+    if turned or is_float or bits.read(2):  # channels beside the colours
+        raise DicomError("the JPEG XL image is no plain picture of whole numbers", AGAIN)
+    bits.read(1)
+    coloured = bits.read(1) or (bits.read(1), bits.read(2))[1] != 1
+    return Frame(rows, columns, 3 if coloured else 1, depth)
+
+
+class _Bits:
+    """Bits of JPEG XL, the lowest of a byte first; zeros behind the end."""
+
+    def __init__(self, data: bytes) -> None:
+        self._rest = int.from_bytes(data, "little")
+
+    def read(self, count: int) -> int:
+        value = self._rest & ((1 << count) - 1)
+        self._rest >>= count
+        return value
+
+
+def _side(bits: _Bits, eighths: int) -> int:
+    if eighths:
+        return 8 * (bits.read(5) + 1)
+    return bits.read((9, 13, 18, 30)[bits.read(2)]) + 1
 
 
 def check_end(data: bytes) -> None:

@@ -5,6 +5,7 @@ streams of every kind; GDCM ends the process, and pydicom's own RLE is sixteen t
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,15 +15,29 @@ from skosteo.dicom.codestream import (
     check_end,
     read_jpeg_2000_header,
     read_jpeg_header,
+    read_jpeg_xl_header,
     without_boxes,
 )
 from skosteo.dicom.elements import AGAIN, UNDEFINED
-from skosteo.dicom.header import BIG_ENDIAN, DEFLATED, EXPLICIT, IMPLICIT, SLACK, DicomImage
+from skosteo.dicom.header import (
+    BIG_ENDIAN,
+    DEFLATED,
+    EXPLICIT,
+    IMPLICIT,
+    SLACK,
+    DicomImage,
+    Header,
+)
 from skosteo.dicom.rules import refuse
 from skosteo.exceptions import DicomError
 
 NATIVE = (IMPLICIT, EXPLICIT, DEFLATED, BIG_ENDIAN)
 _ADOBE = b"\xff\xee\x00\x0eAdobe"  # APP14, which says how the samples are to be taken
+_JFIF = b"\xff\xe0\x00\x10JFIF"  # APP0: they are luminance and colour differences (ITU-T T.871)
+# Bytes that one compressed byte may stand for, beside some for nothing: what claims more is none of
+# a film, and takes memory. Of RLE two bytes become 128 at most (PS3.5 G.3.1).
+_RLE, _MAX_RLE_RATIO, _MAX_RATIO, _FREE = "1.2.840.10008.1.2.5", 64, 1000, 2**20
+_RLE_SURPLUS = 2  # bytes behind the last run: one of some writers, and one that makes them even
 
 Words = NDArray[np.unsignedinteger]
 
@@ -127,6 +142,9 @@ def _compressed_frame(image: DicomImage, ignore_rules: frozenset[str]) -> bytes:
         raise DicomError(
             f"the compressed image has {size} bytes, where {most} are more than enough", AGAIN
         )
+    ratio = _MAX_RLE_RATIO if image.syntax == _RLE else _MAX_RATIO
+    if (raw := _raw_bytes(image)) > ratio * size + _FREE:
+        raise DicomError(f"{size} compressed bytes cannot hold {raw} bytes of pixels", AGAIN)
     parts = []
     for start, length in fragments:
         elements.stream.seek(start)
@@ -145,12 +163,14 @@ def _rle(frame: bytes, image: DicomImage) -> Words:
 
     kind = f"<u{image.header.integer('BitsAllocated') // 8}"
     expected = _raw_bytes(image)
-    # two packed bytes become 128 at most (PS3.5 G.3.1)
-    if len(frame) * 64 < expected:
-        raise DicomError(f"{len(frame)} RLE bytes cannot hold {expected} bytes of pixels", AGAIN)
     whole = bytearray(expected)
-    if len(dicomrle_decode(frame, dtype=kind, out=whole)) != expected:
-        raise DicomError("the RLE image has too few pixels", AGAIN)
+    for surplus in range(_RLE_SURPLUS + 1):
+        with suppress(RuntimeError):  # of imagecodecs
+            data = frame[: len(frame) - surplus]
+            if len(dicomrle_decode(data, dtype=kind, out=whole)) == expected:
+                break
+    else:
+        raise DicomError("the RLE image has too few pixels, or is damaged", AGAIN)
     rows, columns, *samples = _shape(image)
     planes = np.frombuffer(whole, kind).reshape(*samples, rows, columns)
     return np.moveaxis(planes, 0, -1) if samples else planes
@@ -162,19 +182,23 @@ def _jpeg(frame: bytes, image: DicomImage) -> Words:
     check_end(frame)
     stated = _checked(read_jpeg_header(frame), image)
     if stated.lossless and stated.samples == 1:  # ljpeg notices damage that jpeg8 paints over
-        return _as_words(ljpeg_decode(frame), image)
+        return _as_words(ljpeg_decode(frame), stated, image)
     # without Adobe's marker, libjpeg takes any three samples for YCbCr
-    is_rgb = image.header.text("PhotometricInterpretation") == "RGB" and _ADOBE not in frame[:4096]
+    head = frame[:4096]
+    is_rgb = image.header.text("PhotometricInterpretation") == "RGB" and _ADOBE not in head
     space = "RGB" if is_rgb else None
-    return _as_words(jpeg8_decode(frame, colorspace=space, outcolorspace=space), image)
+    words = _as_words(jpeg8_decode(frame, colorspace=space, outcolorspace=space), stated, image)
+    if is_rgb and _JFIF in head and (words[..., 1:] == 128).all():  # grey in YCbCr after all
+        words[..., 1:] = words[..., :1]
+    return words
 
 
 def _jpeg_ls(frame: bytes, image: DicomImage) -> Words:
     from imagecodecs import jpegls_decode
 
     check_end(frame)
-    _checked(read_jpeg_header(frame), image)
-    return _as_words(jpegls_decode(frame), image)
+    stated = _checked(read_jpeg_header(frame), image)
+    return _as_words(jpegls_decode(frame), stated, image)
 
 
 def _jpeg_2000(frame: bytes, image: DicomImage) -> Words:
@@ -182,8 +206,16 @@ def _jpeg_2000(frame: bytes, image: DicomImage) -> Words:
 
     check_end(frame)
     codestream = without_boxes(frame)
-    _checked(read_jpeg_2000_header(codestream), image)
-    return _as_words(jpeg2k_decode(codestream), image)
+    stated = _checked(read_jpeg_2000_header(codestream), image)
+    return _as_words(jpeg2k_decode(codestream), stated, image)
+
+
+def _jpeg_xl(frame: bytes, image: DicomImage) -> Words:
+    from imagecodecs import jpegxl_decode
+
+    codestream = without_boxes(frame)
+    stated = _checked(read_jpeg_xl_header(codestream), image)
+    return _as_words(jpegxl_decode(codestream), stated, image)
 
 
 def _checked(stated: Frame, image: DicomImage) -> Frame:
@@ -204,19 +236,42 @@ def _checked(stated: Frame, image: DicomImage) -> Frame:
     return stated
 
 
-def _as_words(decoded: NDArray, image: DicomImage) -> Words:
+def _as_words(decoded: NDArray, stated: Frame, image: DicomImage) -> Words:
     kind = f"{decoded.dtype.kind}{image.header.integer('BitsAllocated') // 8}"
     # first to the width of the words, which carries the sign of a signed codestream along
-    return decoded.astype(kind, copy=False).view(kind.replace("i", "u")).reshape(_shape(image))
+    words = decoded.astype(kind, copy=False).view(kind.replace("i", "u")).reshape(_shape(image))
+    return _clipped(words, stated.bits, image.header) if image.syntax in _LOSSY else words
 
 
-# PS3.6 A, transfer syntaxes; 201 to 203 are High-Throughput JPEG 2000
-_DECODERS: dict[str, Callable[[bytes, DicomImage], Words]] = {"1.2.840.10008.1.2.5": _rle} | {
-    f"1.2.840.10008.1.2.4.{number}": decoder
+def _clipped(words: Words, bits: int, header: Header) -> Words:
+    """Bring to BitsStored what a lossy codestream of more bits has made of the ends of the range.
+
+    Cutting the bits beyond off would turn white into black. Lossless ones may hold overlays there
+    (PS3.5 8.1.1), and are cut off like native words.
+    """
+    stored = header.integer("BitsStored")
+    end = header.integer("HighBit", stored - 1) + 1
+    if bits <= end:
+        return words
+    if header.integer("PixelRepresentation", 0) == 0:
+        return np.minimum(words, words.dtype.type(2**end - 1))
+    values = words.astype(np.int32) & (2**bits - 1)
+    values -= (values >> (bits - 1)) << bits
+    return np.clip(values, -(2 ** (end - 1)), 2 ** (end - 1) - 1).astype(words.dtype)
+
+
+# PS3.6 A, transfer syntaxes; 201 to 203 are High-Throughput JPEG 2000, 110 to 112 JPEG XL
+_PREFIX = "1.2.840.10008.1.2.4."
+_DECODERS: dict[str, Callable[[bytes, DicomImage], Words]] = {_RLE: _rle} | {
+    f"{_PREFIX}{number}": decoder
     for decoder, numbers in {
         _jpeg: (50, 51, 57, 70),
         _jpeg_ls: (80, 81),
         _jpeg_2000: (90, 91, 201, 202, 203),
+        _jpeg_xl: (110, 111, 112),
     }.items()
     for number in numbers
 }
+_LOSSY = {f"{_PREFIX}{number}" for number in (50, 51, 81, 91, 111, 112, 203)}
+# whose decoders give RGB, whatever colours the frame is in
+TO_RGB = {uid for uid, decoder in _DECODERS.items() if decoder in (_jpeg, _jpeg_xl)}

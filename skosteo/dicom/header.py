@@ -1,11 +1,12 @@
 """What a DICOM file says of its image: the few elements that skosteo reads, by name and type."""
 
+import re
 import zlib
 from collections.abc import Iterator, Mapping
 from io import BytesIO
 from struct import unpack
 from typing import BinaryIO, NamedTuple
-from unicodedata import normalize
+from unicodedata import combining, normalize
 
 from skosteo.dicom.elements import AGAIN, Element, Elements, Values
 from skosteo.exceptions import DicomError
@@ -40,6 +41,7 @@ _SEQUENCES = {
 }  # fmt: skip
 _ITEM_TAGS = frozenset(TAGS[name] for name in ("LUTDescriptor", "LUTData", "CodeValue"))
 _TOP_TAGS = frozenset(TAGS.values()) - _ITEM_TAGS
+_VIEW_WORDS = {"LAT": "LATERAL", "POSTEROANTERIOR": "PA", "ANTEROPOSTERIOR": "AP"}
 _VIEWS = ("PA", "AP", "LL", "RL", "LLD", "RLD", "LLO", "RLO", "LAO", "RAO", "LPO", "RPO", "LATERAL")
 # SNOMED CT and the older SRT codes of PS3.16 CID 4010
 _VIEW_CODES = {
@@ -76,18 +78,19 @@ class Header:
 
     def texts(self, name: str) -> list[str]:
         """Values of a text, in ASCII: accents are dropped, and so is padding."""
-        raw = self.raw(name)
-        try:
-            text = raw.decode()
-        except UnicodeDecodeError:  # written before UTF-8 was: most often Latin 1 (ISO_IR 100)
-            text = raw.decode("latin-1")
-        plain = normalize("NFKD", text).encode("ascii", "ignore").decode()
+        plain = normalize("NFKD", _readings(self.raw(name))[0]).encode("ascii", "ignore").decode()
         parts = [part.strip(_PADDING) for part in plain.split("\\")]
         return parts if any(parts) else []
 
     def text(self, name: str) -> str:
         """First value of a text in capitals, as codes (CS) are written; "" where it is absent."""
         return (self.texts(name) or [""])[0].upper()
+
+    def words(self, *names: str) -> str:
+        """Words of texts in any script, in capitals without accents, one blank between two."""
+        text = " ".join(text for name in names for text in _readings(self.raw(name))).upper()
+        plain = "".join(letter for letter in normalize("NFKD", text) if not combining(letter))
+        return " ".join(re.findall(r"[^\W_]+", plain))
 
     def decimals(self, name: str) -> list[float]:
         """Values of a decimal string (DS)."""
@@ -121,13 +124,25 @@ class Header:
 
     def view_position(self) -> str | None:
         """Return the view (PS3.3 C.8.1.1, C.8.11.5), of a closed list; None: not stated."""
-        view = self.text("ViewPosition")
+        view = re.sub("[^A-Z]", "", self.text("ViewPosition"))
+        view = _VIEW_WORDS.get(view, view)
         if view in _VIEWS:
             return view
-        if view == "LAT":
-            return "LATERAL"
         code = self.item("ViewCodeSequence")
         return None if code is None else _VIEW_CODES.get(code.text("CodeValue"))
+
+
+def _readings(raw: bytes) -> list[str]:
+    """Text of bytes in UTF-8, else in Latin 1 (ISO_IR 100) and as it may have been meant.
+
+    Films name their character set too seldom to rely on that.
+    """
+    try:
+        return [raw.decode()]
+    except UnicodeDecodeError:
+        polish = [raw.decode(name, "ignore") for name in ("iso8859-2", "cp1250")]
+        chinese = re.findall("[\u4e00-\u9fff]+", raw.decode("gb18030", "ignore"))
+        return [raw.decode("latin-1"), *polish, *chinese]
 
 
 class DicomImage(NamedTuple):

@@ -3,14 +3,12 @@
 import os
 from collections.abc import Callable, Iterable
 from functools import partial
-from io import BytesIO
-from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from skosteo.dicom.decode import NATIVE, stored_words
+from skosteo.dicom.decode import TO_RGB, stored_words
 from skosteo.dicom.display import apply_grayscale_pipeline, check_depth
 from skosteo.dicom.elements import AGAIN
 from skosteo.dicom.facts import stated_facts
@@ -18,7 +16,8 @@ from skosteo.dicom.header import open_dicom
 from skosteo.dicom.picture import SIGNATURES, read_picture
 from skosteo.dicom.radiograph import Radiograph
 from skosteo.dicom.rules import check_dimensions, check_header, check_ignore_rules, refuse
-from skosteo.exceptions import DicomError, InputError, MissingFileError
+from skosteo.dicom.sources import content_of, is_path, is_source, opened
+from skosteo.exceptions import DicomError, InputError
 
 # Windows, Linux, macOS (both byte orders, and for several machines), scripts: PS3.10 7.1 leaves the
 # preamble to applications, and a file that starts like this is run, not shown, by a careless click
@@ -35,7 +34,7 @@ _DARK = 64  # of 255 greys
 
 
 def read_radiograph(
-    path_or_bytes: str | os.PathLike[str] | bytes, *, ignore_rules: Iterable[str] = ()
+    source: str | os.PathLike[str] | bytes | BinaryIO, *, ignore_rules: Iterable[str] = ()
 ) -> Radiograph:
     """Read one film from a DICOM, PNG, JPEG or TIFF file.
 
@@ -47,8 +46,9 @@ def read_radiograph(
 
     Parameters
     ----------
-    path_or_bytes : str, path-like or bytes
-        One file, or its content.
+    source : str, path-like, bytes or binary file
+        One file, its content, an open file that can go back to its beginning, or what opens one:
+        a ``zipfile.Path``, or an ``OpenFile`` of fsspec, by which films come from S3 and the like.
     ignore_rules : iterable of str, default=()
         Names of the rules of `skosteo.dicom.RULES` that may be broken.
 
@@ -65,7 +65,7 @@ def read_radiograph(
         The file is of another kind, is damaged or cannot be decoded; or it breaks a rule, whose
         name the error then has as ``rule``.
     InputError
-        The film is neither a path nor bytes, or `ignore_rules` holds anything but names of rules.
+        The film is none of these, or `ignore_rules` holds anything but names of rules.
 
     Examples
     --------
@@ -80,15 +80,20 @@ def read_radiograph(
     (Radiograph(64 rows x 64 columns), (0.3125, 0.3125))
     """
     lifted = check_ignore_rules(ignore_rules)
-    if not isinstance(path_or_bytes, str | os.PathLike | bytes | bytearray | memoryview):
-        raise InputError(f"the film is a {type(path_or_bytes).__name__}; give a path or bytes")
-    return _guarded(path_or_bytes, partial(_read_checked, ignore_rules=lifted))
+    if not is_source(source):
+        raise InputError(
+            f"the film is a {type(source).__name__}; give a path or bytes, or a file that is open"
+        )
+    if not is_path(source):
+        source = content_of(source)
+    return _guarded(source, partial(_read_checked, ignore_rules=lifted))
 
 
-def read_facts(path: str | os.PathLike[str]) -> dict[str, Any]:
+def read_facts(source: str | os.PathLike[str] | bytes | BinaryIO) -> dict[str, Any]:
     """Facts of `Radiograph` that the header of a DICOM file states; empty for other pictures.
 
-    No pixel is decoded. Errors are those of `read_radiograph`, as far as the header tells.
+    The file is given as to `read_radiograph`, and refused as there, as far as its header tells. No
+    pixel is decoded.
 
     Examples
     --------
@@ -96,13 +101,13 @@ def read_facts(path: str | os.PathLike[str]) -> dict[str, Any]:
     >>> read_facts(get_testdata_file("MR_small.dcm"))["manufacturer"]
     'Canon'
     """
-    return _guarded(path, _read_stated)
+    return _guarded(source, _read_stated)
 
 
 def _guarded(source: Any, read: Callable[[BinaryIO], Result]) -> Result:
     """Apply ``read`` to an opened file, with a DicomError for whatever goes wrong."""
     try:
-        with _open(source) as stream:
+        with opened(source) as stream:
             return read(stream)
     except DicomError as error:
         refusal = error
@@ -149,26 +154,6 @@ def _read(stream: BinaryIO, ignore_rules: frozenset[str]) -> Radiograph:
     )
 
 
-def _open(source: Any) -> BinaryIO:
-    if isinstance(source, bytes | bytearray | memoryview):
-        return BytesIO(source)
-    try:
-        path = Path(source)
-        if path.exists() and not path.is_file():  # a pipe would block for ever
-            raise DicomError("the path is a folder or a device", "give one file")
-        return path.open("rb")
-    except FileNotFoundError:
-        raise MissingFileError(
-            "the file does not exist", "check the path and the working directory"
-        ) from None
-    except DicomError:
-        raise
-    except (OSError, ValueError) as error:
-        raise DicomError(
-            f"the file cannot be opened ({type(error).__name__})", "check who may read it"
-        ) from None
-
-
 def _read_dicom(stream: BinaryIO, size: int, ignore_rules: frozenset[str]) -> Radiograph:
     image = open_dicom(stream, size)
     header = image.header
@@ -181,7 +166,7 @@ def _read_dicom(stream: BinaryIO, size: int, ignore_rules: frozenset[str]) -> Ra
         words = stored_words(image, ignore_rules)
         return Radiograph(apply_grayscale_pipeline(words, header), facts)
     if samples == 3 and photometric in _COLOUR and header.integer("BitsAllocated") == 8:
-        luminance_first = photometric == "YBR_FULL" and image.syntax in NATIVE
+        luminance_first = photometric == "YBR_FULL" and image.syntax not in TO_RGB
         words = stored_words(image, ignore_rules)
         return Radiograph(_without_colour(words, luminance_first, ignore_rules), facts)
     raise DicomError(
@@ -196,12 +181,9 @@ def _without_colour(
 ) -> NDArray[np.float32]:
     """Luminance in [0, 1] of RGB, or of luminance and two colour differences."""
     first, second, third = np.moveaxis(words, -1, 0)
-    neutral = (
-        (second == 128) & (third == 128)
-        if luminance_first
-        else (first == second) & (second == third)
-    )
-    if not neutral.all():
+    # luminance without colour, or grey whose writer calls RGB so
+    is_grey = luminance_first and bool((second == 128).all() and (third == 128).all())
+    if not is_grey and not ((first == second) & (second == third)).all():
         refuse("color", ignore_rules, "the image is in colour", "give the original grey film")
         if not luminance_first:
             return (words @ _LUMINANCE) / np.float32(255)
@@ -232,5 +214,13 @@ def _check_contrast(pixels: NDArray[np.float32], ignore_rules: frozenset[str]) -
             "saturated",
             ignore_rules,
             f"the image is saturated: {_MOST:.0%} of its pixels or more are pure black or white",
+            "check the export and its window",
+        )
+    elif not count[1:-_DARK].any():  # but for padding, which is black
+        refuse(
+            "bright",
+            ignore_rules,
+            f"the image is bright: no pixel but black ones is darker than {255 - _DARK} of 255, as "
+            "when MONOCHROME1 is shown in a window that is far too wide",
             "check the export and its window",
         )

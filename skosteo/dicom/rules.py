@@ -20,6 +20,7 @@ RULES = MappingProxyType(
         "dimensions": "a side under 64 or over 10,000 pixels, or over 32 million pixels",
         "blank": "95 % of the pixels or more show one and the same grey",
         "dark": "no pixel is brighter than a quarter of white",
+        "bright": "no pixel that is not black is darker than three quarters of white",
         "saturated": "95 % of the pixels or more are pure black or white",
     }
 )
@@ -33,22 +34,33 @@ _SOP_CLASS = {
 }
 _FOR_PROCESSING = "1.2.840.10008.5.1.4.1.1.1.1.1"
 # Stems of the terms of PS3.16 annex L and of what people type instead, without accents, in English,
-# German, French, Spanish and Italian. A word that is in none of the lists refuses nothing.
-_SPINE = re.compile(r"SPINE|LUMBAR|CERVIC|\b[BLH]WS\b|COLUMNA|RACHI")
-_CHEST = re.compile(r"CHEST|\bCXR\b|THORA|TORAX|TORAC|LUNG|PULM|RIB|STERN|HEART|CLAVIC")
+# German, French, Spanish, Italian, Polish and Chinese. A word that is in none of the lists refuses
+# nothing. Letters that are none of Latin 1, as in Polish, may be written as anything: \w?.
+_SPINE = re.compile(r"SPINE|LUMBAR|CERVIC|\b[BLH]WS\b|COLUMNA|RACHI|WIRBEL|KR\w?GOS\w?UP|椎|脊|腰")
+_CHEST = re.compile(
+    r"CHEST|\bCXR\b|THORA|TORAX|TORAC|LUNG|PULM|RIB|STERN|HEART|CLAVIC|KLATK|P\w?UC[A-Z]?\b|胸|肺|肋|心"
+)
 _ELSEWHERE = re.compile(
     r"ABDO|PELV|BASSIN|BECKEN|SKULL|CRAN[IE]|FEMUR|THIGH|KNEE|KNIE|RODILLA|GENOU|GINOCCH|PATELLA|ANKLE"
     r"|FOOT|FEET|HEEL|CALCANE|TIB|FIBULA|HAND|MANO|WRIST|FINGER|THUMB|ELBOW|HUMER|SHOULDER|SCAPULA"
-    r"|BREAST|MANDIB|MAXILL|TEETH|ORBIT|SINUS|COCCYX|SACRUM|BLADDER|KIDNEY|EXTREMITY"
+    r"|BREAST|MANDIB|MAXILL|TEETH|ORBIT|SINUS|COCCYX|SACRUM|BLADDER|KIDNEY|EXTREMIT(Y|AE?T)"
     r"|\b(KUB|HEAD|NECK|HIPS?|LEGS?|TOES?|(UPPER|FORE)?ARMS?|JAW|NOSE|RADIUS|ULNA)\b"
+    r"|SCHULTER|SCHAE?DEL|\bKOPF|\bHALS|HUE?FT|\bFUSS|SPRUNGGEL|SCHENKEL|(OBER|UNTER)ARM|ELLE?N?BOGEN"
+    r"|KIEFER|KREUZBEIN|STEISSBEIN|DAUMEN|\bZEHE|\bFERSE|\bBAUCH|\bNIERE|MAMMA"
+    r"|BRZUCH|BRZUSZN|MIEDNIC|CZASZK|KOLAN|\bBARK|BIODR|\bUD[OA]\b|PODUDZI|\bSTOP[AY]\b|\bR\w?K[AI]\b"
+    r"|\bD\w?ON(I|IE)?\b|NADGARST|OKIE?C|RAMIE|\bPALEC|ZATOK|ZUCHW"
+    r"|[腹盆膝肩髋髖头頭颅顱颈頸手腕肘足脚踝股胫脛腓肱桡橈趾鼻颌乳腿臂]|跟骨|尺骨|[上下四]肢|关节|關節"
 )
 _NOT_FRONTAL = re.compile(
-    r"\b(CHEST)?[LR]{0,2}(LAT|LATERAL[EI]?S?)\b|\bLL\b|\bSEITL|\bPROFILO?\b|\bPERFIL\b|\bDWARS\b"
+    r"\b(CHEST)?[LR]{0,2}(LAT|LATERAL[EI]?S?)\b|\bLL\b|\bPROFILO?\b|\bPERFIL\b|\bDWARS\b"
     r"|\bOBLI|\bDECUB|\b[LR][AP]O\b"
+    r"|\b(THORAX)?SEITL|\bSEIT(EN)?(AUFN|BILD|ANSICHT|LAGE)|\bZWEITE EBENE|SCHRAE?G"
+    r"|BOCZN|\bBOK(IEM)?\b|\bSKOSN|[侧側斜][位面卧臥]|胸部?[侧側]"
 )
 _FRONTAL = re.compile(
     r"\b(P ?A|A ?P)\d?\b|\bFRONT|\bFACE\b|\bFRENTE\b|POSTERO ?ANT|ANTERO ?POST"
-    r"|\b(2|TWO|ZWEI|DEUX|DOS|DUE) ?(V|EBEN|PRO|INCID)"
+    r"|\b(2|TWO|ZWEI|DEUX|DOS|DUE) ?(V|EBEN|PRO|INCID)|TYLNO ?PRZED|PRZEDNIO ?TYL"
+    r"|正[侧側位面]|[后後]前|前[后後]|仰[卧臥]"
 )
 
 
@@ -131,7 +143,7 @@ def check_header(header: Header, ignore_rules: frozenset[str]) -> None:
 
 
 def _check_body_part(header: Header, ignore_rules: frozenset[str]) -> None:
-    part = _words(header, "BodyPartExamined")
+    part = header.words("BodyPartExamined")
     named = _SPINE.search(part) or (not _CHEST.search(part) and _ELSEWHERE.search(part))
     if named:
         refuse(
@@ -158,14 +170,9 @@ def _check_view(header: Header, ignore_rules: frozenset[str]) -> None:
 def _view_in_words(header: Header) -> str | None:
     """View that the texts of the header speak of, the most specific first; None: of none."""
     for names in (("ViewPosition",), ("SeriesDescription", "ProtocolName")):
-        words = _words(header, *names)
+        words = header.words(*names)
         if _FRONTAL.search(words):  # a series of both views names both, and none of this one
             return None
         if _NOT_FRONTAL.search(words):
             return "not frontal"
     return None
-
-
-def _words(header: Header, *names: str) -> str:
-    """Words of texts, in capitals, one blank between two."""
-    return " ".join(re.findall("[A-Z0-9]+", " ".join(map(header.text, names))))

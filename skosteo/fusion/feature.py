@@ -22,8 +22,8 @@ from skosteo.fusion.study_reader import StudyReader
 from skosteo.image.classifier import ImageOsteoClassifier, embed_films
 from skosteo.nets.feature_fusion import FeatureFusionNet
 from skosteo.training.data import Inputs
-from skosteo.training.fit import Net
 from skosteo.training.inference import batched_forward
+from skosteo.training.net import Net
 from skosteo.training.net_classifier import NetClassifier, Plan
 
 
@@ -329,4 +329,4 @@ class FeatureFusionClassifier(NetClassifier):
         still = image.freeze_backbone is True and image.augmentation is None
         if not (self._reader.fit_image or still):
             return None
-        return partial(embed_films, cache_dir=image.cache_dir)
+        return partial(embed_films, cache_dir=image.reader_.cache_dir)

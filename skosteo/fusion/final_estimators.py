@@ -83,8 +83,11 @@ def make_final_estimator(final_estimator: Any, n_rows: int, seed: int) -> Any:
         return clone(final_estimator)
     if final_estimator == "mean":
         return MeanOfLogits()
+    # n rows cannot tell 1 / 2n from 0: the zeros and ones of a forest of few trees would else be
+    # 14 units of log odds away, and decide the slope alone
+    log_odds = FunctionTransformer(logits, kw_args={"edge": 0.5 / n_rows})
     # scikit-learn may be set to put out tables, here and not where the model predicts
-    log_odds = FunctionTransformer(logits).set_output(transform="default")
+    log_odds.set_output(transform="default")
     # hardly penalised, so that it is calibrated; but separable classes give no infinite slope
     return make_pipeline(log_odds, LogisticRegression(C=100))
 

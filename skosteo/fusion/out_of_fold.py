@@ -5,15 +5,11 @@ A row that holds nothing for a branch teaches it nothing, and has no prediction 
 
 import warnings
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
 from numbers import Integral
-from os import PathLike, fspath, stat
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from joblib import Memory
-from joblib import hash as content_hash
 from numpy.typing import NDArray
 from sklearn import config_context
 from sklearn.base import clone
@@ -24,6 +20,7 @@ from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 from skosteo.exceptions import InputError
 from skosteo.fusion.columns import Part, renumbering
+from skosteo.fusion.memory import branch_digest
 from skosteo.splits import check_folds, fold_splitter
 
 Splits = Sequence[tuple[NDArray, NDArray]]
@@ -71,9 +68,8 @@ def fit_out_of_fold(
     if memory.location is None:
         return _fit_out_of_fold(branch, part, y, splits, metadata, context)
     cached = memory.cache(_fit_known, ignore=["part", "context"])
-    versions = ", ".join(f"{name} {version(name)}" for name in ("skosteo", "scikit-learn", "torch"))
-    digest = table_digest(part.table)
-    return cached(branch, part, digest, y, splits, dict(metadata), context, versions)
+    digest = branch_digest(branch, part.table)
+    return cached(branch, part, digest, y, splits, dict(metadata), context)
 
 
 def _fit_known(
@@ -84,7 +80,6 @@ def _fit_known(
     splits: Splits | None,
     metadata: dict[str, NDArray],
     context: CallbackContext,
-    versions: str,  # of what else decides the outcome
 ) -> tuple[Any, NDArray[np.float64]]:
     return _fit_out_of_fold(branch, part, y, splits, metadata, context)
 
@@ -273,31 +268,3 @@ def _settle_requests(step: Any, metadata: Mapping[str, NDArray], *, wanted: bool
         for name in metadata:
             if request.fit.requests.get(name) is None and has_fit_parameter(step, name):
                 step.set_fit_request(**{name: wanted})
-
-
-def table_digest(part: Any) -> str:
-    """Stand for the content of a part: for a file, its name, size and time of change."""
-    if not isinstance(part, pd.DataFrame):
-        return content_hash(np.asarray(part))
-    columns = [
-        part[column].to_numpy()
-        if part[column].dtype.kind in "biuf"
-        else [_stamped(item) for item in part[column]]
-        for column in part
-    ]
-    # a category has its order, and numbers as text are no numbers
-    kinds = [
-        (str(column), str(part[column].dtype), list(getattr(part[column].dtype, "categories", ())))
-        for column in part
-    ]
-    return content_hash([kinds, columns])
-
-
-def _stamped(item: Any) -> Any:
-    if not isinstance(item, str | PathLike):
-        return item
-    try:
-        status = stat(item)
-    except (OSError, ValueError):  # a text that is no file's name
-        return fspath(item)
-    return fspath(item), status.st_size, status.st_mtime_ns

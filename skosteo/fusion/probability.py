@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Sequence
-from os import PathLike, fspath
+from os import PathLike
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -16,11 +16,7 @@ from sklearn.model_selection import BaseCrossValidator
 from sklearn.pipeline import make_pipeline
 from sklearn.utils import Tags, _safe_indexing, check_random_state, get_tags
 from sklearn.utils.metaestimators import _BaseComposition
-from sklearn.utils.validation import (
-    check_consistent_length,
-    check_is_fitted,
-    check_memory,
-)
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from skosteo._validation import (
     check_groups,
@@ -44,6 +40,7 @@ from skosteo.fusion.columns import (
     validate_table,
 )
 from skosteo.fusion.final_estimators import check_final_estimator, fit_final_estimators, fuse
+from skosteo.fusion.memory import open_memory
 from skosteo.fusion.out_of_fold import (
     Splits,
     check_prefit,
@@ -94,8 +91,9 @@ class ProbabilityFusionClassifier(CallbackSupportMixin, ClassifierMixin, _BaseCo
     memory : path, joblib.Memory or None, default=None
         Where fitted branches are kept. A search over the parameters of one branch then does not
         fit the others again, if ``random_state`` is an int. A branch is known by its parameters and
-        by what it sees; an image by path, size and time of change. The folder holds what branches
-        have learnt of patients, and pickles: protect it, and use no one else's.
+        by what it sees; a file, of an image or of weights, by path, size, times and inode. The
+        folder holds what branches have learnt of patients, as pickles: it is made for its owner
+        alone, and one that others may write to is refused.
     random_state : int, RandomState or None, default=None
         Decides the folds, and seeds the branches and the final estimator that are None here.
 
@@ -427,8 +425,7 @@ class ProbabilityFusionClassifier(CallbackSupportMixin, ClassifierMixin, _BaseCo
                 InSampleWarning,
                 stacklevel=5,
             )
-        kept = self.memory
-        memory = check_memory(fspath(kept) if isinstance(kept, PathLike) else kept)
+        memory = open_memory(self.memory)
         fitted = {}
         branches = self._branches_to_fit(seed)
         # films come last: what is wrong with the table is known before one is opened

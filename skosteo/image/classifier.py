@@ -1,9 +1,11 @@
 """The image model: a convolutional net on radiographs."""
 
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from numbers import Integral
 from os import PathLike
+from os.path import abspath
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,6 +13,7 @@ import pandas as pd
 import torch
 from numpy.random import RandomState
 from numpy.typing import NDArray
+from sklearn.base import clone
 from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
@@ -18,10 +21,13 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor, from_numpy
 
 from skosteo._validation import check_image_column, name_columns
+from skosteo.dicom.sources import is_source
 from skosteo.exceptions import InputError
-from skosteo.image.embedding_cache import embeddings
+from skosteo.image.arrays import check_all_read, check_scale, pixel_range
+from skosteo.image.embedding_cache import embeddings, other_shapes
+from skosteo.image.film_cache import CacheError
 from skosteo.image.film_rows import FilmRows
-from skosteo.image.films import film_digest
+from skosteo.image.films import Films, film_digest
 from skosteo.image.reader import RadiographReader
 from skosteo.nets.augmentation import PRESETS
 from skosteo.nets.backbone import check_backbone
@@ -29,8 +35,8 @@ from skosteo.nets.gradient_fusion import MODES
 from skosteo.nets.heads import check_hidden_layer_sizes
 from skosteo.nets.image_net import ImageNet
 from skosteo.training.data import Inputs
-from skosteo.training.fit import Net
 from skosteo.training.inference import batched_forward
+from skosteo.training.net import Net
 from skosteo.training.net_classifier import NetClassifier, Plan
 
 # Inception v3 was built for 299 pixels; the paper, like most, gives all others 224
@@ -287,24 +293,39 @@ class ImageOsteoClassifier(NetClassifier):
         if films is None:
             inputs = from_numpy(self._read_arrays(X, reset=reset))
         else:
-            inputs = FilmRows(self.reader_.read(films))
+            inputs = FilmRows(self._read_files(films, reset=reset))
         dtype = str(inputs.dtype).removeprefix("torch.")
         if reset:
-            self.pixel_range_, self._pixel_dtype = _pixel_range(inputs), dtype
+            self.pixel_range_, self._pixel_dtype = pixel_range(inputs), dtype
         elif dtype != self._pixel_dtype:
             raise InputError(
                 f"The model was fitted on {self._pixel_dtype} films and X holds {dtype}: "
                 "their scales differ. Films from files and uint8 arrays are of one kind, all other "
                 "arrays of another; give films as in fit."
             )
+        elif isinstance(inputs, Tensor) and inputs.is_floating_point():
+            check_scale(inputs, *self.pixel_range_)
         return inputs
+
+    def _read_files(self, films: Any, *, reset: bool) -> Films:
+        """Read films; a prediction goes on without a cache folder that is of no use where it is."""
+        try:
+            return self.reader_.read(films)
+        except CacheError as error:
+            if reset:
+                raise
+            _go_on_without(error)
+            return clone(self.reader_).set_params(cache_dir=None).read(films)
 
     def _reader(self) -> RadiographReader:
         size = self.image_size
         if size is None:
             size = _DEFAULT_SIZE.get(self.backbone, 224)
+        folder = self.cache_dir
+        if isinstance(folder, str | PathLike):  # it is not to follow the working folder
+            folder = abspath(folder)
         return RadiographReader(
-            size, cache_dir=self.cache_dir, ignore_rules=self.ignore_rules, n_jobs=self.n_jobs
+            size, cache_dir=folder, ignore_rules=self.ignore_rules, n_jobs=self.n_jobs
         )
 
     def _film_column(self, X: Any, *, reset: bool) -> Any:
@@ -333,7 +354,7 @@ class ImageOsteoClassifier(NetClassifier):
         if pixels.ndim == 2:
             pixels = pixels[:, None, :]
         else:
-            _check_all_read(pixels)
+            check_all_read(pixels)
         if pixels.ndim == 3:
             pixels = pixels[:, None]
         if pixels.ndim != 4 or pixels.shape[1] not in (1, 3):
@@ -371,7 +392,7 @@ class ImageOsteoClassifier(NetClassifier):
     def _embedding(self) -> Callable[[Net, Inputs], Inputs] | None:
         if self.freeze_backbone is not True or self.augmentation is not None:
             return None
-        return partial(embed_films, cache_dir=self.cache_dir)
+        return partial(embed_films, cache_dir=self.reader_.cache_dir)
 
     def _validate_params(self) -> None:
         super()._validate_params()
@@ -408,33 +429,27 @@ def embed_films(net: Net, inputs: Inputs, *, cache_dir: str | PathLike | None) -
         digests = films.films.digests.astype(str).tolist()
     else:
         digests = [film_digest(film) for film in films.numpy()]
+    trunk: Any = getattr(net.module_, "trunk", net.module_)
     # another kind of device rounds otherwise
     kind = "CPU" if net.device == "cpu" else torch.cuda.get_device_name(net.device)
     digest = f"{net.module_.features_digest()} {kind}"
-    known = embeddings(digests, digest, lambda rows: compute(rows).numpy(), cache_dir)
+    try:
+        known = embeddings(digests, digest, lambda rows: compute(rows).numpy(), cache_dir)
+        if known.ndim != (2 if trunk.pools else 4) or known.shape[1] != trunk.n_channels:
+            raise other_shapes()
+    except CacheError as error:
+        _go_on_without(error)
+        return {**inputs, "films": compute(slice(None))}
     return {**inputs, "films": from_numpy(known)}
+
+
+def _go_on_without(error: CacheError) -> None:
+    warnings.warn(f"{error}. This call goes on without it.", UserWarning, stacklevel=2)
 
 
 def _is_column_of_films(X: Any) -> bool:
     if isinstance(X, list):
-        return bool(X) and isinstance(X[0], str | PathLike)
+        return bool(X) and is_source(X[0])
     if not isinstance(X, np.ndarray | pd.Series):
         return False
     return (X.ndim == 1 or X.shape[1:] == (1,)) and not pd.api.types.is_numeric_dtype(X.dtype)
-
-
-def _check_all_read(pixels: NDArray) -> None:
-    """Refuse films that are 0 throughout."""
-    black = np.flatnonzero(~pixels.any(axis=tuple(range(1, pixels.ndim))))
-    if len(black):
-        raise InputError(
-            "the film is black throughout, as RadiographReader(errors='report') leaves one that it "
-            "could not read; leave out the rows of its report_"
-        ).at_rows(black, len(pixels))
-
-
-def _pixel_range(films: Tensor | FilmRows) -> tuple[float, float]:
-    if isinstance(films, FilmRows) or films.dtype == torch.uint8:
-        return 0.0, 255.0
-    low, high = float(films.min()), float(films.max())
-    return low, high if high > low else low + 1

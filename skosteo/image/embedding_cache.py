@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from skosteo.image.film_cache import FilmCache, hashed_key
+from skosteo.image.film_cache import CacheError, FilmCache, hashed_key
 
 _AT_A_TIME = 256  # films, whose embeddings are entered before the next are computed
 
@@ -42,6 +42,14 @@ def embeddings(
     return gathered.whole
 
 
+def other_shapes() -> CacheError:
+    """Error of a folder that holds embeddings that are not of this net."""
+    return CacheError(
+        "the cache folder holds embeddings of other shapes than those of the net, which skosteo "
+        "has not written; clear it with RadiographReader.clear_cache, or give another cache_dir"
+    )
+
+
 class _Gathered:
     """An array of n embeddings, made as soon as the shape of the first is known."""
 
@@ -51,6 +59,8 @@ class _Gathered:
         self.n, self.made = n, False
 
     def put(self, rows: list[int], embedding: NDArray[np.float32]) -> None:
+        if self.made and embedding.shape != self.whole.shape[1:]:
+            raise other_shapes()
         if not self.made:
             self.whole, self.made = np.empty((self.n, *embedding.shape), np.float32), True
         self.whole[rows] = embedding
@@ -59,10 +69,12 @@ class _Gathered:
         """Put what the folder holds, and return the rest."""
         absent = {}
         for key, positions in rows.items():
-            if (entry := cache.content(key)) is None:
+            entry = cache.content(key)
+            embedding = None if entry is None else _unpacked(entry)
+            if embedding is None:
                 absent[key] = positions
             else:
-                self.put(positions, _unpacked(entry))
+                self.put(positions, embedding)
         return absent
 
 
@@ -71,8 +83,11 @@ def _packed(embedding: NDArray[np.float32]) -> bytes:
     return shape.tobytes() + embedding.astype("<f4").tobytes()
 
 
-def _unpacked(entry: bytes) -> NDArray[np.float32]:
-    ndim = int.from_bytes(entry[:4], "little")
-    shape = np.frombuffer(entry, "<u4", ndim, offset=4)
-    values = np.frombuffer(entry, "<f4", offset=4 * (ndim + 1))
-    return values.reshape(shape).astype(np.float32, copy=False)
+def _unpacked(entry: bytes) -> NDArray[np.float32] | None:
+    """Embedding of an entry; None where it is none of finite numbers."""
+    try:
+        shape = np.frombuffer(entry, "<u4", int.from_bytes(entry[:4], "little"), offset=4)
+        values = np.frombuffer(entry, "<f4", offset=4 * (len(shape) + 1)).reshape(shape)
+    except ValueError:
+        return None
+    return values.astype(np.float32, copy=False) if np.isfinite(values).all() else None

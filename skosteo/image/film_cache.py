@@ -14,7 +14,9 @@ Below the folder are files of two kinds, whose names say nothing of the films:
   - from the digest of the pixels and a net to what the net makes of them.
 
 A film is there once its entry is: who is killed before that leaves some bytes in the pool that
-nobody looks at. What is damaged, or names pixels of another digest, counts as absent.
+nobody looks at. What is damaged, is no regular file of this user, or names pixels of another
+digest, counts as absent. In a folder of another user each has a folder of his own: no one can read
+another's films, nor plant any.
 """
 
 import json
@@ -23,12 +25,13 @@ import re
 import secrets
 import stat
 import time
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Callable, Iterator, Mapping, Set
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import blake2b
+from mmap import mmap
 from pathlib import Path
-from typing import BinaryIO, Self
+from typing import BinaryIO, Self, cast
 
 import numpy as np
 from filelock import FileLock
@@ -38,13 +41,14 @@ from skosteo.exceptions import InputError
 from skosteo.image.films import Film, Films, film_digest
 
 # Part of the key of every film: raise it when a file would give other pixels or be refused.
-_FORMAT = 2
+_FORMAT = 3
 _CHECK_BYTES, _DIGEST_BYTES = 16, 32
 _FULL = 2**26  # bytes of a pool file
 # A file that changed so recently may change again within one tick of its file system's clock (2 s
 # on FAT), with nothing to show for it: it is not entered by name.
 _SETTLED_NS = 2 * 10**9
 _LARGEST_FILE = 2**27  # bytes; none that is larger is a film, and it is left to the reader
+_POOL_FILE = re.compile(r"\d+-[0-9a-f]{32}\.u8")
 _OWN = re.compile(
     rf"([0-9a-f]{{2}})/(\1[0-9a-f]{{38}}\.entry|{re.escape(UNFINISHED)}[a-z0-9_]{{8}})"
     r"|pool/\d+-[0-9a-f]{32}\.u8"
@@ -62,11 +66,23 @@ class FilmCache:
     folder: Path
 
     @classmethod
+    def of(cls, folder: str | os.PathLike[str]) -> Self:
+        """Cache of this user in the folder, which need not be there."""
+        path = Path(folder).absolute()
+        with _usable():
+            if path.exists() and not _is_own(path.stat()):
+                path /= f"user-{os.geteuid()}"
+                if path.is_symlink() or (path.exists() and not _is_own(path.stat())):
+                    raise PermissionError
+        return cls(path)
+
+    @classmethod
     def prepared(cls, folder: str | os.PathLike[str]) -> Self:
         """Create the folder where needed; it must be usable."""
-        cache = cls(Path(folder).absolute())
+        cache = cls.of(folder)
         with _usable():
-            cache._pool.mkdir(parents=True, exist_ok=True)
+            cache.folder.mkdir(0o700, parents=True, exist_ok=True)
+            cache._pool.mkdir(0o700, exist_ok=True)
         return cache
 
     @property
@@ -83,8 +99,8 @@ class FilmCache:
         try:
             status = os.stat(path)
             if digest := self.content(_name_key(path, status), _DIGEST_BYTES):
-                key = _film_key(digest, size, ignore_rules)
-                if film := self.film(key, size):
+                key, film = self.find_digest(digest, size, ignore_rules)
+                if film:
                     return key, film
             if not stat.S_ISREG(status.st_mode) or status.st_size > _LARGEST_FILE:
                 return "", None
@@ -94,27 +110,37 @@ class FilmCache:
                 after = os.fstat(stream.fileno())
         except (OSError, ValueError):
             return "", None
-        digest = blake2b(content, digest_size=_DIGEST_BYTES).digest()
+        digest = content_digest(content)
         settled = time.time_ns() - max(after.st_mtime_ns, after.st_ctime_ns) > _SETTLED_NS
         if settled and _stamp(before) == _stamp(after):
             self.enter(_name_key(path, after), digest)
+        key, film = self.find_digest(digest, size, ignore_rules)
+        return key, film or content
+
+    def find_digest(
+        self, digest: bytes, size: int, ignore_rules: Set[str]
+    ) -> tuple[str, Film | None]:
+        """Return the key of the film whose content has the digest, and the film if it is there."""
         key = _film_key(digest, size, ignore_rules)
-        return key, self.film(key, size) or content
+        return key, self.film(key, size)
 
     def film(self, key: str, size: int) -> Film | None:
         """Return the film of a key, None where it is not there or damaged."""
         if (entry := self.content(key)) is None:
             return None
-        name, slot, digest, facts = json.loads(entry)
         try:
-            with open(self._pool / name, "rb") as stream:
+            name, slot, digest, facts = json.loads(entry)
+            json.loads(facts)
+            if not _POOL_FILE.fullmatch(name):
+                return None
+            with _open_own(self._pool / name) as stream:
                 stream.seek(slot * size * size)
-                pixels = np.frombuffer(stream.read(size * size), np.uint8)
-        except OSError:
+                pixels = np.frombuffer(stream.read(size * size), np.uint8).reshape(size, size)
+        except (OSError, ValueError, TypeError):
             return None
-        if len(pixels) < size * size or film_digest(pixels.reshape(size, size)) != digest:
+        if film_digest(pixels) != digest:
             return None
-        return Film(pixels.reshape(size, size), digest, facts, key, (name, slot))
+        return Film(pixels, digest, facts, key, (name, slot))
 
     def add(
         self, films: Mapping[str, Film], size: int, name: str | None
@@ -125,8 +151,8 @@ class FilmCache:
         """
         with _usable(), self.locked("pool"):
             name = self._pool_file(size, name)
-            handle = os.open(self._pool / name, os.O_RDWR | os.O_CREAT, 0o600)
-            with os.fdopen(handle, "r+b") as stream:
+            path = self._pool / name
+            with _open_own(path, "r+b", os.O_CREAT) as stream:
                 placed = {}
                 for key, film in films.items():
                     known = self.film(key, size)  # another process may have been faster
@@ -139,13 +165,13 @@ class FilmCache:
 
     def _pool_file(self, size: int, name: str | None) -> str:
         """Return a pool file to add to: the one that is named, one with room, or a new one."""
-        self._pool.mkdir(exist_ok=True)
-        if name is not None and (self._pool / name).exists():
-            return name
-        pattern = re.compile(rf"{size}-[0-9a-f]{{32}}\.u8")
+        self._pool.mkdir(0o700, exist_ok=True)
         for file in _entries(self._pool):
-            regular = pattern.fullmatch(file.name) and file.is_file(follow_symlinks=False)
-            if regular and file.stat().st_size < _FULL:
+            status = file.stat(follow_symlinks=False)
+            if not (_POOL_FILE.fullmatch(file.name) and _is_own(status, stat.S_ISREG)):
+                continue
+            has_room = file.name.startswith(f"{size}-") and status.st_size < _FULL
+            if file.name == name or (name is None and has_room):
                 return file.name
         return f"{size}-{secrets.token_hex(16)}.u8"
 
@@ -185,7 +211,8 @@ class FilmCache:
         """Content of an entry, None where there is none; one that is damaged is removed."""
         path = self._path(key)
         try:
-            data = Path(path).read_bytes()
+            with _open_own(path) as stream:
+                data = stream.read(_LARGEST_FILE)
         except OSError:
             return None
         content = data[_CHECK_BYTES:]
@@ -202,7 +229,7 @@ class FilmCache:
             try:
                 write_atomic(path, data)
             except FileNotFoundError:  # its folder is yet to be made, or was just cleared away
-                os.makedirs(os.path.dirname(path), exist_ok=True)
+                os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
                 write_atomic(path, data)
 
 
@@ -242,14 +269,24 @@ class PooledFilms(Films):
         if number == len(self.pools):
             self.pools.append(np.empty((0, self.size, self.size), np.uint8))
         if slot >= len(self.pools[number]):  # the file was shorter when it was mapped
-            path = self._cache.folder / "pool" / name
             try:
-                shape = path.stat().st_size // self.size**2, self.size, self.size
-                self.pools[number] = np.memmap(os.fspath(path), np.uint8, "c", shape=shape)
+                with _open_own(self._cache.folder / "pool" / name) as stream:
+                    slots = os.fstat(stream.fileno()).st_size // self.size**2
+                    shape = slots, self.size, self.size
+                    self.pools[number] = np.memmap(stream, np.uint8, "c", shape=shape)
             except (OSError, ValueError):  # it was cleared away
                 return False
         self.pool[row], self.slot[row] = number, slot
         return slot < len(self.pools[number])
+
+    def check_whole(self) -> None:
+        """Refuse a file that is shorter than when it was mapped: to touch it ends the process."""
+        for pool in self.pools:
+            file = pool.base
+            if isinstance(file, mmap) and file.size() < pool.nbytes:
+                raise CacheError(
+                    "a file in the cache folder was cut short while it was in use; call again"
+                )
 
 
 def _append(stream: BinaryIO, pixels: bytes) -> int:
@@ -260,6 +297,11 @@ def _append(stream: BinaryIO, pixels: bytes) -> int:
     stream.write(pixels)
     stream.flush()
     return slot
+
+
+def content_digest(content: bytes) -> bytes:
+    """Return what stands for the bytes of a film."""
+    return blake2b(content, digest_size=_DIGEST_BYTES).digest()
 
 
 def hashed_key(kind: str, *parts: object) -> str:
@@ -284,6 +326,22 @@ def _stamp(status: os.stat_result) -> tuple[int, int, int, int]:
 
 def _check(key: str, content: bytes) -> bytes:
     return blake2b(content, digest_size=_CHECK_BYTES, key=key.encode()).digest()
+
+
+def _is_own(status: os.stat_result, kind: Callable[[int], bool] = stat.S_ISDIR) -> bool:
+    """Whether this is a folder, or of another kind, of this user; Windows knows no owners."""
+    return kind(status.st_mode) and (os.name != "posix" or status.st_uid == os.geteuid())
+
+
+def _open_own(path: str | os.PathLike[str], mode: str = "rb", flags: int = 0) -> BinaryIO:
+    """Open a regular file of this user; an OSError for links, pipes and files of others."""
+    # what Windows lacks is 0; without waiting for whoever writes to a pipe
+    flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    stream = open(path, mode, opener=lambda p, own: os.open(p, own | flags, 0o600))  # noqa: SIM115
+    if not _is_own(os.fstat(stream.fileno()), stat.S_ISREG):
+        stream.close()
+        raise PermissionError
+    return cast(BinaryIO, stream)
 
 
 def _entries(folder: str | os.PathLike[str]) -> list[os.DirEntry]:

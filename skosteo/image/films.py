@@ -50,6 +50,7 @@ class Films:
         return len(self.slot)
 
     def __getitem__(self, index: Any) -> NDArray[np.uint8]:
+        self.check_whole()
         pools = [np.asarray(pool) for pool in self.pools]  # no memmap: its indexing is slow
         pool, slot = self.pool[index], self.slot[index]
         pixels = np.zeros((len(slot), self.size, self.size), np.uint8)
@@ -66,10 +67,14 @@ class Films:
 
     def to_array(self) -> NDArray[np.uint8]:
         """All films as one array; without a copy where they lie one behind the other."""
+        self.check_whole()
         pool, slot = self.pool, self.slot
         if pool[0] >= 0 and (pool == pool[0]).all() and (np.diff(slot) == 1).all():
             return self.pools[pool[0]][slot[0] : slot[0] + len(slot)]
         return self[:]
+
+    def check_whole(self) -> None:
+        """Refuse pixels that can no longer be taken from where they are."""
 
     @property
     def facts(self) -> pd.DataFrame:

@@ -4,7 +4,6 @@ import json
 import os
 from collections.abc import Iterable
 from numbers import Integral
-from pathlib import Path
 from typing import Any, Self
 
 import joblib
@@ -17,8 +16,9 @@ from tqdm.auto import tqdm
 
 from skosteo._validation import is_missing, to_pandas
 from skosteo.dicom import Radiograph, check_ignore_rules, read_radiograph
+from skosteo.dicom.sources import content_of, is_path, is_source
 from skosteo.exceptions import DicomError, InputError
-from skosteo.image.film_cache import CacheError, FilmCache, PooledFilms, hashed_key
+from skosteo.image.film_cache import CacheError, FilmCache, PooledFilms, content_digest, hashed_key
 from skosteo.image.films import Film, Films, MemoryFilms, film_digest
 
 _CHUNK = 256  # rows whose results are under way at a time
@@ -40,7 +40,8 @@ class RadiographReader(
     cache_dir : str or path-like, default=None
         Folder for the finished images, created if needed, which any number of processes may share:
         a film is decoded once for all of them, and found by its content, `size` and `ignore_rules`.
-        It holds patients' images: protect it as the films themselves. None decodes each time.
+        It holds patients' images: protect it as the films themselves. Users who share a folder
+        have one below it each. None decodes each time.
     n_jobs : int, default=None
         Number of films decoded at a time, as in joblib.
     errors : {"raise", "report"}, default="raise"
@@ -73,7 +74,8 @@ class RadiographReader(
     leave it an array. `get_feature_names_out` has the names of its pixels, once it is flattened.
 
     With `cache_dir`, a file is read again only when its path, size, times or inode are others than
-    before, or when it changed in the two seconds before it was read.
+    before, or when it changed in the two seconds before it was read. Bytes and open files are
+    found by their content.
 
     Examples
     --------
@@ -140,8 +142,9 @@ class RadiographReader(
         Parameters
         ----------
         X : Series or table of one column (pandas, polars, pyarrow), list or ndarray of n items
-            An item is a path (DICOM, PNG, JPEG or TIFF) or an array (rows, columns) of pixels as
-            displayed, bone bright: uint8 from 0 to 255 or float from 0 to 1.
+            An item is a film (DICOM, PNG, JPEG or TIFF) as `read_radiograph` takes it, a path or
+            bytes or an open file, or an array (rows, columns) of pixels as displayed, bone bright:
+            uint8 from 0 to 255 or float from 0 to 1.
 
         Returns
         -------
@@ -149,13 +152,16 @@ class RadiographReader(
             0 is black, 255 is white; with ``errors="report"``, an image that was not read is 0
             throughout, and no other is. With `cache_dir`, images that were first read in one call,
             by one process, are a `numpy.memmap` of a file there, which joblib's workers share;
-            other selections are copied. What is written to it stays in this process.
+            other selections are copied. What is written to it stays in this process. No other
+            program may shorten the files of the folder meanwhile: it would end the process.
 
         Raises
         ------
         DicomError
             A file cannot be read; a `MissingFileError` where there is none. The message begins
             with the row, counted from 1.
+        InputError
+            X is no column of films, or the cache folder cannot be used.
         """
         return self.read(X).to_array()
 
@@ -176,7 +182,8 @@ class RadiographReader(
         with bar, joblib.Parallel(n_jobs=self.n_jobs) as parallel:
             for start in range(0, n, _CHUNK):
                 chunk = items[start : start + _CHUNK]
-                results = parallel(read_row(x, self.size, ignore_rules, cache) for x in chunk)
+                carried = map(_carried, chunk)
+                results = parallel(read_row(x, self.size, ignore_rules, cache) for x in carried)
                 read = {}
                 for row, result in enumerate(results, start):
                     if isinstance(result, Film):
@@ -213,7 +220,7 @@ class RadiographReader(
             raise InputError("cache_dir is None: there is no cache to clear; give its folder")
         if not _is_integer(max_bytes) or max_bytes < 0:
             raise InputError(f"max_bytes={max_bytes!r} is not allowed; give an integer from 0")
-        return FilmCache(Path(self.cache_dir)).clear(max_bytes)
+        return FilmCache.of(self.cache_dir).clear(max_bytes)
 
     def check_parameters(self) -> frozenset[str]:
         """Refuse wrong parameters; return the rules that are lifted."""
@@ -242,18 +249,33 @@ def _is_integer(value: Any) -> bool:
     return isinstance(value, Integral) and not isinstance(value, bool)
 
 
+def _carried(item: Any) -> Any:
+    """Item as another process can take it: of an open file its content, or why it has none."""
+    if is_missing(item) or is_path(item) or not is_source(item):
+        return item
+    try:
+        return content_of(item)
+    except (DicomError, InputError) as error:
+        return type(error)(*error.args)
+
+
 def _read_row(
     item: Any, size: int, ignore_rules: frozenset[str], cache: FilmCache | None
 ) -> Film | DicomError | InputError:
     """Film of a row, or why it cannot be read."""
-    key, found = "", None
+    key = ""
+    found: Film | bytes | None = None
     try:
         if is_missing(item):
             raise InputError("the image is missing; leave the row out, or fill in its path")
-        if not isinstance(item, str | os.PathLike):
+        if isinstance(item, DicomError | InputError):
+            return item
+        if not is_source(item):
             radiograph = Radiograph(checked_pixels(item))
         else:
-            if cache is not None:
+            if cache is not None and isinstance(item, bytes):
+                key, found = cache.find_digest(content_digest(item), size, ignore_rules)
+            elif cache is not None:
                 key, found = cache.find(item, size, ignore_rules)
             if isinstance(found, Film):
                 return found
@@ -297,6 +319,8 @@ def film_items(X: Any) -> list[Any]:
                 "a single image in a list: [pixels]"
             )
         X = X[:, 0]
+    if isinstance(X, np.ndarray) and X.dtype.kind == "S":
+        raise InputError("X is an array of bytes, which loses zeros at their ends; give a list")
     if not isinstance(X, list | tuple | np.ndarray | pd.Series) or getattr(X, "ndim", 1) == 0:
         raise InputError(
             f"X is a {type(X).__name__}; give a column of paths or of 2-D arrays: a Series, a "

@@ -205,6 +205,13 @@ def check_backbone(name: str, pretrained: bool | str | PathLike) -> None:
             f"backbone={name!r} is not known{guess(name, timm.list_models())} Allowed are 'cnn' "
             "and timm's convolutional networks, such as 'resnet50'."
         )
+    network, _, tag = name.partition(".")
+    tagged = timm.list_pretrained(f"{network}.*") if tag else []
+    if tag and name not in tagged:
+        raise InputError(
+            f"backbone={name!r}: timm has no weights of that tag{guess(name, tagged)} Allowed are "
+            f"{network!r} and {tagged}."
+        )
     if name == OFFLINE_BACKBONE and pretrained is True and find_spec(_OFFLINE_PACKAGE) is None:
         raise WeightsError(
             f"The ImageNet weights of {OFFLINE_BACKBONE!r} come in a package that is not "
@@ -256,21 +263,29 @@ def _read_weights(path: Any) -> Mapping[str, Tensor]:
         if file.suffix == ".safetensors":
             from safetensors.torch import load_file
 
-            return load_file(file)
-        weights = torch.load(file, map_location="cpu", weights_only=True)
+            weights = load_file(file)
+        else:
+            weights = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:
         raise WeightsError(
             f"The weights file {file.name!r} cannot be read ({type(error).__name__}). Allowed is "
             "a state dict of tensors, saved by torch.save or as .safetensors."
         ) from None
-    if not isinstance(weights, Mapping) or not all(
-        isinstance(value, Tensor) for value in weights.values()
-    ):
+    if not isinstance(weights, Mapping) or not all(map(_is_plain, weights.values())):
         raise WeightsError(
             f"The weights file {file.name!r} holds no state dict: allowed is a flat mapping of "
-            "names to tensors. Save `model.state_dict()`."
+            "names to dense tensors of real numbers. Save `model.state_dict()`."
         )
     return weights
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether a value is a dense tensor of real numbers that is there."""
+    return (
+        isinstance(value, Tensor)
+        and value.layout is torch.strided
+        and not (value.is_meta or value.is_complex() or value.is_quantized)
+    )
 
 
 def _load_state(model: nn.Module, weights: Mapping[str, Tensor], name: str) -> None:

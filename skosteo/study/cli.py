@@ -1,36 +1,62 @@
 """Command line: ``python -m skosteo study``, from a CSV and a folder of images to a report."""
 
 import argparse
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from skosteo._validation import guess
-from skosteo.clinical.flow import ExclusionLog, Flow
+from skosteo.clinical.identifiers import names_patient
+from skosteo.clinical.labels import MEANINGS
 from skosteo.clinical.variables import recognise
 from skosteo.exceptions import InputError, SkosteoError
+from skosteo.study.image_paths import image_paths
 from skosteo.study.inputs import is_sex_or_age
+from skosteo.study.outcome import Outcome, known_rows, of_t_scores, of_target
 from skosteo.study.run import run_study
 
 # options that `run_study` takes as they are
 _AS_GIVEN = (
-    *("out", "preset", "models", "site", "n_folds", "prevalence", "limits", "published"),
+    *("out", "title", "preset", "models", "site", "n_folds", "prevalence", "limits", "published"),
     *("ignore_rules", "cache_dir", "device", "n_jobs", "random_state"),
 )
+# what an error of `run_study` calls by the name of a parameter
+_OPTIONS = {
+    "n_folds": "--folds",
+    "random_state": "--seed",
+    "clinical_columns": "--clinical",
+    "image_column": "--image-column",
+    "cache_dir": "--cache",
+    "n_jobs": "--jobs",
+}
+_PARAMETER = re.compile(rf"\b({'|'.join(_OPTIONS)})\b(=?)")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command to a parser."""
     add = parser.add_argument
     add("table", type=Path, help="CSV file, one row per radiograph")
-    add("--target", required=True, help="column of 0 and 1; rows without it are left out, counted")
+    outcome = parser.add_mutually_exclusive_group(required=True)
+    outcome.add_argument("--target", metavar="COLUMN",
+        help="column of the outcome, 0 and 1; rows without it are left out, counted")  # fmt: skip
+    outcome.add_argument("--t-score", metavar="COLUMN", help="column of T-scores, labelled as said")
+    add("--label", choices=list(MEANINGS), default="osteoporosis",
+        help="what T-scores are made: T <= -2.5, or T < -1 (default: osteoporosis)")  # fmt: skip
+    add("--positive", nargs="+", metavar="VALUE", help="values of the target that mean ill")
+    add("--negative", nargs="+", metavar="VALUE",
+        help="values that mean well, where several do; all others are not known")  # fmt: skip
     add("--out", type=Path, required=True, help="folder of the report; goes on there after a crash")
     add("--patient", help="column of the patient; needed where a patient has several rows")
-    add("--images", type=Path, help="folder that the image names are relative to")
+    add("--no-patient", action="store_true", help="each row is a patient of its own")
+    add("--encoding", default="utf-8", help="of the table, such as gb18030 (default: utf-8)")
+    add("--images", type=Path, help="folder that the image names are relative to, and stay in; "
+        "without it they are paths as they stand")  # fmt: skip
+    add("--outside-images", action="store_true",
+        help="image names and links may lead out of --images")  # fmt: skip
     add("--image-column", default="image", help="column of image names (default: image)")
     add("--no-images", action="store_true", help="study the clinical values alone")
     add("--clinical", nargs="+", metavar="COLUMN", help="clinical columns (default: those known)")
@@ -56,20 +82,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(given: argparse.Namespace) -> None:
     """Run a study from parsed arguments, and print what came out."""
-    outcome = given.outcome or given.target
-    table, flow = _with_target(_read_table(given), given, outcome)
+    table = _read_table(given)
+    found = _outcome(table, given)
+    outcome = given.outcome or found.name
+    table, target, flow = known_rows(table, found, given.patient, outcome)
     image_column = None if given.no_images else given.image_column
     if image_column is not None:
         _check_column(table, image_column, "--image-column", " For a study without, --no-images.")
-        table[image_column] = _image_paths(table[image_column], given.images)
+        names = table[image_column]
+        table[image_column] = image_paths(names, given.images, outside=given.outside_images)
     clinical = _clinical_columns(table, given, image_column)
     # sex and age among the clinical columns come by themselves, age in bands
     asked = [c for c in given.subgroups if not (c in clinical and is_sex_or_age(c))]
     aside = [column for column in (image_column, given.site) if column is not None]
-    words = {} if given.title is None else {"title": given.title}
     study = run_study(
         table[[*dict.fromkeys([*clinical, *aside])]],
-        table[given.target].to_numpy(),
+        target.to_numpy(),
         groups=None if given.patient is None else table[given.patient],
         image_column=image_column,
         clinical_columns=clinical,
@@ -79,7 +107,6 @@ def run(given: argparse.Namespace) -> None:
         flow=flow,
         verbose=not given.quiet,
         **{name: getattr(given, name) for name in _AS_GIVEN},
-        **words,
     )
     _print(repr(study))
     _print(f"\nreport.html, its tables and its figures are in {given.out}")
@@ -89,7 +116,7 @@ def _clinical_columns(
     table: pd.DataFrame, given: argparse.Namespace, image_column: str | None
 ) -> list[str]:
     """Columns of --clinical, or those whose names are known; what is not used is said."""
-    aside = {given.target, given.patient, given.test, given.site, image_column}
+    aside = {given.target, given.t_score, given.patient, given.test, given.site, image_column}
     clinical = given.clinical or [
         column for column in table if column not in aside and recognise(column) is not None
     ]
@@ -127,7 +154,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _message(error: Exception) -> str:
     if isinstance(error, OSError) and not isinstance(error, SkosteoError):
         return f"{error.strerror or error}; what is finished stays, and the same command goes on"
-    return str(error)
+    # of the call's parameters, the options of the command
+    return _PARAMETER.sub(lambda found: _OPTIONS[found[1]] + (" " if found[2] else ""), str(error))
 
 
 def _print(text: str) -> None:
@@ -136,74 +164,78 @@ def _print(text: str) -> None:
 
 def _read_table(given: argparse.Namespace) -> pd.DataFrame:
     try:
-        # as text: identifiers and names of films keep their leading zeros
-        words = [given.image_column, *([] if given.patient is None else [given.patient])]
-        table = pd.read_csv(given.table, dtype=dict.fromkeys(words, str))
+        # as text: outcomes stay as they stand, identifiers and film names keep their leading zeros
+        words = (given.image_column, given.patient, given.target)
+        types = {word: str for word in words if word is not None}
+        table = pd.read_csv(given.table, dtype=types, encoding=given.encoding)
     except FileNotFoundError:
         raise InputError("There is no such table; check its path.") from None
+    except LookupError:
+        raise InputError(
+            f"--encoding {given.encoding!r} is not known; give one of Python's, such as utf-8, "
+            "gb18030 or latin-1."
+        ) from None
+    except UnicodeError:
+        raise InputError(
+            f"The table is not written in {given.encoding}. Give its --encoding: gb18030 for "
+            "Chinese Windows, cp1252 for Western, utf-16 for Excel's Unicode text."
+        ) from None
     except (OSError, ValueError, pd.errors.ParserError) as error:
         kind = type(error).__name__
         raise InputError(
             f"The table cannot be read as CSV ({kind}). Give one file, with commas, in UTF-8."
         ) from None
     named = {f"--{name}": [getattr(given, name)] for name in ("target", "patient", "test", "site")}
+    named["--t-score"] = [given.t_score]
     named |= {"--clinical": given.clinical or [], "--subgroups": given.subgroups}
     for option, columns in named.items():
         for column in columns:
             if column is not None:
                 _check_column(table, column, option)
+    _check_patient(table, given)
     return table
+
+
+def _check_patient(table: pd.DataFrame, given: argparse.Namespace) -> None:
+    """Refuse a table whose patients seem to have several rows, if nobody says which is whose."""
+    if given.patient is not None or given.no_patient:
+        return
+    for column in filter(names_patient, table):
+        known = table[column].dropna()
+        if known.nunique() < len(known):
+            raise InputError(
+                f"Column {column!r} has {known.nunique()} different values in {len(known)} rows, "
+                f"as where patients come more than once. Give --patient {column!r}, so that nobody "
+                "is on both sides of a split; or --no-patient, if each row is a patient of its own."
+            )
 
 
 def _check_column(table: pd.DataFrame, column: str, option: str, hint: str = "") -> None:
     if column not in table:
         if table.shape[1] == 1 and ";" in str(table.columns[0]):
             hint = " It seems to be separated by semicolons: export it with commas."
-        raise InputError(
-            f"The table has no column {column!r} ({option}){guess(column, table.columns)} Its "
-            f"columns are {table.columns.tolist()}.{hint}"
-        )
+        their = f"{guess(column, table.columns)} Its columns are {table.columns.tolist()}."
+        if any(map(_is_no_heading, table.columns)):
+            their = (
+                ". Its first line seems to be a row, not headings: put a line of headings first."
+            )
+        raise InputError(f"The table has no column {column!r} ({option}){their}{hint}")
 
 
-def _with_target(
-    table: pd.DataFrame, given: argparse.Namespace, outcome: str
-) -> tuple[pd.DataFrame, Flow]:
-    """Leave out, and count, the rows whose outcome is not known."""
-    target = table[given.target]
-    known = sorted(target.dropna().unique().tolist(), key=str)
-    if len(known) < 2:
-        raise InputError(
-            f"--target {given.target!r} has {len(known)} value in all rows; 0 and 1 are needed."
-        )
-    if not set(known) <= {0, 1}:
-        if len(known) == 2:
-            came = f"the values {known}"
-            remedy = f"Say who is ill by (table[{given.target!r}] == {known[-1]!r}).astype(int)"
-        else:
-            came = f"{len(known)} different values"
-            remedy = f"From T-scores make it (table[{given.target!r}] <= -2.5).astype(int)"
-        raise InputError(
-            f"--target {given.target!r} has {came}; it takes two, 0 and 1. {remedy} in pandas, or "
-            "see skosteo.clinical.select_cohort."
-        )
-    rows = ExclusionLog(table, given.patient)
-    if target.isna().any():
-        rows.exclude("outcome not known", target.isna().to_numpy())
-    kept = table[rows.kept].reset_index(drop=True)
-    positive = target[rows.kept].astype(int)
-    kept[given.target] = positive.to_numpy()
-    return kept, Flow(rows.frame(), rows.outcome(positive, (outcome, f"no {outcome}")))
+def _is_no_heading(name: str) -> bool:
+    """Whether a heading is blank, a number or a date: it may be a cell of the first patient."""
+    marks = set(name.removeprefix("Unnamed: "))
+    return marks <= set("0123456789 +-.,:/年月日") and not marks.isdisjoint("0123456789")
 
 
-def _image_paths(names: pd.Series, folder: Path | None) -> pd.Series:
-    if folder is None:
-        return names
-    if not folder.is_dir():
-        raise InputError(
-            "--images is no folder; give the one that the image names are relative to."
-        )
-    paths: list[Any] = [name if pd.isna(name) else str(folder / str(name)) for name in names]
-    return pd.Series(paths, index=names.index, dtype=object)
+def _outcome(table: pd.DataFrame, given: argparse.Namespace) -> Outcome:
+    if given.target is not None:
+        if given.negative is not None and given.positive is None:
+            raise InputError("--negative says who is well; say who is ill by --positive too.")
+        return of_target(table[given.target], given.positive, given.negative)
+    if given.positive is not None or given.negative is not None:
+        raise InputError("--positive and --negative are for --target; --t-score takes --label.")
+    return of_t_scores(table[given.t_score], given.label)
 
 
 def _as_bool(table: pd.DataFrame, column: str) -> np.ndarray:

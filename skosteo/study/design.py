@@ -140,6 +140,21 @@ def _check_enough(
         )
 
 
+def check_out_of_fold(design: Design) -> None:
+    """Refuse folds in which a fusion of probabilities cannot learn from out-of-fold ones."""
+    fewest = min(
+        len(np.unique(design.patient[train][design.y[train] == code]))
+        for train, _ in design.folds
+        for code in (0, 1)
+    )
+    if fewest < 2:
+        raise InputError(
+            f"The fusion 'multimodal' needs 2 patients of each class in the training rows of every "
+            f"fold, and one fold has {fewest}. Give more folds or more patients, or name the "
+            "models without it."
+        )
+
+
 def _check_both_classes(y: NDArray[np.intp], parts: Sequence[Any]) -> None:
     if any(len(np.unique(y[part])) < 2 for part in parts):
         raise InputError(

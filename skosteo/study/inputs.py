@@ -16,11 +16,15 @@ from skosteo._validation import (
     to_pandas,
 )
 from skosteo.clinical.flow import ExclusionLog, Flow
+from skosteo.clinical.identifiers import names_patient
+from skosteo.clinical.small_levels import with_printable_levels
 from skosteo.clinical.variables import find_column, recognise
 from skosteo.evaluation._scored import as_proportion
 from skosteo.evaluation.leakage import LeakageReport
 from skosteo.evaluation.subgroups import age_band, level_codes
 from skosteo.exceptions import InputError
+
+_MANY = 50  # rows from which on numbers that follow each other are no measurement
 
 
 class Inputs(NamedTuple):
@@ -48,8 +52,10 @@ class Inputs(NamedTuple):
 
 def validate_texts(title: Any, limits: Any) -> None:
     """Refuse a heading and first sentences of the report that are no texts."""
-    if not isinstance(title, str) or not title.strip():
+    if title is not None and (not isinstance(title, str) or not title.strip()):
         raise InputError(f"title={title!r}: give the heading of the report as a text.")
+    if title is not None and not _is_unicode(title):
+        raise InputError("title holds letters that are no Unicode (lone surrogates).")
     given = isinstance(limits, list | tuple) and all(isinstance(limit, str) for limit in limits)
     if not given:
         raise InputError(f"limits={limits!r}: give a list of sentences.")
@@ -87,6 +93,7 @@ def validate_inputs(
 ) -> Inputs:
     """Refuse what of table, labels, patients and columns cannot be worked with; see `run_study`."""
     X = check_table(X).reset_index(drop=True)
+    _check_names(X)
     y, groups, test, subgroups = map(to_pandas, (y, groups, test, subgroups))
     _check_rows(X, y, "y")
     missing = np.asarray(pd.isna(np.asarray(y)))
@@ -98,13 +105,40 @@ def validate_inputs(
     classes, codes = encode_target(y)
     patient = check_groups(groups, len(X))
     clinical = _clinical_columns(X, image_column, site, clinical_columns)
+    _check_words(X[clinical])
     _check_no_ids(X[clinical], groups)
     groupings = _given_groupings(X, clinical, subgroups, site)
+    _check_names(groupings)
+    _check_words(groupings)
     if test is not None:
         _check_rows(X, test, "test")
         test = np.asarray(test)
     grouped, patient = patient is not None, np.arange(len(X)) if patient is None else patient
     return Inputs(X, codes, classes, patient, grouped, test, clinical, groupings)
+
+
+def _check_names(table: pd.DataFrame) -> None:
+    """Refuse names of columns that a report cannot show."""
+    wrong = [name for name in table if not isinstance(name, str) or not _is_unicode(name)]
+    if wrong:
+        raise InputError(
+            f"{len(wrong)} of {table.shape[1]} columns have names that are no texts, or no Unicode "
+            f"(lone surrogates); the first is {wrong[0]!a}. Rename them: X.columns = [...]."
+        )
+
+
+def _check_words(table: pd.DataFrame) -> None:
+    """Refuse texts that a report cannot show."""
+    for name, values in table.items():
+        if not all(_is_unicode(word) for word in values if isinstance(word, str)):
+            raise InputError(
+                f"Column {name!r} holds text that is no Unicode (lone surrogates) and cannot be "
+                "written. Read the file anew, by its own encoding."
+            )
+
+
+def _is_unicode(text: str) -> bool:
+    return not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
 def _check_rows(X: pd.DataFrame, given: Any, name: str) -> None:
@@ -150,16 +184,27 @@ def _named_columns(X: pd.DataFrame, names: Sequence[str], parameter: str) -> lis
 
 
 def _check_no_ids(clinical: pd.DataFrame, groups: ArrayLike | None) -> None:
-    """Refuse the patient's identifier as a clinical column."""
-    if groups is None:
-        return
-    ids = pd.Series(np.asarray(groups)).astype(str).to_numpy()
-    same = [name for name in clinical if (clinical[name].astype(str).to_numpy() == ids).all()]
-    if same:
+    """Refuse an identifier as a clinical column: the patient's own, a named one, a row counter."""
+    named = [name for name in clinical if names_patient(name)]
+    counters = [name for name in clinical if _counts_rows(clinical[name])]
+    same = []
+    if groups is not None:
+        ids = pd.Series(np.asarray(groups)).astype(str).to_numpy()
+        same = [name for name in clinical if (clinical[name].astype(str).to_numpy() == ids).all()]
+    found = [*dict.fromkeys([*same, *named, *counters])]
+    if found:
         raise InputError(
-            f"The clinical columns {same} are the patient's identifier, which says nothing of bone "
-            "and would be shown in the report. Leave them out of clinical_columns."
+            f"The clinical columns {found} are the patient's identifier by name, or number "
+            "patients or rows, which says nothing of bone and would be shown in the report. Leave "
+            "them out of clinical_columns, or rename what is none of these."
         )
+
+
+def _counts_rows(values: pd.Series) -> bool:
+    """Whether the values of many rows are whole numbers that follow each other, each once."""
+    if len(values) < _MANY or not pd.api.types.is_integer_dtype(values) or values.isna().any():
+        return False
+    return bool((np.diff(np.sort(values.to_numpy(np.int64))) == 1).all())
 
 
 def _given_groupings(
@@ -190,7 +235,10 @@ def is_sex_or_age(column: Any) -> bool:
 
 
 def all_groupings(used: Inputs, facts: pd.DataFrame | None) -> pd.DataFrame:
-    """Sex, age band and what headers state, as far as patients differ; then those named."""
+    """Sex, age band and what headers state, as far as patients differ; then those named.
+
+    Levels of few patients, or that look like an identity, are put together.
+    """
     found: dict[str, Any] = {}
     clinical = used.X[used.clinical]
     sex, age = (find_column(clinical, name) for name in ("sex", "age"))
@@ -202,7 +250,14 @@ def all_groupings(used: Inputs, facts: pd.DataFrame | None) -> pd.DataFrame:
         found["projection"], found["manufacturer"] = facts["view_position"], facts["manufacturer"]
     stated = pd.DataFrame(found, index=used.X.index)
     new = [n for n in stated if n not in used.groupings and len(stated[n].unique()) > 1]
-    return pd.concat([stated[new], used.groupings], axis=1)
+    found = dict(pd.concat([stated[new], used.groupings], axis=1))
+    return pd.DataFrame(
+        {
+            name: values if name == "age" else with_printable_levels(values, used.patient)
+            for name, values in found.items()
+        },
+        index=used.X.index,
+    )
 
 
 def check_flow(before: Flow | None, n_rows: int) -> None:

@@ -74,6 +74,8 @@ class Study:
         What `check_leakage` found.
     groupings : DataFrame of n rows
         Columns of subgroups.
+    digest : str
+        Stands for rows, splits and versions; a folder of another study is not written to.
     """
 
     design: Design
@@ -83,6 +85,7 @@ class Study:
     flow: Flow
     leakage: LeakageReport
     groupings: pd.DataFrame
+    digest: str
     _computed: dict[tuple, Any] = field(default_factory=dict, init=False)
 
     def rows(self, part: str = "test") -> NDArray[np.intp]:
@@ -222,11 +225,16 @@ class Study:
         train, validation = design.folds[0]
         split = pd.Series("test", index=design.X.index)
         split.iloc[train], split.iloc[validation] = "train", "validation"
-        shown = design.X[list(settings.clinical_columns)].copy()
         outcome = settings.outcome
-        outcome += " (outcome)" if outcome in shown else ""
-        shown[outcome] = np.where(design.y == 1, "yes", "no")
-        return table_one(shown, by=split)
+        outcome += " (outcome)" if outcome in settings.clinical_columns else ""
+        # what the report counts elsewhere too is not suppressed
+        answer = pd.DataFrame({outcome: np.where(design.y == 1, "yes", "no")})
+        table = table_one(answer, by=split)
+        if settings.clinical_columns:
+            shown = design.X[list(settings.clinical_columns)]
+            described = table_one(shown, by=split, groups=design.patient)
+            table = pd.concat([described, table.drop(index="n", level=0)])
+        return table
 
     @property
     def reference(self) -> str:
@@ -302,8 +310,9 @@ class Study:
     def save(self, out: str | PathLike) -> None:
         """Write ``report.html``, and every table and figure beside it, into a folder.
 
-        It is made if needed, and files of an earlier report of this study are replaced. Each file
-        is whole or not there, and ``report.html`` comes last: a full disk is an OSError.
+        It is made if needed. Files of an earlier report of this study are replaced, by the
+        manifest in ``work/study.json``; a folder that holds anything else is an InputError. Each
+        file is whole or not there, and ``report.html`` comes last: a full disk is an OSError.
         """
         from skosteo.study.report.saving import save
 

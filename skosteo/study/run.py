@@ -15,11 +15,12 @@ from skosteo.clinical.flow import ExclusionLog, Flow
 from skosteo.dicom import check_ignore_rules
 from skosteo.evaluation import check_leakage
 from skosteo.evaluation.leakage import LeakageReport
-from skosteo.fusion.out_of_fold import table_digest
+from skosteo.fusion.memory import table_digest
 from skosteo.image.films import Films
-from skosteo.study.design import Design, Settings, make_design, versions
+from skosteo.study.design import Design, Settings, check_out_of_fold, make_design, versions
 from skosteo.study.films import read_films
 from skosteo.study.fitting import fit_models
+from skosteo.study.folder import StudyFolder, check_cache_beside
 from skosteo.study.inputs import (
     Inputs,
     all_groupings,
@@ -51,7 +52,7 @@ def run_study(
     subgroups: Sequence[str] | pd.DataFrame = (),
     site: str | None = None,
     prevalence: float | None = None,
-    title: str = "Screening for osteoporosis from chest X-rays and clinical values",
+    title: str | None = None,
     outcome: str | None = None,
     limits: Sequence[str] = (),
     published: bool = False,
@@ -79,7 +80,7 @@ def run_study(
         Patient of each row. None takes every row as a patient of its own.
     out : path, default=None
         Folder for the report and for what is finished of it: after a crash the same call goes on
-        there. None writes nothing.
+        there. It may hold nothing that this study did not write. None writes nothing.
     preset : {"quick", "paper"}, default="quick"
         "quick": small nets on a frozen backbone, minutes on a workstation. "paper": the paper's
         recipe, a GPU's work.
@@ -104,8 +105,9 @@ def run_study(
         Column of X that says the hospital: patient ids that several use are looked at.
     prevalence : float, default=None
         Proportion of positives where the model is to be used, for predictive values.
-    title, outcome : str
-        Heading of the report; what is predicted, by default the name of y.
+    title, outcome : str, default=None
+        Heading of the report, by default of what the columns are; what is predicted, by default the
+        name of y.
     limits : sequence of str, default=()
         Sentences that a reader must see first: that data are synthetic, that the outcome is not
         osteoporosis or is self-reported.
@@ -116,7 +118,8 @@ def run_study(
     ignore_rules : iterable of str, default=()
         Rules by which no radiograph is refused; see `read_radiograph`.
     cache_dir : path, default=None
-        Folder for decoded radiographs, which are patients' images. None: a temporary one.
+        Folder for decoded radiographs, which are patients' images; not within `out`. None: a
+        temporary one.
     device : str, default="auto"
         "auto" (a GPU where there is one), "cpu", "cuda", ...
     n_jobs : int, default=None
@@ -136,7 +139,7 @@ def run_study(
     ------
     InputError
         Anything about the arguments that cannot be worked with; rows that leak, see
-        `check_leakage`; too few patients; a folder with another report.
+        `check_leakage`; too few patients; a folder with anything that this study did not write.
     OSError
         The folder cannot be written to or is full: what is finished stays.
 
@@ -166,6 +169,9 @@ def run_study(
     Logistic: all clinical columns   ...
     Name: accuracy, dtype: object
     """
+    if out is not None:
+        StudyFolder(out)
+        check_cache_beside(out, cache_dir)
     validate_texts(title, limits)
     validate_numbers(n_folds, prevalence, random_state, n_jobs)
     resolve_device(device)
@@ -174,7 +180,7 @@ def run_study(
     given = validate_inputs(X, y, groups, test=test, subgroups=subgroups, **columns)
     check_flow(flow, len(given.y))
     settings = Settings(
-        title=title,
+        title=title or _title(image_column, given.clinical),
         outcome=outcome or str(getattr(y, "name", None) or "outcome"),
         limits=tuple(limits),
         preset=preset,
@@ -198,6 +204,12 @@ def run_study(
     return study
 
 
+def _title(image_column: str | None, clinical: Sequence[str]) -> str:
+    seen = {"chest X-rays": image_column is not None, "clinical values": len(clinical) > 0}
+    parts = " and ".join(what for what, there in seen.items() if there)
+    return f"Screening for osteoporosis from {parts}"
+
+
 def _fitted(
     given: Inputs,
     settings: Settings,
@@ -211,21 +223,32 @@ def _fitted(
 ) -> Study:
     """Read the radiographs, divide the rows, look for leaks, then fit; only fits are written."""
     chosen = make_models(models, given.X, settings, device=device, **reading)
+    _designed(given, settings, chosen)  # too few patients are told before films are read
     patients = pd.DataFrame({"patient": given.patient})
     rows, films = ExclusionLog(patients, "patient" if given.grouped else None), None
     if settings.image_column is not None:
         films = read_films(given.X[settings.image_column], rows, **reading, **work)
     kept = np.flatnonzero(rows.kept)
     used = given.take(kept)
-    design = make_design(used, settings.n_folds, settings.seed)
+    design = _designed(used, settings, chosen)
     groupings = all_groupings(used, None if films is None else films.facts)
     leakage = _checked_leakage(used, design, chosen.values(), films, settings.image_column, site)
     check_no_leak(leakage, kept)
-    store = None if out is None else Store(out, _digest(design, settings, films))
+    digest, store = _digest(design, settings, films), None
+    if out is not None:
+        StudyFolder(out, digest).claim()
+        store = Store(out, digest)
     every, what = chosen.values(), _to_explain(chosen)
     results = fit_models(design, every, what, store=store, seed=settings.seed, **work)
     flow = joined_flow(flow, rows, used.y, settings.outcome)
-    return Study(design, chosen, results, settings, flow, leakage, groupings)
+    return Study(design, chosen, results, settings, flow, leakage, groupings, digest)
+
+
+def _designed(given: Inputs, settings: Settings, models: Mapping[str, StudyModel]) -> Design:
+    design = make_design(given, settings.n_folds, settings.seed)
+    if "multimodal" in models:
+        check_out_of_fold(design)
+    return design
 
 
 def _checked_leakage(
@@ -238,14 +261,14 @@ def _checked_leakage(
 ) -> LeakageReport:
     # models of one's own see all columns
     seen = list(used.X) if any(model.own for model in models) else list(used.clinical)
-    if site is not None:
-        seen.append(site)
+    # the films are given decoded, and their column is none of the predictors
+    seen += [column for column in (site, image_column) if column is not None]
     return check_leakage(
-        design.X[[column for column in dict.fromkeys(seen) if column != image_column]],
+        design.X[[*dict.fromkeys(seen)]],
         design.y,
         design.patient if used.grouped else None,
         splits=[*design.folds, (design.development, design.test)],
-        image_column=None,
+        image_column=image_column,
         site=site,
         films=None if films is None else films.to_array(),
     )

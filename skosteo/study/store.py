@@ -4,7 +4,7 @@ An entry holds probabilities, training histories and explanations, as plain arra
 no code, and nothing in it names a patient.
 """
 
-import json
+import hashlib
 import warnings
 from dataclasses import dataclass, field
 from io import BytesIO
@@ -16,14 +16,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from skosteo._files import UNFINISHED, write_atomic
-from skosteo.exceptions import InputError
+from skosteo._files import write_atomic
+from skosteo.study.folder import FOLDER
 
 Arrays = dict[str, NDArray]
 
-FOLDER = "work"
-_MANIFEST = "study.json"
-_KIND = "skosteo study"
+_SEAL = "seal"
 
 
 @dataclass(frozen=True)
@@ -39,32 +37,15 @@ class FoldResult:
 
 
 class Store:
-    """Results by model and fold in the folder "work" of `out`, which is made if needed.
+    """Results by model and fold in the folder "work" of `out`, which `StudyFolder` has claimed.
 
-    `digest` stands for rows, splits and versions: another study's results are not taken for these.
+    `digest` stands for rows, splits and versions. Each result is kept with a digest of its own over
+    this, its name and its arrays: one that was changed, or is of another study, is not taken.
     """
 
     def __init__(self, out: str | PathLike, digest: str) -> None:
-        out = Path(out)
-        self.folder = out / FOLDER
-        manifest = self.folder / _MANIFEST
-        if out.exists() and not out.is_dir():
-            raise InputError("out is a file; give a folder, which may not exist yet.")
-        known = _read_manifest(manifest)
-        if known is None and (out / "report.html").exists():
-            raise InputError(
-                "out holds a report.html that no study wrote, or whose folder 'work' is gone. Give "
-                "another folder, or move that report away."
-            )
-        if known is not None and known != digest:
-            raise InputError(
-                "out holds the study of other rows, films, labels, patients or folds, of another "
-                "seed, or of other versions. Give another folder, or delete this one to begin anew."
-            )
-        self.folder.mkdir(parents=True, exist_ok=True)
-        if known is None:
-            text = json.dumps({"kind": _KIND, "digest": digest}, indent=1)
-            write_atomic(manifest, text.encode())
+        self.folder = Path(out) / FOLDER
+        self._digest = digest
 
     def load(self, name: str) -> FoldResult | None:
         """Return a result, or None where there is none, or, with a warning, a damaged one."""
@@ -74,42 +55,37 @@ class Store:
             return None
         try:
             with np.load(BytesIO(data), allow_pickle=False) as entry:
-                return _unpacked({key: entry[key] for key in entry.files})
+                arrays = {key: entry[key] for key in entry.files}
+            if str(arrays.pop(_SEAL)) != self._seal(name, arrays):
+                raise ValueError("not as it was kept")
+            return _unpacked(arrays)
         except Exception as error:  # whatever damage leads numpy and zlib to
             kind = type(error).__name__
             warnings.warn(
-                f"A finished fit that out/{FOLDER} holds is damaged ({kind}): it is done again. "
-                "Check the disk.",
+                f"A finished fit that out/{FOLDER} holds is damaged or not of this study ({kind}): "
+                "it is done again. Check the disk, and who may write there.",
                 stacklevel=2,
             )
             return None
 
     def save(self, name: str, result: FoldResult) -> None:
         """Keep a result, in one step."""
-        stream = BytesIO()
-        np.savez_compressed(stream, **_packed(result))
+        stream, arrays = BytesIO(), _packed(result)
+        sealed: dict[str, Any] = arrays | {_SEAL: np.array(self._seal(name, arrays))}
+        np.savez_compressed(stream, **sealed)
         write_atomic(self.folder / f"{name}.npz", stream.getvalue())
 
-
-def _read_manifest(path: Path) -> str | None:
-    try:
-        known = json.loads(path.read_text())
-    except FileNotFoundError:
-        # one that was killed at once has left nothing, or half of this file
-        if not path.parent.is_dir() or all(
-            other.name.startswith(UNFINISHED) for other in path.parent.iterdir()
-        ):
-            return None
-        known = None
-    except (OSError, ValueError):
-        known = None
-    if not isinstance(known, dict) or known.get("kind") != _KIND:
-        raise InputError("out has a folder 'work' that is not of a study. Give another folder.")
-    return str(known.get("digest"))
+    def _seal(self, name: str, arrays: Arrays) -> str:
+        """Stand for the study, the model and fold, and every array."""
+        digest = hashlib.sha256(f"{self._digest}/{name}".encode())
+        for key, array in sorted(arrays.items()):
+            digest.update(f"{key} {array.dtype} {array.shape}\n".encode())
+            digest.update(array.tobytes())
+        return digest.hexdigest()
 
 
-def _packed(result: FoldResult) -> dict[str, Any]:
-    arrays: dict[str, Any] = {
+def _packed(result: FoldResult) -> Arrays:
+    arrays: Arrays = {
         "validation": result.validation,
         "test": result.test,
         "seconds": np.array(result.seconds),

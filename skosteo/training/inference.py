@@ -32,7 +32,7 @@ def batched_forward(net: Any, function: Callable[[Inputs], Tensor], inputs: Inpu
 
     Parameters
     ----------
-    net : skosteo.training.fit.Net
+    net : skosteo.training.net.Net
         Left in evaluation mode.
     function : callable
         Maps inputs on the net's device to a tensor of as many rows.
@@ -43,6 +43,11 @@ def batched_forward(net: Any, function: Callable[[Inputs], Tensor], inputs: Inpu
     -------
     Tensor
         n rows, on the CPU.
+
+    Raises
+    ------
+    MemoryError
+        Memory does not suffice for one row.
     """
     n = get_len(inputs)
     values = 2**19 if net.device == "cpu" else 2**23
@@ -56,8 +61,13 @@ def batched_forward(net: Any, function: Callable[[Inputs], Tensor], inputs: Inpu
             with torch.no_grad():
                 results.append(function(part).cpu())
         except (RuntimeError, MemoryError) as error:
-            if at_a_time == 1 or not is_out_of_memory(error):
+            if not is_out_of_memory(error):
                 raise
+            if at_a_time == 1:
+                raise MemoryError(
+                    "Memory does not suffice for one row. Free some, or choose a smaller backbone "
+                    "or image_size."
+                ) from error
             at_a_time //= 2
         else:
             start += at_a_time
@@ -65,7 +75,11 @@ def batched_forward(net: Any, function: Callable[[Inputs], Tensor], inputs: Inpu
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory does not suffice; on a CPU, torch says so in words only."""
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "not enough memory" in str(
-        error
-    )
+    """Whether an error says that memory does not suffice; on a CPU, torch says so in words only.
+
+    Those of its allocator on Windows and on Linux, and of oneDNN.
+    """
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    words = ("not enough memory", "can't allocate memory", "could not create a primitive")
+    return any(part in str(error) for part in words)

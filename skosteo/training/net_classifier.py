@@ -38,10 +38,13 @@ from skosteo.exceptions import InputError, SkosteoError, renumbered
 from skosteo.splits import validation_split
 from skosteo.training.callbacks import ScikitLearnCallbacks, check_callbacks
 from skosteo.training.data import Inputs, take
-from skosteo.training.fit import WEIGHT, Net, Recipe, resolve_device, train
+from skosteo.training.fit import Recipe, resolve_device, train
 from skosteo.training.inference import predict_logits
+from skosteo.training.net import WEIGHT, Net
 
 _ROWS_EMBEDDED_AT_A_TIME = 1024
+# Gradients of a smaller loss come near the 1e-8 that Adam adds to them
+_LEAST_WEIGHT = 1e-6
 # Parameters of skorch's net that may be given beside those of the estimator. scikit-learn's checks
 # set every name of a signature, the ``**module__params`` that takes these included: hence its name.
 _SKORCH = ("module__", "optimizer__", "callbacks__")
@@ -82,6 +85,22 @@ class Plan:
     seed: int
 
 
+def _weights_of_loss(
+    plan: Plan, classes: NDArray, class_weights: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Weight of each row in the loss, which moves the net for both classes."""
+    weights = plan.weights * class_weights[plan.codes]
+    means = np.bincount(plan.codes, weights) / np.bincount(plan.codes)
+    least = int(means.argmin())
+    if means[least] < _LEAST_WEIGHT:
+        raise InputError(
+            f"class_weight and sample_weight give the rows of class {classes[least]!s} a weight of "
+            f"{means[least]:.3g} on average: a net learns nothing from a loss so small. Scale them "
+            "to a mean of about 1."
+        )
+    return weights
+
+
 class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     """Base of the binary classifiers that train one net.
 
@@ -98,7 +117,8 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
     _parameter_constraints: ClassVar[dict] = {
         "dropout": [Interval(Real, 0, 1, closed="left")],
-        "lr": [Interval(Real, 0, None, closed="neither")],
+        # a step below that is lost when it is added to a weight in single precision
+        "lr": [Interval(Real, 1e-8, None, closed="left")],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
         "max_epochs": [Interval(Integral, 1, None, closed="left")],
         "early_stopping": ["boolean"],
@@ -182,7 +202,7 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         floats = [part.dtype for part in inputs.values() if part.dtype.is_floating_point]
         dtype = torch.float64 if torch.float64 in floats else torch.float32
         label = torch.tensor(plan.codes, dtype=dtype)
-        weight = torch.tensor(plan.weights * class_weights[plan.codes], dtype=dtype)
+        weight = torch.tensor(_weights_of_loss(plan, classes, class_weights), dtype=dtype)
 
         def rows(index: NDArray | None) -> Dataset | None:
             if index is None:
@@ -315,12 +335,15 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             totals = np.bincount(plan.codes[rows], plan.weights[rows], minlength=2)
             return totals.sum() / (2 * totals)
         try:
-            return np.array([float(self.class_weight[label]) for label in classes.tolist()])
+            weights = np.array([float(self.class_weight[label]) for label in classes.tolist()])
         except (TypeError, KeyError, ValueError):
+            weights = np.zeros(2)
+        if not (np.isfinite(weights) & (weights > 0)).all():
             raise InputError(
                 f"class_weight={self.class_weight!r}: allowed are None, 'balanced', or a dict "
-                f"with a number for each of {classes.tolist()}."
-            ) from None
+                f"with a number above 0 for each of {classes.tolist()}."
+            )
+        return weights
 
     def _validate_params(self) -> None:
         """Refuse wrong parameters, before anything is read."""

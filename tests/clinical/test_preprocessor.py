@@ -378,3 +378,13 @@ class TestContract:
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         assert done.stdout.split() == ["['xray_diagnosis']", str(len(fitted.source_columns_))]
+
+
+@pytest.mark.parametrize("heading", ["patient_id", "MRN", "Patient number", "住院号", "subject"])
+def test_an_identifier_among_the_columns_is_told(heading):
+    X = pd.DataFrame({"age": [61, 75, 50], heading: [1001, 1002, 1003]})
+    with pytest.warns(ValuesWarning, match="say which patient a row is of") as told:
+        ClinicalPreprocessor().fit(X)
+    assert "1001" not in str(told[0].message)
+    ClinicalPreprocessor(columns=["age", heading]).fit(X)  # warnings are errors here
+    ClinicalPreprocessor().fit(X.rename(columns={heading: "patience"}))

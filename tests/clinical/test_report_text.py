@@ -257,7 +257,7 @@ def test_answers_go_from_a_cohort_and_are_refused_by_the_preprocessor(name):
     table = pd.DataFrame({"age": [61.0, 70.0], "main": [-3.0, 0.0], name: [1.0, 2.0]})
     cohort = select_cohort(table, t_score="main")
     assert cohort.data.columns.tolist() == ["age"]
-    assert cohort.removed == (name,)
+    assert list(cohort.removed) == [name]
     with pytest.raises(InputError, match=r"gave the answer away.*columns=") as error:
         ClinicalPreprocessor().fit(table.drop(columns="main"))
     assert repr([name]) in str(error.value)

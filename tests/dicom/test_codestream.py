@@ -10,6 +10,7 @@ from skosteo.dicom.codestream import (
     check_end,
     read_jpeg_2000_header,
     read_jpeg_header,
+    read_jpeg_xl_header,
     without_boxes,
 )
 from skosteo.exceptions import DicomError
@@ -47,6 +48,37 @@ def test_jpeg_2000(codecformat, pixels, bits):
     codestream = without_boxes(data)
     assert read_jpeg_2000_header(codestream) == Frame(90, 70, 1, bits)
     np.testing.assert_array_equal(imagecodecs.jpeg2k_decode(codestream), pixels)
+
+
+@pytest.mark.parametrize("boxes", [False, True])
+@pytest.mark.parametrize("options", [{"lossless": True}, {"level": 60}])
+@pytest.mark.parametrize(("pixels", "bits"), [(FLAT, 8), (DEEP, 10), (DEEP, 12), (DEEP, 16)])
+def test_jpeg_xl(pixels, bits, options, boxes):
+    """The size may stand in eighths, and its width as a proportion of the height."""
+    for shape in ((90, 70), (88, 64), (64, 64), (80, 96), (60, 80), (300, 450), (90, 1), (1, 900)):
+        film = np.resize(pixels >> max(0, 12 - bits), shape)
+        data = imagecodecs.jpegxl_encode(film, bitspersample=bits, usecontainer=boxes, **options)
+        assert data[:2] == b"\xff\x0a" or boxes or bits == 16
+        assert read_jpeg_xl_header(without_boxes(data)) == Frame(*shape, 1, bits)
+
+
+def test_jpeg_xl_in_colour():
+    data = imagecodecs.jpegxl_encode(np.stack([FLAT] * 3, -1))
+    assert read_jpeg_xl_header(without_boxes(data)) == Frame(90, 70, 3, 8)
+
+
+@pytest.mark.parametrize(
+    "levels",
+    [
+        FLAT.astype(np.float32) / 255,
+        np.stack([FLAT] * 2, -1),  # with transparency
+        np.stack([np.stack([FLAT] * 3, -1)] * 2),  # an animation
+    ],
+)
+def test_jpeg_xl_of_another_kind(levels):
+    data = imagecodecs.jpegxl_encode(levels)
+    with pytest.raises(DicomError, match="no plain picture of whole numbers"):
+        read_jpeg_xl_header(without_boxes(data))
 
 
 JP2 = b"\0\0\0\x0cjP  \r\n\x87\n"

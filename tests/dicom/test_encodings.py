@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
-from imagecodecs import htj2k_encode, jpeg8_encode
+from imagecodecs import htj2k_encode, jpeg8_encode, jpegxl_encode
 from PIL import Image
 from pydicom.encaps import encapsulate, generate_frames
 from pydicom.uid import (
@@ -33,7 +33,7 @@ from pydicom.uid import (
 from skosteo.datasets.phantom import draw_film
 from skosteo.dicom import read_radiograph
 from skosteo.exceptions import DicomError
-from tests.films import bytes_of, covering, dataset, lut
+from tests.films import JPEG_XL, bytes_of, covering, dataset, lut
 
 ROWS, SIZE = 280, 224  # and 236 columns
 # a part of the phantom's chest, its contrast raised until both black and white are clipped, in
@@ -54,6 +54,7 @@ LOSSLESS = {
     "JPEG-LS": JPEGLSLossless,
     "JPEG 2000": JPEG2000Lossless,
     "HTJ2K": HTJ2KLossless,
+    "JPEG XL": JPEG_XL["lossless"],
 }
 LOSSY = {
     "JPEG baseline": JPEGBaseline8Bit,
@@ -206,6 +207,8 @@ def compressed(words, encoding):
     unsigned = (words & (2**bits - 1)).astype(np.uint8 if bits == 8 else np.uint16)
     if syntax in (JPEGLossless, JPEGLosslessSV1):
         return jpeg8_encode(unsigned, lossless=True, predictor=1, bitspersample=bits)
+    if encoding.syntax == "JPEG XL":
+        return jpegxl_encode(unsigned, lossless=True, bitspersample=bits, effort=1)
     if syntax in (JPEGBaseline8Bit, JPEGExtended12Bit):
         return jpeg8_encode(unsigned, level=98, bitspersample=bits)
     signed = encoding.signed and encoding.layout == "plain"

@@ -1,7 +1,9 @@
+import re
+
 import numpy as np
 import pytest
 from PIL import Image
-from pydicom import config
+from pydicom import DataElement, config
 from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes
 from pydicom.uid import (
@@ -13,7 +15,7 @@ from pydicom.uid import (
 
 from skosteo.dicom import RULES, check_ignore_rules, read_radiograph
 from skosteo.exceptions import DicomError, InputError
-from tests.films import bytes_of, dataset, film, gradient
+from tests.films import bytes_of, dataset, film, gradient, lut
 
 
 def made(stored=None, **elements):
@@ -25,6 +27,104 @@ def view_code(code):
     item = Dataset()
     item.CodeValue, item.CodingSchemeDesignator = code.value, code.scheme_designator
     return [item]
+
+
+LATERAL = [
+    *("胸部侧位", "左侧位", "胸部侧位片", "胸部左斜位", "胸部側面", "右侧卧位"),
+    *("Klatka piersiowa boczne", "klatka bok", "KLP BOCZNA", "skośne prawe"),
+    *("Thorax-Seitaufnahme", "Seitenbild", "Thoraxseitlich", "Thorax schräg", "zweite Ebene"),
+    "Linksseitenlage, Seitenlage",
+]
+FRONTAL = [
+    *("胸部正位", "胸部正侧位", "胸部后前位", "胸部前后位 仰卧位", "左侧肋骨", "双侧"),
+    *("Klatka piersiowa PA + bok", "klatka piersiowa", "tylno-przednie"),
+    *(
+        "Thorax a.p. liegend",
+        "Thorax in zwei Ebenen",
+        "beidseitl. Infiltrate",
+        "linksseitl. Drainage",
+    ),
+]
+ELSEWHERE = [
+    *("膝关节", "腰椎", "胸椎", "骨盆", "左手", "腹部", "颅骨", "髋", "四肢"),
+    *("KOLANO", "Kręgosłup piersiowy", "MIEDNICA", "Czaszka", "dłoń", "Łokieć", "biodro", "ręka"),
+    *("stopa", "brzuch", "BARK"),
+    *("SCHULTER", "Schädel", "Fuß", "Brustwirbelsäule", "Ellenbogen", "Hüfte", "Unterschenkel"),
+    *("Oberarm", "EXTREMITÄT"),
+]
+CHEST = [
+    "胸部",
+    "胸腹部",
+    "肺",
+    "肋骨",
+    "心脏",
+    "Klatka piersiowa",
+    "Płuca",
+    "Brustkorb",
+    "Thorax/Bauch",
+]
+# None: the bytes of the encoding, without a word of it
+ENCODINGS = {"utf-8": "ISO_IR 192", "gb18030": None, "iso8859-2": "ISO_IR 101", "latin-1": None}
+
+
+def said_in(text, element):
+    """The film that says this, in every encoding that can."""
+    for encoding, charset in ENCODINGS.items():
+        try:
+            value = text.encode(encoding)
+        except UnicodeEncodeError:
+            continue
+        if encoding == "gb18030" and not re.search("[\u4e00-\u9fff]", text):
+            continue
+        ds = dataset(gradient())
+        if charset:
+            ds.SpecificCharacterSet = charset
+        # as bytes, since pydicom knows only what is declared
+        ds.add(DataElement(element, "LO", value + b" " * (len(value) % 2), already_converted=True))
+        yield bytes_of(ds)
+
+
+@pytest.mark.parametrize("element", ["SeriesDescription", "ProtocolName", "ViewPosition"])
+@pytest.mark.parametrize("text", LATERAL)
+def test_lateral_in_other_languages(text, element):
+    films = list(said_in(text, element))
+    for data in films:
+        with pytest.raises(DicomError, match="not frontal") as caught:
+            read_radiograph(data)
+        assert caught.value.rule == "view"
+    assert films
+
+
+@pytest.mark.parametrize("text", ELSEWHERE)
+def test_other_parts_of_the_body_in_other_languages(text):
+    films = list(said_in(text, "BodyPartExamined"))
+    for data in films:
+        with pytest.raises(DicomError, match="another part of the body") as caught:
+            read_radiograph(data)
+        assert caught.value.rule == "body_part"
+    assert films
+
+
+@pytest.mark.parametrize(
+    ("text", "element"),
+    [(text, "SeriesDescription") for text in FRONTAL]
+    + [(text, "BodyPartExamined") for text in CHEST],
+)
+def test_frontal_chest_films_in_other_languages(text, element):
+    for data in said_in(text, element):
+        assert read_radiograph(data).pixels.shape == (64, 80)
+
+
+@pytest.mark.parametrize(
+    ("written", "view"),
+    [
+        *[(text, "PA") for text in ("POSTEROANTERIOR", "postero-anterior", "P.A.", "PA ")],
+        *[(text, "AP") for text in ("ANTEROPOSTERIOR", "ANTERO_POSTERIOR", "A-P")],
+        ("UPRIGHT", None),
+    ],
+)
+def test_views_that_are_written_out(written, view):
+    assert read_radiograph(made(ViewPosition=written)).facts["view_position"] == view
 
 
 def two_frames():
@@ -152,6 +252,23 @@ BROKEN = {
         "dark",
         lambda: made(bits=16, WindowCenter=32768, WindowWidth=65536),
         "dark",
+    ),
+    "all white": (
+        "bright",
+        lambda: made(
+            PhotometricInterpretation="MONOCHROME1", WindowCenter=32768, WindowWidth=65536
+        ),
+        "bright",
+    ),
+    "all white by a lookup table, but for padding": (
+        "bright",
+        lambda: made(
+            mostly(4095, 0.1),
+            PhotometricInterpretation="MONOCHROME1",
+            VOILUTSequence=lut(0, np.arange(4096), 16),
+            PixelPaddingValue=4095,
+        ),
+        "bright",
     ),
     "black and white": ("saturated", lambda: made(half_black_half_white()), "saturated"),
 }

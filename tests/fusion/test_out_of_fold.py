@@ -16,7 +16,6 @@ from skosteo.fusion.columns import Part
 from skosteo.fusion.out_of_fold import (
     predict_present,
     splits_of_used_rows,
-    table_digest,
     validate_steps,
 )
 from tests.fusion.spies import Spy, cheap_fusion, spied, table
@@ -169,25 +168,3 @@ def test_a_parameter_of_a_step_within_steps_is_checked():
     with pytest.raises(ValueError, match="'C' parameter of LogisticRegression"):
         validate_steps(make_pipeline(StandardScaler(), inner))
     validate_steps(make_pipeline(StandardScaler(), LogisticRegression()))
-
-
-def test_the_digest_of_a_table_is_of_its_content(tmp_path):
-    film = tmp_path / "film.png"
-    film.write_bytes(b"1")
-    plain = pd.DataFrame({"film": [str(film)] * 3, "age": [1.0, 2.0, np.nan], "sex": list("MFM")})
-    digest = table_digest(plain)
-    assert table_digest(plain.copy().set_index(pd.Index([7, 8, 9]))) == digest
-    sexes = [pd.CategoricalDtype(list(order)) for order in ("FM", "MF")]
-    others = [
-        plain.rename(columns={"age": "bmi"}),
-        plain.assign(age=[1.0, 2.0, 3.0]),
-        plain.assign(age=["1.0", "2.0", "nan"]),
-        plain.assign(age=plain["age"].astype("f4")),
-        plain.assign(film=str(tmp_path / "none.png")),
-        plain[::-1],
-        *[plain.astype({"sex": dtype}) for dtype in sexes],
-    ]
-    digests = [table_digest(other) for other in others]
-    film.write_bytes(b"22")  # another film under the same name
-    digests += [table_digest(plain), digest]
-    assert len(set(digests)) == len(others) + 2

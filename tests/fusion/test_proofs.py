@@ -36,11 +36,13 @@ def cohort(seed, n):
     return patients[CLINICAL].assign(image=list(film)), patients["osteoporosis"].to_numpy()
 
 
-def fused_and_best_branch(seed, cv):
+def fused_and_best_branch(seed, cv, n_trees=100, final_estimator=None):
     X, y = cohort(seed, 4400)
+    forest = RandomForestClassifier(n_trees, random_state=seed)
     model = ProbabilityFusionClassifier(
-        make_pipeline(FunctionTransformer(stacked), RandomForestClassifier(random_state=seed)),
+        make_pipeline(FunctionTransformer(stacked), forest),
         clinical_baseline("logistic"),
+        final_estimator=final_estimator,
         cv=cv,
         random_state=seed,
     )
@@ -56,6 +58,11 @@ def test_fusion_is_no_worse_than_its_better_branch_in_95_of_100_cohorts():
     pairs = np.array([fused_and_best_branch(seed, cv=5) for seed in range(100)])
     assert (pairs[:, 0] >= pairs[:, 1] - 0.01).sum() >= 95
     assert (pairs[:, 0] - pairs[:, 1]).mean() > 0
+
+
+def test_probabilities_of_0_and_1_of_a_small_forest_do_no_harm():
+    pairs = [fused_and_best_branch(seed, 5, 10, "logistic") for seed in range(20)]
+    assert all(fused >= best - 0.01 for fused, best in pairs)
 
 
 def test_learning_from_in_sample_predictions_loses():

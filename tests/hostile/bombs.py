@@ -8,7 +8,7 @@ from struct import pack
 from typing import NamedTuple
 
 import numpy as np
-from imagecodecs import jpeg2k_encode
+from imagecodecs import jpeg2k_encode, jpegls_encode, jpegxl_encode
 from PIL import Image
 
 from tests.hostile.seeds import (
@@ -269,6 +269,12 @@ def coded(segment, place):
 
 
 FEW_RUNS = pack("<16I", 2, 64, 82, *[0] * 13) + bytes(36)
+EMPTY_FILM = np.zeros((5600, 5600), np.uint8)
+NOTHING = {
+    "JPEG 2000": lambda film: jpeg2k_encode(film, codecformat="j2k", level=40),
+    "JPEG-LS": jpegls_encode,
+    "JPEG XL": jpegxl_encode,
+}
 DIMENSIONS = ("dimensions",)
 BOMBS = {
     # ---------------------------------------------------------------- expands without end
@@ -316,6 +322,12 @@ BOMBS = {
     "100 bytes of RLE for 5,000 x 5,000": Bomb(
         "RLE of 16 bits", lambda: with_frame("RLE of 16 bits", FEW_RUNS, 5000, 5000)
     ),
+    **{
+        f"{name} of nothing: 5,600 x 5,600 in few bytes": Bomb(
+            name, lambda n=name, e=encode: with_frame(n, e(EMPTY_FILM), 5600, 5600)
+        )
+        for name, encode in NOTHING.items()
+    },
     "100,000 frames": Bomb(
         "explicit", lambda: [with_elements(seed("explicit"), NumberOfFrames=100_000)]
     ),

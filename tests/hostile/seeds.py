@@ -12,6 +12,7 @@ from imagecodecs import (
     jpeg2k_encode,
     jpeg8_encode,
     jpegls_encode,
+    jpegxl_encode,
     ljpeg_encode,
 )
 from PIL import Image
@@ -36,7 +37,7 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from tests.films import bytes_of, dataset, lut
+from tests.films import JPEG_XL, bytes_of, dataset, lut
 
 ROWS, COLUMNS = 96, 80
 BYTES = {8: np.uint8, 12: np.uint16, 16: np.uint16}
@@ -130,6 +131,10 @@ MAKERS = {
     ),
     "HTJ2K": lambda: compressed(
         HTJ2KLossless, lambda stored: htj2k_encode(stored, reversible=True)
+    ),
+    "JPEG XL": lambda: compressed(
+        JPEG_XL["lossless"],
+        lambda stored: jpegxl_encode(stored, lossless=True, bitspersample=12),
     ),
     "JPEG 2000 in fragments": lambda: compressed(
         JPEG2000Lossless, _jpeg_2000, fragments=3, rows=160, columns=128

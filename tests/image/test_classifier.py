@@ -1,9 +1,13 @@
 """ImageOsteoClassifier."""
 
+import io
 import os
 import pickle
+import shutil
 import subprocess
 import sys
+import warnings
+import zipfile
 from functools import partial
 from pathlib import Path
 
@@ -17,8 +21,9 @@ from sklearn.model_selection import GridSearchCV, StratifiedGroupKFold
 
 from skosteo import ImageOsteoClassifier, RadiographReader
 from skosteo.exceptions import DicomError, InputError, MissingFileError, TrainingError, WeightsError
+from skosteo.image import embedding_cache, film_cache
 from skosteo.training import net_classifier
-from tests.small_models import small_image, write_film, write_films
+from tests.small_models import small_image, still_image, write_film, write_films
 
 
 @pytest.fixture(scope="module")
@@ -362,3 +367,118 @@ def test_a_wrong_parameter_is_refused_before_a_film_is_opened(params, match, tmp
     X = pd.DataFrame({"image": [str(tmp_path / f"absent_{i}.dcm") for i in range(len(Y))]})
     with pytest.raises((InputError, WeightsError), match=match):
         small_image(**params).fit(X, Y)
+
+
+# ---------------------------------------------------------------- the cache is an aid
+
+
+def unusable(folder):
+    """A file where the folder was."""
+    shutil.rmtree(folder)
+    folder.write_bytes(b"")
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+@pytest.mark.parametrize("happens", [unusable, shutil.rmtree])
+def test_a_fitted_model_answers_without_its_cache_folder(happens, frozen, study, tmp_path):
+    X, y, _ = study
+    model = small_image(cache_dir=tmp_path / "cache", freeze_backbone=frozen, max_epochs=1)
+    model.fit(X, y)
+    wanted = model.predict_proba(X)
+    model = pickle.loads(pickle.dumps(model))
+    happens(tmp_path / "cache")
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        np.testing.assert_array_equal(model.predict_proba(X), wanted)
+    said = {str(warning.message) for warning in warned}
+    assert bool(said) == (happens is unusable)
+    assert all("cache folder cannot be used" in words for words in said)
+    assert all("goes on without it" in words for words in said)
+    assert str(tmp_path) not in str(said)
+
+
+def test_a_fit_refuses_a_cache_folder_that_cannot_be_used(study, tmp_path):
+    X, y, _ = study
+    (tmp_path / "cache").write_bytes(b"")
+    with pytest.raises(InputError, match="cache folder cannot be used"):
+        small_image(cache_dir=tmp_path / "cache").fit(X, y)
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+def test_a_relative_cache_folder_stays_where_it_was_at_fit(frozen, study, tmp_path, monkeypatch):
+    X, y, _ = study
+    for name in ("here", "there"):
+        (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    model = small_image(cache_dir="cache", freeze_backbone=frozen, max_epochs=1).fit(X, y)
+    wanted = model.predict_proba(X)
+    monkeypatch.chdir(tmp_path / "there")
+    np.testing.assert_array_equal(model.predict_proba(X), wanted)
+    assert list((tmp_path / "there").iterdir()) == []
+    assert model.get_params()["cache_dir"] == "cache"
+
+
+@pytest.mark.parametrize("embedding", [np.full(4, np.nan), np.ones(3), np.ones((3, 3, 3))])
+def test_embeddings_that_another_has_planted(embedding, study, tmp_path):
+    X, y, _ = study
+    model = still_image(cache_dir=tmp_path, max_epochs=1).fit(X, y)
+    wanted = model.predict_proba(X)
+    for path in tmp_path.rglob("*.entry"):
+        data = path.read_bytes()
+        if data[16:17] != b"[" and len(data) != 48:
+            content = embedding_cache._packed(embedding.astype(np.float32))
+            path.write_bytes(film_cache._check(path.stem, content) + content)
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        np.testing.assert_array_equal(model.predict_proba(X), wanted)
+    assert any("of other shapes" in str(w.message) for w in warned) == np.isfinite(embedding).all()
+
+
+# ---------------------------------------------------------------- films that are no paths
+
+
+def test_films_from_bytes_and_archives_give_the_same_answers(study, tmp_path):
+    X, y, _ = study
+    with zipfile.ZipFile(tmp_path / "films.zip", "w") as archive:
+        for path in X["image"]:
+            archive.write(path, Path(path).name)
+    inside = zipfile.Path(tmp_path / "films.zip")
+    model = small_image(max_epochs=2, cache_dir=tmp_path / "cache").fit(X, y)
+    wanted = model.predict_proba(X)
+    for films in (
+        [Path(path).read_bytes() for path in X["image"]],
+        [io.BytesIO(Path(path).read_bytes()) for path in X["image"]],
+        [inside / Path(path).name for path in X["image"]],
+    ):
+        np.testing.assert_array_equal(model.predict_proba(X.assign(image=films)), wanted)
+        np.testing.assert_array_equal(model.predict_proba(films), wanted)
+        again = small_image(max_epochs=2, cache_dir=tmp_path / "cache").fit(films, y)
+        np.testing.assert_array_equal(again.predict_proba(films), wanted)
+
+
+# ---------------------------------------------------------------- the scale of arrays
+
+PIXELS = np.random.default_rng(0).random((24, 16, 16))
+LABELS = np.arange(24) % 2
+
+
+@pytest.mark.parametrize(("of_fit", "then"), [(1, 255), (255, 1), (1, 65535), (65535, 255)])
+def test_films_on_another_scale_than_in_fit_are_refused(of_fit, then):
+    model = small_image(max_epochs=1, validation_fraction=0.5).fit(PIXELS * of_fit, LABELS)
+    for scale in (0.5, 1, 1.3):
+        assert np.isfinite(model.predict_proba(PIXELS * of_fit * scale)).all()
+    with pytest.raises(InputError, match="the model was fitted on pixels from"):
+        model.predict_proba(PIXELS * then)
+
+
+def test_a_pixel_that_no_film_has():
+    films = PIXELS.copy()
+    films[3, 4, 5] = 3e38
+    model = small_image(max_epochs=1, validation_fraction=0.5)
+    with pytest.raises(InputError, match="row 4 of 24: the film has pixels beyond 1e"):
+        model.fit(films, LABELS)
+    model.fit(PIXELS, LABELS)
+    for beyond in (3e38, -3e38, 9):
+        films[3, 4, 5] = beyond
+        with pytest.raises(InputError, match="row 4 of 24: the film has pixels far beyond"):
+            model.predict_proba(films)

@@ -1,5 +1,6 @@
 """Embeddings: each computed once, and never taken for another's."""
 
+import os
 import threading
 import time
 
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 
 from skosteo.exceptions import InputError
-from skosteo.image import embedding_cache
+from skosteo.image import embedding_cache, film_cache
 from skosteo.image.embedding_cache import embeddings
 from skosteo.image.films import film_digest
 from skosteo.image.reader import RadiographReader
@@ -128,3 +129,46 @@ def test_many_films_are_computed_in_parts_that_are_kept(tmp_path, monkeypatch):
     compute = Compute()
     np.testing.assert_array_equal(found(FILMS, "net", compute, tmp_path), Compute()(FILMS))
     assert compute.passed == 2
+
+
+# ---------------------------------------------------------------- what others have put there
+
+
+def planted(path, embedding, count=None):
+    """An entry as the cache itself would write it, with another embedding."""
+    content = embedding_cache._packed(np.asarray(embedding, np.float32))[:count]
+    path.write_bytes(film_cache._check(path.stem, content) + content)
+
+
+@pytest.mark.parametrize("broken", [np.nan, np.inf])
+def test_an_embedding_that_is_not_finite_is_computed_again(broken, tmp_path):
+    found(FILMS, "net", Compute(), tmp_path)
+    for path in sorted(tmp_path.rglob("*.entry"))[:3]:
+        planted(path, np.full((1, 2, 8), broken))
+    compute = Compute()
+    np.testing.assert_array_equal(found(FILMS, "net", compute, tmp_path), Compute()(FILMS))
+    assert compute.passed == 3
+
+
+@pytest.mark.parametrize("count", [0, 3, 4, 9, 16, 40])
+def test_an_embedding_of_another_length_is_computed_again(count, tmp_path):
+    found(FILMS, "net", Compute(), tmp_path)
+    planted(sorted(tmp_path.rglob("*.entry"))[4], np.ones((1, 2, 8)), count)
+    np.testing.assert_array_equal(found(FILMS, "net", Compute(), tmp_path), Compute()(FILMS))
+
+
+@pytest.mark.parametrize("shape", [(1, 2, 7), (16,), (1, 2, 8, 1)])
+def test_embeddings_of_several_shapes(shape, tmp_path):
+    found(FILMS, "net", Compute(), tmp_path)
+    planted(sorted(tmp_path.rglob("*.entry"))[4], np.ones(shape))
+    with pytest.raises(InputError, match="embeddings of other shapes than those of the net"):
+        found(FILMS, "net", Compute(), tmp_path)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes are POSIX")
+def test_a_pipe_is_not_waited_for(tmp_path):
+    found(FILMS, "net", Compute(), tmp_path)
+    path = sorted(tmp_path.rglob("*.entry"))[4]
+    path.unlink()
+    os.mkfifo(path)
+    np.testing.assert_array_equal(found(FILMS, "net", Compute(), tmp_path), Compute()(FILMS))

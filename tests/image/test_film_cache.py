@@ -112,9 +112,9 @@ def test_without_a_folder_nothing_is_kept(paths, decoded):
 def test_an_unchanged_film_is_not_even_opened(paths, reader, monkeypatch, settled):
     opened = []
 
-    def watch(path, mode):
+    def watch(path, mode, **options):
         opened.append(str(path))
-        return open(path, mode)
+        return open(path, mode, **options)
 
     monkeypatch.setattr(film_cache, "open", watch, raising=False)
     first = reader.transform(paths)
@@ -314,6 +314,133 @@ def test_a_pool_that_cannot_be_mapped(paths, reader, monkeypatch):
         reader.transform(paths)
 
 
+# ---------------------------------------------------------------- what others have put there
+
+posix = pytest.mark.skipif(os.name != "posix", reason="pipes, links and owners are POSIX")
+
+
+def pipe(path):
+    path.unlink()
+    os.mkfifo(path)
+
+
+def linked_to(target):
+    def link(path):
+        path.unlink()
+        path.symlink_to(target)
+
+    return link
+
+
+def of_another(path):
+    os.chown(path, 4321, 4321)
+
+
+PLANTED = {
+    "a pipe": pipe,
+    "a link without end": linked_to("/dev/zero"),
+    "a link to nothing": linked_to("nowhere"),
+    "a folder": lambda path: (path.unlink(), path.mkdir()),
+    "a file of another user": of_another,
+}
+
+
+@posix
+@pytest.mark.parametrize("kind", ["name", "film", "pool"])
+@pytest.mark.parametrize("what", PLANTED)
+def test_what_is_no_file_of_this_user_counts_as_absent(
+    what, kind, paths, reader, cache, settled, decoded
+):
+    if what == "a file of another user" and os.geteuid():
+        pytest.skip("only root can give files away")
+    reader.transform(paths[:2])
+    for path in {"name": names, "film": films, "pool": pool}[kind](cache):
+        PLANTED[what](path)
+    if what == "a folder" and kind != "pool":
+        with pytest.raises(InputError, match="cache folder cannot be used"):
+            reader.transform(paths[:2])
+        return
+    for _ in range(2):
+        np.testing.assert_array_equal(reader.transform(paths[:2]), wanted(paths[:2]))
+        assert len(decoded) == 2 + (0 if kind == "name" else 2)
+
+
+@posix
+def test_a_pool_file_that_is_a_link_is_never_written_through(paths, reader, cache, tmp_path):
+    reader.transform(paths[:2])
+    mine = tmp_path / "mine"
+    mine.write_bytes(b"mine")
+    (file,) = pool(cache)
+    linked_to(mine)(file)
+    reader.transform(paths)
+    assert mine.read_bytes() == b"mine"
+
+
+def forged(key, content):
+    """An entry as the cache itself would write it."""
+    return film_cache._check(key, content) + content
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"7",
+        b"[]",
+        b"{",
+        b'["../../films/film_0.png", 0, "", "{}"]',
+        b'["16-NAME.u8", -1, "0", "{}"]',
+        b'["16-NAME.u8", 1e99, "0", "{}"]',
+        b'["16-NAME.u8", 99999999999999999999, "0", "{}"]',
+        b'["16-NAME.u8", 0, 0, "["]',
+        b'[["16-NAME.u8"], 0, 0, "{}"]',
+    ],
+)
+def test_an_entry_that_says_anything_else(content, paths, reader, cache):
+    first = reader.transform(paths[:2])
+    name = pool(cache)[0].name.encode()
+    for path in films(cache):
+        path.write_bytes(forged(path.stem, content.replace(b"16-NAME.u8", name)))
+    np.testing.assert_array_equal(reader.transform(paths[:2]), first)
+
+
+@pytest.mark.parametrize("take", [lambda read: read[:], lambda read: read.to_array()])
+def test_a_pool_that_is_cut_short_while_it_is_mapped(take, paths, reader, cache):
+    """Which would end the process, and does not."""
+    read = reader.read(paths)
+    some = read.select(np.array([5, 3]))
+    np.testing.assert_array_equal(some[:], wanted(paths)[[5, 3]])
+    with open(pool(cache)[0], "r+b") as stream:
+        stream.truncate(0)
+    for part in (read, some):
+        with pytest.raises(InputError, match="cut short while it was in use; call again"):
+            take(part)
+    np.testing.assert_array_equal(reader.transform(paths), wanted(paths))
+
+
+@posix
+def test_users_who_share_a_folder_have_one_each(paths, reader, cache, decoded):
+    cache.mkdir(0o777)
+    first = reader.transform(paths)
+    mine = files(cache)
+    if os.geteuid() == 0:
+        os.chown(cache, 4321, 4321)  # as if another had made it
+    else:
+        pytest.skip("only root can give folders away")
+    for _ in range(2):
+        np.testing.assert_array_equal(reader.transform(paths), first)
+    assert len(decoded) == 2 * len(paths)
+    own = cache / f"user-{os.geteuid()}"
+    assert set(files(cache)) - set(mine) == set(files(own))
+    assert own.stat().st_mode & 0o777 == 0o700
+    assert reader.clear_cache() > 0
+    assert not files(own)
+    assert [path for path in mine if not path.exists()] == []
+    shutil.rmtree(own)
+    own.symlink_to(paths[0])
+    with pytest.raises(InputError, match="cache folder cannot be used"):
+        reader.transform(paths)
+
+
 # ---------------------------------------------------------------- the folder
 
 
@@ -336,7 +463,7 @@ def test_only_the_owner_may_read(paths, reader, cache):
     reader.transform(paths)
     kept = [path for path in cache.rglob("*") if path.is_file()]
     assert len(kept) > len(files(cache))  # the lock too
-    assert not any(path.stat().st_mode & 0o077 for path in kept)
+    assert not any(path.stat().st_mode & 0o077 for path in [cache, *cache.rglob("*")])
 
 
 @pytest.mark.parametrize("errors", ["raise", "report"])

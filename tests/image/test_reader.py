@@ -1,7 +1,11 @@
+import io
+import itertools
 import pickle
 import tracemalloc
+import zipfile
 from pathlib import Path
 
+import fsspec
 import joblib
 import numpy as np
 import pandas as pd
@@ -98,7 +102,7 @@ def test_paths_and_arrays_together(paths):
         (np.array(3.0), "X is a ndarray"),
         ({"film.png"}, "X is a set"),
         ([3.0], "row 1 of 1: the image is a float"),
-        ([b"film"], "row 1 of 1: the image is a bytes"),
+        (np.array([b"film"]), "loses zeros at their ends; give a list"),
         ([np.eye(4), np.zeros((4, 4, 3))], r"row 2 of 2: .* shape \(4, 4, 3\)"),
         ([np.zeros((0, 4))], r"row 1 of 1: .* shape \(0, 4\)"),
         ([np.zeros((4, 4), np.int16)], "row 1 of 1: .* int16"),
@@ -126,6 +130,67 @@ def test_many_missing_images_are_counted():
     X = pd.Series(["a", *[None] * 7, "b"])
     with pytest.raises(InputError, match=r"^rows 2, 3, 4, 5, 6 and 2 more of 9: .* missing"):
         RadiographReader().transform(X)
+
+
+# ---------------------------------------------------------------- films that are no paths
+
+
+def as_objects(paths, folder):
+    """The films as bytes, open files, parts of an archive and objects of a store."""
+    with zipfile.ZipFile(folder / "films.zip", "w") as archive:
+        for path in paths:
+            archive.write(path, Path(path).name)
+    inside = zipfile.Path(folder / "films.zip")
+    ways = [
+        lambda path: Path(path).read_bytes(),
+        lambda path: io.BytesIO(Path(path).read_bytes()),
+        lambda path: inside / Path(path).name,
+        lambda path: fsspec.open(f"file://{path}"),
+        lambda path: memoryview(Path(path).read_bytes()),
+    ]
+    return [way(path) for way, path in zip(itertools.cycle(ways), paths, strict=False)]
+
+
+@pytest.mark.parametrize("n_jobs", [None, 2])
+@pytest.mark.parametrize("cached", [False, True])
+def test_films_need_not_be_on_disk(n_jobs, cached, paths, tmp_path, cache):
+    reader = RadiographReader(16, n_jobs=n_jobs, cache_dir=cache if cached else None)
+    films = as_objects(paths, tmp_path)
+    table = pd.DataFrame({"image": pd.Series(films, dtype=object)})
+    for X in (films, table, table["image"]):
+        np.testing.assert_array_equal(reader.transform(X), wanted(paths))
+
+
+def test_films_that_are_no_paths_are_found_in_the_cache_by_their_content(
+    paths, tmp_path, cache, monkeypatch
+):
+    reader = RadiographReader(16, cache_dir=cache)
+    reader.transform(paths)
+
+    def refuse(*_, **__):
+        raise AssertionError("decoded")
+
+    monkeypatch.setattr(images, "read_radiograph", refuse)
+    films = as_objects(paths, tmp_path)
+    np.testing.assert_array_equal(reader.transform(films[::-1]), wanted(paths)[::-1])
+
+
+def test_an_object_that_cannot_be_read_is_named_by_row_only(paths, tmp_path):
+    (film,) = as_objects(paths[:1], tmp_path)
+    X = [
+        film,
+        zipfile.Path(tmp_path / "films.zip", "Secret_Name"),
+        io.StringIO("Secret"),
+        b"Secret",
+    ]
+    reader = RadiographReader(16, errors="report")
+    reader.transform(X)
+    assert reader.report_["position"].tolist() == [1, 2, 3]
+    for said, words in zip(reader.report_["reason"], ["exist", "as text", "neither"], strict=True):
+        assert words in said
+    assert "Secret" not in reader.report_.to_csv()
+    with pytest.raises(MissingFileError, match="row 2 of 4"):
+        RadiographReader(16).transform(X)
 
 
 # ---------------------------------------------------------------- files that cannot be read

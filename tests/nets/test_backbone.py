@@ -98,6 +98,28 @@ def test_hostile_weights_files_run_no_code(tmp_path, content):
         make_backbone("cnn", pretrained=path)
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [
+        lambda tensor: tensor.to(torch.complex64),
+        lambda tensor: tensor.to_sparse(),
+        lambda tensor: tensor.to("meta"),
+    ],
+    ids=["complex", "sparse", "without content"],
+)
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_weights_that_are_no_plain_numbers_are_refused(tmp_path, odd):
+    state = make_backbone("cnn", pretrained=False).state_dict()
+    torch.save({name: odd(part) for name, part in state.items()}, tmp_path / "weights.pth")
+    with pytest.raises(WeightsError, match="dense tensors of real numbers"):
+        make_backbone("cnn", pretrained=tmp_path / "weights.pth")
+
+
+def test_a_tag_that_timm_does_not_have_is_refused_by_the_tags_it_has():
+    with pytest.raises(InputError, match=r"did you mean 'resnet50\.tv_in1k'.*'resnet50\.a1_in1k'"):
+        make_backbone("resnet50.tv_in1", pretrained=False)
+
+
 def test_missing_weights_file(tmp_path):
     with pytest.raises(WeightsError, match=r"no file 'gone\.pth'"):
         make_backbone("resnet18", pretrained=tmp_path / "gone.pth")

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 import skosteo
+from skosteo.exceptions import InputError
 from skosteo.study import cli
 from tests.study.cohorts import filmed_patients, patients
 from tests.study.test_fitting import wait_for
@@ -72,10 +73,11 @@ SLIPS = {
     "site": ({}, ["--site", "hospital"], "no column 'hospital' (--site)"),
     "test": ({}, ["--test", "year"], "no column 'year' (--test)"),
     "test of years": ({}, ["--test", "age"], "--test 'age' holds other than 0 and 1"),
-    "T-scores": ({"target": "bmi"}, [], "From T-scores make it (table['bmi'] <= -2.5)"),
+    "T-scores": ({"target": "bmi"}, [], "--t-score COLUMN"),
     "a constant target": ({"target": "one"}, [], "has 1 value in all rows; 0 and 1 are needed"),
     "model": ({}, ["--models", "logistik"], "did you mean 'logistic'"),
-    "folds": ({}, ["--folds", "60"], "n_folds="),
+    "folds": ({}, ["--folds", "60"], "Give --folds 29, or more patients"),
+    "encoding": ({}, ["--encoding", "gbkk"], "--encoding 'gbkk' is not known"),
     "prevalence": ({}, ["--prevalence", "20"], "Is it in per cent?"),
     "a column that answers": ({}, ["--clinical", "age", "osteoporosis"], "osteoporosis"),
     "a column named twice": ({}, ["--clinical", "age", "age"], "age"),
@@ -168,7 +170,82 @@ def test_a_target_of_two_values(words, cohort, tmp_path, monkeypatch):
 def test_which_of_two_words_is_ill_is_not_guessed(words, cohort, tmp_path, capsys):
     cohort["osteoporosis"] = np.where(cohort["osteoporosis"] == 1, words[1], words[0])
     assert call(*arguments(table(tmp_path, cohort), tmp_path / "out", *SMALL)) == 2
-    assert "it takes two, 0 and 1. Say who is ill" in capsys.readouterr().err
+    assert "it takes two, 0 and 1. Say who is ill by --positive VALUE." in capsys.readouterr().err
+
+
+ANSWERS = {
+    "是": (["--positive", "是"], ["否", "是", None, " "]),
+    "1 of 1 and 2": (["--positive", "1"], ["2", "1", None, ""]),
+    "named both": (["--positive", "是", "疑似", "--negative", "否"], ["否", "是", "不详", "?"]),
+}
+
+
+@pytest.mark.parametrize("case", ANSWERS)
+def test_unknown_outcomes_are_counted_and_no_one_is_made_healthy(
+    case, cohort, tmp_path, monkeypatch
+):
+    more, (no, yes, *unknown) = ANSWERS[case]
+    y = cohort["osteoporosis"].to_numpy()
+    cohort["诊断"] = np.where(y == 1, yes, no).astype(object)
+    cohort.loc[[1, 5], "诊断"] = unknown
+    if "疑似" in more:
+        cohort.loc[np.flatnonzero(y == 1)[-1], "诊断"] = "疑似"
+    cohort = cohort.drop(columns="osteoporosis")
+    taken = ran(monkeypatch)
+    path = table(tmp_path, cohort)
+    assert call(*arguments(path, tmp_path / "out", *SMALL, *more, target="诊断")) == 0
+    study = taken[0][-1]
+    np.testing.assert_array_equal(study.design.y, np.delete(y, [1, 5]))
+    flow = study.flow.frame().set_index("step")
+    assert flow.loc["outcome not known", ["excluded", "remaining"]].tolist() == [2, 88]
+    assert "诊断" not in taken[0][0]
+
+
+OUTCOME_SLIPS = {
+    "a third word": ("answer", ["--positive", "yes"], "Name the former by --negative"),
+    "no such word": ("answer", ["--positive", "ja"], "--positive names ['ja']"),
+    "a negative alone": ("answer", ["--negative", "no"], "say who is ill by --positive"),
+    "both": ("answer", ["--positive", "yes", "--negative", "yes"], "both name ['yes']"),
+    "no help": ("answer", [], "--positive VALUE, and who is not by --negative VALUE"),
+}
+
+
+@pytest.mark.parametrize("case", OUTCOME_SLIPS)
+def test_an_outcome_is_not_guessed(case, cohort, tmp_path, capsys):
+    target, more, message = OUTCOME_SLIPS[case]
+    cohort["answer"] = np.resize(["yes", "no", "Jane Doe"], 90)
+    path = table(tmp_path, cohort)
+    assert call(*arguments(path, tmp_path / "out", *SMALL, *more, target=target)) == 2
+    said = capsys.readouterr().err
+    assert message in said
+    assert "Jane" not in said
+
+
+@pytest.mark.parametrize("kind", ["osteoporosis", "low_bone_mass"])
+def test_t_scores_are_labelled_and_missing_ones_counted(kind, cohort, tmp_path, monkeypatch):
+    y = cohort.pop("osteoporosis").to_numpy()
+    limit = -2.5 if kind == "osteoporosis" else -1.1  # the latter is below -1, as asked
+    cohort["T"] = np.where(y == 1, limit, -0.9)
+    cohort.loc[[1, 5], "T"] = None
+    taken = ran(monkeypatch)
+    given = ["study", table(tmp_path, cohort), "--t-score", "T", "--patient", "patient_id"]
+    assert call(*given, "--out", tmp_path / "out", *SMALL, "--label", kind) == 0
+    study = taken[0][-1]
+    np.testing.assert_array_equal(study.design.y, np.delete(y, [1, 5]))
+    flow = study.flow.frame().set_index("step")
+    assert flow.loc["outcome not known", ["excluded", "remaining"]].tolist() == [2, 88]
+    words = {"osteoporosis": "osteoporosis (T <= -2.5)", "low_bone_mass": "low bone mass (T < -1)"}
+    assert study.settings.outcome == words[kind]
+    assert "T" not in taken[0][0]
+
+
+def test_a_column_that_holds_no_t_scores(cohort, tmp_path, capsys):
+    given = ["study", table(tmp_path, cohort), "--patient", "patient_id", "--out", tmp_path / "out"]
+    for column, message in {"bmi": "where T-scores are", "sex": "holds no number"}.items():
+        assert call(*given, *SMALL, "--t-score", column) == 2
+        assert message in capsys.readouterr().err
+    assert call(*given, *SMALL, "--t-score", "bmi", "--positive", "1") == 2
+    assert "--t-score takes --label" in capsys.readouterr().err
 
 
 def test_options_reach_the_study(cohort, tmp_path, monkeypatch, capsys):
@@ -213,12 +290,139 @@ def test_film_names_are_relative_to_the_folder(tmp_path, monkeypatch, small_pres
     assert study.flow.frame()["excluded"].tolist() == [0, 1]
 
 
+def test_a_model_that_is_not_known_is_told_before_any_film_is_read(tmp_path, monkeypatch, capsys):
+    cohort, films = films_alone(tmp_path, 24)
+    monkeypatch.setattr("skosteo.study.run.read_films", lambda *_, **__: pytest.fail("read"))
+    given = arguments(table(tmp_path, cohort), tmp_path / "out", "--images", films)
+    for more, message in {
+        ("--models", "imagee"): "did you mean 'image'",
+        ("--models", "image", "--folds", "20"): "Give --folds 7, or more patients",
+    }.items():
+        assert call(*given, *more) == 2
+        assert message in capsys.readouterr().err
+
+
+def test_a_table_in_the_encoding_of_chinese_windows(cohort, tmp_path, monkeypatch, capsys):
+    cohort = cohort.rename(columns={"osteoporosis": "诊断"})
+    path = table(tmp_path, cohort, encoding="gb18030")
+    given = arguments(path, tmp_path / "out", *SMALL, target="诊断")
+    assert call(*given) == 2
+    assert "not written in utf-8. Give its --encoding: gb18030" in capsys.readouterr().err
+    taken = ran(monkeypatch)
+    assert call(*given, "--encoding", "gb18030") == 0
+    assert len(taken[0][-1].design.y) == 90
+
+
+def test_a_forgotten_patient_is_asked_for(cohort, tmp_path, monkeypatch, capsys):
+    cohort["patient_id"] = [f"Jane{i // 3}" for i in range(90)]
+    path, out = table(tmp_path, cohort), tmp_path / "out"
+    given = ["study", path, "--target", "osteoporosis", "--out", out, *SMALL]
+    assert call(*given) == 2
+    said = capsys.readouterr().err
+    assert "'patient_id' has 30 different values in 90 rows" in said
+    assert "Give --patient 'patient_id'" in said
+    assert "--no-patient" in said
+    assert "Jane" not in said
+    taken = ran(monkeypatch)
+    assert call(*given, "--no-patient") == 0
+    assert len(np.unique(taken[0][-1].design.patient)) == 90
+
+
+@pytest.mark.parametrize("row", ["Jane Doe,1947-02-13,F,0", "Jane Doe,67,F,no", "Jane Doe,,F,no"])
+def test_a_table_without_headings_names_nobody(row, tmp_path, capsys):
+    (tmp_path / "a.csv").write_text(f"{row}\n" + "John Roe,50,M,0\n" * 9)
+    assert call(*arguments(tmp_path / "a.csv", tmp_path / "out", *SMALL)) == 2
+    said = capsys.readouterr().err
+    assert "put a line of headings first" in said
+    assert "Jane" not in said
+    assert "1947" not in said
+
+
+def films_alone(tmp_path, n=48):
+    """A CSV of names and outcomes, and the folder of films."""
+    films = tmp_path / "films"
+    films.mkdir()
+    X, y, _ = filmed_patients(films, n)
+    names = [Path(path).name for path in X["image"]]
+    return pd.DataFrame({"image": names, "osteoporosis": y, "patient_id": range(n)}), films
+
+
+def test_a_study_of_films_alone(tmp_path, small_preset, capsys):
+    cohort, films = films_alone(tmp_path)
+    out = tmp_path / "out"
+    more = ["--images", films, "--models", "image", "backbone_wt", "--folds", "2", "--quiet"]
+    assert call(*arguments(table(tmp_path, cohort), out, *more)) == 0
+    said, complained = capsys.readouterr()
+    assert complained == ""
+    assert said.startswith("Screening for osteoporosis from chest X-rays\n")
+    assert len(pd.read_csv(out / "tables" / "table_2.csv")) == 1
+    assert "<h1>Screening for osteoporosis from chest X-rays</h1>" in (
+        (out / "report.html").read_text("utf-8")
+    )
+
+
+ESCAPES = {
+    "up": lambda films, secret: "../secret/film_0.png",
+    "up and down": lambda films, secret: "sub/../../secret/film_0.png",
+    "absolute": lambda films, secret: str(secret / "film_0.png"),
+    "link": lambda films, secret: (
+        (films / "link.png").symlink_to(secret / "film_0.png") or "link.png"
+    ),
+    "linked folder": lambda films, secret: (films / "more").symlink_to(secret) or "more/film_0.png",
+}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links")
+@pytest.mark.parametrize("case", ESCAPES)
+def test_no_image_name_leads_out_of_the_folder(case, tmp_path, monkeypatch, capsys):
+    cohort, films = films_alone(tmp_path, 24)
+    (films / "sub").mkdir()
+    secret = tmp_path / "secret"
+    secret.mkdir()
+    (films / "film_0.png").rename(secret / "film_0.png")
+    cohort.loc[0, "image"] = ESCAPES[case](films, secret)
+    given = arguments(table(tmp_path, cohort), tmp_path / "out", "--images", films)
+    monkeypatch.setattr(cli, "run_study", lambda *_, **__: pytest.fail("a film was read"))
+    assert call(*given) == 2
+    said = capsys.readouterr().err
+    assert "1 of 24 image names lead out of --images" in said
+    assert "the first is in row 1" in said
+    assert "secret" not in said
+    taken = []
+
+    def run(X, y, **params):
+        taken.extend(X["image"])
+        raise InputError("enough")
+
+    monkeypatch.setattr(cli, "run_study", run)
+    assert call(*given, "--outside-images") == 2
+    assert Path(taken[0]).resolve() == (secret / "film_0.png").resolve()
+
+
+def test_names_within_the_folder_are_well(tmp_path, monkeypatch, capsys):
+    cohort, films = films_alone(tmp_path, 24)
+    (films / "sub").mkdir()
+    cohort["image"] = ["sub/../film_0.png", str(films / "film_1.png"), "a\0b", *cohort["image"][3:]]
+    (tmp_path / "linked").symlink_to(films)
+    taken = []
+
+    def run(X, y, **params):
+        taken.extend(X["image"])
+        raise InputError("enough")
+
+    monkeypatch.setattr(cli, "run_study", run)
+    path = table(tmp_path, cohort)
+    assert call(*arguments(path, tmp_path / "out", "--images", tmp_path / "linked")) == 2
+    assert capsys.readouterr().err.endswith("skosteo: enough\n")
+    assert len(taken) == 24
+
+
 def test_another_report_is_not_touched(cohort, tmp_path, capsys):
     out = tmp_path / "out"
     out.mkdir()
     (out / "report.html").write_text("mine")
     assert call(*arguments(table(tmp_path, cohort), out, *SMALL)) == 2
-    assert "that no study wrote" in capsys.readouterr().err
+    assert "that this study did not write" in capsys.readouterr().err
     assert [path.name for path in out.iterdir()] == ["report.html"]
 
 

@@ -1,6 +1,7 @@
 """Films of a study: what cannot be used is counted by reason, and no film is on both sides."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 from pydicom import dcmread
@@ -173,3 +174,21 @@ def test_films_in_memory(cohort, tmp_path):
     in_memory = study_of(X, y, groups, out=tmp_path / "out")
     np.testing.assert_array_equal(from_files.probability(), in_memory.probability())
     assert (tmp_path / "out" / "report.html").exists()
+
+
+def test_a_study_of_films_alone(cohort, tmp_path, small_preset):
+    X, y, groups = cohort
+    study = study_of(X[["image"]], y, groups, models=["image", "backbone_wt"], out=tmp_path / "out")
+    assert study.settings.title == "Screening for osteoporosis from chest X-rays"
+    assert study.leakage.ok
+    assert study.probability().notna().all(axis=None)
+    with_age = study_of(X[["image", "age"]], y, groups, models=["image"], clinical_columns=["age"])
+    pd.testing.assert_series_equal(study.probability()["image"], with_age.probability()["image"])
+
+
+def test_films_alone_that_are_in_twice_are_found(cohort):
+    X, y, groups = cohort
+    X.loc[40, "image"] = X.loc[0, "image"]
+    test = np.arange(48) >= 36
+    with pytest.raises(InputError, match="identical film on both sides"):
+        study_of(X[["image"]], y, groups, models=["image"], test=test)

@@ -12,6 +12,7 @@ from skosteo.study.inputs import validate_inputs
 from tests.study.cohorts import Says, patients
 
 X, Y, GROUPS = patients(90)
+WARDS = pd.Series(["\udcff", "b"] * 45, dtype=object)
 
 
 def study_of(X=X, y=Y, groups=GROUPS, **changes):
@@ -75,6 +76,24 @@ BAD = {
     "the answer's name": ({"X": X.assign(t_score=X["age"])}, r"\['t_score'\] promise"),
     "a density": ({"X": X.assign(bmd=X["age"])}, r"\['bmd'\] promise"),
     "the answer under another name": ({"X": X.assign(code=Y * 2.5)}, "'code' alone tells"),
+    "a name of a number": ({"X": X.rename(columns={"bmi": 7})}, "1 of 4 .*no texts.* 7"),
+    "a name of a tuple": (
+        {"X": X.set_axis(pd.MultiIndex.from_product([["a"], list(X)]), axis=1)},
+        "4 of 4 .*no texts"),
+    "a name of a surrogate": (
+        {"X": X.set_axis(pd.Index(["age", "sex", "\ud800", "bmi"], dtype=object), axis=1)},
+        r"1 of 4 .*no Unicode .*'\\ud800'"),
+    "a level of a surrogate": (
+        {"X": X.assign(ward=WARDS)}, "'ward' holds text that is no"),
+    "a grouping of a surrogate": (
+        {"subgroups": pd.DataFrame({"ward": WARDS})}, "'ward' holds"),
+    "a title of a surrogate": ({"title": "\udcff"}, "title holds letters"),
+    "an identifier by name": (
+        {"X": X.assign(MRN=np.random.default_rng(0).integers(1e6, 1e7, 90))}, r"\['MRN'\] are the"),
+    "a row counter": ({"X": X.assign(n=np.arange(90)[::-1])}, r"\['n'\] .*number .* rows"),
+    "a fusion of few": (
+        {"X": X.assign(image="a.png"), "image_column": "image", "models": ["multimodal"],
+         "y": np.arange(90) < 4}, "2 patients of each class in the training rows"),
     "gaps that tell": ({"X": X.assign(lab=np.where(Y, np.nan, X["age"]))}, "'lab' is missing"),
 }  # fmt: skip
 

@@ -11,6 +11,7 @@ from skosteo.evaluation import compare, evaluate
 from skosteo.exceptions import InputError
 from skosteo.study import results, run_study
 from skosteo.study.design import RULES
+from skosteo.study.report.content import not_shown
 from tests.study.cohorts import Says, patients
 from tests.study.report.pages import changed, page_of
 
@@ -139,9 +140,68 @@ def test_small_subgroups_are_not_shown():
     frame = study.subgroups().frame()
     device = frame[frame["variable"] == "device"].groupby("level")["count"]
     shown = device.count() > 0
-    assert not shown["rare"]
+    assert "rare" not in shown
+    assert not shown["other levels"]
     assert (~shown).sum() > 1  # the counts of one alone would follow from the total
     assert {"sex", "age", "device"} == set(study.groupings)
+
+
+NAMES = [f"Jane{i} Doe" for i in range(12)]
+
+
+def test_no_level_that_may_be_a_person_is_told(tmp_path):
+    """Names of 12 persons, each of some rows, in a clinical column and in a grouping."""
+    X, y, groups = patients(180)
+    groups = groups % 60
+    X["ward"] = np.array(NAMES)[groups % 12]  # of five patients each
+    X["reader"] = np.where(groups % 2, "Dr. Alice Moor", "Moor, Bob")
+    X["operator"] = np.where(groups % 2, "Alice Moor", "Bob Moor")
+    X["visit"] = np.where(groups % 2, "1947-02-13", "13.02.1947")
+    X["smoker"] = np.where(groups < 4, "pipe", np.where(groups % 2, "never", "Current Smoker"))
+    X["name"] = X["operator"]
+    out = tmp_path / "out"
+    told = {"ward", "reader", "operator", "visit", "name"}
+    study = run_study(
+        X, y, groups=groups, out=out, image_column=None, n_folds=2, verbose=0,
+        models=["age_sex_bmi"], subgroups=X[[*told, "smoker"]],
+    )  # fmt: skip
+    kinds = ("*.html", "*.csv", "*.svg", "*.json")
+    whole = " ".join(path.read_text("utf-8") for kind in kinds for path in out.rglob(kind))
+    for word in ("Jane", "Doe", "Alice", "Bob", "1947-02", "02.1947", "pipe"):
+        assert word not in whole
+    assert "never" in whole
+    assert "Current Smoker" in whole
+    shown = set(study.table(1).index.get_level_values(0).str.split(",").str[0])
+    assert not told & shown  # nothing is left of these columns
+    assert {"ward (missing in 0 of 180)", "operator (missing in 0 of 180)"} <= set(not_shown(study))
+
+
+def test_no_count_of_few_patients_is_told_or_follows():
+    X, y, groups = patients(150)
+    rng = np.random.default_rng(0)
+    X["smoker"] = np.where(np.arange(150) % 7 == 0, "yes", "no")
+    X["hand"] = rng.choice(["left", "right", "both"], 150, p=[0.1, 0.7, 0.2])
+    study = run_study(
+        X, y, groups=groups, image_column=None, n_folds=4, verbose=0, models=["age_sex_bmi"]
+    )
+    table = study.table(1)
+    design = study.design
+    train, validation = design.folds[0]
+    rows = {"train": train, "validation": validation, "test": design.test}
+    few = 0
+    for name in ("smoker", "hand", "sex"):
+        part = table.loc[f"{name}, n (%)"].drop("missing")
+        for split, some in rows.items():
+            counts = design.X[name].iloc[some].value_counts().reindex(part.index)
+            hidden = part[split] == "suppressed"
+            assert hidden[(counts > 0) & (counts < 10)].all()
+            assert hidden.sum() != 1
+            assert hidden.sum() == 0 or counts[hidden].sum() >= 10 or hidden[counts > 0].all()
+            for level in part.index[~hidden]:
+                assert part.loc[level, split].startswith(f"{counts[level]} (")
+            few += hidden.sum()
+    assert few > 4
+    assert "suppressed" not in set(table.loc["outcome, n (%)"].to_numpy().ravel())
 
 
 @pytest.mark.parametrize(

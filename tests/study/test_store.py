@@ -1,6 +1,5 @@
 """What is kept of each fit: whole or not there, without pickles, and of this study only."""
 
-import json
 import pickle
 import zipfile
 from io import BytesIO
@@ -9,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from skosteo.exceptions import InputError
-from skosteo.study.store import FOLDER, FoldResult, Store
+from skosteo.study.folder import StudyFolder
+from skosteo.study.store import FoldResult, Store
 
 RESULT = FoldResult(
     validation=np.array([0.1, 0.7]),
@@ -24,6 +23,7 @@ RESULT = FoldResult(
 
 @pytest.fixture
 def store(tmp_path):
+    StudyFolder(tmp_path / "out", "digest").claim()
     store = Store(tmp_path / "out", "digest")
     store.save("a", RESULT)
     return store
@@ -110,59 +110,37 @@ def test_bytes_that_changed_on_the_disk_are_never_taken_for_a_result(store):
     assert taken < 150
 
 
-# ---------------------------------------------------------------- the folder
+# ---------------------------------------------------------------- by another hand
 
 
 def test_the_same_study_goes_on(store, tmp_path):
     assert Store(tmp_path / "out", "digest").load("a") is not None
 
 
-def test_another_study_is_refused_and_left_as_it_is(store, tmp_path):
-    before = sorted(path.name for path in store.folder.iterdir())
-    with pytest.raises(InputError, match=r"study of other rows.*another folder"):
-        Store(tmp_path / "out", "other")
-    assert sorted(path.name for path in store.folder.iterdir()) == before
+def forged(store, **changes):
+    """The entry with other arrays, whole otherwise."""
+    with np.load(entry(store)) as kept:
+        np.savez_compressed(entry(store), **dict(kept) | changes)
 
 
-@pytest.mark.parametrize("content", ["{}", "[]", "null", '{"kind": "thesis"}', "no json", "\xff"])
-def test_a_folder_work_of_somebody_else(content, tmp_path):
-    work = tmp_path / FOLDER
-    work.mkdir()
-    (work / "study.json").write_bytes(content.encode("latin-1"))
-    with pytest.raises(InputError, match="folder 'work' that is not of a study"):
-        Store(tmp_path, "digest")
-    assert (work / "study.json").read_bytes() == content.encode("latin-1")
+FORGED = {
+    "other probabilities": {"test": np.array([0.9])},
+    "one row more": {"validation": np.array([0.1, 0.7, 0.5])},
+    "one row less": {"validation": np.array([0.1])},
+    "another time": {"seconds": np.array(0.0)},
+    "a net more": {"histories/other/epoch": np.array([1])},
+}
 
 
-def test_a_folder_work_with_other_files(tmp_path):
-    work = tmp_path / FOLDER
-    work.mkdir()
-    (work / "thesis.tex").write_text("years of it")
-    with pytest.raises(InputError, match="folder 'work' that is not of a study"):
-        Store(tmp_path, "digest")
-    assert [path.name for path in work.iterdir()] == ["thesis.tex"]
+@pytest.mark.parametrize("case", FORGED)
+def test_arrays_that_were_not_kept_are_not_taken(case, store):
+    forged(store, **FORGED[case])
+    with pytest.warns(UserWarning, match="damaged or not of this study .* done again"):
+        assert store.load("a") is None
 
 
-def test_a_file_work(tmp_path):
-    (tmp_path / FOLDER).write_text("mine")
-    with pytest.raises(InputError, match="not of a study"):
-        Store(tmp_path, "digest")
-    assert (tmp_path / FOLDER).read_text() == "mine"
-
-
-def test_a_report_of_somebody_else(tmp_path):
-    (tmp_path / "report.html").write_text("mine")
-    with pytest.raises(InputError, match=r"report\.html that no study wrote"):
-        Store(tmp_path, "digest")
-    assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
-
-
-def test_a_file_as_folder(tmp_path):
-    (tmp_path / "out").write_text("mine")
-    with pytest.raises(InputError, match="out is a file; give a folder"):
-        Store(tmp_path / "out", "digest")
-    assert (tmp_path / "out").read_text() == "mine"
-
-
-def test_the_manifest_says_what_it_is(store):
-    assert json.loads((store.folder / "study.json").read_text())["kind"] == "skosteo study"
+def test_the_result_of_another_model_fold_or_study_is_not_taken(store, tmp_path):
+    (store.folder / "b.npz").write_bytes(entry(store).read_bytes())
+    for other, name in ((store, "b"), (Store(tmp_path / "out", "other"), "a")):
+        with pytest.warns(UserWarning, match="done again"):
+            assert other.load(name) is None

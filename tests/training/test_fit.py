@@ -1,7 +1,5 @@
 """A net that has learnt, or an error: nothing in between."""
 
-import math
-
 import numpy as np
 import pytest
 import torch
@@ -62,19 +60,6 @@ def test_accuracy_is_that_of_the_weights_that_are_kept():
 
 def test_learning_rate_falls_to_a_tenth():
     assert decay(230) > decay(231) == decay(5000) == 0.1
-
-
-def test_weighted_loss_is_the_sum_over_the_size_of_the_batch():
-    class Zero(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.bias = nn.Parameter(torch.zeros(1))
-
-        def forward(self, x):
-            return self.bias.expand(len(x))
-
-    _, history = fit(rows(weight=3.0), make=Zero, given={}, lr=1e-12, max_epochs=1)
-    assert history["train_loss"][0] == pytest.approx(3 * math.log(2), rel=1e-5)
 
 
 def test_same_seed_same_net_and_the_global_state_is_untouched():

@@ -30,7 +30,7 @@ from skorch.callbacks import (
 
 import skosteo
 from skosteo import ClinicalOsteoClassifier
-from skosteo.exceptions import InputError
+from skosteo.exceptions import InputError, TrainingError
 from tests.small_models import small_clinical, small_image
 
 ROOT = Path(skosteo.__file__).parents[1]
@@ -232,13 +232,14 @@ def test_a_parameter_that_does_not_exist_is_refused():
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("lr", 0), ("lr", float("nan")), ("lr", "fast"),
+        ("lr", 0), ("lr", float("nan")), ("lr", "fast"), ("lr", 1e-300),
         ("batch_size", 0), ("batch_size", 2.5),
         ("max_epochs", 0),
         ("dropout", 1.0), ("dropout", -0.1),
         ("validation_fraction", 0.6), ("validation_fraction", 0.0),
         ("n_iter_no_change", 0),
-        ("class_weight", "even"),
+        ("class_weight", "even"), ("class_weight", {0: 0, 1: 1}),
+        ("class_weight", {0: 1e-12, 1: 1}),
         ("device", "tpu"),
         ("hidden_layer_sizes", (0,)), ("hidden_layer_sizes", 50),
         ("optimizer", "adam"), ("callbacks", Recording()), ("callbacks", [3]),
@@ -248,6 +249,22 @@ def test_a_parameter_that_does_not_exist_is_refused():
 def test_a_wrong_parameter_is_refused_by_its_name(name, value):
     with pytest.raises(InputError, match=name):
         small_clinical().set_params(**{name: value}).fit(X, Y)
+
+
+def test_sample_weights_that_no_net_learns_from_are_refused():
+    with pytest.raises(InputError, match=r"class 0 a weight of 1e-12 on average.*mean of about 1"):
+        small_clinical().fit(X, Y, np.full(80, 1e-12))
+
+
+def test_a_step_that_is_far_too_large_raises():
+    with pytest.raises(TrainingError, match=r"Lower lr \(it is 1000\)"):
+        small_clinical(lr=1000).fit(X, Y)
+
+
+def test_columns_that_are_alike_in_all_rows_are_said():
+    with pytest.warns(UserWarning, match="All 80 rows of X are alike"):
+        p = small_clinical().fit(np.ones((80, 3)), Y).predict_proba(np.ones((2, 3)))[:, 1]
+    assert p[0] == p[1]
 
 
 def test_a_batch_larger_than_the_data_is_clipped_with_a_warning():

@@ -11,6 +11,7 @@ import pandas as pd
 
 from skosteo._files import write_atomic, write_csv
 from skosteo.study.design import versions
+from skosteo.study.folder import StudyFolder
 from skosteo.study.report.content import Pictures, checklist, render_page
 from skosteo.study.report.figures import available
 
@@ -26,30 +27,29 @@ def save(study: Any, out: str | PathLike) -> None:
     """Write a study into a folder; see `Study.save`."""
     import matplotlib.pyplot as plt
 
-    folders = {name: Path(out, name) for name in ("tables", "figures")}
-    for folder in folders.values():
-        folder.mkdir(parents=True, exist_ok=True)
-    written: set[Path] = set()
+    tables, figures = _tables(study), available(study)
+    names = {"report.html", "settings.json", *(f"tables/{name}.csv" for name in tables)}
+    names |= {f"figures/figure_{which}.{kind}" for which in figures for kind in _KINDS}
+    folder = StudyFolder(out, study.digest)
+    folder.announce(names)
+    for part in ("tables", "figures"):
+        Path(out, part).mkdir(exist_ok=True)
     pictures: Pictures = {}
-    for name, frame in _tables(study).items():
-        table = folders["tables"] / f"{name}.csv"
-        write_csv(table, frame, index=not isinstance(frame.index, pd.RangeIndex))
-        written.add(table)
-    for which in available(study):
+    for name, frame in tables.items():
+        index = not isinstance(frame.index, pd.RangeIndex)
+        write_csv(Path(out, "tables", f"{name}.csv"), frame, index=index)
+    for which in figures:
         figure = study.figure(which)
         for kind, mime in _KINDS.items():
-            picture, data = folders["figures"] / f"figure_{which}.{kind}", _drawn(figure, kind)
-            write_atomic(picture, data)
-            written.add(picture)
+            data = _drawn(figure, kind)
+            write_atomic(Path(out, "figures", f"figure_{which}.{kind}"), data)
             if kind == ("png" if which in _RADIOGRAPHS else "svg"):
                 pictures[which] = (data, mime)
         plt.close(figure)
     settings = {"study": asdict(study.settings), "versions": versions()}
     write_atomic(Path(out, "settings.json"), json.dumps(settings, indent=1).encode())
     write_atomic(Path(out, "report.html"), render_page(study, pictures).encode())
-    for folder in folders.values():
-        for old in {*folder.glob("*.csv"), *folder.glob("figure_*.*")} - written:
-            old.unlink()  # of models that an earlier run had
+    folder.drop_others(names)  # of models that an earlier run had
 
 
 def _tables(study: Any) -> dict[str, pd.DataFrame]:

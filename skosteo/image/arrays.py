@@ -1,0 +1,49 @@
+"""Films that are arrays: what their pixels must be, in `fit` and after it."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from skosteo.exceptions import InputError
+from skosteo.image.film_rows import FilmRows
+
+_LARGEST_PIXEL = 1e9
+_LEAST_RANGE = 0.01  # of the pixels of `fit`; 0 to 1 is 1/255 of 0 to 255
+
+
+def check_all_read(pixels: NDArray) -> None:
+    """Refuse films that are 0 throughout."""
+    black = np.flatnonzero(~pixels.any(axis=tuple(range(1, pixels.ndim))))
+    if len(black):
+        raise InputError(
+            "the film is black throughout, as RadiographReader(errors='report') leaves one that it "
+            "could not read; leave out the rows of its report_"
+        ).at_rows(black, len(pixels))
+
+
+def pixel_range(films: Tensor | FilmRows) -> tuple[float, float]:
+    """Pixel values that the net is to see as black and white; refuse those that no film has."""
+    if isinstance(films, FilmRows) or films.dtype == torch.uint8:
+        return 0.0, 255.0
+    beyond = films.abs().amax(dim=(1, 2, 3)) > _LARGEST_PIXEL
+    if beyond.any():
+        raise InputError(
+            f"the film has pixels beyond {_LARGEST_PIXEL:g}, as none has; check how it was read"
+        ).at_rows(np.flatnonzero(beyond), len(films))
+    low, high = float(films.min()), float(films.max())
+    return low, high if high > low else low + 1
+
+
+def check_scale(films: Tensor, low: float, high: float) -> None:
+    """Refuse films whose pixels cannot be on the scale of those of `fit`."""
+    remedy = f"the model was fitted on pixels from {low:g} to {high:g}; give films on that scale"
+    least, most = films.amin(dim=(1, 2, 3)), films.amax(dim=(1, 2, 3))
+    span = high - low
+    beyond = (most > high + span) | (least < low - span)
+    if beyond.any():
+        raise InputError(f"the film has pixels far beyond: {remedy}").at_rows(
+            np.flatnonzero(beyond), len(films)
+        )
+    if float(most.max() - least.min()) < span * _LEAST_RANGE:
+        raise InputError(f"all films together have next to no range: {remedy}")
