@@ -2,7 +2,7 @@
 
 import re
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 from difflib import get_close_matches
@@ -136,10 +136,31 @@ def encode_target(y: ArrayLike) -> tuple[NDArray, NDArray[np.int64]]:
     return classes, codes
 
 
+def read_numeric(read: Callable[[], NDArray], X: Any, name: str) -> NDArray:
+    """Call what reads X as numbers; its error about a text would print the text, a patient's."""
+    try:
+        return read()
+    except ValueError as error:
+        if not str(error).startswith("could not convert string"):
+            raise
+    table, where = to_pandas(X), ""
+    if isinstance(table, pd.DataFrame):
+        texts = [c for c in table if len(split_numbers(table[c])[1])]
+        where = f" in the columns {texts}"
+    raise InputError(
+        f"{name} holds texts that are no numbers{where}. Make numbers of them, or leave them out; "
+        "of a table, ClinicalPreprocessor() makes numbers."
+    )
+
+
 def check_weights(sample_weight: ArrayLike | None, X: Any, y: NDArray) -> NDArray[np.float64]:
     """Weights (n,), ones by default; both classes must keep a weight above 0."""
-    weights = _check_sample_weight(
-        sample_weight, np.empty(_num_samples(X)), dtype=np.float64, ensure_non_negative=True
+    weights = read_numeric(
+        lambda: _check_sample_weight(
+            sample_weight, np.empty(_num_samples(X)), dtype=np.float64, ensure_non_negative=True
+        ),
+        sample_weight,
+        "sample_weight",
     )
     if len(np.unique(y[weights > 0])) < 2:
         raise InputError(

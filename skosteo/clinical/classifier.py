@@ -10,6 +10,7 @@ from numpy.random import RandomState
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import validate_data
 
+from skosteo._validation import read_numeric
 from skosteo.nets.heads import Head, check_hidden_layer_sizes
 from skosteo.training.data import Inputs
 from skosteo.training.net_classifier import NetClassifier, Plan
@@ -133,7 +134,9 @@ class ClinicalOsteoClassifier(NetClassifier):
         self._set_skorch_params(module__params)
 
     def _inputs(self, X: Any, *, plan: Plan | None) -> Inputs:
-        matrix = validate_data(self, X, reset=plan is not None, dtype=np.float64)
+        matrix = read_numeric(
+            lambda: validate_data(self, X, reset=plan is not None, dtype=np.float64), X, "X"
+        )
         if plan is not None:
             if len(matrix) > 1 and (matrix == matrix[0]).all():
                 warnings.warn(

@@ -1,5 +1,6 @@
 """Calibration slope and intercept, with confidence intervals."""
 
+import warnings
 from typing import NamedTuple
 
 import numpy as np
@@ -8,7 +9,6 @@ from scipy.special import expit, log_expit, logit
 
 from skosteo.evaluation._scored import Scored, as_probability
 from skosteo.evaluation.metrics import Interval, normal_quantile
-from skosteo.exceptions import InputError
 
 
 class CalibrationLine(NamedTuple):
@@ -44,9 +44,9 @@ def calibration_line(
     y_true, groups, sample_weight, level
         As in `auc_interval`.
     y_prob : array-like of shape (n,) or (n, 2)
-        Probability of the positive class, above 0 and below 1; or both columns of
-        ``predict_proba``. One of exactly 0 or 1 has no logit, and moving it by a hair would let
-        that hair decide the slope, so it is an error: whoever clips says so beside the result.
+        Probability of the positive class, or both columns of ``predict_proba``. Those of exactly 0
+        or 1, as forests give, have no logit. They count as `away_from_edges` puts them, and a
+        `UserWarning` says how many and where: the slope depends on it.
 
     Returns
     -------
@@ -81,20 +81,30 @@ def calibration_line(
     rows = Scored.of_scores(
         y_true, y_prob, groups=groups, sample_weight=sample_weight, check=as_probability
     )
-    certain = without_logit(rows.score)
-    if certain.any():
-        raise InputError(
-            f"y_prob is exactly 0 or 1 in {certain.sum()} of {len(certain)} rows, which has no "
-            "logit. Use a model that is never certain (in a forest, a greater min_samples_leaf), "
-            "or clip, for instance np.clip(y_prob, 1e-3, 1 - 1e-3), and say so beside the result: "
-            "the slope depends on it."
+    moved = away_from_edges(rows.score)
+    n_moved = int((moved != rows.score).sum())
+    if n_moved:
+        warnings.warn(
+            f"y_prob is exactly 0 or 1 in {n_moved} of {len(moved)} rows, which has no logit. "
+            f"They count as {min(moved.min(), 1 - moved.max()):.3g} from it, on which the slope "
+            "depends: say so beside the result, or use a model that is never certain (in a forest, "
+            "a greater min_samples_leaf).",
+            UserWarning,
+            stacklevel=2,
         )
-    return line_of_rows(rows, rows.score, level)
+    return line_of_rows(rows, moved, level)
 
 
-def without_logit(probability: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Mark probabilities of exactly 0 (or so near that it is the same) or 1."""
-    return (probability < np.finfo(float).tiny) | (probability == 1)
+def away_from_edges(probability: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Move probabilities of exactly 0 (or so near that it is the same) or 1 inside.
+
+    By half the distance of the nearest other one, so that the order stays, and by half a row of
+    the n at most, since n rows show no smaller risk.
+    """
+    edge = (probability < np.finfo(float).tiny) | (probability == 1)
+    inside = probability[~edge]
+    nearest = np.minimum(inside, 1 - inside).min(initial=1 / len(probability))
+    return np.where(edge, np.clip(probability, nearest / 2, 1 - nearest / 2), probability)
 
 
 def line_of_rows(

@@ -16,7 +16,7 @@ from skosteo._plotting import (
     with_more_fonts,
 )
 from skosteo.evaluation._scored import Scored
-from skosteo.evaluation.calibration import CalibrationLine, line_of_rows, without_logit
+from skosteo.evaluation.calibration import CalibrationLine, away_from_edges, line_of_rows
 from skosteo.evaluation.scores import proportion_interval
 from skosteo.exceptions import InputError
 
@@ -51,8 +51,8 @@ def reliability(
     Notes
     -----
     Bins of equal width leave the upper ones almost empty where few are cases; these are as full as
-    each other. The intervals are Wilson's, clustered by patient. Where a model gives probabilities
-    of exactly 0 or 1, its line is NaN: they have no logit.
+    each other. The intervals are Wilson's, clustered by patient. Probabilities of exactly 0 or 1
+    are moved inside for the line, as in `calibration_line`, and counted in ``at_edges``.
 
     Examples
     --------
@@ -74,7 +74,7 @@ def reliability(
         for name, p in scored.models.items()
         for row in _bins(scored, p, n_bins)
     ]
-    lines = {name: _line(scored, p) for name, p in scored.models.items()}
+    lines = {m: line_of_rows(scored, away_from_edges(p)) for m, p in scored.models.items()}
     return Reliability(pd.DataFrame(rows), lines, scored.models)
 
 
@@ -85,6 +85,8 @@ class Reliability:
     ----------
     lines : dict of str to CalibrationLine
         Slope and intercept by model.
+    at_edges : dict of str to int
+        Rows by model whose probability is 0 or 1, which the line needs moved inside.
     probability : dict of str to ndarray of shape (n,)
         Probability of the positive class by model.
     """
@@ -98,6 +100,9 @@ class Reliability:
         self._bins = bins
         self.lines = lines
         self.probability = probability
+        self.at_edges = {
+            name: int((away_from_edges(p) != p).sum()) for name, p in probability.items()
+        }
 
     def frame(self) -> pd.DataFrame:
         """Return a row per model and bin (1 the lowest).
@@ -131,6 +136,9 @@ class Reliability:
         x, y = part["mean_probability"], part["observed"]
         ax.vlines(x, part["low"], part["high"], color=colour, linewidth=1, alpha=0.6)
         label = f"{name}  {_line_text(self.lines[name])}"
+        if self.at_edges[name]:
+            n_rows = len(self.probability[name])
+            label += f" ({self.at_edges[name]} of {n_rows} at 0 or 1, moved)"
         marker = MARKERS[i % len(MARKERS)]
         ax.plot(x, y, style, marker=marker, color=colour, markersize=5, linewidth=1.4, label=label)
         counts, edges = np.histogram(self.probability[name], bins=25, range=(0, 1))
@@ -154,15 +162,7 @@ def _bins(scored: Scored, probability: NDArray[np.float64], n_bins: int) -> list
     return rows
 
 
-def _line(scored: Scored, probability: NDArray[np.float64]) -> CalibrationLine:
-    if without_logit(probability).any():
-        return CalibrationLine(*[float("nan")] * 6)
-    return line_of_rows(scored, probability)
-
-
 def _line_text(line: CalibrationLine) -> str:
-    if np.isnan(line.intercept):
-        return "not estimable: probabilities of 0 or 1"
     slope, intercept = (
         "not estimable" if np.isnan(low) else f"{value:.2f} [{low:.2f}, {high:.2f}]"
         for value, low, high in (line[:3], line[3:])

@@ -1,6 +1,9 @@
 """ClinicalOsteoClassifier."""
 
+import traceback
+
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
@@ -120,3 +123,30 @@ X, Y = cohort(40)
 def test_bad_input(fit, error, match):
     with pytest.raises(error, match=match):
         fit(small_clinical())
+
+
+class TestTextsInX:
+    """Cells are patients' data: no error shows one, not even as its cause."""
+
+    X = pd.DataFrame({"age": [61.0, 70, 80, 65] * 5, "who": ["Anna Example", "x", "y", "z"] * 5})
+    y = np.tile([0, 1], 10)
+
+    @pytest.mark.filterwarnings("ignore:X does not have valid feature names")
+    @pytest.mark.parametrize("kind", [pd.DataFrame, np.array])
+    def test_are_refused_without_showing_them(self, kind):
+        X = kind(self.X) if kind is pd.DataFrame else self.X.to_numpy()
+        fitted = small_clinical().fit(self.X[["age"]], self.y)
+        named = self.X[["who"]].set_axis(["age"], axis=1)
+        for call in (
+            lambda: small_clinical().fit(X, self.y),
+            lambda: fitted.predict_proba(named if kind is pd.DataFrame else named.to_numpy()),
+            lambda: fitted.fit(self.X[["age"]], self.y, sample_weight=self.X["who"].to_numpy()),
+        ):
+            with pytest.raises(InputError, match="texts that are no numbers") as error:
+                call()
+            assert "Anna" not in "".join(traceback.format_exception(error.value))
+            assert error.value.__context__ is None
+
+    def test_are_named_by_column(self):
+        with pytest.raises(InputError, match=r"in the columns \['who'\].*ClinicalPreprocessor"):
+            small_clinical().fit(self.X, self.y)

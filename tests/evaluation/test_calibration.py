@@ -1,6 +1,7 @@
 """Calibration slope and intercept: planted truths, scikit-learn, the jackknife, coverage."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.optimize import brentq
 from scipy.special import expit, logit
@@ -8,6 +9,7 @@ from sklearn.linear_model import LogisticRegression
 
 from skosteo.evaluation import calibration_line
 from skosteo.exceptions import InputError
+from skosteo.presets import clinical_baseline
 
 
 def patients(rng, n, slope=1.0, intercept=0.0, films=1, alike=0.0):
@@ -166,8 +168,6 @@ def test_coverage_is_94_to_96_per_cent(films, intercept):
 @pytest.mark.parametrize(
     ("y_prob", "more", "message"),
     [
-        ([0, 0.2, 0.3, 1], {}, r"exactly 0 or 1 in 2 of 4 rows.*np\.clip.*say so"),
-        ([5e-324, 0.2, 0.3, 0.4], {}, "exactly 0 or 1 in 1 of 4 rows"),
         ([1, 20, 30, 99], {}, "runs from 1 to 99.*divide by 100"),
         ([-2, 0.2, 0.3, 3], {}, "runs from -2 to 3.*predict_proba"),
         ([0.1, np.nan, 0.3, 0.4], {}, "not finite in 1 of 4 rows"),
@@ -179,3 +179,36 @@ def test_coverage_is_94_to_96_per_cent(films, intercept):
 def test_wrong_input_is_named(y_prob, more, message):
     with pytest.raises(InputError, match=message):
         calibration_line([0, 1, 0, 1], y_prob, **more)
+
+
+def test_a_forests_certainties_are_moved_by_what_the_others_show_and_said():
+    y, p, _ = patients(np.random.default_rng(0), 400)
+    votes = np.round(p, 1)  # ten trees
+    inside = np.clip(votes, 0.05, 0.95)
+    assert (votes != inside).sum() == 14
+    match = r"exactly 0 or 1 in 14 of 400 rows.*0\.00125 from it.*say so"
+    with pytest.warns(UserWarning, match=match) as caught:
+        line = calibration_line(y, votes)
+    assert caught[0].filename == __file__
+    # half a row of 400, where half a vote would be more
+    assert line == calibration_line(y, np.clip(votes, 1 / 800, 1 - 1 / 800))
+    fine = np.where(votes == 0, 0, np.where(votes == 1, 1, np.clip(p, 1e-4, 1 - 1e-4)))
+    fine[5] = 1e-4
+    with pytest.warns(UserWarning, match="5e-05 from it"):
+        calibration_line(y, fine)
+
+
+def test_a_denormal_is_no_smaller_than_nothing():
+    with pytest.warns(UserWarning, match="exactly 0 or 1 in 1 of 4 rows"):
+        calibration_line([0, 1, 0, 1], [5e-324, 0.2, 0.3, 0.4])
+
+
+def test_our_own_forest_has_a_line():
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"age": rng.uniform(50, 90, 600)})
+    y = rng.random(600) < expit((X["age"] - 70) / 2)
+    p = clinical_baseline("random_forest").fit(X[:400], y[:400]).predict_proba(X[400:])[:, 1]
+    assert ((p == 0) | (p == 1)).sum() > 20
+    with pytest.warns(UserWarning, match="exactly 0 or 1"):
+        line = calibration_line(y[400:], p)
+    assert 0.5 < line.slope_low < line.slope < line.slope_high < 1.5

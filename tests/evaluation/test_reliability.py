@@ -54,13 +54,16 @@ def test_lines_are_those_of_calibration_line(rows):
     assert curve.frame()["model"].unique().tolist() == ["a", "b"]
 
 
-def test_a_model_that_is_certain_has_a_curve_and_no_line():
-    y = np.tile([0, 1, 1, 0], 10)
-    curve = reliability(y, np.tile([0, 1.0, 0.6, 0.4], 10), n_bins=4)
-    assert curve.frame()["observed"].tolist() == [0, 0, 1, 1]
-    assert np.isnan(curve.lines["model"]).all()
+def test_a_model_that_is_certain_has_a_line_that_says_so():
+    y = np.tile([0, 1, 1, 0, 1], 10)
+    p = np.tile([0, 1.0, 0.6, 0.4, 0.3], 10)
+    curve = reliability(y, p, n_bins=5)
+    assert curve.frame()["observed"].tolist() == [0, 1, 0, 1, 1]
+    assert curve.at_edges == {"model": 20}
+    with pytest.warns(UserWarning, match="20 of 50"):
+        assert curve.lines["model"] == calibration_line(y, p)
     legend = curve.plot().get_legend().get_texts()[0].get_text()
-    assert "not estimable" in legend
+    assert "(20 of 50 at 0 or 1, moved)" in legend
 
 
 @pytest.mark.parametrize("n_bins", [1, 0, 2.5])

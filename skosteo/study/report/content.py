@@ -181,11 +181,15 @@ def operating_table(study: Any, names: list[str]) -> pd.DataFrame:
 
 def calibration_table(study: Any) -> pd.DataFrame:
     """Return slope and intercept of each main model, with their confidence intervals."""
+    curves = study.calibration()
     table = {
         model: [_estimate_text(*line[:3]), _estimate_text(*line[3:])]
-        for model, line in study.calibration().lines.items()
+        for model, line in curves.lines.items()
     }
-    return pd.DataFrame.from_dict(table, orient="index", columns=["slope", "intercept"])
+    frame = pd.DataFrame.from_dict(table, orient="index", columns=["slope", "intercept"])
+    if any(curves.at_edges.values()):
+        frame["probabilities of 0 or 1, moved inside"] = pd.Series(curves.at_edges)
+    return frame
 
 
 def _estimate_text(estimate: float, low: float, high: float) -> str:
