@@ -1,5 +1,7 @@
 """Columns that decide or restate the label: told by whole names, and by their values."""
 
+import re
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -26,6 +28,19 @@ _ERRORS = 3
 # No risk factor multiplies the odds like this; a value that does, beyond chance, restates the label
 _ODDS_RATIO = 10
 _CHANCE = 1e-4
+
+
+# A disease of the patient's parents is a risk factor (FRAX asks for it), and no label
+_RELATIVES = re.compile(
+    r"famil|parent|mother|father|matern|patern|relative|sibling|家族|父母|父亲|母亲|madre|padre"
+    r"|mutter|vater|eltern",
+    re.IGNORECASE,
+)
+
+
+def is_of_relatives(column: object) -> bool:
+    """Whether a column's name speaks of the patient's family, as "Family history of ..." does."""
+    return _RELATIVES.search(str(column)) is not None
 
 
 def name_gives_away(column: object) -> str | None:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from skosteo._validation import guess
 from skosteo.clinical.bmi import BodyMassIndex
 from skosteo.clinical.columns import as_word, check_cells, is_numbers, read_numbers, read_words
+from skosteo.clinical.giveaways import is_of_relatives
 from skosteo.clinical.report_text import is_label_leaking_name
 from skosteo.clinical.values import declared_units, warn_of_values
 from skosteo.clinical.variables import (
@@ -125,7 +126,8 @@ class TableReader:
     def _choose(self, table: pd.DataFrame) -> list[str]:
         """Columns to put out; "bmi" among them where it is named and not there."""
         if self.columns is None:
-            if leaking := [c for c in table.columns if is_label_leaking_name(c)]:
+            leaking = [c for c in table if is_label_leaking_name(c) and not is_of_relatives(c)]
+            if leaking:
                 raise InputError(
                     f"The columns {leaking} look by their names as if they gave the answer away: "
                     "bone density, T-score, the diagnosis or its treatment. Leave them out; if "

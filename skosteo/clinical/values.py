@@ -119,12 +119,24 @@ def warn_of_values(
     table: pd.DataFrame, units: Mapping[str, str] | None = None, *, stacklevel: int
 ) -> None:
     """Give a `ValuesWarning` for each finding of `check_values`."""
+    for sentence in values_in_words(table, units):
+        warnings.warn(sentence, ValuesWarning, stacklevel=stacklevel)
+
+
+def values_in_words(
+    table: pd.DataFrame, units: Mapping[str, str] | None = None, *, fewest: int = 0
+) -> list[str]:
+    """Say each finding of `check_values` in a sentence or two, without counts below `fewest`."""
+    sentences = []
     for found in check_values(table, units).to_dict("records"):
+        if found["n_rows"] < fewest:
+            found["n_rows"] = f"fewer than {fewest}"
         looks = "lie outside the plausible range in {stated_unit}"
         if found["looks_like"]:
             looks = "look like {looks_like}, not {stated_unit}"
         text = "Column {column!r}: {n_rows} of {n_values} values " + looks + ". {remedy}"
-        warnings.warn(text.format_map(found), ValuesWarning, stacklevel=stacklevel)
+        sentences.append(text.format_map(found))
+    return sentences
 
 
 def declared_units(table: pd.DataFrame, units: Mapping[str, str] | None) -> dict[str, Recognised]:

@@ -15,7 +15,7 @@ from pandas.api.types import (
 
 from skosteo._validation import split_numbers
 from skosteo.clinical.columns import MAX_CATEGORIES
-from skosteo.clinical.giveaways import proportion_of_others
+from skosteo.clinical.giveaways import is_of_relatives, proportion_of_others
 from skosteo.clinical.report_text import (
     GIVEAWAY_TERMS,
     compile_terms,
@@ -53,7 +53,7 @@ def column_findings(
     remedy = f"Leave {name!r} out, unless it was known before the outcome was."
     known = values.notna().to_numpy(dtype=bool)
     findings = []
-    if is_label_leaking_name(values.name):
+    if is_label_leaking_name(values.name) and not is_of_relatives(values.name):
         words = f"The name {name!r} promises the answer."
         findings.append(Finding("column's name", "suspect", name, None, words, remedy))
     if not known.any() or (_n_different(values) == 1 and known.all()):

@@ -173,6 +173,17 @@ def test_columns_that_cannot_be_used_are_named(change, match):
 
 
 @pytest.mark.parametrize(
+    "name", ["Family history of osteoporosis", "mother_osteoporosis", "家族骨质疏松史"]
+)
+def test_a_disease_of_the_family_is_no_answer(name):
+    X = table().assign(**{name: [0, 1, 0, 0, 1]})
+    assert name in transform(X)
+    assert name in transform(X, columns=["age", name])
+    with pytest.raises(InputError, match="gave the answer away"):
+        transform(X.rename(columns={name: "Osteoporosis"}))
+
+
+@pytest.mark.parametrize(
     ("imputation", "match"),
     [
         ({"bmi": "mode"}, "'mode'.*'mean' and 'median'"),

@@ -10,6 +10,7 @@ import pytest
 import skosteo
 from skosteo import evaluation
 from skosteo.datasets import make_cohort
+from skosteo.exceptions import InputError
 from skosteo.study import Study, run_study
 from skosteo.study.cli import main
 from tests.study.cohorts import filmed_patients, patients
@@ -72,6 +73,21 @@ def test_two_folds_and_a_prevalence_in_the_report():
     html = page_of(study)
     assert "PPV at 5 %" in html
     assert "rows in 2 folds" in html
+
+
+def test_a_family_history_may_be_named():
+    X, y, groups = patients(90)
+    X["Family history of osteoporosis"] = np.tile([0, 1, 1], 30)
+    study = run_study(
+        X, y, groups=groups, clinical_columns=["age", "sex", "Family history of osteoporosis"],
+        image_column=None, models=["logistic"], n_folds=2, verbose=0,
+    )  # fmt: skip
+    assert "Family history of osteoporosis" in study.settings.clinical_columns
+    with pytest.raises(InputError, match=r"\['Osteoporosis'\] promise the answer"):
+        run_study(
+            X.rename(columns={"Family history of osteoporosis": "Osteoporosis"}), y, groups=groups,
+            image_column=None, models=["logistic"], n_folds=2, verbose=0,
+        )  # fmt: skip
 
 
 def test_findings_of_the_leakage_check_stand_in_the_report():

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from skosteo.clinical.small_levels import FEWEST
+from skosteo.clinical.values import values_in_words
 from skosteo.clinical.variables import recognise
 from skosteo.evaluation._format import NOT_ESTIMABLE, p_number_text, proportion_text
 from skosteo.study.design import RULES, Settings, versions
@@ -87,6 +89,8 @@ def limits(study: Any) -> list[str]:
             f"The test part is small: {positive} patients with the outcome and {negative} without. "
             "Read the confidence intervals, not the estimates."
         )
+    # what the models were warned of: a reader of the report sees no warnings
+    found += values_in_words(design.X[list(settings.clinical_columns)], fewest=FEWEST)
     if settings.drawn_test:
         found.append(
             "The test patients were drawn from the same source as the others: this is no external "

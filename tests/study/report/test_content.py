@@ -1,6 +1,7 @@
 """What the report says, and in which order."""
 
 import re
+from copy import copy
 from dataclasses import replace
 
 import numpy as np
@@ -101,3 +102,18 @@ def test_a_prevalence_that_was_stated_is_that_of_net_benefit(of_values):
     assert "10.0%, that where the model is to be used" in page_of(study)
     observed = study.design.y[study.rows("validation")].mean()
     assert f"{observed:.1%}, that of these rows" in page_of(changed(study, prevalence=None))
+
+
+def test_values_that_look_wrong_are_said_in_the_report(of_values):
+    study = copy(of_values.study)
+    assert not [sentence for sentence in limits(study) if "Column" in sentence]
+    X = study.design.X.copy()
+    X["bmi"] *= 10
+    X.loc[:2, "age"] = 690
+    study.design = replace(study.design, X=X)
+    said = limits(study)
+    [bmi] = [sentence for sentence in said if "'bmi'" in sentence]
+    [age] = [sentence for sentence in said if "'age'" in sentence]
+    assert "lie outside the plausible range in kg/m2" in bmi
+    assert f"{len(X)} of {len(X)}" in bmi
+    assert "fewer than 10 of" in age
