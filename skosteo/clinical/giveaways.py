@@ -25,9 +25,10 @@ _OUTCOMES = {
 _SEPARATES = 0.95
 # nor by chance: three standard errors (Mann and Whitney) from .5
 _ERRORS = 3
-# No risk factor multiplies the odds like this; a value that does, beyond chance, restates the label
+# No risk factor multiplies the odds like this. A value restates the label where one that did would
+# be seen with as few exceptions in one cohort of a hundred; of a usual risk factor, in none.
 _ODDS_RATIO = 10
-_CHANCE = 1e-4
+_CHANCE = 0.01
 
 
 # A disease of the patient's parents is a risk factor (FRAX asks for it), and no label
@@ -67,7 +68,8 @@ def values_give_away(values: pd.Series, positive: Flags, patient: Codes) -> str 
         return None
     if why := _known_values_give_away(values[known], positive[known], patient[known]):
         return why
-    if _restates(missing.astype(np.intp), positive, patient):
+    auc = _auc(missing.astype(np.float64), positive, patient)
+    if max(auc, 1 - auc) >= _SEPARATES or _restates(missing.astype(np.intp), positive, patient):
         return "whether it is known tells cases from controls"
     return None
 

@@ -85,6 +85,14 @@ def test_the_readmes_next_line_is_no_better_than_its_clinical_values():
     assert "'Status' (its values tell cases from controls (AUC 1.000))" in repr(cohort)
 
 
+@pytest.mark.parametrize("column", ["coded", "yes and no", "a day for cases alone"])
+def test_so_it_does_in_small_cohorts(column):
+    for seed in range(5):
+        table = people(40, seed)
+        table["V17"] = RESTATED[column](table["t_score"].to_numpy(), np.random.default_rng(seed))
+        assert list(removed(table)) == ["V17"]
+
+
 @pytest.mark.parametrize("label", ["osteoporosis", "low_bone_mass"])
 def test_a_diagnosis_of_both_stages_restates_either_label(label):
     table = people(300)
