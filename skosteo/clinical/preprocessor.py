@@ -50,7 +50,7 @@ class ClinicalPreprocessor(TransformerMixin, BaseEstimator):
     columns : sequence of str, default=None
         Columns to use, in this order, by their name or that of the variable ("bmi", "Body mass
         index"); others are ignored. None uses all, and refuses names that promise the
-        answer, such as "T-score hip" or "alendronate".
+        answer, such as "T-score hip" or "alendronate" (not "Family history of osteoporosis").
     units : dict of str to str, default=None
         Units that values come in, by column or variable, such as ``{"calcium": "mg/dL"}``. Such a
         column is converted, and comes out under its canonical name, ``calcium_mmol_l``.

@@ -242,7 +242,7 @@ LEAKING_NAMES = [
     "alendronate", "zoledronic_acid", "denosumab", "bisphosphonate", "bone_drugs", "lumbar_T",
     "FN_T", "T_FN", "frax_major", "compression_fracture", "阿仑膦酸钠", "density_hip", "BMC",
     "T-score hip", "t_total", "t_total_hip", "T_L1-L4", "L1-L4_T", "hip (g/cm²)", "dxa_report",
-    "BMD_hip", "family_osteoporosis", "T值", "lumbar.T", "z_spine", "tscore",
+    "BMD_hip", "own_osteoporosis", "T值", "lumbar.T", "z_spine", "tscore",
 ]  # fmt: skip
 OTHER_NAMES = [
     "t_total_protein", "total_protein", "T4", "bone_pain", "weight_total", "dexamethasone",
