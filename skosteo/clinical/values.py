@@ -267,4 +267,5 @@ def _remedy(column: str, variable: Variable, unit: str, looks_like: str, mixed: 
             "Other rows are not: the column mixes two units. Find the rows, by site or date, and "
             f"multiply them by {factor:.6g}."
         )
-    return f"If so, declare units={{{column!r}: {looks_like!r}}}."
+    near = {"lb": " (jin are a tenth heavier)", "jin": " (pounds are a tenth lighter)"}
+    return f"If so, declare units={{{column!r}: {looks_like!r}}}{near.get(looks_like, '')}."

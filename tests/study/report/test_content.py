@@ -3,11 +3,13 @@
 import re
 from copy import copy
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from skosteo.study.report.content import limits, operating_table
+from skosteo.evaluation import reliability
+from skosteo.study.report.content import calibration_table, limits, operating_table
 from skosteo.study.report.figures import available
 from tests.study.report.pages import Reader, captions, changed, page_of
 
@@ -117,3 +119,13 @@ def test_values_that_look_wrong_are_said_in_the_report(of_values):
     assert "lie outside the plausible range in kg/m2" in bmi
     assert f"{len(X)} of {len(X)}" in bmi
     assert "fewer than 10 of" in age
+
+
+def test_probabilities_of_0_and_1_are_counted_beside_the_line():
+    y, p = np.tile([0, 1, 0, 1, 1], 20), np.tile([0, 0.4, 0.5, 0.6, 0.3], 20)
+    curves = reliability(y, {"forest": p, "net": np.clip(p, 0.1, 0.9)})
+    table = calibration_table(SimpleNamespace(calibration=lambda: curves))
+    assert table["probabilities of 0 or 1, moved inside"].to_dict() == {"forest": 20, "net": 0}
+    without = reliability(y, {"net": np.clip(p, 0.1, 0.9)})
+    table = calibration_table(SimpleNamespace(calibration=lambda: without))
+    assert list(table) == ["slope", "intercept"]
