@@ -143,6 +143,7 @@ def test_boosted_trees_see_that_a_value_is_missing(preset):
 
 
 @pytest.mark.parametrize("preset", CLINICAL)
+@pytest.mark.filterwarnings("ignore:All 48 rows that the net is given are alike")  # by a forest
 def test_a_clinical_preset_fits_the_clinical_place_of_the_fusion(preset, tmp_path):
     X, y, groups = write_films(tmp_path)
     model = small_fusion(image=small_image(max_epochs=1), clinical=quick(preset))

@@ -140,8 +140,8 @@ class ClinicalOsteoClassifier(NetClassifier):
         if plan is not None:
             if len(matrix) > 1 and (matrix == matrix[0]).all():
                 warnings.warn(
-                    f"All {len(matrix)} rows of X are alike: every patient will get the same "
-                    "probability.",
+                    f"All {len(matrix)} rows that the net is given are alike: it will give every "
+                    "patient the same probability.",
                     UserWarning,
                     stacklevel=5,
                 )

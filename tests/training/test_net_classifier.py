@@ -262,7 +262,7 @@ def test_a_step_that_is_far_too_large_raises():
 
 
 def test_columns_that_are_alike_in_all_rows_are_said():
-    with pytest.warns(UserWarning, match="All 80 rows of X are alike"):
+    with pytest.warns(UserWarning, match="All 80 rows that the net is given are alike"):
         p = small_clinical().fit(np.ones((80, 3)), Y).predict_proba(np.ones((2, 3)))[:, 1]
     assert p[0] == p[1]
 
