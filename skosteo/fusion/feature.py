@@ -19,7 +19,8 @@ from skosteo.exceptions import InputError
 from skosteo.fusion.columns import presence, split_columns, validate_table
 from skosteo.fusion.out_of_fold import validate_steps
 from skosteo.fusion.study_reader import StudyReader
-from skosteo.image.classifier import ImageOsteoClassifier, embed_films
+from skosteo.image.classifier import ImageOsteoClassifier
+from skosteo.image.embedding import embed_films
 from skosteo.nets.feature_fusion import FeatureFusionNet
 from skosteo.training.data import Inputs
 from skosteo.training.inference import batched_forward

@@ -1,6 +1,5 @@
 """The image model: a convolutional net on radiographs."""
 
-import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from numbers import Integral
@@ -24,10 +23,10 @@ from skosteo._validation import check_image_column, name_columns
 from skosteo.dicom.sources import is_source
 from skosteo.exceptions import InputError
 from skosteo.image.arrays import check_all_read, check_scale, pixel_range
-from skosteo.image.embedding_cache import embeddings, other_shapes
-from skosteo.image.film_cache import CacheError
+from skosteo.image.embedding import embed_films
+from skosteo.image.film_cache import CacheError, go_on_without
 from skosteo.image.film_rows import FilmRows
-from skosteo.image.films import Films, film_digest
+from skosteo.image.films import Films
 from skosteo.image.reader import RadiographReader
 from skosteo.nets.augmentation import PRESETS
 from skosteo.nets.backbone import check_backbone
@@ -314,7 +313,7 @@ class ImageOsteoClassifier(NetClassifier):
         except CacheError as error:
             if reset:
                 raise
-            _go_on_without(error)
+            go_on_without(error)
             return clone(self.reader_).set_params(cache_dir=None).read(films)
 
     def _reader(self) -> RadiographReader:
@@ -404,47 +403,6 @@ class ImageOsteoClassifier(NetClassifier):
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         return tags
-
-
-def embed_films(net: Net, inputs: Inputs, *, cache_dir: str | PathLike | None) -> Inputs:
-    """Replace films by what the frozen backbone of a net makes of them.
-
-    Parameters
-    ----------
-    net : Net
-        Its module has ``features``, and ``features_digest`` for all that decides them.
-    inputs : dict of Tensor
-        ``films`` (n, c, h, w) among them.
-    cache_dir : path or None
-        Folder that keeps the features.
-    """
-    films, features = inputs["films"], net.module_.features
-
-    def compute(rows: Any) -> Tensor:
-        return batched_forward(net, lambda x: features(**x), {"films": films[rows]})
-
-    if cache_dir is None:
-        return {**inputs, "films": compute(slice(None))}
-    if isinstance(films, FilmRows):
-        digests = films.films.digests.astype(str).tolist()
-    else:
-        digests = [film_digest(film) for film in films.numpy()]
-    trunk: Any = getattr(net.module_, "trunk", net.module_)
-    # another kind of device rounds otherwise
-    kind = "CPU" if net.device == "cpu" else torch.cuda.get_device_name(net.device)
-    digest = f"{net.module_.features_digest()} {kind}"
-    try:
-        known = embeddings(digests, digest, lambda rows: compute(rows).numpy(), cache_dir)
-        if known.ndim != (2 if trunk.pools else 4) or known.shape[1] != trunk.n_channels:
-            raise other_shapes()
-    except CacheError as error:
-        _go_on_without(error)
-        return {**inputs, "films": compute(slice(None))}
-    return {**inputs, "films": from_numpy(known)}
-
-
-def _go_on_without(error: CacheError) -> None:
-    warnings.warn(f"{error}. This call goes on without it.", UserWarning, stacklevel=2)
 
 
 def _is_column_of_films(X: Any) -> bool:

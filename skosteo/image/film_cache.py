@@ -25,6 +25,7 @@ import re
 import secrets
 import stat
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Set
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -57,6 +58,11 @@ _OWN = re.compile(
 
 class CacheError(InputError):
     """A cache folder that cannot be used."""
+
+
+def go_on_without(error: CacheError) -> None:
+    """Warn that a call goes on without a folder that cannot be used."""
+    warnings.warn(f"{error}. This call goes on without it.", UserWarning, stacklevel=2)
 
 
 @dataclass(frozen=True)
