@@ -33,6 +33,13 @@ def table(n=60, seed=0):
     return X, y, np.arange(n) // 2
 
 
+def noise_and_signal(n, seed):
+    """An image that says nothing, which a tree learns by heart, beside an age that does."""
+    rng = np.random.default_rng(seed)
+    y = np.resize([0, 1], n)
+    return pd.DataFrame({"image": rng.normal(size=n), "age": rng.normal(0.9 * y)}), y
+
+
 def spied(**changes):
     params = {"final_estimator": LogisticRegression(), "random_state": 0}
     return ProbabilityFusionClassifier(Spy("image"), Spy("clinical"), **params | changes)

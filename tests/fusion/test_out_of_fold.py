@@ -18,7 +18,7 @@ from skosteo.fusion.out_of_fold import (
     splits_of_used_rows,
     validate_steps,
 )
-from tests.fusion.spies import Spy, cheap_fusion, spied, table
+from tests.fusion.spies import Spy, cheap_fusion, noise_and_signal, spied, table
 
 
 @pytest.mark.parametrize("cv", [5, GroupKFold(3)])
@@ -38,14 +38,7 @@ def test_no_in_sample_probability_and_no_known_patient_reaches_the_fusion(cv):
 
 def test_out_of_fold_resists_a_branch_that_learns_by_heart():
     """An image branch that knows its training rows by heart ruins an in-sample fusion."""
-    rng = np.random.default_rng(0)
-
-    def draw(n):
-        y = np.resize([0, 1], n)
-        return pd.DataFrame({"image": rng.normal(size=n), "age": rng.normal(0.9 * y)}), y
-
-    X, y = draw(400)
-    X_new, y_new = draw(4000)
+    (X, y), (X_new, y_new) = noise_and_signal(400, 0), noise_and_signal(4000, 1)
     image, clinical = DecisionTreeClassifier(random_state=0), LogisticRegression()
     branches = {"image": image.fit(X[["image"]], y), "clinical": clinical.fit(X[["age"]], y)}
     auc = {

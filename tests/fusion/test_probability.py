@@ -33,7 +33,7 @@ from skosteo import ProbabilityFusionClassifier
 from skosteo.clinical.risk_indices import RiskIndexClassifier
 from skosteo.evaluation import calibration_line
 from skosteo.exceptions import InputError, InSampleWarning, MissingModalityWarning
-from tests.fusion.spies import Spy, cheap_fusion, spied, table
+from tests.fusion.spies import Spy, cheap_fusion, noise_and_signal, spied, table
 from tests.small_models import small_clinical, small_fusion, write_films
 
 
@@ -252,14 +252,7 @@ def test_further_branches_that_cannot_be(others, match):
 
 
 def test_in_sample_is_warned_and_shows_its_loss():
-    rng = np.random.default_rng(0)
-
-    def draw(n):
-        y = np.resize([0, 1], n)
-        return pd.DataFrame({"image": rng.normal(size=n), "age": rng.normal(0.9 * y)}), y
-
-    X, y = draw(400)
-    X_new, y_new = draw(4000)
+    (X, y), (X_new, y_new) = noise_and_signal(400, 0), noise_and_signal(4000, 1)
     auc = {}
     for cv in (None, "in-sample"):
         model = ProbabilityFusionClassifier(

@@ -126,7 +126,7 @@ def test_a_cache_within_the_folder_is_refused(tmp_path):
 def test_words_of_the_user_lead_nowhere(tmp_path):
     """Headings and names like paths: nothing is written but in the folder."""
     X, y, groups = patients(60)
-    X = X.assign(**{"../../x": X["bmi"] + 1, "/tmp/y": X["age"] + 1})
+    X = X.assign(**{"../../x": X["bmi"] + 1, "/elsewhere/y": X["age"] + 1})
     put(tmp_path, "a/b/keep")
     run_study(
         X, y, groups=groups, out=tmp_path / "a" / "b" / "out", image_column=None, n_folds=2,
