@@ -93,12 +93,6 @@ FORMULAS = [
 TEXTS = ["fused", "a=b", "1-2", ".951 [.93, .97]", "-.3", "+4", "-1e-05", "-12.5%", "", "男"]
 
 
-def test_a_cell_of_many_digits_costs_no_time(tmp_path):
-    start = time.perf_counter()
-    write_csv(tmp_path / "t.csv", pd.DataFrame({"note": ["+" + "1" * 100_000 + "x"]}), index=False)
-    assert time.perf_counter() - start < 1  # a minute per 32 kB, where each digit starts anew
-
-
 def starts_formula(cell):
     """Read as a spreadsheet does: blanks go, then the first sign decides, unless it is a number."""
     cell = cell.strip()
@@ -147,7 +141,7 @@ def test_no_part_behind_a_semicolon_is_a_formula(mark, formula, tmp_path):
     assert formula in text
 
 
-@pytest.mark.parametrize("cell", ["+" + "1" * 16_000, "\t" * 16_000, "; " * 16_000 + "x"])
+@pytest.mark.parametrize("cell", ["+" + "1" * 100_000, "\t" * 16_000, "; " * 16_000 + "x"])
 def test_a_long_cell_takes_no_time(cell, tmp_path):
     start = time.perf_counter()
     write_csv(tmp_path / "a.csv", pd.DataFrame({"a": [cell + "x"]}), False)

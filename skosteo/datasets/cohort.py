@@ -12,12 +12,14 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 from sklearn.utils import Bunch, check_random_state
 
-from skosteo.clinical.variables import VARIABLES
 from skosteo.datasets.dicom_writer import write_radiograph
 from skosteo.datasets.phantom import draw_film
 from skosteo.exceptions import InputError
 
-CLINICAL = list(VARIABLES)
+CLINICAL = [
+    "age", "sex", "height_cm", "weight_kg", "bmi", "wbc_10e9_l", "platelets_10e9_l",
+    "calcium_mmol_l", "glucose_mmol_l", "xray_diagnosis", "xray_description",
+]  # fmt: skip
 TRUTH = ["bmd_g_cm2", "t_score", "image_view", "clinical_view"]
 
 # Patients referred for DXA: T-scores of -2.2 +- 1.2, so that 40 % have osteoporosis, T <= -2.5.

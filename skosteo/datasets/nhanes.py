@@ -9,13 +9,15 @@ from sklearn.utils import Bunch
 from skosteo._validation import guess
 from skosteo.clinical.labels import Kind, check_kind, t_score
 from skosteo.clinical.labels import label as label_of
-from skosteo.clinical.variables import VARIABLES
 from skosteo.datasets._home import find_home
 from skosteo.datasets.nhanes_files import CYCLES, read_cycle
 from skosteo.exceptions import InputError
 
 # What a model may see; everything else is in ``frame`` only
-DATA = [name for name, variable in VARIABLES.items() if name == "sex" or variable.plausible]
+DATA = [
+    "age", "sex", "height_cm", "weight_kg", "bmi", "wbc_10e9_l", "platelets_10e9_l",
+    "calcium_mmol_l", "glucose_mmol_l",
+]  # fmt: skip
 
 DESCR = """NHANES: measured bone density and clinical values of adults in the United States
 ================================================================================

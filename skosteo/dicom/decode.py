@@ -38,6 +38,7 @@ _JFIF = b"\xff\xe0\x00\x10JFIF"  # APP0: they are luminance and colour differenc
 # a film, and takes memory. Of RLE two bytes become 128 at most (PS3.5 G.3.1).
 _RLE, _MAX_RLE_RATIO, _MAX_RATIO, _FREE = "1.2.840.10008.1.2.5", 64, 1000, 2**20
 _RLE_SURPLUS = 2  # bytes behind the last run: one of some writers, and one that makes them even
+_NEGATIVE = 0.75  # of BitsStored: from there on a word that is not extended is below 0
 
 Words = NDArray[np.unsignedinteger]
 
@@ -185,12 +186,9 @@ def _jpeg(frame: bytes, image: DicomImage) -> Words:
         return _as_words(ljpeg_decode(frame), stated, image)
     # without Adobe's marker, libjpeg takes any three samples for YCbCr
     head = frame[:4096]
-    is_rgb = image.header.text("PhotometricInterpretation") == "RGB" and _ADOBE not in head
-    space = "RGB" if is_rgb else None
-    words = _as_words(jpeg8_decode(frame, colorspace=space, outcolorspace=space), stated, image)
-    if is_rgb and _JFIF in head and (words[..., 1:] == 128).all():  # grey in YCbCr after all
-        words[..., 1:] = words[..., :1]
-    return words
+    stated_rgb = image.header.text("PhotometricInterpretation") == "RGB"
+    space = "RGB" if stated_rgb and _ADOBE not in head and _JFIF not in head else None
+    return _as_words(jpeg8_decode(frame, colorspace=space, outcolorspace=space), stated, image)
 
 
 def _jpeg_ls(frame: bytes, image: DicomImage) -> Words:
@@ -256,6 +254,10 @@ def _clipped(words: Words, bits: int, header: Header) -> Words:
     if header.integer("PixelRepresentation", 0) == 0:
         return np.minimum(words, words.dtype.type(2**end - 1))
     values = words.astype(np.int32) & (2**bits - 1)
+    # where no sign is carried to the codestream's own highest bit, small negative values stand at
+    # the top of BitsStored, and nothing swings so far beyond its positive half
+    if 2**end > values.max() >= 2**end * _NEGATIVE:
+        return words
     values -= (values >> (bits - 1)) << bits
     return np.clip(values, -(2 ** (end - 1)), 2 ** (end - 1) - 1).astype(words.dtype)
 

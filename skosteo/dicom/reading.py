@@ -80,20 +80,13 @@ def read_radiograph(
     (Radiograph(64 rows x 64 columns), (0.3125, 0.3125))
     """
     lifted = check_ignore_rules(ignore_rules)
-    if not is_source(source):
-        raise InputError(
-            f"the film is a {type(source).__name__}; give a path or bytes, or a file that is open"
-        )
-    if not is_path(source):
-        source = content_of(source)
-    return _guarded(source, partial(_read_checked, ignore_rules=lifted))
+    return _guarded(_given(source), partial(_read_checked, ignore_rules=lifted))
 
 
 def read_facts(source: str | os.PathLike[str] | bytes | BinaryIO) -> dict[str, Any]:
     """Facts of `Radiograph` that the header of a DICOM file states; empty for other pictures.
 
-    The file is given as to `read_radiograph`, and refused as there, as far as its header tells. No
-    pixel is decoded.
+    The file is given as to `read_radiograph`. No rule is applied, and no pixel is decoded.
 
     Examples
     --------
@@ -101,7 +94,16 @@ def read_facts(source: str | os.PathLike[str] | bytes | BinaryIO) -> dict[str, A
     >>> read_facts(get_testdata_file("MR_small.dcm"))["manufacturer"]
     'Canon'
     """
-    return _guarded(source, _read_stated)
+    return _guarded(_given(source), _read_stated)
+
+
+def _given(source: Any) -> Any:
+    """Return the path of a film, or its content where it is none."""
+    if not is_source(source):
+        raise InputError(
+            f"the film is a {type(source).__name__}; give a path or bytes, or a file that is open"
+        )
+    return source if is_path(source) else content_of(source)
 
 
 def _guarded(source: Any, read: Callable[[BinaryIO], Result]) -> Result:

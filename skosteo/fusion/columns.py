@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
+from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import validate_data
 
@@ -19,6 +20,8 @@ from skosteo._validation import (
     name_columns,
     to_pandas,
 )
+from skosteo.clinical import ClinicalPreprocessor
+from skosteo.clinical.risk_indices import RiskIndexClassifier
 from skosteo.clinical.variables import resolve_column
 from skosteo.exceptions import InputError, MissingModalityWarning, SkosteoError, renumbered
 
@@ -173,11 +176,20 @@ def check_other_branches(
         )
 
 
-def split_columns(X: Any, columns: Mapping[str, list[str]]) -> dict[str, Part]:
+def finds_by_variable(branch: Any) -> bool:
+    """Whether a branch finds its columns by clinical variable, and converts their units."""
+    while isinstance(branch, Pipeline):
+        branch = branch.steps[0][1]
+    return isinstance(branch, ClinicalPreprocessor | RiskIndexClassifier)
+
+
+def split_columns(
+    X: Any, columns: Mapping[str, list[str]], by_variable: Collection[str] = ()
+) -> dict[str, Part]:
     """Return what each branch sees of X, by its name.
 
-    A column that X lacks is the one of the same clinical variable, under the name that it has in X:
-    `skosteo.ClinicalPreprocessor` finds it there again, and reads the unit from its name.
+    For the branches `by_variable`, which `finds_by_variable` tells, a column that X lacks is the
+    one of the same clinical variable, under the name that it has in X.
 
     Raises
     ------
@@ -192,18 +204,22 @@ def split_columns(X: Any, columns: Mapping[str, list[str]]) -> dict[str, Part]:
             "The model was fitted on a DataFrame, and X has no columns with names. Give a "
             "DataFrame with the columns of fit."
         )
-    wanted = dict.fromkeys(column for chosen in columns.values() for column in chosen)
-    places = {column: resolve_column(X, column) for column in wanted}
-    # what is a column of fit itself stands for no other one
-    missing = [
-        c for c, place in places.items() if place is None or (place != c and place in wanted)
-    ]
-    if missing:
+    wanted = {column for chosen in columns.values() for column in chosen}
+
+    def place(column: str, name: str) -> str | None:
+        if column in X.columns or name not in by_variable:
+            return column if column in X.columns else None
+        found = resolve_column(X, column)
+        return None if found in wanted else found  # a column of fit itself stands for no other
+
+    places = {name: {c: place(c, name) for c in chosen} for name, chosen in columns.items()}
+    absent = (c for found in places.values() for c, there in found.items() if there is None)
+    if missing := [*dict.fromkeys(absent)]:
         raise InputError(
             f"X misses the columns {missing}; it has {X.columns.tolist()}. Give the columns that "
             "the model was, or is to be, fitted on."
         )
-    tables = {name: X[[places[c] for c in chosen]] for name, chosen in columns.items()}
+    tables = {name: X[[*found.values()]] for name, found in places.items()}
     return {name: Part(table, present_rows(table)) for name, table in tables.items()}
 
 

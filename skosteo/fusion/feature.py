@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skosteo.clinical import ClinicalPreprocessor
 from skosteo.exceptions import InputError
-from skosteo.fusion.columns import presence, split_columns, validate_table
+from skosteo.fusion.columns import presence, validate_table
 from skosteo.fusion.out_of_fold import validate_steps
 from skosteo.fusion.study_reader import StudyReader
 from skosteo.image.classifier import ImageOsteoClassifier
@@ -211,7 +211,7 @@ class FeatureFusionClassifier(NetClassifier):
             Columns image and clinical.
         """
         check_is_fitted(self)
-        return presence(split_columns(self._check(X, reset=False), self.columns_))
+        return presence(self._reader.parts(self._check(X, reset=False)))
 
     def _attends(self) -> bool:
         strategy = getattr(self, "strategy_", self.strategy)

@@ -13,7 +13,9 @@ from joblib import Memory
 from joblib import hash as content_hash
 from sklearn.utils.validation import check_memory
 
+from skosteo.dicom.sources import content_of, is_path, is_source
 from skosteo.exceptions import InputError
+from skosteo.image.film_cache import content_digest
 
 
 def open_memory(memory: str | PathLike | Memory | None) -> Memory:
@@ -48,9 +50,9 @@ def branch_digest(branch: Any, table: Any) -> str:
     weights, and the versions of what computes. A file is known by its path, size, times and inode,
     as in the cache of films: an exchanged one has another time of change of its inode.
     """
-    files = [_stamped(value) for value in branch.get_params().values()]
+    named = [value for value in branch.get_params().values() if isinstance(value, str | PathLike)]
     versions = [version(name) for name in ("skosteo", "scikit-learn", "torch")]
-    return content_hash([table_digest(table), [f for f in files if isinstance(f, tuple)], versions])
+    return content_hash([table_digest(table), [_stamped(name) for name in named], versions])
 
 
 def table_digest(part: Any) -> str:
@@ -72,7 +74,12 @@ def table_digest(part: Any) -> str:
 
 
 def _stamped(item: Any) -> Any:
-    """Return the stamp of the file that an item names; anything else as it is."""
+    """Stand for a file by its stamp, and for a film that is no path by its content.
+
+    Anything else is returned as it is.
+    """
+    if is_source(item) and not is_path(item):
+        return content_digest(content_of(item))
     if not isinstance(item, str | PathLike):
         return item
     try:

@@ -33,6 +33,7 @@ from skosteo.fusion.columns import (
     Part,
     check_other_branches,
     check_present,
+    finds_by_variable,
     presence,
     renumbering,
     resolve_columns,
@@ -357,7 +358,8 @@ class ProbabilityFusionClassifier(CallbackSupportMixin, ClassifierMixin, _BaseCo
     def read_parts(self, X: Any) -> dict[str, Part]:
         """Return what each branch sees of X, and in which rows; for developers."""
         check_is_fitted(self)
-        return split_columns(self._check(X, reset=False), self.columns_)
+        by_variable = {name for name, b in self.branches_.items() if finds_by_variable(b)}
+        return split_columns(self._check(X, reset=False), self.columns_, by_variable)
 
     def fuse(self, probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
         """Fuse `branch_probabilities` by themselves; for developers.

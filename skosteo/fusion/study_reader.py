@@ -16,6 +16,7 @@ from skosteo.exceptions import InputError
 from skosteo.fusion.columns import (
     Part,
     check_present,
+    finds_by_variable,
     renumbering,
     resolve_columns,
     split_columns,
@@ -113,10 +114,15 @@ class StudyReader:
             films : (n, c, h, w), 0 where there is none; table : (n, d) of float32, standardised,
             NaN where a value is missing; has_film : (n,) of bool.
         """
-        parts = split_columns(X, self.columns)
+        parts = self.parts(X)
         self._check_modalities(parts)
         films = self._read_films(parts["image"], reset=False)
         return self._tensors(parts, films, self._read_numbers(parts["clinical"]))
+
+    def parts(self, X: Any) -> dict[str, Part]:
+        """Return what each side sees of X, after `fit_read`."""
+        by_variable = {"clinical"} if finds_by_variable(self.clinical) else ()
+        return split_columns(X, self.columns, by_variable)
 
     def _check_modalities(self, parts: dict[str, Part]) -> None:
         """Refuse or report the rows that lack a side."""

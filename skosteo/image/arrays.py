@@ -9,7 +9,7 @@ from skosteo.exceptions import InputError
 from skosteo.image.film_rows import FilmRows
 
 _LARGEST_PIXEL = 1e9
-_LEAST_RANGE = 0.01  # of the pixels of `fit`; 0 to 1 is 1/255 of 0 to 255
+_LEAST_RANGE = 0.01  # of a film of `fit`; 0 to 1 is 1/255 of 0 to 255
 
 
 def check_all_read(pixels: NDArray) -> None:
@@ -35,8 +35,15 @@ def pixel_range(films: Tensor | FilmRows) -> tuple[float, float]:
     return low, high if high > low else low + 1
 
 
-def check_scale(films: Tensor, low: float, high: float) -> None:
-    """Refuse films whose pixels cannot be on the scale of those of `fit`."""
+def typical_range(films: Tensor | FilmRows) -> float:
+    """Range of pixels within a film, the median of all: a single pixel cannot set it."""
+    if isinstance(films, FilmRows) or not films.is_floating_point():
+        return 255.0
+    return float((films.amax(dim=(1, 2, 3)) - films.amin(dim=(1, 2, 3))).median())
+
+
+def check_scale(films: Tensor, low: float, high: float, typical: float) -> None:
+    """Refuse films on another scale than those of `fit`, by its `pixel_range` and `typical_range`."""
     remedy = f"the model was fitted on pixels from {low:g} to {high:g}; give films on that scale"
     least, most = films.amin(dim=(1, 2, 3)), films.amax(dim=(1, 2, 3))
     span = high - low
@@ -45,5 +52,5 @@ def check_scale(films: Tensor, low: float, high: float) -> None:
         raise InputError(f"the film has pixels far beyond: {remedy}").at_rows(
             np.flatnonzero(beyond), len(films)
         )
-    if float(most.max() - least.min()) < span * _LEAST_RANGE:
+    if float(most.max() - least.min()) < typical * _LEAST_RANGE:
         raise InputError(f"all films together have next to no range: {remedy}")

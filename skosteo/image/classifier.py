@@ -22,7 +22,7 @@ from torch import Tensor, from_numpy
 from skosteo._validation import check_image_column, name_columns
 from skosteo.dicom.sources import is_source
 from skosteo.exceptions import InputError
-from skosteo.image.arrays import check_all_read, check_scale, pixel_range
+from skosteo.image.arrays import check_all_read, check_scale, pixel_range, typical_range
 from skosteo.image.embedding import embed_films
 from skosteo.image.film_cache import CacheError, go_on_without
 from skosteo.image.film_rows import FilmRows
@@ -296,6 +296,7 @@ class ImageOsteoClassifier(NetClassifier):
         dtype = str(inputs.dtype).removeprefix("torch.")
         if reset:
             self.pixel_range_, self._pixel_dtype = pixel_range(inputs), dtype
+            self._typical_range = typical_range(inputs)
         elif dtype != self._pixel_dtype:
             raise InputError(
                 f"The model was fitted on {self._pixel_dtype} films and X holds {dtype}: "
@@ -303,7 +304,7 @@ class ImageOsteoClassifier(NetClassifier):
                 "arrays of another; give films as in fit."
             )
         elif isinstance(inputs, Tensor) and inputs.is_floating_point():
-            check_scale(inputs, *self.pixel_range_)
+            check_scale(inputs, *self.pixel_range_, self._typical_range)
         return inputs
 
     def _read_files(self, films: Any, *, reset: bool) -> Films:

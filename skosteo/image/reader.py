@@ -279,7 +279,8 @@ def _read_row(
                 key, found = cache.find(item, size, ignore_rules)
             if isinstance(found, Film):
                 return found
-            radiograph = read_radiograph(found or item, ignore_rules=ignore_rules)
+            given = item if found is None else found
+            radiograph = read_radiograph(given, ignore_rules=ignore_rules)
         pixels = radiograph.to_uint8(size)
         if not pixels.any():  # which says that an image was not read
             raise DicomError("the image is black throughout", "check its window and its bits")

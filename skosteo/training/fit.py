@@ -194,7 +194,8 @@ def _make_net(
         **recipe.further,
     }
     # an optimiser that steps by a closure, as LBFGS does, gets it on skorch's own way only
-    by_closure = signature(recipe.optimizer.step).parameters["closure"].default is Parameter.empty
+    closure = signature(recipe.optimizer.step).parameters.get("closure")
+    by_closure = closure is not None and closure.default is Parameter.empty
     unobserved = not recipe.callbacks and not by_closure
     if unobserved:  # the short way through an epoch enters these itself
         settings |= {

@@ -358,6 +358,8 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         takers = {"module__": self._module_class, "optimizer__": self.optimizer}
         for prefix, taker in takers.items():
             allowed = {n for cls in taker.__mro__ for n in signature(cls.__init__).parameters}
+            if prefix == "optimizer__":
+                allowed.add("param_groups")  # skorch's own
             for name in self._skorch_params():
                 inner = name.removeprefix(prefix)
                 if name.startswith(prefix) and inner not in allowed:

@@ -201,6 +201,19 @@ def test_the_ends_of_a_signed_film(codestream):
     np.testing.assert_array_equal(found.view(np.int16), np.clip(values, -512, 511))
 
 
+@pytest.mark.parametrize("syntax", [JPEG2000, JPEGLSNearLossless])
+def test_a_signed_film_whose_sign_is_not_carried_on(syntax):
+    """12 bits of a codestream of 16: -5 is 0x0FFB."""
+    values = gradient(top=2400) - 1200
+    bits = (values & 0xFFF).astype(np.uint16)
+    frame = {
+        JPEG2000: lambda: jpeg2k_encode(bits, codecformat="j2k", level=0, reversible=True),
+        JPEGLSNearLossless: lambda: jpegls_encode(bits, level=0),
+    }[syntax]()
+    found = words(in_frames(dataset(values, 12, 16, signed=True), syntax, frame))
+    np.testing.assert_array_equal(found & 0xFFF, bits)
+
+
 @pytest.mark.parametrize("syntax", COMPRESSED)
 def test_overlays_above_the_stored_bits_of_lossless_films_are_cut_off(syntax):
     overlay = np.random.default_rng(0).integers(0, 2, EDGE.shape) << 15
@@ -264,8 +277,12 @@ def test_grey_of_jfif_in_a_file_that_says_rgb():
     assert np.abs(read_radiograph(film).pixels - GREY / 255).max() < 0.02
     coloured = YCBCR.copy()
     coloured[:40, :40, 1] = 190
+    film = three_samples("RGB", JPEGBaseline8Bit, coloured, jfif(coloured))
     with pytest.raises(DicomError, match="in colour"):
-        read_radiograph(three_samples("RGB", JPEGBaseline8Bit, coloured, jfif(coloured)))
+        read_radiograph(film)
+    rgb = np.asarray(Image.fromarray(coloured, "YCbCr").convert("RGB")) / 255
+    lifted = read_radiograph(film, ignore_rules=["color"]).pixels
+    assert np.abs(lifted - rgb @ [0.299, 0.587, 0.114]).max() < 0.05
 
 
 # ---------------------------------------------------------------- RLE that runs on

@@ -3,7 +3,9 @@
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
 
 from skosteo import ClinicalPreprocessor
 from skosteo.datasets.cohort import CLINICAL, draw_patients
@@ -15,6 +17,7 @@ from skosteo.fusion.columns import (
     resolve_columns,
     split_columns,
 )
+from tests.fusion.spies import cheap_fusion
 from tests.small_models import small_clinical, small_feature_fusion, small_fusion
 
 X = pd.DataFrame({"image": ["a", "b"], "age": [61, 72], "bmi": [22.0, np.nan]})
@@ -110,12 +113,25 @@ def test_rows_without_a_modality_are_counted_and_named():
 def test_a_column_is_found_by_its_variable_where_its_name_is_another():
     columns = {"image": ["image"], "clinical": ["age", "bmi"]}
     there = X.rename(columns={"age": "RIDAGEYR", "bmi": "Body mass index"})
-    found = split_columns(there, columns)["clinical"].table
+    found = split_columns(there, columns, {"clinical"})["clinical"].table
     assert found.columns.tolist() == ["RIDAGEYR", "Body mass index"]
     with pytest.raises(InputError, match=r"'RIDAGEYR', 'Age'\] are all 'age'"):
-        split_columns(there.assign(Age=60), columns)
+        split_columns(there.assign(Age=60), columns, {"clinical"})
+    with pytest.raises(InputError, match=r"misses the columns \['age', 'bmi'\]"):
+        split_columns(there, columns)
     with pytest.raises(InputError, match=r"misses the columns \['Age'\]"):
-        split_columns(X, {"image": ["image"], "clinical": ["age", "Age"]})
+        split_columns(X, {"image": ["image"], "clinical": ["age", "Age"]}, {"clinical"})
+
+
+def test_a_branch_that_knows_no_units_is_given_no_other_heading():
+    table = draw_patients(24, random_state=0)[CLINICAL[:9]].fillna({"calcium_mmol_l": 2.3})
+    table["image"] = np.arange(24.0)
+    plain = make_pipeline(FunctionTransformer(np.asarray), LogisticRegression())
+    columns = ["calcium_mmol_l", "age"]
+    model = cheap_fusion(clinical=plain, clinical_columns=columns, cv=2)
+    model.fit(table, np.tile([0, 1], 12))
+    with pytest.raises(InputError, match=r"misses the columns \['calcium_mmol_l'\]"):
+        model.predict(table.rename(columns={"calcium_mmol_l": "Calcium (mg/dL)"}))
 
 
 @pytest.mark.parametrize("make", [small_fusion, small_feature_fusion])

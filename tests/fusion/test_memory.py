@@ -1,7 +1,9 @@
 """A kept branch is taken for no other, and nobody else can plant one."""
 
+import io
 import os
 import stat
+import zipfile
 
 import numpy as np
 import pandas as pd
@@ -55,6 +57,26 @@ def test_a_film_and_weights_that_were_exchanged_are_noticed(tmp_path):
     exchange(weights, b"2")
     digests.append(branch_digest(branch, table))
     assert len(set(digests)) == 3
+
+
+@pytest.mark.parametrize("kind", ["bytes", "open file", "part of an archive"])
+def test_a_film_that_is_no_path_is_known_by_its_content(kind, tmp_path):
+    def digest(name, content):
+        with zipfile.ZipFile(tmp_path / name, "w") as files:
+            files.writestr("film.png", content)
+        film = {
+            "bytes": content,
+            "open file": io.BytesIO(content),
+            "part of an archive": zipfile.Path(tmp_path / name, "film.png"),
+        }[kind]
+        table = pd.DataFrame({"film": [film]}, dtype=object)
+        first = table_digest(table)
+        read_again = getattr(film, "read", getattr(film, "read_bytes", bytes))()
+        assert read_again in (content, b"")
+        assert table_digest(table) == first
+        return first
+
+    assert digest("a.zip", b"1") == digest("b.zip", b"1") != digest("a.zip", b"2")
 
 
 def test_the_folder_is_made_for_its_owner_alone(tmp_path):

@@ -251,6 +251,15 @@ def test_films_of_another_scale_than_in_fit_are_refused():
         model.predict((films * 255).astype(np.uint8))
 
 
+def test_a_hot_pixel_in_fit_makes_no_other_film_strange():
+    films = np.random.default_rng(0).integers(0, 300, (24, 12, 12)).astype(np.float32)
+    films[0, 0, 0] = 65535
+    model = small_image().fit(films, np.resize([0, 1], 24))
+    np.testing.assert_allclose(
+        model.predict_proba(films[1:]), model.predict_proba(films)[1:], atol=1e-6
+    )
+
+
 def test_cache_is_used_and_changes_nothing(study, tmp_path):
     X, y, _ = study
     cached = small_image(cache_dir=tmp_path)

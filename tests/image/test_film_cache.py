@@ -20,6 +20,7 @@ from skosteo.exceptions import DicomError, InputError
 from skosteo.image import film_cache
 from skosteo.image import reader as images
 from skosteo.image.film_cache import PooledFilms
+from skosteo.image.films import film_digest
 from skosteo.image.reader import RadiographReader
 from tests.small_models import write_film
 
@@ -233,6 +234,26 @@ def test_a_film_that_changes_while_it_is_read(paths, reader, settled, monkeypatc
     np.testing.assert_array_equal(reader.transform(paths[:1]), wanted(paths[1:2]))
 
 
+def test_a_film_that_is_empty_when_it_is_looked_for_and_then_filled(
+    paths, reader, settled, monkeypatch, tmp_path
+):
+    """As while a folder is being copied: no other empty file may pass for it."""
+    filling, empty = tmp_path / "a.png", tmp_path / "b.png"
+    filling.touch()
+    empty.touch()
+
+    def fill(source, *, ignore_rules=()):
+        shutil.copy(paths[0], filling)
+        return read_radiograph(source, ignore_rules=ignore_rules)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(images, "read_radiograph", fill)
+        with pytest.raises(DicomError):
+            reader.transform([filling])
+    with pytest.raises(DicomError):
+        reader.transform([empty])
+
+
 # ---------------------------------------------------------------- damage
 
 
@@ -387,7 +408,7 @@ def forged(key, content):
         b"7",
         b"[]",
         b"{",
-        b'["../../films/film_0.png", 0, "", "{}"]',
+        b'["../mine.u8", 0, "DIGEST", "{}"]',
         b'["16-NAME.u8", -1, "0", "{}"]',
         b'["16-NAME.u8", 1e99, "0", "{}"]',
         b'["16-NAME.u8", 99999999999999999999, "0", "{}"]',
@@ -398,8 +419,11 @@ def forged(key, content):
 def test_an_entry_that_says_anything_else(content, paths, reader, cache):
     first = reader.transform(paths[:2])
     name = pool(cache)[0].name.encode()
+    mine = np.full((16, 16), 7, np.uint8)  # of which an entry tells the truth
+    (pool(cache)[0].parents[1] / "mine.u8").write_bytes(mine.tobytes())
+    content = content.replace(b"16-NAME.u8", name).replace(b"DIGEST", film_digest(mine).encode())
     for path in films(cache):
-        path.write_bytes(forged(path.stem, content.replace(b"16-NAME.u8", name)))
+        path.write_bytes(forged(path.stem, content))
     np.testing.assert_array_equal(reader.transform(paths[:2]), first)
 
 

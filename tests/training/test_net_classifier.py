@@ -195,6 +195,18 @@ def test_optimiser_and_its_parameters_and_those_of_the_module():
     assert size[0] < size[1] / 2
 
 
+def test_groups_of_parameters_and_an_optimiser_that_knows_no_closure():
+    class Plain(torch.optim.SGD):
+        def step(self):
+            return super().step()
+
+    groups = [("layers.0.*", {"lr": 0.0})]
+    model = small_clinical(optimizer=Plain, optimizer__param_groups=groups).fit(X, Y)
+    untrained = clone(model.net_).initialize().module_.layers[0].weight
+    assert torch.equal(model.net_.module_.layers[0].weight, untrained)
+    assert model.history_["train_loss"].iloc[-1] < model.history_["train_loss"].iloc[0]
+
+
 def test_an_optimiser_that_steps_by_a_closure():
     model = small_clinical(optimizer=torch.optim.LBFGS, lr=0.1, batch_size=64).fit(X, Y)
     assert model.history_["train_loss"].iloc[-1] < model.history_["train_loss"].iloc[0]
