@@ -33,15 +33,22 @@ _CHANCE = 0.01
 
 # A disease of the patient's parents is a risk factor (FRAX asks for it), and no label
 _RELATIVES = re.compile(
-    r"famil|parent|mother|father|matern|patern|relative|sibling|家族|父母|父亲|母亲|madre|padre"
-    r"|mutter|vater|eltern",
+    r"\b(family|familial|familiar(es)?|famil\w*anamnes[ei]|parents?|parental|mothers?|fathers?"
+    r"|maternal|paternal|relatives|siblings?|madre|padres?|mutter|vater|eltern)\b"
+    r"|家族|父母|父亲|母亲",
+    re.IGNORECASE,
+)
+# what a measurement, or a doctor of the family, says is of the patient
+_OWN = re.compile(
+    r"\b(bmd|dxa|density|t ?scores?|(doctor|physician|practitioner|arzt|médico)s?)\b|骨密度",
     re.IGNORECASE,
 )
 
 
 def is_of_relatives(column: object) -> bool:
     """Whether a column's name speaks of the patient's family, as "Family history of ..." does."""
-    return _RELATIVES.search(str(column)) is not None
+    words = re.sub(r"[\W_]+", " ", str(column))
+    return _RELATIVES.search(words) is not None and _OWN.search(words) is None
 
 
 def name_gives_away(column: object) -> str | None:

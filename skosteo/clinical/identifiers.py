@@ -6,9 +6,9 @@ from skosteo._validation import plain_name
 
 # Whole headings, without case, blanks and punctuation
 _IDENTIFIER = re.compile(
-    r"(patients?|pat|subjects?|subj|person|participant|case|record|medicalrecord|mr|hospital|study)"
+    r"(patients?|pat|subjects?|subj|person|participant|case|record|medicalrecord|mr|study)"
     r"(id|ids|no|nr|num|number|code|key|identifier)"
-    r"|patient|subject|mrn|pid|uid|seqn|accession(no|number)?|nhc|nhsnumber|ssn"
+    r"|patient|subject|hospital(no|nr|num|number)|mrn|pid|uid|seqn|accession(no|number)?|nhc|nhsnumber|ssn"
     r"|(id)?paciente|numerodehistoria|historiaclinica|patientennummer|fallnummer|versichertennummer"
     r"|(患者|病人|住院|门诊|就诊|病历|病案|检查|影像|登记|身份证)(id|号|编号|号码|序号)|病历|身份证"
 )

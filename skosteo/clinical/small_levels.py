@@ -43,7 +43,12 @@ def with_printable_levels(values: pd.Series, patient: NDArray[np.intp]) -> pd.Se
     hidden = [level for level in values.dropna().unique() if not _is_printable(level, values)]
     rare = [level for level, n in patients_of_levels(values, patient).items() if n < FEWEST]
     away = values.isin([*hidden, *rare])
-    return values.astype(object).mask(away, OTHERS) if away.any() else values
+    if not away.any():
+        return values
+    if isinstance(values.dtype, pd.CategoricalDtype):  # which has its order
+        kept = [level for level in values.cat.categories if level not in {*hidden, *rare}]
+        return values.cat.set_categories([*kept, OTHERS]).mask(away, OTHERS)
+    return values.astype(object).mask(away, OTHERS)
 
 
 def _is_printable(level: object, values: pd.Series) -> bool:

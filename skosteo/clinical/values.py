@@ -129,12 +129,11 @@ def values_in_words(
     """Say each finding of `check_values` in a sentence or two, without counts below `fewest`."""
     sentences = []
     for found in check_values(table, units).to_dict("records"):
-        if found["n_rows"] < fewest:
-            found["n_rows"] = f"fewer than {fewest}"
+        counted = "{n_rows} of {n_values}" if found["n_rows"] >= fewest else "some"
         looks = "lie outside the plausible range in {stated_unit}"
         if found["looks_like"]:
             looks = "look like {looks_like}, not {stated_unit}"
-        text = "Column {column!r}: {n_rows} of {n_values} values " + looks + ". {remedy}"
+        text = "Column {column!r}: " + counted + " values " + looks + ". {remedy}"
         sentences.append(text.format_map(found))
     return sentences
 

@@ -273,12 +273,19 @@ def is_variable(column: object, name: str) -> bool:
     return hit is not None and hit.variable.name == name
 
 
+# Codes of NHANES and terms of LOINC have one unit each
+_CODED = re.compile("bmx|lb[xd]|rid|.*(moles|mass|#?)volume")
+
+
 def states_unit(column: str) -> bool:
     """Whether a known name says the unit of its values, rather than leaving it to custom."""
-    variable, unit = _KNOWN[plain_name(_STEP.sub("", column))]
+    hit, plain = recognise(column), plain_name(_STEP.sub("", column))
+    if hit is None or _CODED.match(plain):
+        return hit is not None
+    variable, unit = hit
     bare = (name for name, stated in variable.aliases.items() if stated == variable.unit)
     bare_names = {*map(plain_name, bare), *map(plain_name, _TRANSLATED[variable.name].split(", "))}
-    return unit != variable.unit or plain_name(_STEP.sub("", column)) not in bare_names
+    return unit != variable.unit or plain not in bare_names
 
 
 def find_column(table: pd.DataFrame, name: str) -> str | None:

@@ -104,7 +104,8 @@ def away_from_edges(probability: NDArray[np.float64]) -> NDArray[np.float64]:
     edge = (probability < np.finfo(float).tiny) | (probability == 1)
     inside = probability[~edge]
     nearest = np.minimum(inside, 1 - inside).min(initial=1 / len(probability))
-    return np.where(edge, np.clip(probability, nearest / 2, 1 - nearest / 2), probability)
+    greatest = min(1 - nearest / 2, np.nextafter(1, 0))  # where half a tiny distance is lost
+    return np.where(edge, np.clip(probability, nearest / 2, greatest), probability)
 
 
 def line_of_rows(

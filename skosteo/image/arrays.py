@@ -43,7 +43,7 @@ def typical_range(films: Tensor | FilmRows) -> float:
 
 
 def check_scale(films: Tensor, low: float, high: float, typical: float) -> None:
-    """Refuse films on another scale than those of `fit`, by its `pixel_range` and `typical_range`."""
+    """Refuse films on another scale than those of `fit`: `pixel_range` and `typical_range`."""
     remedy = f"the model was fitted on pixels from {low:g} to {high:g}; give films on that scale"
     least, most = films.amin(dim=(1, 2, 3)), films.amax(dim=(1, 2, 3))
     span = high - low

@@ -36,6 +36,10 @@ _OPTIONS = {
 _PARAMETER = re.compile(rf"\b({'|'.join(_OPTIONS)})\b(=?)")
 
 
+# Marks of a cell that is not known; blanks are besides
+_NOT_KNOWN = ["NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "<NA>", "#N/A"]
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command to a parser."""
     add = parser.add_argument
@@ -44,14 +48,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     outcome.add_argument("--target", metavar="COLUMN",
         help="column of the outcome, 0 and 1; rows without it are left out, counted")  # fmt: skip
     outcome.add_argument("--t-score", metavar="COLUMN", help="column of T-scores, labelled as said")
-    add("--label", choices=list(MEANINGS), default="osteoporosis",
+    add("--label", choices=list(MEANINGS),
         help="what T-scores are made: T <= -2.5, or T < -1 (default: osteoporosis)")  # fmt: skip
     add("--positive", nargs="+", metavar="VALUE", help="values of the target that mean ill")
     add("--negative", nargs="+", metavar="VALUE",
         help="values that mean well, where several do; all others are not known")  # fmt: skip
     add("--out", type=Path, required=True, help="folder of the report; goes on there after a crash")
-    add("--patient", help="column of the patient; needed where a patient has several rows")
-    add("--no-patient", action="store_true", help="each row is a patient of its own")
+    patient = parser.add_mutually_exclusive_group()
+    patient.add_argument("--patient", metavar="COLUMN",
+        help="column of the patient; needed where a patient has several rows")  # fmt: skip
+    patient.add_argument("--no-patient", action="store_true",
+        help="each row is a patient of its own")  # fmt: skip
     add("--encoding", default="utf-8", help="of the table, such as gb18030 (default: utf-8)")
     add("--images", type=Path, help="folder that the image names are relative to, and stay in; "
         "without it they are paths as they stand")  # fmt: skip
@@ -85,12 +92,12 @@ def run(given: argparse.Namespace) -> None:
     table = _read_table(given)
     found = _outcome(table, given)
     outcome = given.outcome or found.name
-    table, target, flow = known_rows(table, found, given.patient, outcome)
     image_column = None if given.no_images else given.image_column
     if image_column is not None:
         _check_column(table, image_column, "--image-column", " For a study without, --no-images.")
         names = table[image_column]
         table[image_column] = image_paths(names, given.images, outside=given.outside_images)
+    table, target, flow = known_rows(table, found, given.patient, outcome)
     clinical = _clinical_columns(table, given, image_column)
     # sex and age among the clinical columns come by themselves, age in bands
     asked = [c for c in given.subgroups if not (c in clinical and is_sex_or_age(c))]
@@ -168,6 +175,11 @@ def _read_table(given: argparse.Namespace) -> pd.DataFrame:
         words = (given.image_column, given.patient, given.target)
         types = {word: str for word in words if word is not None}
         table = pd.read_csv(given.table, dtype=types, encoding=given.encoding)
+        if given.target in table:  # "None" is a word there: who has none of the outcome is well
+            table[given.target] = pd.read_csv(
+                given.table, usecols=[given.target], dtype=str, encoding=given.encoding,
+                keep_default_na=False, na_values=_NOT_KNOWN,
+            )  # fmt: skip
     except FileNotFoundError:
         raise InputError("There is no such table; check its path.") from None
     except LookupError:
@@ -200,7 +212,7 @@ def _check_patient(table: pd.DataFrame, given: argparse.Namespace) -> None:
     """Refuse a table whose patients seem to have several rows, if nobody says which is whose."""
     if given.patient is not None or given.no_patient:
         return
-    for column in filter(names_patient, table):
+    for column in filter(names_patient, table.columns.drop(given.site, errors="ignore")):
         known = table[column].dropna()
         if known.nunique() < len(known):
             raise InputError(
@@ -230,12 +242,14 @@ def _is_no_heading(name: str) -> bool:
 
 def _outcome(table: pd.DataFrame, given: argparse.Namespace) -> Outcome:
     if given.target is not None:
+        if given.label is not None:
+            raise InputError("--label says what --t-score is made; --target has its own values.")
         if given.negative is not None and given.positive is None:
             raise InputError("--negative says who is well; say who is ill by --positive too.")
         return of_target(table[given.target], given.positive, given.negative)
     if given.positive is not None or given.negative is not None:
         raise InputError("--positive and --negative are for --target; --t-score takes --label.")
-    return of_t_scores(table[given.t_score], given.label)
+    return of_t_scores(table[given.t_score], given.label or "osteoporosis")
 
 
 def _as_bool(table: pd.DataFrame, column: str) -> np.ndarray:

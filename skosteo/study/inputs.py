@@ -251,9 +251,10 @@ def all_groupings(used: Inputs, facts: pd.DataFrame | None) -> pd.DataFrame:
     stated = pd.DataFrame(found, index=used.X.index)
     new = [n for n in stated if n not in used.groupings and len(stated[n].unique()) > 1]
     found = dict(pd.concat([stated[new], used.groupings], axis=1))
+    own_bands = "age" if "age" in new else None
     return pd.DataFrame(
         {
-            name: values if name == "age" else with_printable_levels(values, used.patient)
+            name: values if name == own_bands else with_printable_levels(values, used.patient)
             for name, values in found.items()
         },
         index=used.X.index,

@@ -184,6 +184,15 @@ def test_a_disease_of_the_family_is_no_answer(name):
 
 
 @pytest.mark.parametrize(
+    "name", ["relative BMD", "BMD relative to peers", "Apparent osteoporosis",
+             "Relative bone density (T-score)", "family doctor: osteoporosis"]
+)  # fmt: skip
+def test_the_patients_own_disease_is_an_answer_beside_such_words(name):
+    with pytest.raises(InputError, match="gave the answer away"):
+        transform(table().assign(**{name: [0, 1, 0, 0, 1]}))
+
+
+@pytest.mark.parametrize(
     ("imputation", "match"),
     [
         ({"bmi": "mode"}, "'mode'.*'mean' and 'median'"),

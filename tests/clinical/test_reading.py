@@ -202,6 +202,17 @@ class TestOtherHeadings:
             there = X.set_axis([name], axis=1) * factor
             np.testing.assert_allclose(fitted.transform(there), expected, rtol=1e-9)
 
+    def test_a_code_of_a_survey_or_of_loinc_states_its_unit(self):
+        calcium = pd.DataFrame({"calcium": [9.2, 8.8, 10.0]})
+        fitted = ClinicalPreprocessor(units={"calcium": "mg/dL"}).fit(calcium)
+        for name in ("LBDSCASI", "Calcium [Moles/volume] in Serum or Plasma"):
+            there = calcium.set_axis([name], axis=1) * 0.2495
+            expected = fitted.transform(calcium)
+            np.testing.assert_allclose(fitted.transform(there), expected, rtol=1e-9)
+        pounds = ClinicalPreprocessor(units={"weight": "lb"})
+        pounds.fit(pd.DataFrame({"weight": [150.0, 180.0]}))
+        assert pounds.transform(pd.DataFrame({"BMXWT": [70.0]}))[0, 0] == pytest.approx(70)
+
     def test_the_columns_own_name_comes_first_and_two_of_a_variable_are_refused(self):
         fitted = ClinicalPreprocessor().fit(pd.DataFrame({"age": [60.0, 70.0]}))
         both = pd.DataFrame({"age": [61.0], "RIDAGEYR": [99.0]})

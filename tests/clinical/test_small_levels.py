@@ -35,6 +35,14 @@ def test_honest_levels_stay(level):
     pd.testing.assert_series_equal(with_printable_levels(values, np.arange(100)), values)
 
 
+def test_the_order_of_a_category_stays():
+    order = ["low", "mid", "high", "odd"]
+    values = pd.Series(pd.Categorical(["high", "low", "mid"] * 33 + ["odd"], order, ordered=True))
+    shown = with_printable_levels(values, np.arange(100))
+    assert shown.cat.categories.tolist() == ["low", "mid", "high", OTHERS]
+    assert shown.iloc[-1] == OTHERS
+
+
 @pytest.mark.parametrize("heading", ["patient_name", "Name", "Operator", "医生姓名", "Surname"])
 def test_a_heading_that_says_person(heading):
     values = pd.Series(["Ann Moor", "Bob Moor"] * 50, name=heading)

@@ -212,3 +212,14 @@ def test_our_own_forest_has_a_line():
     with pytest.warns(UserWarning, match="exactly 0 or 1"):
         line = calibration_line(y[400:], p)
     assert 0.5 < line.slope_low < line.slope < line.slope_high < 1.5
+
+
+@pytest.mark.parametrize("least", [1e-17, 1e-20, 1e-300])
+def test_an_exact_1_beside_a_tiny_probability(least):
+    rng = np.random.default_rng(0)
+    p = np.r_[least, 0, 1, rng.uniform(0.1, 0.9, 57)]
+    y = rng.random(60) < p
+    y[:3] = [False, True, False]
+    with pytest.warns(UserWarning, match="exactly 0 or 1 in 2 of 60 rows"):
+        line = calibration_line(y, p)
+    assert np.isfinite(line).all()

@@ -176,6 +176,7 @@ def test_which_of_two_words_is_ill_is_not_guessed(words, cohort, tmp_path, capsy
 ANSWERS = {
     "是": (["--positive", "是"], ["否", "是", None, " "]),
     "1 of 1 and 2": (["--positive", "1"], ["2", "1", None, ""]),
+    "none and unknown": (["--positive", "是"], ["None", "是", None, "NA"]),
     "named both": (["--positive", "是", "疑似", "--negative", "否"], ["否", "是", "不详", "?"]),
 }
 
@@ -206,6 +207,7 @@ OUTCOME_SLIPS = {
     "no such word": ("answer", ["--positive", "ja"], "--positive names ['ja']"),
     "a negative alone": ("answer", ["--negative", "no"], "say who is ill by --positive"),
     "both": ("answer", ["--positive", "yes", "--negative", "yes"], "both name ['yes']"),
+    "a label": ("answer", ["--positive", "yes", "--label", "osteoporosis"], "--target has its own"),
     "no help": ("answer", [], "--positive VALUE, and who is not by --negative VALUE"),
 }
 
@@ -323,7 +325,11 @@ def test_a_forgotten_patient_is_asked_for(cohort, tmp_path, monkeypatch, capsys)
     assert "Give --patient 'patient_id'" in said
     assert "--no-patient" in said
     assert "Jane" not in said
+    cohort = cohort.rename(columns={"patient_id": "hospital_id"})  # which is no patient
     taken = ran(monkeypatch)
+    assert call(*given[:1], table(tmp_path, cohort), *given[2:]) == 0
+    table(tmp_path, cohort.rename(columns={"hospital_id": "patient_id"}))
+    taken.clear()
     assert call(*given, "--no-patient") == 0
     assert len(np.unique(taken[0][-1].design.patient)) == 90
     assert taken[0][-1].settings.title == "Screening for osteoporosis from clinical values"
@@ -382,12 +388,14 @@ def test_no_image_name_leads_out_of_the_folder(case, tmp_path, monkeypatch, caps
     secret.mkdir()
     (films / "film_0.png").rename(secret / "film_0.png")
     cohort.loc[0, "image"] = ESCAPES[case](films, secret)
+    unknown = pd.DataFrame({"image": ["x.png"] * 3, "patient_id": ["u", "v", "w"]})
+    cohort = pd.concat([unknown, cohort], ignore_index=True)  # rows of the user's table count
     given = arguments(table(tmp_path, cohort), tmp_path / "out", "--images", films)
     monkeypatch.setattr(cli, "run_study", lambda *_, **__: pytest.fail("a film was read"))
     assert call(*given) == 2
     said = capsys.readouterr().err
-    assert "1 of 24 image names lead out of --images" in said
-    assert "the first is in row 1" in said
+    assert "1 of 27 image names lead out of --images" in said
+    assert "the first is in row 4" in said
     assert "secret" not in said
     taken = []
 

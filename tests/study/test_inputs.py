@@ -6,9 +6,10 @@ import pytest
 from sklearn.svm import LinearSVC
 
 from skosteo.clinical.flow import ExclusionLog, Flow
+from skosteo.clinical.small_levels import OTHERS
 from skosteo.exceptions import InputError, SkosteoError
 from skosteo.study import run_study
-from skosteo.study.inputs import validate_inputs
+from skosteo.study.inputs import all_groupings, validate_inputs
 from tests.study.cohorts import Says, patients
 
 X, Y, GROUPS = patients(90)
@@ -230,6 +231,13 @@ def test_groups_of_the_flow_add_up():
     flow = study_of(groups=GROUPS // 2).flow
     assert flow.outcome["rows"].tolist() == [30, 60]
     assert int(flow.frame()["remaining"].iloc[-1]) == 90
+
+
+@pytest.mark.parametrize("heading", ["age", "Age", "ward"])
+def test_no_grouping_prints_names_under_any_heading(heading):
+    names = pd.DataFrame({heading: np.resize(["Dr. Ann Moor", "Moor, Bob"], 90)})
+    given = validate_inputs(X, Y, subgroups=names)
+    assert set(all_groupings(given, None)[heading]) == {OTHERS}
 
 
 def test_sex_that_is_no_clinical_column_is_still_a_grouping():
