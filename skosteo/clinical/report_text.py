@@ -1,6 +1,7 @@
 """Terms that give the label away, in names of columns and in report text, and text without them."""
 
 import re
+from bisect import bisect_left
 from collections.abc import Sequence
 from unicodedata import normalize
 
@@ -225,11 +226,13 @@ def _rest(sentence: str, spans: Sequence[tuple[int, int]]) -> str:
     if not spans:
         return sentence
     ends = [match.start() for match in _CLAUSE_END.finditer(sentence)]
-    kept, goes = [], False
-    for start, end in zip([0, *(end + 1 for end in ends)], [*ends, len(sentence)], strict=True):
-        clause = sentence[start:end]
-        told = any(first <= end and start <= last for first, last in spans)
-        goes = told or (goes and bool(_DESCRIBES.match(clause)))
+    told: set[int] = set()
+    for start, end in spans:
+        told.update(range(bisect_left(ends, start), bisect_left(ends, end - 1) + 1))
+    kept, goes, start = [], False, 0
+    for number, end in enumerate([*ends, len(sentence)]):
+        clause, start = sentence[start:end], end + 1
+        goes = number in told or (goes and bool(_DESCRIBES.match(clause)))
         if not goes:
             kept.append(clause)
     return " , ".join(kept)
@@ -271,9 +274,11 @@ _CJK = "[\u3400-\u9fff]"
 _HAS_CJK = re.compile(_CJK)
 # A line that goes on in small letters is the same sentence; a point within a number ends none
 _JOINTS = (
-    (re.compile(r"[\u00ad\u200b-\u200d\u2060\ufeff]|-[ \t]*\r?\n[ \t]*(?=[a-zà-ÿ])"), ""),
-    (re.compile(r"[ \t]*\r?\n[ \t]*(?=[a-zà-ÿ])"), " "),
-    (re.compile(rf"(?<={_CJK})[ \t]+(?={_CJK})"), ""),
+    (re.compile(r"[\u00ad\u200b-\u200d\u2060\ufeff]"), ""),
+    (re.compile(r"[ \t]+"), " "),
+    (re.compile(r"- ?\r?\n ?(?=[a-zà-ÿ])"), ""),
+    (re.compile(r" ?\r?\n ?(?=[a-zà-ÿ])"), " "),
+    (re.compile(rf"(?<={_CJK}) (?={_CJK})"), ""),
 )
 _SENTENCE_END = re.compile(r"[;。!?\n\r|•·]|\.(?!\d)|(?<!\d)\.|(?<![\d.,])\d{1,2}[、)]")
 _CLAUSE_END = re.compile(r",(?!\d)|(?<!\d),|、")

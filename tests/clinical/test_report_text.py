@@ -165,6 +165,9 @@ def test_text_of_any_length_takes_time_in_proportion():
     """Twice the length, twice the time, not four times."""
     for unit in (
         "T-score" + " " * 50,
+        " " * 20_000,
+        "OP, ",
+        "骨 ",
         "bone ",
         "fractura ",
         "a",
