@@ -13,6 +13,7 @@ from pandas.api.types import is_bool_dtype, is_complex_dtype, is_numeric_dtype
 
 from skosteo._validation import missing_cells, split_numbers
 from skosteo.clinical.report_text import names_diagnosis
+from skosteo.clinical.small_levels import FEWEST
 from skosteo.clinical.variables import is_variable, recognise, resolve_column
 from skosteo.exceptions import InputError, ValuesWarning
 
@@ -103,20 +104,31 @@ def as_word(value: object) -> str:
     return str(value)
 
 
-def check_category(values: pd.Series, column: str, terms: Sequence[re.Pattern[str]]) -> None:
-    """Raise an InputError for free text, and for a category that names the diagnosis."""
-    n_values = values.nunique()
-    if n_values > MAX_CATEGORIES:
-        raise InputError(
-            f"Column {column!r} holds {n_values} different texts in {len(values)} rows: "
-            f"more than {MAX_CATEGORIES} are no category. Name it in text_columns if it "
-            "is report text, make it a number if it is one, or leave it out."
+def check_categories(categories: Mapping[str, pd.Series], terms: Sequence[re.Pattern[str]]) -> None:
+    """Raise one InputError for all columns of free text, and for all that name the diagnosis."""
+    counts = {name: values.nunique() for name, values in categories.items()}
+    faults = []
+    if free := [
+        f"{name!r} holds {n} different texts in {len(categories[name])} rows"
+        for name, n in counts.items()
+        if n > MAX_CATEGORIES
+    ]:
+        faults.append(
+            f"Column {', column '.join(free)}: more than {MAX_CATEGORIES} are no category. Name it "
+            "in text_columns if it is report text (a study takes columns called xray_diagnosis "
+            "and xray_description for it), make it a number if it is one, or leave it out."
         )
-    if names_diagnosis(values, terms):
-        raise InputError(
-            f"Column {column!r} holds terms that name the diagnosis. Leave it out, or name "
-            "it in text_columns, where they are removed."
+    if telling := [
+        repr(name)
+        for name, values in categories.items()
+        if counts[name] <= MAX_CATEGORIES and names_diagnosis(values, terms)
+    ]:
+        faults.append(
+            f"Column {', column '.join(telling)} holds terms that name the diagnosis. Leave it "
+            "out, or name it in text_columns, where they are removed."
         )
+    if faults:
+        raise InputError(" ".join(faults))
 
 
 def imputation_by_column(
@@ -169,6 +181,9 @@ class Numbers:
 class Category:
     """A column of words to one column per word of `fit`, 0 or 1.
 
+    Words of fewer than ten rows are one category, "infrequent", and so are words that `fit` has not
+    seen; but in a column of sex, none is kept by name. Without an infrequent one, unseen words get
+    zeros.
     A missing word is a category where `fit` saw one; with ``keep`` it is NaN in all columns.
     Spellings of sex ("female", "男") are F and M where `fit` saw nothing else.
     """
@@ -179,27 +194,38 @@ class Category:
     def fit(self, values: pd.Series) -> Self:
         """Learn the words."""
         words, sexes = _words(values), {"F", "M", _MISSING}
-        self.is_sex_ = is_variable(self.column, "sex") and set(words.map(_sex)) <= sexes
+        of_sex = is_variable(self.column, "sex")
+        self.is_sex_ = of_sex and set(words.map(_sex)) <= sexes
         words = words.map(_sex) if self.is_sex_ else words
-        self.words_ = sorted(word for word in words.unique() if word != _MISSING)
+        counts = words[words != _MISSING].value_counts()
+        kept = counts.index if of_sex else counts.index[counts >= FEWEST]
+        self.words_ = sorted(kept)
+        self.infrequent_ = 1 - float(counts[kept].sum() / counts.sum())  # proportion of rows
         if not self.keep and (words == _MISSING).any():
             self.words_.append(_MISSING)
-        self.names_ = [f"{self.column}_{word}" for word in self.words_]
+        names = [*self.words_, "infrequent"] if self.infrequent_ else self.words_
+        self.names_ = [f"{self.column}_{word}" for word in names]
         return self
 
     def transform(self, values: pd.Series) -> NDArray[np.float64]:
-        """Words (n,) to (n, n_words); one that `fit` has not seen gets zeros and a warning."""
+        """Words (n,) to (n, n_words); more unknown ones than `fit` had give a warning."""
         plain = _words(values)
         words = (plain.map(_sex) if self.is_sex_ else plain).to_numpy(object)
-        unseen = int((~np.isin(words, [*self.words_, _MISSING])).sum())
-        if unseen:
+        other = ~np.isin(words, [*self.words_, _MISSING])
+        expected = self.infrequent_ * len(words)
+        # beyond chance, where rare words are in no list
+        if other.sum() > (expected + 5 * np.sqrt(expected) + 5 if expected else 0):
             warnings.warn(
-                f"Column {self.column!r}: {unseen} of {len(words)} rows hold a value that fit has "
-                "not seen, and get zeros. Is it another spelling? Then write it as in fit.",
+                f"Column {self.column!r}: {other.sum()} of {len(words)} rows hold a value that fit "
+                f"has not seen{' often' if expected else ''}, and get "
+                f"{'that of infrequent ones' if expected else 'zeros'}. Is it another spelling? "
+                "Then write it as in fit.",
                 ValuesWarning,
                 stacklevel=4,
             )
         encoded = (words[:, None] == np.array(self.words_, dtype=object)).astype(np.float64)
+        if self.infrequent_:
+            encoded = np.column_stack([encoded, other])
         if self.keep:
             encoded[words == _MISSING] = np.nan
         return encoded

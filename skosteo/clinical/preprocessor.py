@@ -12,10 +12,11 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from skosteo._validation import named_table
-from skosteo.clinical.columns import Category, Numbers, check_category, imputation_by_column
+from skosteo.clinical.columns import Category, Numbers, check_categories, imputation_by_column
 from skosteo.clinical.identifiers import names_patient
-from skosteo.clinical.reading import TableReader
-from skosteo.clinical.report_text import GIVEAWAY_TERMS, ReportText, compile_terms
+from skosteo.clinical.reading import REPORT_TEXTS, TableReader
+from skosteo.clinical.report_text import GIVEAWAY_TERMS, compile_terms, without_terms
+from skosteo.clinical.text_components import ReportText
 from skosteo.exceptions import InputError, ValuesWarning
 
 
@@ -26,11 +27,13 @@ class ClinicalPreprocessor(TransformerMixin, BaseEstimator):
 
     * Numbers, written as text too: missing ones imputed by mean or median. A missing body mass
       index is first computed from height and weight, where both are known and plausible.
-    * Categories (sex, and text with at most 20 different values): one column each, 0 or 1. A value
-      that `fit` has not seen gets zeros, and a `ValuesWarning`. Words for the sexes ("female",
-      "男") are F and M.
-    * Report text: terms that name the diagnosis are removed; then weighted character n-grams
-      (which work without a word list, in Chinese too), reduced to 8 components.
+    * Categories (sex, and text with at most 20 different values): one column each, 0 or 1. Values
+      of fewer than ten rows are one, "infrequent": a fitted model keeps no name that few have. A
+      value that `fit` has not seen is infrequent too, or gets zeros where `fit` had none, with a
+      `ValuesWarning`. Words for the sexes ("female", "男") are F and M.
+    * Report text: clauses with a term that names the diagnosis are removed; of the other words 8
+      components are told, each by its side of the mean, -1 or 1. No word is kept: a hash of each
+      is, if rows enough hold it. A text of which nothing is left is a missing one.
 
     Values that look as if they were in another unit than their column's give a `ValuesWarning`, in
     `fit` and in `transform` (see `skosteo.clinical.check_values`); they are never converted
@@ -64,8 +67,8 @@ class ClinicalPreprocessor(TransformerMixin, BaseEstimator):
         Add a column of 0 and 1, ``<column>_missing``, for each column with missing values in
         `fit`. (A category has one already, unless missing values are kept.)
     masked_terms : sequence of str, default=GIVEAWAY_TERMS
-        Regular expressions, case ignored, removed from report text, and not allowed in
-        categories. () removes nothing.
+        Regular expressions, case ignored, sought in one sentence at a time. Clauses of report text
+        that hold one are removed; categories may hold none. () removes nothing.
 
     Attributes
     ----------
@@ -76,8 +79,8 @@ class ClinicalPreprocessor(TransformerMixin, BaseEstimator):
     bmi_from_ : list of str
         Columns of height and weight that the body mass index is computed from; empty without.
     masked_ : DataFrame
-        ``column``, ``term`` (the regular expression) and ``n_rows`` (rows of `fit`) of all that was
-        removed from report text.
+        ``column``, ``term`` (the regular expression) and ``n_rows`` (rows of `fit`) of all for
+        which clauses of report text were removed.
     source_columns_ : ndarray of str, shape (n_features_out,)
         Column of X that each output column comes from; "bmi" for one that X did not have.
     n_features_in_ : int
@@ -89,6 +92,7 @@ class ClinicalPreprocessor(TransformerMixin, BaseEstimator):
     -----
     The paper does not say how it encodes its two report texts, nor whether they name the diagnosis;
     they rank second and fourth among its variables. See what a model is worth without them.
+    What was removed can still be guessed where reports say nothing else: `check_leakage` tells.
 
     A body mass index that X lacks is added with ``columns=None``, and where ``columns`` names it:
     ``["age", "sex", "bmi"]`` needs one height and one weight in X, and does not put them out. Where
@@ -116,7 +120,7 @@ class ClinicalPreprocessor(TransformerMixin, BaseEstimator):
     def __init__(
         self,
         imputation: Mapping[str, str] | str | None = None,
-        text_columns: Sequence[str] = ("xray_diagnosis", "xray_description"),
+        text_columns: Sequence[str] = REPORT_TEXTS,
         *,
         columns: Sequence[str] | None = None,
         units: Mapping[str, str] | None = None,
@@ -156,6 +160,8 @@ class ClinicalPreprocessor(TransformerMixin, BaseEstimator):
         read = self._reader.fit(table)
         if self.columns is None:
             _warn_of_identifiers(table)
+        self._terms = compile_terms(self.masked_terms)
+        self.masked_ = self._mask(read)
         self.categories_ = [self._reader.sources[name] for name in self._reader.categories]
         self.bmi_from_ = self._reader.bmi.sources
         self.columns_ = {name: step.fit(read[name]) for name, step in self._steps(read).items()}
@@ -174,7 +180,6 @@ class ClinicalPreprocessor(TransformerMixin, BaseEstimator):
             )
         self._names_out = np.array(names, dtype=object)
         self.source_columns_ = np.array(sources, dtype=object)
-        self.masked_ = _masked(self.columns_)
         return self
 
     def transform(self, X: Any) -> NDArray[np.float64]:
@@ -187,6 +192,7 @@ class ClinicalPreprocessor(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         read = self._reader.read(self._table(X, reset=False))
+        self._mask(read)
         parts = []
         for column, step in self.columns_.items():
             parts.append(step.transform(read[column]))
@@ -205,17 +211,25 @@ class ClinicalPreprocessor(TransformerMixin, BaseEstimator):
             raise InputError("X has sparse columns. Give X.sparse.to_dense().")
         return named_table(self, X, reset=reset)
 
+    def _mask(self, read: dict[str, pd.Series]) -> pd.DataFrame:
+        """Take giveaway terms out of what was read; return what was found."""
+        rows = []
+        for name in self._reader.texts:
+            read[name], n_rows = without_terms(read[name], self._terms)
+            rows += [(name, term, n) for term, n in n_rows.items() if n]
+        # plain objects: texts of pandas may be those of pyarrow, and so would pickles be
+        columns = pd.Index(["column", "term", "n_rows"], dtype=object)
+        return pd.DataFrame(rows, columns=columns, dtype=object).astype({"n_rows": int})
+
     def _steps(self, read: dict[str, pd.Series]) -> dict[str, Any]:
         """Choose a step for each column that was read, not yet fitted."""
         reader, keep = self._reader, self.imputation == "keep"
-        terms = compile_terms(self.masked_terms)
-        for name in reader.categories:
-            check_category(read[name], name, terms)
+        check_categories({name: read[name] for name in reader.categories}, self._terms)
         sources = {name: reader.sources[name] for name in reader.numbers}
         filled = imputation_by_column(self.imputation, sources)
         steps: dict[str, Any] = {name: Numbers(name, how) for name, how in filled.items()}
         steps |= {name: Category(name, keep=keep) for name in reader.categories}
-        steps |= {name: ReportText(name, terms, keep=keep) for name in reader.texts}
+        steps |= {name: ReportText(name, keep=keep) for name in reader.texts}
         return {name: steps[name] for name in read}
 
     def __sklearn_tags__(self) -> Tags:
@@ -235,11 +249,3 @@ def _warn_of_identifiers(table: pd.DataFrame) -> None:
             ValuesWarning,
             stacklevel=3,
         )
-
-
-def _masked(steps: Mapping[str, Any]) -> pd.DataFrame:
-    texts = {name: step.n_rows_ for name, step in steps.items() if isinstance(step, ReportText)}
-    rows = [(name, term, n) for name, n_rows in texts.items() for term, n in n_rows.items() if n]
-    # plain objects: texts of pandas are pyarrow's where it is installed, and so would pickles be
-    columns = pd.Index(["column", "term", "n_rows"], dtype=object)
-    return pd.DataFrame(rows, columns=columns, dtype=object).astype({"n_rows": int})

@@ -30,6 +30,21 @@ _LEVEL_OF_FIT, _LEVEL_OF_TRANSFORM = 5, 6
 # RIAGENDR, by the survey's codebook
 _NHANES_SEX = {"1": "M", "2": "F"}
 
+# Variables that are report text
+REPORT_TEXTS = ("xray_diagnosis", "xray_description")
+
+
+def kind_of(table: pd.DataFrame, column: str, text_columns: Sequence[str]) -> str:
+    """Say whether a column is a "number", a "category" or report "text"."""
+    if column not in table.columns:  # the body mass index, to be computed
+        return "number"
+    hits = map(recognise, text_columns)
+    meant = any(hit and is_variable(column, hit.variable.name) for hit in hits)
+    if meant or column in text_columns:
+        return "text"
+    check_cells(table[column], column)
+    return "number" if is_numbers(table[column], column) else "category"
+
 
 class TableReader:
     """Read the wanted columns of a table, as `fit` has found them to be.
@@ -73,7 +88,9 @@ class TableReader:
                     "one of them."
                 )
             self.sources[name] = column
-        kinds = {name: self._kind(table, column) for name, column in self.sources.items()}
+        kinds = {
+            name: kind_of(table, column, self.text_columns) for name, column in self.sources.items()
+        }
         self.numbers, self.categories, self.texts = (
             [name for name in self.sources if kinds[name] == kind]
             for kind in ("number", "category", "text")
@@ -150,16 +167,6 @@ class TableReader:
         if not wanted:
             raise InputError("columns is empty. Name at least one, or give None for all.")
         return wanted
-
-    def _kind(self, table: pd.DataFrame, column: str) -> str:
-        if column not in table.columns:  # the body mass index, to be computed
-            return "number"
-        hits = map(recognise, self.text_columns)
-        meant = any(hit and is_variable(column, hit.variable.name) for hit in hits)
-        if meant or column in self.text_columns:
-            return "text"
-        check_cells(table[column], column)
-        return "number" if is_numbers(table[column], column) else "category"
 
     def _read(
         self, table: pd.DataFrame, places: Mapping[str, str], *, fitting: bool

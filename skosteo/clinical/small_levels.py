@@ -7,7 +7,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-FEWEST = 10  # patients of a level that is printed, as in `skosteo.evaluation.subgroups`
+# Patients of a level that is printed, as in `skosteo.evaluation.subgroups`, and rows of one that a
+# fitted model keeps by name
+FEWEST = 10
 OTHERS, SUPPRESSED = "other levels", "suppressed"
 
 # A date with its year, an address, a number as of a record, a name as DICOM or a list writes it, a

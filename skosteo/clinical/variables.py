@@ -288,6 +288,12 @@ def states_unit(column: str) -> bool:
     return unit != variable.unit or plain not in bare_names
 
 
+def is_report_text(column: object) -> bool:
+    """Whether a column is, by its name, text of a radiologist's report."""
+    hit = recognise(column)
+    return hit is not None and hit.variable.name.startswith("xray_")
+
+
 def find_column(table: pd.DataFrame, name: str) -> str | None:
     """Return the column of a table that is the variable of a canonical name, or None.
 

@@ -20,9 +20,9 @@ from skosteo.clinical.report_text import (
     GIVEAWAY_TERMS,
     compile_terms,
     is_label_leaking_name,
-    names_diagnosis,
+    rows_with_terms,
 )
-from skosteo.clinical.variables import recognise
+from skosteo.clinical.variables import is_report_text
 from skosteo.evaluation._format import proportion_text
 from skosteo.evaluation.metrics import auc_influence
 
@@ -30,6 +30,9 @@ from skosteo.evaluation.metrics import auc_influence
 _SEPARATES = 0.99
 # Patients of each class that a column has to know: with ten, chance does it once in 90,000 columns
 _ENOUGH = 10
+# Proportions of patients of the two classes whose text names the diagnosis that differ by this (an
+# AUC of .6), and by more than chance, make the text a leak: what was removed may still be guessed
+_DIFFERS = 0.2
 # Rows from which on an order that goes with the classes is told from chance
 _MANY = 50
 
@@ -62,7 +65,7 @@ def column_findings(
         return [*findings, note]
     text = _is_text(values)
     if text:
-        findings += _of_text(values, name)
+        findings += _of_text(values, name, positive, patient)
     missing = _auc(known.astype(float), positive, patient)
     if max(missing, 1 - missing) >= _SEPARATES:
         words = f"Whether {name!r} is missing tells the classes apart (AUC {_figure(missing)})."
@@ -79,22 +82,44 @@ def column_findings(
     return findings
 
 
-def _of_text(values: pd.Series, name: str) -> list[Finding]:
-    terms = compile_terms(GIVEAWAY_TERMS)
-    known = values.dropna()
-    telling = {text for text in known.unique() if names_diagnosis(pd.Series([text]), terms)}
-    rows = np.flatnonzero(values.isin(telling))
+def _of_text(
+    values: pd.Series, name: str, positive: NDArray[np.bool_], patient: NDArray[np.intp]
+) -> list[Finding]:
+    telling = rows_with_terms(values, compile_terms(GIVEAWAY_TERMS))
+    rows = np.flatnonzero(telling)
     if not len(rows):
         return []
-    found = recognise(name)
+    words = f"Column {name!r} names the diagnosis, its test or its drugs in "
+    words += f"{count_of(len(rows), 'row')}"
+    cases, controls = (_by_patient(telling[side], patient[side]) for side in (positive, ~positive))
+    if _differs(cases, controls):
+        words += f", of {cases.mean():.0%} of the cases and {controls.mean():.0%} of the controls."
+        remedy = (
+            f"Leave {name!r} out. ClinicalPreprocessor removes the clauses with such terms, but "
+        )
+        remedy += "not what else they go with: compare models with and without it."
+        return [Finding("column's text", "leak", name, rows, words, remedy)]
     severity, remedy = "suspect", "Name it in text_columns of ClinicalPreprocessor, which removes "
     remedy += "such terms, or leave it out."
-    if found is not None and found.variable.name.startswith("xray_"):
+    if is_report_text(name):
         severity = "note"
         remedy = "ClinicalPreprocessor removes such terms from it; other models see them."
-    words = f"Column {name!r} names the diagnosis, its test or its drugs in "
-    words += f"{count_of(len(rows), 'row')}."
-    return [Finding("column's text", severity, name, rows, words, remedy)]
+    return [Finding("column's text", severity, name, rows, words + ".", remedy)]
+
+
+def _by_patient(telling: NDArray[np.bool_], patient: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """Whether any text of each patient tells."""
+    return pd.Series(telling).groupby(patient).any().to_numpy()
+
+
+def _differs(cases: NDArray[np.bool_], controls: NDArray[np.bool_]) -> bool:
+    """Whether proportions differ strongly, and by three standard errors or more."""
+    if min(len(cases), len(controls)) < _ENOUGH:
+        return False
+    difference = abs(cases.mean() - controls.mean())
+    both = np.concatenate([cases, controls]).mean()
+    error = np.sqrt(both * (1 - both) * (1 / len(cases) + 1 / len(controls)))
+    return bool(difference >= _DIFFERS and difference > 3 * error)
 
 
 def _is_text(values: pd.Series) -> bool:

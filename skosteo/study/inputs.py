@@ -15,8 +15,11 @@ from skosteo._validation import (
     encode_target,
     to_pandas,
 )
+from skosteo.clinical.columns import check_categories, read_words
 from skosteo.clinical.flow import ExclusionLog, Flow
 from skosteo.clinical.identifiers import names_patient
+from skosteo.clinical.reading import REPORT_TEXTS, kind_of
+from skosteo.clinical.report_text import GIVEAWAY_TERMS, compile_terms
 from skosteo.clinical.small_levels import with_printable_levels
 from skosteo.clinical.variables import find_column, recognise
 from skosteo.evaluation._scored import as_proportion
@@ -183,6 +186,13 @@ def _named_columns(X: pd.DataFrame, names: Sequence[str], parameter: str) -> lis
     return list(names)
 
 
+def check_free_text(X: pd.DataFrame, clinical: Sequence[str]) -> None:
+    """Refuse clinical columns that the package's models could not take, all of them at once."""
+    kinds = {name: kind_of(X, name, REPORT_TEXTS) for name in clinical}
+    categories = {name: read_words(X[name]) for name in clinical if kinds[name] == "category"}
+    check_categories(categories, compile_terms(GIVEAWAY_TERMS))
+
+
 def _check_no_ids(clinical: pd.DataFrame, groups: ArrayLike | None) -> None:
     """Refuse an identifier as a clinical column: the patient's own, a named one, a row counter."""
     named = [name for name in clinical if names_patient(name)]
@@ -286,11 +296,14 @@ def joined_flow(before: Flow | None, rows: ExclusionLog, y: NDArray[np.intp], ou
     return Flow(frame, counts)
 
 
-def check_no_leak(leakage: LeakageReport, kept: NDArray[np.intp]) -> None:
-    """Refuse rows that leak, and columns whose names alone promise the answer."""
+def check_no_leak(leakage: LeakageReport, kept: NDArray[np.intp], *, text_is_masked: bool) -> None:
+    """Refuse rows that leak, and columns whose names alone promise the answer.
+
+    Text that names the diagnosis is refused where a model sees it as it is.
+    """
     found = leakage.frame()
     try:
-        leakage.raise_if_leaking()
+        leakage.raise_if_leaking(aside=["column's text"] if text_is_masked else [])
     except InputError as error:
         both = found.loc[found["kind"].str.endswith("on both sides"), "rows"]
         rows = [int(kept[row]) + 1 for some in both for row in some][:10]

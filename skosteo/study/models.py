@@ -14,8 +14,9 @@ from sklearn.pipeline import make_pipeline
 
 from skosteo import presets
 from skosteo._validation import gives_probabilities, guess
+from skosteo.clinical.preprocessor import ClinicalPreprocessor
 from skosteo.clinical.risk_indices import RiskIndexClassifier
-from skosteo.clinical.variables import find_column
+from skosteo.clinical.variables import find_column, is_report_text
 from skosteo.evaluation.decision_curve import TREAT_ALL, TREAT_NONE
 from skosteo.exceptions import InputError
 from skosteo.fusion.feature import FeatureFusionClassifier
@@ -41,6 +42,8 @@ TITLES = {
     "attention_fusion": "Cross-attention fusion",
     "no_augmentation": "Without augmentation",
     "augmentation": "With augmentation",
+    "report_text": "Report text alone",
+    "without_text": "Clinical without text",
     "age_sex_bmi": "Logistic: age, sex, BMI",
     "osta": "OSTA",
     "logistic": "Logistic: all clinical columns",
@@ -56,7 +59,11 @@ TABLES = {
 }
 BASELINES = ("age_sex_bmi", "osta", "logistic", "random_forest", "hist_gradient_boosting")
 FUSIONS = ("multimodal", "feature_fusion", "learned_fusion", "attention_fusion")
-CLINICAL = ("clinical", *BASELINES, "xgboost")
+# What text is worth, and what the rest: with each model that sees report text
+TEXT_CONTROLS = ("report_text", "without_text")
+CLINICAL = ("clinical", *TEXT_CONTROLS, *BASELINES, "xgboost")
+# Those that see every clinical column
+_SEE_ALL = {"clinical", "logistic", "random_forest", "hist_gradient_boosting", "xgboost", *FUSIONS}
 
 # What a row changes in the image model of its preset
 _NO_BRANCH = {"wavelet": False, "soft_attention": False}
@@ -179,12 +186,27 @@ def make_models(
         if model.name in made:
             raise InputError(f"models names {model.name!r} twice; give each its own name.")
         made[model.name] = model
+    if any(model.own or sees_all_clinical(model) for model in made.values()):
+        more = [name for name in TEXT_CONTROLS if name not in made and recipe.allows(name)]
+        made |= {name: recipe.known(name) for name in more}
     if not made:
         raise InputError(
             "No model is left to study: there is neither an image column nor a clinical one. Name "
             "them by image_column and clinical_columns."
         )
     return made
+
+
+def sees_all_clinical(model: StudyModel) -> bool:
+    """Whether one of the package's models sees every clinical column, free text too."""
+    return not model.own and model.name in _SEE_ALL
+
+
+def masks_text(model: StudyModel) -> bool:
+    """Whether terms that name the diagnosis are taken from report text before a model sees it."""
+    inside = model.estimator.get_params(deep=True).values()
+    steps = [step for step in inside if isinstance(step, ClinicalPreprocessor)]
+    return not model.own or any(step.masked_terms for step in steps)
 
 
 class _Recipe(NamedTuple):
@@ -201,6 +223,8 @@ class _Recipe(NamedTuple):
             return len(self._osta_columns()) == 2
         if name == "age_sex_bmi":
             return self._has("age", "sex") and (self._has("bmi") or self._has("height_cm"))
+        if name in TEXT_CONTROLS:
+            return 0 < len(self._texts()) < len(self.clinical.columns)
         values = len(self.settings.clinical_columns) > 0
         if name in CLINICAL:
             return values
@@ -220,6 +244,10 @@ class _Recipe(NamedTuple):
         columns = None
         if name == "osta":
             columns = tuple(self._osta_columns())
+        elif name == "report_text":
+            columns = tuple(self._texts())
+        elif name == "without_text":
+            columns = tuple(c for c in self.settings.clinical_columns if c not in self._texts())
         elif name in CLINICAL:
             columns = self.settings.clinical_columns
         return _model(name, TITLES[name], self._estimator(name), columns)
@@ -248,7 +276,7 @@ class _Recipe(NamedTuple):
     def _estimator(self, name: str) -> Any:
         if name in _IMAGE_ROWS:
             return self._image(**_IMAGE_ROWS[name] | self.preset.changes.get(name, {}))
-        if name == "clinical":
+        if name in ("clinical", *TEXT_CONTROLS):
             return self._clinical()
         seed, columns = self.settings.seed, list(self.settings.clinical_columns)
         shared: dict[str, Any] = {"clinical_columns": columns, "random_state": seed}
@@ -290,6 +318,9 @@ class _Recipe(NamedTuple):
 
     def _has(self, *names: str) -> bool:
         return all(find_column(self.clinical, name) is not None for name in names)
+
+    def _texts(self) -> list[str]:
+        return [name for name in self.settings.clinical_columns if is_report_text(name)]
 
     def _osta_columns(self) -> list[str]:
         found = (find_column(self.clinical, name) for name in ("age", "weight_kg"))

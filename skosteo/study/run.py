@@ -25,13 +25,14 @@ from skosteo.study.inputs import (
     Inputs,
     all_groupings,
     check_flow,
+    check_free_text,
     check_no_leak,
     joined_flow,
     validate_inputs,
     validate_numbers,
     validate_texts,
 )
-from skosteo.study.models import Choice, StudyModel, make_models
+from skosteo.study.models import Choice, StudyModel, make_models, masks_text, sees_all_clinical
 from skosteo.study.results import Study
 from skosteo.study.store import Store
 from skosteo.training.fit import resolve_device
@@ -87,7 +88,8 @@ def run_study(
     models : iterable of str or (str, classifier), or mapping, default=None
         Names of the paper's models and of baselines, listed in `skosteo.study.models.TITLES`, and
         models of one's own, which see all columns: a change in their code needs a new name, or a
-        study that goes on does not see it. None: those of the preset that the columns allow.
+        study that goes on does not see it. None: those of the preset that the columns allow. Where
+        one sees report text, a clinical model of the text alone and one without it are added.
     image_column : str or None, default="image"
         Column of the radiographs; None: a study without them.
     clinical_columns : sequence of str, default=None
@@ -224,6 +226,8 @@ def _fitted(
     """Read the radiographs, divide the rows, look for leaks, then fit; only fits are written."""
     chosen = make_models(models, given.X, settings, device=device, **reading)
     _designed(given, settings, chosen)  # too few patients are told before films are read
+    if any(map(sees_all_clinical, chosen.values())):
+        check_free_text(given.X, given.clinical)
     patients = pd.DataFrame({"patient": given.patient})
     rows, films = ExclusionLog(patients, "patient" if given.grouped else None), None
     if settings.image_column is not None:
@@ -233,7 +237,7 @@ def _fitted(
     design = _designed(used, settings, chosen)
     groupings = all_groupings(used, None if films is None else films.facts)
     leakage = _checked_leakage(used, design, chosen.values(), films, settings.image_column, site)
-    check_no_leak(leakage, kept)
+    check_no_leak(leakage, kept, text_is_masked=all(map(masks_text, chosen.values())))
     digest, store = _digest(design, settings, films), None
     if out is not None:
         StudyFolder(out, digest).claim()

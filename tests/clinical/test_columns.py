@@ -86,7 +86,7 @@ class TestKindsOfColumns:
                 "side": pd.array(["left", None, "right"], "string"),
             }
         )
-        out = transform(X)
+        out = transform(pd.concat([X] * 10, ignore_index=True))[:3]
         assert out.iloc[0].to_dict() == {
             "age": 60, "crp": 1.5, "ldh": 5.3, "calcium": 2.2, "ward_a": 1, "ward_b": 0,
             "grade_1": 1, "grade_2": 0, "smoker": 1, "fell": 1, "side_left": 1, "side_right": 0,
@@ -132,10 +132,11 @@ class TestKindsOfColumns:
         with pytest.raises(InputError, match="'crp' holds 2 texts"):
             table_one(X)
         assert transform(X.replace(slip, None))["crp"].iloc[0] == 4.5
-        assert list(transform(X.astype("category")))[-1] == "crp_nan"
+        often = pd.concat([X] * 10, ignore_index=True).astype("category")
+        assert list(transform(often))[-1] == "crp_nan"
 
     def test_codes_with_as_many_words_are_a_category(self):
-        X = pd.DataFrame({"stage": ["1", "2", "3a", "3b", "1"]})
+        X = pd.DataFrame({"stage": ["1", "2", "3a", "3b", "1"] * 10})
         assert list(transform(X)) == ["stage_1", "stage_2", "stage_3a", "stage_3b"]
 
     @pytest.mark.parametrize(
@@ -170,13 +171,13 @@ class TestKindsOfColumns:
 
     @pytest.mark.parametrize("blank", ["", "  ", "\u3000"])
     def test_blank_words_are_gaps(self, blank):
-        X = pd.DataFrame({"ward": ["a", blank, "b"]})
+        X = pd.DataFrame({"ward": ["a", blank, "b"] * 10})
         gaps = X.replace(blank, None)
         for params in ({}, {"imputation": "keep"}, {"imputation": "keep", "missing_flags": True}):
             pd.testing.assert_frame_equal(transform(X, **params), transform(gaps, **params))
         as_category = X.astype("category")
         assert list(transform(as_category)) == ["ward_a", "ward_b", "ward_nan"]
-        report = pd.DataFrame({"xray_diagnosis": ["clear lungs", "aorta", blank]})
+        report = pd.DataFrame({"xray_diagnosis": ["clear lungs", "clear aorta", blank]})
         flags = transform(report, missing_flags=True)["xray_diagnosis_missing"]
         assert flags.tolist() == [0, 0, 1]
 
@@ -197,7 +198,9 @@ class TestKindsOfColumns:
         [("sex", ["H", "M"]), ("sex", ["F", "M", "X"]), ("ward", ["female", "male"])],
     )
     def test_other_words_stay_as_they_are(self, column, words):
-        assert list(transform(pd.DataFrame({column: words}))) == [f"{column}_{w}" for w in words]
+        assert list(transform(pd.DataFrame({column: words * 10}))) == [
+            f"{column}_{w}" for w in words
+        ]
 
     def test_sparse_tables_are_refused(self):
         sparse = csr_matrix(np.eye(4))
@@ -243,5 +246,5 @@ class TestKindsOfColumns:
                 ClinicalPreprocessor().fit(pd.DataFrame({"age": [60, 61, 62, 63], "z": cells}))
 
     def test_age_bands_are_a_category(self):
-        X = pd.DataFrame({"band": pd.cut([55, 65, 75], [50, 60, 70, 80])})
-        assert transform(X).to_numpy().tolist() == np.eye(3).tolist()
+        X = pd.DataFrame({"band": pd.cut([55, 65, 75] * 10, [50, 60, 70, 80])})
+        assert transform(X).to_numpy()[:3].tolist() == np.eye(3).tolist()

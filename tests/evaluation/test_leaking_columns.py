@@ -61,6 +61,25 @@ def test_report_text_that_names_the_diagnosis(column, severity):
     assert row["rows"][:3] == [1, 4, 7]
 
 
+@pytest.mark.parametrize(("of_cases", "leaks"), [(0.7, True), (0.35, False)])
+def test_text_that_names_the_diagnosis_in_one_class_mostly_is_a_leak(of_cases, leaks):
+    """What is removed may still be told by what it goes with."""
+    X, y, patient = table(400)
+    rng = np.random.default_rng(0)
+    named = rng.random(400) < np.where(y == 1, of_cases, 0.3)
+    X = X.assign(xray_diagnosis=np.where(named, "Aorta wide. Osteopenia.", "Aorta wide."))
+    report = check_leakage(X, y, patient)
+    row = report.frame().iloc[0]
+    assert (row["kind"], row["severity"]) == ("column's text", "leak" if leaks else "note")
+    assert row["n_rows"] == named.sum()
+    if leaks:
+        assert f"{named[y == 1].mean():.0%} of the cases" in row["finding"]
+        with pytest.raises(InputError, match="'xray_diagnosis' names the diagnosis"):
+            report.raise_if_leaking()
+        many = pd.concat([X[y == 1].iloc[:5], X[y == 0].iloc[:5]]).loc[lambda t: [*t.index] * 30]
+        assert check_leakage(many, y[many.index], patient[many.index]).ok  # of ten patients
+
+
 def test_an_id_whose_order_goes_with_the_classes():
     """Cases were collected first, mostly: no value is a leak, but the number of the row is one."""
     X, y, patient = table(300)

@@ -1,6 +1,7 @@
 """Nobody is named: canaries stand wherever a film may name somebody, and none is ever heard of.
 
-Heard of: in log lines, warnings, output, errors, results, the report and the cache. A traceback is
+Heard of: in log lines, warnings, output, errors, results, the report, the cache and fitted models.
+A traceback is
 searched without local variables, of which the film itself may be one.
 """
 
@@ -15,6 +16,7 @@ from contextlib import contextmanager
 from struct import pack
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import ExifTags, Image, PngImagePlugin, TiffImagePlugin
 from pydicom import config, dcmread
@@ -25,6 +27,7 @@ from pydicom.uid import MPEG2MPML
 from skosteo.dicom import RULES, read_radiograph
 from skosteo.exceptions import DicomError
 from skosteo.image.reader import RadiographReader
+from skosteo.presets import clinical_baseline, paper_clinical_classifier
 from tests.films import bytes_of, dataset, lut
 from tests.hostile.bombs import (
     ITEM,
@@ -427,6 +430,62 @@ def test_initials_in_place_of_a_modality_are_not_told():
     with pytest.raises(DicomError) as caught:
         read_radiograph(planted(seed("explicit"), Modality="JD"))
     assert "JD" not in str(caught.value)
+
+
+# ---------------------------------------------------------------- fitted models
+
+NAMES = [f"Qzx{letter}{letter}vwkj" for letter in "abcdefghijklmnopqrst"]
+
+
+def patients_named():
+    """Reports and a ward's column that name twenty of 200 patients, with record numbers."""
+    rng = np.random.default_rng(0)
+    said = rng.choice(["Clear lungs.", "Aorta calcified.", "主动脉钙化。"], 200)
+    text = [f"{NAMES[i]}, MRN 77{i:02}4096: {s}" if i < 20 else s for i, s in enumerate(said)]
+    seen = [name if i < 18 else "ward" for i, name in enumerate([*NAMES, *[""] * 180])]
+    X = pd.DataFrame({"xray_description": text, "seen_by": seen, "age": rng.normal(70, 9, 200)})
+    return X, rng.permutation(np.resize([0, 1], 200))
+
+
+def texts_within(thing, seen):
+    """Yield every text that can be reached from an object, as a blind walk finds it."""
+    if id(thing) in seen:
+        return
+    seen[id(thing)] = thing
+    if isinstance(thing, str | bytes):
+        yield thing if isinstance(thing, str) else thing.decode("latin-1")
+    elif isinstance(thing, dict):
+        for part in (*thing.keys(), *thing.values()):
+            yield from texts_within(part, seen)
+    elif isinstance(thing, list | tuple | set | frozenset) or (
+        isinstance(thing, np.ndarray) and thing.dtype == object
+    ):
+        for part in thing:
+            yield from texts_within(part, seen)
+    elif isinstance(thing, pd.Series | pd.DataFrame | pd.Index):
+        yield thing.to_csv() if hasattr(thing, "to_csv") else str(thing.tolist())
+    else:
+        yield from texts_within(getattr(thing, "__dict__", None) or {}, seen)
+
+
+@pytest.mark.parametrize("name", ["logistic", "random_forest", "clinical"])
+def test_a_fitted_model_names_no_patient(name):
+    X, y = patients_named()
+    if name == "clinical":
+        model = paper_clinical_classifier(max_epochs=2, random_state=0)
+    else:
+        model = clinical_baseline(name, random_state=0)
+    model.fit(X, y)
+    stored = pickle.dumps(model).lower()
+    walked = "\n".join(texts_within(pickle.loads(pickle.dumps(model)), {})).lower()
+    assert "xray_description" in walked
+    for i, who in enumerate(NAMES):
+        for told in (who.lower(), f"77{i:02}4096"):
+            assert not any(form in stored for form in forms(told))
+        # nor in parts, of which it could be put together
+        assert not any(who[j : j + 4].lower() in walked for j in range(len(who) - 3))
+    # a walk that could find them does
+    assert NAMES[0] in "".join(texts_within({"model": [X]}, {}))
 
 
 # ---------------------------------------------------------------- the tests themselves

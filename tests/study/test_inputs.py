@@ -3,14 +3,18 @@
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
 from sklearn.svm import LinearSVC
 
+from skosteo import ClinicalPreprocessor
 from skosteo.clinical.flow import ExclusionLog, Flow
 from skosteo.clinical.small_levels import OTHERS
 from skosteo.exceptions import InputError, SkosteoError
 from skosteo.study import run_study
 from skosteo.study.inputs import all_groupings, validate_inputs
-from tests.study.cohorts import Says, patients
+from tests.study.cohorts import Counts, Says, fits_in, patients
 
 X, Y, GROUPS = patients(90)
 WARDS = pd.Series(["\udcff", "b"] * 45, dtype=object)
@@ -248,3 +252,40 @@ def test_sex_that_is_no_clinical_column_is_still_a_grouping():
     assert list(named) == ["sex", "device"]
     given = validate_inputs(table, Y, subgroups=table[["sex", "device"]], **params).groupings
     assert list(given) == ["sex", "device"]
+
+
+def of_text(cases_named, **changes):
+    """Run a study of reports that name the diagnosis in a proportion of the cases."""
+    X, y, groups = patients(150)
+    rng = np.random.default_rng(0)
+    named = (y == 1) & (rng.random(150) < cases_named)
+    said = rng.choice(["Clear lungs.", "Wide aorta.", "Lungs clear, aorta wide."], 150)
+    X["xray_diagnosis"] = np.where(named, said + " Osteopenia.", said)
+    options = {"models": ["clinical"], "image_column": None, "n_folds": 2, "verbose": 0}
+    return run_study(X, y, groups=groups, **options | changes)
+
+
+def test_free_text_is_refused_at_once_and_before_any_fit(tmp_path):
+    X, y, groups = patients(90)
+    X["notes"], X["comment"] = [[f"{word} {i}" for i in range(90)] for word in ("a", "b")]
+    folder = tmp_path / "fits"
+    folder.mkdir()
+    models = ["logistic", ("counts", Counts(folder))]
+    with pytest.raises(InputError, match=r"'notes' holds 90 .*'comment' holds 90 .*a study takes"):
+        study_of(X, y, groups, models=models, clinical_columns=None)
+    assert fits_in(folder) == 0
+
+
+def test_a_study_of_text_says_that_it_could_tell(small_preset, no_report):
+    study = of_text(0.9)
+    assert list(study.models) == ["clinical", "report_text", "without_text"]
+    found = study.leakage.frame().iloc[0]
+    assert (found["kind"], found["severity"]) == ("column's text", "leak")
+
+
+def test_a_model_of_ones_own_that_sees_such_text_as_it_is_is_refused(small_preset, tmp_path):
+    raw = make_pipeline(FunctionTransformer(), LogisticRegression())
+    with pytest.raises(InputError, match="'xray_diagnosis' names the diagnosis"):
+        of_text(0.9, models=[("raw", raw)])
+    masked = make_pipeline(ClinicalPreprocessor(), LogisticRegression(max_iter=10_000))
+    assert "masked" in of_text(0.9, models=[("masked", masked)]).models

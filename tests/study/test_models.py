@@ -11,10 +11,11 @@ from sklearn.preprocessing import FunctionTransformer
 
 from skosteo.exceptions import InputError
 from skosteo.study.design import Settings
-from skosteo.study.models import PRESETS, TABLES, TITLES, make_models
+from skosteo.study.models import PRESETS, TABLES, TEXT_CONTROLS, TITLES, make_models
 
 CLINICAL = ["age", "sex", "bmi", "weight_kg"]
-X = pd.DataFrame(columns=["image", *CLINICAL])
+TEXTS = ["xray_diagnosis", "X-ray description"]
+X = pd.DataFrame(columns=["image", *CLINICAL, *TEXTS])
 
 
 def made(names, **changes):
@@ -34,7 +35,7 @@ def keys(*names, **changes):
 
 
 @pytest.mark.parametrize("preset", PRESETS)
-@pytest.mark.parametrize("name", TITLES)
+@pytest.mark.parametrize("name", [name for name in TITLES if name not in TEXT_CONTROLS])
 def test_each_name_makes_a_classifier_of_its_title(name, preset):
     (model,) = made([name], preset=preset).values()
     assert is_classifier(model.estimator)
@@ -84,7 +85,7 @@ def test_the_same_model_under_several_names_has_one_key(preset, same):
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_different_models_have_different_keys(preset):
-    names = list(TITLES)
+    names = [name for name in TITLES if name not in TEXT_CONTROLS]
     n_same = len(set(keys(*names, preset=preset)))
     assert n_same == len(names) - 2  # those of the test above
 
@@ -141,6 +142,24 @@ def test_models_see_the_columns_that_are_theirs():
         "osta": ("age", "weight_kg"), "logistic": tuple(CLINICAL), "clinical": tuple(CLINICAL),
         "image": None, "multimodal": None,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "names", [None, ["clinical"], ["multimodal"], [("mine", LogisticRegression())]]
+)
+def test_where_text_is_used_its_worth_is_always_shown(names):
+    columns = [*CLINICAL, *TEXTS[:1]]
+    found = made(names, clinical_columns=columns)
+    assert found["report_text"].columns == ("xray_diagnosis",)
+    assert found["without_text"].columns == tuple(CLINICAL)
+    assert str(found["report_text"].estimator) == str(made(["clinical"])["clinical"].estimator)
+
+
+@pytest.mark.parametrize("names", [["osta"], ["age_sex_bmi"], ["image"]])
+def test_where_no_model_sees_text_none_is_added(names):
+    assert list(made(names, clinical_columns=[*CLINICAL, *TEXTS[:1]])) == names
+    assert not {*TEXT_CONTROLS} & set(made(None))
+    assert not {*TEXT_CONTROLS} & set(made(["clinical"], clinical_columns=TEXTS[:1]))
 
 
 def test_what_the_columns_do_not_allow_is_left_out_of_the_default():

@@ -14,7 +14,7 @@ import pandas as pd
 
 from skosteo.clinical.small_levels import FEWEST
 from skosteo.clinical.values import values_in_words
-from skosteo.clinical.variables import recognise
+from skosteo.clinical.variables import is_report_text
 from skosteo.evaluation._format import NOT_ESTIMABLE, p_number_text, proportion_text
 from skosteo.study.design import RULES, Settings, versions
 from skosteo.study.models import CLINICAL, TITLES
@@ -134,8 +134,7 @@ def has_image_models(study: Any) -> bool:
 
 def has_report_text(settings: Settings) -> bool:
     """Whether text of radiology reports is among the clinical columns."""
-    known = [recognise(column) for column in settings.clinical_columns]
-    return any(column and column.variable.name.startswith("xray") for column in known)
+    return any(map(is_report_text, settings.clinical_columns))
 
 
 # ---------------------------------------------------------------- tables

@@ -27,8 +27,8 @@ def said(names, **changes):
      ("Equation 1", ["image"], {}),
      ("A conventional CNN", ["cnn"], {}),
      ("named by whoever ran", ["clinical"], {"drawn_test": False}),
-     ("character n-grams", ["clinical"], {}),
-     ("character n-grams", ["learned_fusion"], {}),
+     ("hashed words", ["clinical"], {}),
+     ("hashed words", ["learned_fusion"], {}),
      ("out-of-fold probabilities", ["multimodal"], {}),
      ("Feature fusions", ["feature_fusion"], {}),
      ("Cross-attention", ["attention_fusion"], {})],
@@ -45,5 +45,5 @@ def test_what_holds_for_every_study():
 
 
 def test_text_is_not_spoken_of_where_there_is_none():
-    assert "n-grams" not in said(["clinical"], clinical_columns=("age", "sex"))
-    assert "n-grams" not in said(["age_sex_bmi"])
+    assert "hashed words" not in said(["clinical"], clinical_columns=("age", "sex"))
+    assert "hashed words" not in said(["age_sex_bmi"])
