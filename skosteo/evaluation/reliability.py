@@ -17,7 +17,7 @@ from skosteo._plotting import (
 )
 from skosteo.evaluation._scored import Scored
 from skosteo.evaluation.calibration import CalibrationLine, line_of_rows, without_logit
-from skosteo.evaluation.scores import proportion_interval
+from skosteo.evaluation.metrics import proportion_interval
 from skosteo.exceptions import InputError
 
 if TYPE_CHECKING:
@@ -51,8 +51,9 @@ def reliability(
     Notes
     -----
     Bins of equal width leave the upper ones almost empty where few are cases; these are as full as
-    each other. The intervals are Wilson's, clustered by patient. Where a model gives probabilities
-    of exactly 0 or 1, its line is NaN: they have no logit.
+    each other. The intervals are Wilson's, clustered by patient; where patients repeat, a bin of
+    fewer than 10 has none. Where a model gives probabilities of exactly 0 or 1, its line is NaN:
+    they have no logit.
 
     Examples
     --------
