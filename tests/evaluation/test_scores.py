@@ -138,6 +138,7 @@ def test_coverage(n, films):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("n", "films"), [(600, 1), (600, 3)])
-def test_coverage_is_94_to_96_per_cent(n, films):
-    held = coverage(10_000, n, films)
-    assert {name: share for name, share in held.items() if not 0.94 <= share <= 0.96} == {}
+def test_coverage_is_94_to_97_per_cent(n, films):
+    """To the wide side where patients repeat: the greater of two variances is taken."""
+    held = coverage(5_000, n, films)
+    assert {name: share for name, share in held.items() if not 0.94 <= share <= 0.97} == {}
