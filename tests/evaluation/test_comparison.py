@@ -281,6 +281,19 @@ def test_compare_is_its_tests_in_one_call(cohort, clustered):
         assert family["pvalue_holm"].tolist() == holm(family["pvalue"]).tolist()
 
 
+def test_compare_says_no_more_than_four_patients_and_like_models_can_tell(cohort):
+    y, group = np.repeat([0, 1], 60), np.repeat([0, 1, 2, 3], 30)
+    noise = np.random.default_rng(0).normal(0, 0.1, (2, 120))
+    models = {"good": 0.2 + 0.6 * y + noise[0], "poor": 0.5 + noise[1]}
+    few = compare(y, {k: np.clip(p, 0, 1) for k, p in models.items()}, groups=group).table()
+    assert few.map(lambda text: text.startswith("+") and "[\N{EM DASH}]" in text).all(axis=None)
+    assert not few.map(lambda text: "<" in text).any(axis=None)
+    assert few["AUC"].iloc[0].endswith("P not estimable")
+    y, models, group = cohort
+    same = compare(y, {"one": models["image"], "same": models["image"]}, groups=group).table()
+    assert (same == "+.000 [\N{EM DASH}], P = 1.00").all(axis=None)
+
+
 def test_compare_with_a_reference(cohort):
     y, models, _ = cohort
     frame = compare(y, pd.DataFrame(models), reference="clinical").frame()
