@@ -181,9 +181,9 @@ class Numbers:
 class Category:
     """A column of words to one column per word of `fit`, 0 or 1.
 
-    Words of fewer than ten rows are one category, "infrequent", and so are words that `fit` has not
-    seen; but in a column of sex, none is kept by name. Without an infrequent one, unseen words get
-    zeros.
+    Words of fewer than ten rows are one category, "infrequent", and none of them is kept by name;
+    in a column of sex all are kept. Words that `fit` has not seen are infrequent too; where `fit`
+    had no infrequent ones, they get zeros.
     A missing word is a category where `fit` saw one; with ``keep`` it is NaN in all columns.
     Spellings of sex ("female", "男") are F and M where `fit` saw nothing else.
     """

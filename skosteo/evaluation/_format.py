@@ -5,6 +5,7 @@ import re
 import numpy as np
 
 NOT_ESTIMABLE = "not estimable"
+NO_INTERVAL = "\N{EM DASH}"  # of too few patients, or where none can be had
 
 
 def proportion_text(proportion: float, digits: int = 3) -> str:
@@ -13,11 +14,14 @@ def proportion_text(proportion: float, digits: int = 3) -> str:
 
 
 def interval_text(estimate: float, low: float, high: float) -> str:
-    """Return a proportion with its confidence interval, such as ".812 [.760, .864]"."""
+    """Return a proportion with its confidence interval, such as ".812 [.760, .864]".
+
+    An em dash stands for the limits where there are none.
+    """
     if np.isnan(estimate):
         return NOT_ESTIMABLE
     known = np.isfinite([low, high]).all()
-    limits = f"{proportion_text(low)}, {proportion_text(high)}" if known else NOT_ESTIMABLE
+    limits = f"{proportion_text(low)}, {proportion_text(high)}" if known else NO_INTERVAL
     return f"{proportion_text(estimate)} [{limits}]"
 
 
@@ -27,7 +31,8 @@ def signed_text(difference: float, low: float, high: float) -> str:
         return NOT_ESTIMABLE
     parts = [_without_zero(f"{x:+.3f}") for x in (difference, low, high)]
     parts = [part.replace("-", "\N{MINUS SIGN}") for part in parts]
-    return f"{parts[0]} [{parts[1]}, {parts[2]}]" if np.isfinite(low) else parts[0]
+    limits = f"{parts[1]}, {parts[2]}" if np.isfinite(low) else NO_INTERVAL
+    return f"{parts[0]} [{limits}]"
 
 
 def _without_zero(number: str) -> str:

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import norm
 
 from skosteo.evaluation._scored import Scored
-from skosteo.evaluation.metrics import normal_quantile
+from skosteo.evaluation.metrics import normal_quantile, too_few
 from skosteo.exceptions import InputError
 
 Metric = Callable[[NDArray, NDArray], float]
@@ -58,8 +58,9 @@ def bootstrap_interval(
     -------
     BootstrapInterval
         ``estimate`` on all rows; its limits ``low`` and ``high``, NaN where less than nine in ten
-        draws hold both classes and a finite score, and of a single patient; ``n_resamples``, the
-        draws that the limits are made of: those of both classes.
+        draws hold both classes and a finite score, of a single patient, and where patients repeat
+        and a class has fewer than 10; ``n_resamples``, the draws that the limits are made of: those
+        of both classes.
 
     Notes
     -----
@@ -110,7 +111,8 @@ def bootstrap_interval(
     drawn = np.array([value(rows) for rows in draws if _has_both_classes(label[rows])])
     drawn = drawn[np.isfinite(drawn)]
     estimate, low, high = value(slice(None)), np.nan, np.nan
-    if len(drawn) >= 0.9 * n_resamples and patient.max() > 0:
+    few = too_few(patient[checked.positive], patient[~checked.positive])
+    if len(drawn) >= 0.9 * n_resamples and patient.max() > 0 and not few:
         left_out = rng.permutation(patient.max() + 1)[patient] % _SETS
         kept = (np.flatnonzero(left_out != one) for one in np.unique(left_out))
         without = np.array([value(rows) for rows in kept if _has_both_classes(label[rows])])

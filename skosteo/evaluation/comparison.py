@@ -8,13 +8,18 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from scipy.stats import norm
+from scipy.stats import norm, t
 
 from skosteo._plotting import ForestLine, forest_plot, with_more_fonts
 from skosteo._validation import guess
 from skosteo.evaluation._format import p_text, signed_text
 from skosteo.evaluation._scored import Scored, Scores, as_thresholds
-from skosteo.evaluation.metrics import auc_influence, influence_variance, normal_quantile
+from skosteo.evaluation.metrics import (
+    FEWEST_PATIENTS,
+    auc_influence,
+    influence_variance,
+    normal_quantile,
+)
 from skosteo.evaluation.paired_tests import McnemarTest, holm, mcnemar
 from skosteo.evaluation.scores import METRICS, rate_subset
 from skosteo.exceptions import InputError
@@ -57,15 +62,17 @@ def delong_test(
     -------
     DelongTest
         ``difference`` (area of the first model less that of the second) with its limits ``low`` and
-        ``high``; ``statistic``, the difference in standard errors, standard normal where the two
-        areas are the same; ``pvalue``, two-sided.
+        ``high``; ``statistic``, the difference in standard errors; ``pvalue``, two-sided.
 
     Notes
     -----
     The variance is DeLong's [1]_ of the paired difference and, when patients repeat,
-    Obuchowski's [2]_. Two models that put every pair of patients in the same order differ by 0
-    with p = 1. Where the variance cannot be estimated (a class of a single patient, or models
-    that are perfect and useless for all alike), all but the difference are NaN.
+    Obuchowski's [2]_, with the corrections of `auc_interval`. Where the areas are the same, the
+    statistic is standard normal, and when patients repeat of Student's t; the degrees of freedom
+    are the patients of both classes less 2. Two models that put every pair of patients in the same
+    order differ by 0 with p = 1, and have no interval. Where the variance cannot be estimated (a
+    class of fewer than 10 patients, or models that are perfect and useless for all alike), all but
+    the difference are NaN.
 
     The p-value is of these two fixed models and tells nothing of training them again. Compare on
     rows that neither has seen: where one model has the other's variables and more, and both were
@@ -80,11 +87,13 @@ def delong_test(
     Examples
     --------
     >>> from skosteo.evaluation import delong_test
-    >>> y = [0, 0, 0, 0, 1, 1, 1, 1]
-    >>> a, b = [0.1, 0.3, 0.2, 0.6, 0.4, 0.7, 0.8, 0.9], [0.5, 0.1, 0.8, 0.4, 0.3, 0.6, 0.2, 0.9]
+    >>> import numpy as np
+    >>> rng = np.random.default_rng(0)
+    >>> y = np.repeat([0, 1], 20)
+    >>> a, b = (y + rng.normal(0, noise, 40) for noise in (1, 2))
     >>> test = delong_test(y, a, b)
     >>> print(f"{test.difference:.3f} [{test.low:.3f}, {test.high:.3f}], p = {test.pvalue:.3f}")
-    0.375 [-0.072, 0.822], p = 0.100
+    0.272 [0.052, 0.493], p = 0.016
     """
     scored = Scored.of_scores(
         y_true, y_prob_a, y_prob_b, groups=groups, sample_weight=sample_weight
@@ -94,21 +103,25 @@ def delong_test(
 
 
 def _delong_of_rows(scored: Scored, a: Scores, b: Scores, level: float) -> DelongTest:
-    z = normal_quantile(level)
+    normal_quantile(level)
     (auc_a, by_a), (auc_b, by_b) = (
         auc_influence(scored.positive, score, scored.weight) for score in (a, b)
     )
     difference = auc_a - auc_b
     if difference == 0 and np.array_equal(by_a, by_b):
-        return DelongTest(0.0, 1.0, 0.0, 0.0, 0.0)
-    variance = influence_variance(by_a - by_b, scored.positive, scored.patient)
-    if not variance > 1e-24:  # less is rounding
+        return DelongTest(0.0, 1.0, 0.0, np.nan, np.nan)
+    patient, positive = scored.patient, scored.positive
+    variance = influence_variance(by_a - by_b, positive, patient, scored.weight)
+    classes = [len(np.unique(patient[side])) for side in (positive, ~positive)]
+    if min(classes) < FEWEST_PATIENTS or not variance > 1e-24:  # less is rounding
         return DelongTest(np.nan, np.nan, difference, np.nan, np.nan)
     error = np.sqrt(variance)
     statistic = float(difference / error)
-    low, high = np.clip([difference - z * error, difference + z * error], -1, 1)
+    law = norm if sum(classes) == len(patient) else t(sum(classes) - 2)
+    half = law.ppf((1 + level) / 2) * error
+    low, high = np.clip([difference - half, difference + half], -1, 1)
     return DelongTest(
-        statistic, float(2 * norm.sf(abs(statistic))), difference, float(low), float(high)
+        statistic, float(2 * law.sf(abs(statistic))), difference, float(low), float(high)
     )
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import expit, logit
 
 from skosteo._plotting import add_legend, hide_spines, make_axes, series_style, with_more_fonts
 from skosteo.evaluation._scored import Scored, as_probability, as_proportion
@@ -36,17 +37,32 @@ def net_benefit(
         probability is treated. The odds of t are the harm of a false positive, in units of the
         gain of a true positive.
     prevalence : float, default=None
-        :math:`\pi`, above 0 and below 1; None takes the proportion of positive rows. State it where
-        these rows were not sampled as the patients come, as in a case-control study.
+        :math:`\pi`, above 0 and below 1; None takes the proportion :math:`\pi_0` of positive
+        rows. State it where these rows were not sampled as the patients come, as in a case-control
+        study.
 
     Returns
     -------
     ndarray of the shape of ``thresholds``
         True positives per patient, less the false positives at their price.
 
+    Notes
+    -----
+    A risk that is right among these rows is wrong at another prevalence, where a patient of the
+    same findings is ill less, or more, often. At a stated prevalence the probabilities are
+    therefore moved to it first [2]_, and those are compared with t:
+
+    .. math::
+        \operatorname{logit} p' = \operatorname{logit} p + \operatorname{logit} \pi
+        - \operatorname{logit} \pi_0
+
+    That takes the model as calibrated among these rows and the findings of cases and of controls
+    as the same in both places. Probabilities of 0 and 1 stay.
+
     References
     ----------
-    Vickers and Elkin 2006, doi:10.1177/0272989X06295361
+    .. [1] Vickers and Elkin 2006, doi:10.1177/0272989X06295361
+    .. [2] Saerens et al. 2002, doi:10.1162/089976602753284446
 
     Examples
     --------
@@ -83,7 +99,8 @@ def decision_curve(
 
     Notes
     -----
-    A model is worth using at thresholds where its curve is above both references. The curves have
+    A model is worth using at thresholds where its curve is above both references. At a stated
+    prevalence the probabilities are moved to it, as `net_benefit` says. The curves have
     no intervals: where two are close, use `bootstrap_interval` of their difference at the
     threshold of interest.
 
@@ -173,7 +190,10 @@ def _net_benefit(
 ) -> NDArray[np.float64]:
     cases = positive.mean()
     if prevalence is not None:
-        cases = as_proportion(prevalence, "prevalence", inside=True)
+        stated = as_proportion(prevalence, "prevalence", inside=True)
+        if stated != cases:  # else rounding would move a risk off its threshold
+            probability = expit(logit(probability) + logit(stated) - logit(cases))
+        cases = stated
     sensitivity, false_positive_rate = (
         1 - np.searchsorted(np.sort(probability[side]), at) / side.sum()
         for side in (positive, ~positive)

@@ -8,7 +8,12 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import binom, t
 
 from skosteo.evaluation._scored import as_patient
-from skosteo.evaluation.metrics import normal_quantile
+from skosteo.evaluation.metrics import (
+    clustered_quantile,
+    normal_quantile,
+    patient_variance,
+    too_few,
+)
 from skosteo.exceptions import InputError
 
 _FEW = 25  # patients on whom the models disagree; below, the usual advice is the exact test
@@ -62,10 +67,11 @@ def mcnemar_test(
     -------
     McnemarTest
         ``difference``, the proportion of rows right by the first model less that by the second,
-        with its limits ``low`` and ``high``; ``only_a`` and ``only_b``, the rows that only the
-        first, and only the second has right; ``statistic``, the former less the latter in standard
-        errors (for one row a patient, its square is McNemar's chi-squared); ``pvalue``, two-sided;
-        ``exact``, whether that is the exact one; else it is the mid-p.
+        with its limits ``low`` and ``high``, NaN where the models are right on the same rows, and
+        where patients repeat and are fewer than 10; ``only_a`` and ``only_b``, the rows that only
+        the first, and only the second has right; ``statistic``, the former less the latter in
+        standard errors (for one row a patient, its square is McNemar's chi-squared); ``pvalue``,
+        two-sided; ``exact``, whether that is the exact one; else it is the mid-p.
 
     Notes
     -----
@@ -76,8 +82,8 @@ def mcnemar_test(
     approximated. Where the models disagree on fewer than 25 patients the p-value is exact, and with
     discrete counts rejects less often than its level says; from 25 on it is the mid-p, which keeps
     its level where the continuity-corrected test does not use it up [3]_. The interval is that of
-    Bonett and Price [4]_, on the effective sample size. Near the level it may disagree with the
-    p-value.
+    Bonett and Price [4]_, on the effective sample size as `evaluate` takes it. Near the level it
+    may disagree with the p-value.
 
     References
     ----------
@@ -117,7 +123,7 @@ def mcnemar(
     right_a: NDArray[np.bool_], right_b: NDArray[np.bool_], patient: NDArray[np.intp], level: float
 ) -> McnemarTest:
     """Return `mcnemar_test` of checked rows: where either model is right, and patients' codes."""
-    z = normal_quantile(level)
+    normal_quantile(level)
     difference = right_a.astype(int) - right_b
     mean = float(difference.mean())
     only_a, only_b = int((difference == 1).sum()), int((difference == -1).sum())
@@ -127,7 +133,9 @@ def mcnemar(
     exact = len(discordant) < _FEW
     spread = float(np.sqrt(discordant @ discordant))
     statistic = float(discordant.sum() / spread) if spread else 0.0
-    low, high = _difference_interval(only_a, only_b, difference, patient, z)
+    low, high = np.nan, np.nan
+    if (only_a or only_b) and not too_few(patient):
+        low, high = _difference_interval(only_a, only_b, difference, patient, level)
     pvalue = _sign_flip_pvalue(discordant, mid=not exact)
     return McnemarTest(statistic, pvalue, mean, low, high, only_a, only_b, exact)
 
@@ -147,16 +155,19 @@ def _sign_flip_pvalue(balance: NDArray[np.intp], mid: bool) -> float:
 
 
 def _difference_interval(
-    only_a: int, only_b: int, difference: NDArray, patient: NDArray[np.intp], z: float
+    only_a: int,
+    only_b: int,
+    difference: NDArray[np.intp],
+    patient: NDArray[np.intp],
+    level: float,
 ) -> tuple[float, float]:
-    n = len(difference)
-    mean = difference.mean()
-    total = np.bincount(patient, difference - mean)
-    alone = float(((difference - mean) ** 2).sum())
-    between = float(total @ total)
+    n, mean, z = len(difference), difference.mean(), normal_quantile(level)
+    between = patient_variance((difference - mean) / n, patient)
+    alone = difference.var() / (n - 1)  # of rows that were patients of their own
     # Where the data do not say how alike a patient's rows are, they are taken as fully alike.
     size = np.bincount(patient)
-    worth = alone / between if between > 1e-24 else n / float(size @ size)
+    worth = min(float(alone / between), 1.0) if between > 1e-24 else n / float(size @ size)
+    worth *= (z / clustered_quantile(level, patient)) ** 2
     effective = n * worth
     a, b = ((count * worth + 1) / (effective + 2) for count in (only_a, only_b))
     half = z * np.sqrt((a + b - (a - b) ** 2) / (effective + 2))

@@ -17,7 +17,7 @@ from skosteo._plotting import (
 )
 from skosteo.evaluation._scored import Scored
 from skosteo.evaluation.calibration import CalibrationLine, away_from_edges, line_of_rows
-from skosteo.evaluation.scores import proportion_interval
+from skosteo.evaluation.metrics import proportion_interval
 from skosteo.exceptions import InputError
 
 if TYPE_CHECKING:
@@ -51,8 +51,9 @@ def reliability(
     Notes
     -----
     Bins of equal width leave the upper ones almost empty where few are cases; these are as full as
-    each other. The intervals are Wilson's, clustered by patient. Probabilities of exactly 0 or 1
-    are moved inside for the line, as in `calibration_line`, and counted in ``at_edges``.
+    each other. The intervals are Wilson's, clustered by patient; where patients repeat, a bin of
+    fewer than 10 has none. Probabilities of exactly 0 or 1 are moved inside for the line, as in
+    `calibration_line`, and counted in ``at_edges``.
 
     Examples
     --------

@@ -11,14 +11,18 @@ from sklearn.metrics import roc_curve
 from skosteo._plotting import add_legend, hide_spines, make_axes, series_style, with_more_fonts
 from skosteo.evaluation._format import interval_text
 from skosteo.evaluation._scored import Scored, Scores, as_proportion, as_thresholds
-from skosteo.evaluation.metrics import Interval, clustered_auc_interval
+from skosteo.evaluation.metrics import (
+    FEWEST_PATIENTS,
+    Interval,
+    clustered_auc_interval,
+    proportion_interval,
+)
 from skosteo.evaluation.scores import (
     METRICS,
     average_precision_interval,
     brier_interval,
     f1_interval,
     predictive_interval,
-    proportion_interval,
     rate_subset,
 )
 from skosteo.exceptions import InputError
@@ -48,7 +52,8 @@ def evaluate(
         DataFrame, one column a model, compares several models on the same rows.
     groups : array-like of shape (n,), default=None
         Patient of each row. Give it whenever a patient has several rows, or the intervals are
-        too narrow. None takes every row as a patient of its own.
+        too narrow; figures of fewer than 10 patients of a class then have none. None takes every
+        row as a patient of its own.
     threshold : float or mapping of str to float, default=0.5
         Rows with at least this probability are predicted positive; a mapping gives each model its
         own. Choose it on other data than these (`operating_point`): a threshold fitted here makes
@@ -68,10 +73,12 @@ def evaluate(
     and NPV: Wilson; F1 as a function of such a proportion. Brier score and average precision: from
     the influence of each row, on the logit scale. Predictive values at a prevalence: from Wilson's
     intervals of sensitivity and specificity (MOVER-R). With repeated patients the variance of the
-    AUC is Obuchowski's, the rates use the effective sample size (Rao and Scott), and influences are
-    summed by patient. All intervals describe these patients under a fixed model; they do not
-    contain the variation from training it again. What the rows cannot tell, such as the PPV of a
-    model that predicts nobody positive, is NaN.
+    AUC is Obuchowski's, the rates use the effective sample size (Rao and Scott), influences are
+    summed by patient, and limits are widened for few patients and for patients who have most of
+    the rows, as `auc_interval` says. With fewer than 10 patients of a class, what patients vary by
+    is not known: the limits are NaN, an em dash in print. All intervals describe these patients
+    under a fixed model; they do not contain the variation from training it again. What the rows
+    cannot tell, such as the PPV of a model that predicts nobody positive, is NaN.
 
     Examples
     --------
@@ -107,6 +114,7 @@ class Figure(NamedTuple):
     high: float
     count_: int  # a tuple has a method of the name count
     total: int
+    patients: int
 
 
 class Report:
@@ -147,11 +155,12 @@ class Report:
         self.metrics = tuple(dict.fromkeys(figure.metric for figure in self._figures))
 
     def frame(self) -> pd.DataFrame:
-        """Return a row per model and metric: estimate, low, high, count and total.
+        """Return a row per model and metric: estimate, low, high, count, total and patients.
 
         A rate is count / total (F1: twice the true positives, of rows positive plus rows predicted
         so); for AUC, Brier score, average precision and predictive values at a prevalence, count
-        and total are the numbers of positive and of negative rows. NaN is not estimable.
+        and total are the numbers of positive and of negative rows. Patients are those behind the
+        figure: of all these rows. NaN is not estimable.
         """
         return pd.DataFrame(self._figures).rename(columns={"count_": "count"})
 
@@ -159,7 +168,8 @@ class Report:
         """Return figures as they are printed in a paper, one row per model.
 
         `metrics` are columns, of ``metrics``, or "all"; None gives AUC, accuracy, sensitivity and
-        specificity. Texts are such as ".812 [.760, .864]" and "182/240 = .758 [.700, .808]".
+        specificity. Texts are such as ".812 [.760, .864]" and "182/240 = .758 [.700, .808]", where
+        patients repeat "182/240 of 61 patients = .758 [.680, .822]".
         """
         columns = [*METRICS] if metrics is None else [*self.metrics]
         if metrics is not None and metrics != "all":
@@ -173,9 +183,14 @@ class Report:
         table = pd.DataFrame(index=list(self.probability), columns=columns, dtype=object)
         for f in self._figures:
             if f.metric in columns:
-                counts = f"{f.count_}/{f.total} = " if f.metric in _RATES and f.total else ""
+                counts = self._counts_text(f) if f.metric in _RATES and f.total else ""
                 table.loc[f.model, f.metric] = counts + interval_text(f.estimate, f.low, f.high)
         return table
+
+    def _counts_text(self, figure: Figure) -> str:
+        repeated = self.n_patients < self.n_rows
+        people = "1 patient" if figure.patients == 1 else f"{figure.patients} patients"
+        return f"{figure.count_}/{figure.total}{f' of {people}' if repeated else ''} = "
 
     @with_more_fonts
     def plot(self, ax: "Axes | None" = None) -> "Axes":
@@ -205,39 +220,65 @@ class Report:
 
     def __repr__(self) -> str:
         repeated = self.n_patients < self.n_rows
-        patients = f" of {self.n_patients} patients" if repeated else ", each taken as one patient"
         clustered = ", both clustered by patient (Obuchowski; Rao-Scott)" if repeated else ""
         thresholds = ", ".join(f"{t:g}" for t in dict.fromkeys(self.thresholds.values()))
         return (
             f"{self.table().to_string()}\n"
-            f"{self.n_rows} rows{patients}; {self.n_positives} rows positive; "
-            f"threshold {thresholds}.\n"
+            f"{self.note}; threshold {thresholds}.\n"
             f"95 % intervals: AUC DeLong on the logit scale, rates Wilson{clustered}."
         )
+
+    @property
+    def note(self) -> str:
+        """How many rows there are, of how many patients, and how many rows the greatest has."""
+        if self.n_patients == self.n_rows:
+            return (
+                f"{self.n_rows} rows, each taken as one patient; {self.n_positives} rows positive"
+            )
+        sides = {"positive": self.positive, "negative": ~self.positive}
+        parts = [f"{self.n_rows} rows of {self.n_patients} patients"]
+        few = []
+        for name, side in sides.items():
+            size = np.bincount(self.patient[side])
+            people = int((size > 0).sum())
+            parts.append(
+                f"{size.sum()} rows {name}, of {people} patient{'s' * (people > 1)}, one of whom "
+                f"has {100 * size.max() / size.sum():.0f} % of them"
+            )
+            few += [name] * (people < FEWEST_PATIENTS)
+        if few:
+            parts.append(
+                f"no interval where fewer than {FEWEST_PATIENTS} patients stand behind a figure"
+            )
+        return "; ".join(parts)
 
 
 def model_figures(
     scored: Scored, probability: Scores, y_pred: NDArray[np.bool_], prevalence: float | None = None
 ) -> list[tuple]:
-    """Metric, estimate, low, high, count and total of each metric, as `Report.frame` says them."""
+    """Figures of each metric, from its name to patients, as `Report.frame` says them."""
     positive, patient = scored.positive, scored.patient
     tp, fp, _, fn = _count(positive, y_pred)
     sides = int(positive.sum()), int((~positive).sum())
     auc = clustered_auc_interval(scored, probability)
-    figures: list[tuple] = [("AUC", *auc, *sides)]
+    everyone = int(patient.max()) + 1
+    figures: list[tuple] = [("AUC", *auc, *sides, everyone)]
     for metric in _RATES:
         subset = rate_subset(metric, positive, y_pred)
         success = (y_pred == positive)[subset]
         interval = proportion_interval(success, patient[subset])
-        figures.append((metric, *interval, int(success.sum()), len(success)))
-    figures.append(("F1", *f1_interval(positive, y_pred, patient), 2 * tp, 2 * tp + fp + fn))
+        people = len(np.unique(patient[subset]))
+        figures.append((metric, *interval, int(success.sum()), len(success), people))
+    people = len(np.unique(patient[positive | y_pred]))
+    f1 = f1_interval(positive, y_pred, patient)
+    figures.append(("F1", *f1, 2 * tp, 2 * tp + fp + fn, people))
     others: list[tuple[str, Interval]] = [
         ("Brier", brier_interval(positive, probability, patient)),
         ("average precision", average_precision_interval(positive, probability, patient)),
     ]
     if prevalence is not None:
         others += _at_prevalence(scored, y_pred, prevalence)
-    return figures + [(metric, *interval, *sides) for metric, interval in others]
+    return figures + [(metric, *interval, *sides, everyone) for metric, interval in others]
 
 
 def _at_prevalence(

@@ -10,14 +10,14 @@ from scipy.special import expit, logit
 
 from skosteo.evaluation.metrics import (
     Interval,
-    effective_sample_size,
+    clustered_quantile,
     influence_variance,
-    normal_quantile,
-    rate_interval,
+    patient_variance,
+    proportion_interval,
+    too_few,
 )
 
 METRICS = ("AUC", "accuracy", "sensitivity", "specificity")
-UNKNOWN: Interval = (float("nan"), float("nan"), float("nan"))
 
 
 def rate_subset(
@@ -31,14 +31,6 @@ def rate_subset(
         "PPV": y_pred,
         "NPV": ~y_pred,
     }[metric]
-
-
-def proportion_interval(success: NDArray[np.bool_], patient: NDArray[np.intp]) -> Interval:
-    """Proportion of successes with Wilson's interval, clustered by patient; NaN of no row."""
-    if len(success) == 0:
-        return UNKNOWN
-    effective = effective_sample_size(success, patient)
-    return rate_interval(int(success.sum()), len(success), effective=effective)
 
 
 def f1_interval(
@@ -82,6 +74,8 @@ def predictive_interval(
         for rows, patient in zip((right, wrong), patients, strict=True)
     )
     ratio = r / w if w else (np.inf if r else np.nan)
+    if np.isnan([r_low, w_low]).any():
+        return _at_odds(ratio, prevalence), np.nan, np.nan
     both = r * w
 
     def root(r_limit: float, w_limit: float) -> float:
@@ -90,11 +84,13 @@ def predictive_interval(
 
     low = r_low * (2 * r - r_low) / (both + root(r_low, w_high)) if r else 0.0
     high = (both + root(r_high, w_low)) / (w_low * (2 * w - w_low)) if w_low else np.inf
-    value, low, high = (
-        prevalence / (prevalence + (1 - prevalence) / x) if x > 0 else 0.0 * x
-        for x in (ratio, low, high)
-    )
+    value, low, high = (_at_odds(x, prevalence) for x in (ratio, low, high))
     return value, low, high
+
+
+def _at_odds(ratio: float, prevalence: float) -> float:
+    """Return the predictive value that goes with a likelihood ratio."""
+    return prevalence / (prevalence + (1 - prevalence) / ratio) if ratio > 0 else 0.0 * ratio
 
 
 def brier_interval(
@@ -105,15 +101,14 @@ def brier_interval(
     """Brier score, the mean squared difference of probability and outcome, with its interval.
 
     That is of a mean of rows, clustered by patient, on the logit scale, which keeps it within 0 and
-    1; NaN where all rows are of one patient.
+    1; NaN where all rows are of one patient, or of fewer than 10 who repeat.
     """
     loss = (probability - positive) ** 2
     brier = float(loss.mean())
-    total = np.bincount(patient, loss - brier)
-    k = len(total)
-    if k < 2:
+    if too_few(patient) or len(np.unique(patient)) < 2:
         return brier, np.nan, np.nan
-    return brier, *_on_logits(brier, k / (k - 1) * float(total @ total) / len(loss) ** 2)
+    variance = patient_variance((loss - brier) / len(loss), patient)
+    return brier, *_on_logits(brier, variance, clustered_quantile(0.95, patient))
 
 
 def average_precision_interval(
@@ -125,11 +120,16 @@ def average_precision_interval(
 
     The variance is that of what each row adds (its influence), summed by patient; the interval is
     on the logit scale (Boyd et al. 2013, doi:10.1007/978-3-642-40994-3_29), and NaN where a class
-    is of one patient. With 30 positive patients it held the truth 93 times in 100, with 200 95
-    times. It is of these patients: average precision rises with prevalence.
+    is of one patient, or of fewer than 10 where patients repeat. With 30 positive patients it held
+    the truth 93 times in 100, with 200 95 times. It is of these patients: average precision rises
+    with prevalence.
     """
     value, influence = average_precision_influence(positive, score)
-    return value, *_on_logits(value, influence_variance(influence, positive, patient))
+    sides = patient[positive], patient[~positive]
+    if too_few(*sides):
+        return value, np.nan, np.nan
+    variance = influence_variance(influence, positive, patient, np.ones(len(score)))
+    return value, *_on_logits(value, variance, clustered_quantile(0.95, *sides))
 
 
 def average_precision_influence(
@@ -149,9 +149,9 @@ def average_precision_influence(
     return value, (positive * (precision - value + gain)[code] - loss[code]) / m
 
 
-def _on_logits(value: float, variance: float) -> tuple[float, float]:
+def _on_logits(value: float, variance: float, quantile: float) -> tuple[float, float]:
     """Return the confidence limits on the logit scale; at 0 or 1, NaN."""
     if not (0 < value < 1 and np.isfinite(variance)):
         return float("nan"), float("nan")
-    half = normal_quantile(0.95) * np.sqrt(variance) / (value * (1 - value))
+    half = quantile * np.sqrt(variance) / (value * (1 - value))
     return float(expit(logit(value) - half)), float(expit(logit(value) + half))

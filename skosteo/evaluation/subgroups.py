@@ -267,7 +267,7 @@ def _cell(part: Scored, model: str, threshold: float) -> list[dict]:
     """Figures of one level."""
     probability = part.models[model]
     figures = {
-        metric: figure
+        metric: figure[:-1]  # patients are those of the level
         for metric, *figure in model_figures(part, probability, probability >= threshold)
     }
     size = (len(part.positive), int(part.patient.max()) + 1, int(part.positive.sum()))

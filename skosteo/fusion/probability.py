@@ -129,9 +129,12 @@ class ProbabilityFusionClassifier(CallbackSupportMixin, ClassifierMixin, _BaseCo
     values. It is answered by the final estimator of the branches that are left, which `fit` has
     trained on all rows that have them, with a `MissingModalityWarning`; `branches_used` says which
     answered. A single branch goes through a final estimator too. Such answers are calibrated where
-    modalities are missing at random, and not where cases are imaged more often than controls. k
-    branches take :math:`2^k - 1` final estimators, less those of sets that too few rows of `fit`
-    have: with more than four, "logistic" saves time.
+    modalities are missing at random and enough cases were learnt from: with 2,000 patients of whom
+    7 % were cases, slopes were .95 to 1.15 and intercepts within .12 of 0, with 30 to 45 cases .7
+    to 1.2 and up to .4 off. They are not calibrated where cases are imaged more often than
+    controls, nor by a final estimator that weighs the classes. k branches take :math:`2^k - 1`
+    final estimators, less those of sets that too few rows of `fit` have: with more than four,
+    "logistic" saves time.
 
     `fit` hands ``groups`` and ``sample_weight`` to clones of the branches by scikit-learn's
     metadata routing, switched on for that moment: a step that can take patients or weights and has

@@ -36,16 +36,34 @@ def test_is_its_definition_at_every_threshold(rows):
     assert net_benefit(y, p, at.reshape(10, 10)).shape == (10, 10)
 
 
-def test_prevalence_reweighs_the_classes(rows):
+def test_prevalence_reweighs_the_classes_and_moves_the_risks(rows):
     y, p = rows
-    # doubling the healthy rows is halving the odds of being ill
+    # doubling the healthy rows is halving the odds of being ill, of all and of each patient
     more = np.concatenate([np.arange(400), np.flatnonzero(~y)])
-    share = y[more].mean()
-    at = [0.1, 0.2, 0.5]
-    assert net_benefit(y, p, at, prevalence=share) == pytest.approx(
-        net_benefit(y[more], p[more], at)
+    halved = p / (p + 2 * (1 - p))
+    at = [0.103, 0.203, 0.503]
+    assert net_benefit(y, p, at, prevalence=y[more].mean()) == pytest.approx(
+        net_benefit(y[more], halved[more], at)
     )
     assert net_benefit(y, p, at, prevalence=y.mean()) == pytest.approx(net_benefit(y, p, at))
+
+
+def test_a_case_control_study_tells_the_net_benefit_among_patients_as_they_come():
+    """Planted: one in 20 is ill; the model was fitted, and is right, where every other one is."""
+    rng = np.random.default_rng(1)
+    y = rng.random(400_000) < 0.05
+    finding = rng.normal(size=len(y)) + 1.5 * y
+    odds = np.exp(1.5 * finding - 1.5**2 / 2)  # likelihood ratio of the finding
+    at_one_half, right = odds / (1 + odds), odds / (odds + 19)
+    taken = np.concatenate([np.flatnonzero(y), np.flatnonzero(~y)[: y.sum()]])
+    at = np.array([0.03, 0.05, 0.1, 0.2, 0.4])
+    study = net_benefit(y[taken], at_one_half[taken], at, prevalence=0.05)
+    planted = net_benefit(y, right, at)
+    assert study == pytest.approx(planted, abs=0.0015)
+    # to treat all stays what it is, and the model is worth it at every threshold
+    everyone = net_benefit(y[taken], np.ones(len(taken)), at, prevalence=0.05)
+    assert everyone == pytest.approx(0.05 - 0.95 * at / (1 - at))
+    assert (study > np.maximum(everyone, 0)).all()
 
 
 def test_references(rows):

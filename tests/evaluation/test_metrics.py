@@ -6,7 +6,12 @@ from scipy.stats import binomtest, norm
 from sklearn.metrics import roc_auc_score
 
 from skosteo.evaluation import auc_interval
-from skosteo.evaluation.metrics import auc_variance, effective_sample_size, rate_interval
+from skosteo.evaluation.metrics import (
+    auc_variance,
+    effective_sample_size,
+    proportion_interval,
+    rate_interval,
+)
 from skosteo.exceptions import InputError
 
 # Subarachnoid haemorrhage data (aSAH) of the R package pROC, Robin et al. 2011,
@@ -97,11 +102,65 @@ def test_equals_the_sum_over_all_pairs(seed):
     rng = np.random.default_rng(seed)
     y, score, group = cohort(rng, 25)
     score = score.round(seed % 3)  # ties
-    y = y ^ (rng.random(len(y)) < 0.2)  # some patients have both labels, as S11 needs
     alone = np.arange(len(y))
     assert auc_variance(y, score, alone) == pytest.approx(pairwise(y, score), rel=1e-10)
     assert auc_variance(y, score, group) == pytest.approx(pairwise(y, score, group), rel=1e-10)
     assert auc_interval(y, score)[0] == pytest.approx(roc_auc_score(y, score))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_equals_the_sum_over_all_pairs_where_patients_have_films_of_both_classes(seed):
+    rng = np.random.default_rng(seed)
+    _, score, group = cohort(rng, 25, films=4)
+    y = np.tile([True, True, False, False], 25)
+    assert auc_variance(y, score, group) == pytest.approx(pairwise(y, score, group), rel=1e-10)
+
+
+def test_variances_of_skewed_patients_are_never_below_the_formulas_that_fall_short():
+    """Obuchowski's of the area, and the sandwich of a proportion as statsmodels has it."""
+    for seed in range(20):
+        y, score, group = skewed(np.random.default_rng(seed), 12, 20, area=0.8)
+        assert auc_variance(y, score, group)[1] >= pairwise(y, score, group)[1] * 0.999
+        hit = score > 1
+        rate = hit.mean()
+        effective = effective_sample_size(hit, group)
+        assert effective <= len(hit)
+        assert rate * (1 - rate) / effective >= sandwich(hit, group) * 0.99
+
+
+def sandwich(hit, group):
+    """Variance of a proportion by statsmodels' regression on a constant, clustered by patient."""
+    api = pytest.importorskip("statsmodels.api")
+    fit = api.OLS(hit.astype(float), np.ones(len(hit))).fit(
+        cov_type="cluster", cov_kwds={"groups": group, "use_correction": True}
+    )
+    return float(fit.cov_params()[0, 0])
+
+
+def test_the_design_effect_of_patients_of_one_size_is_that_of_statsmodels():
+    rng = np.random.default_rng(7)
+    group = np.repeat(np.arange(60), 4)
+    hit = np.repeat(rng.beta(1, 0.5, 60), 4) > rng.random(240)
+    rate = hit.mean()
+    # statsmodels' correction has (n - 1) / (n - 1) for one coefficient, so k / (k - 1) is left
+    expected = rate * (1 - rate) / sandwich(hit, group) * 240 / 239
+    assert effective_sample_size(hit, group) == pytest.approx(expected)
+
+
+def test_variances_of_many_skewed_patients_are_those_of_leaving_each_patient_out():
+    """The jackknife over patients, by brute force."""
+    y, score, group = skewed(np.random.default_rng(5), 90, 110, area=0.8, skew=0.6)
+    k = len(np.unique(group))
+    hit = score > 1
+    areas, rates = [], []
+    for patient in range(k):
+        kept = group != patient
+        areas.append(auc_variance(y[kept], score[kept], np.arange(kept.sum()))[0])
+        rates.append(hit[kept].mean())
+    jackknife = [(k - 1) ** 2 / k * np.var(values, ddof=1) for values in (areas, rates)]
+    rate = hit.mean()
+    found = auc_variance(y, score, group)[1], rate * (1 - rate) / effective_sample_size(hit, group)
+    assert found == pytest.approx(jackknife, rel=0.12)
 
 
 def test_patients_with_one_row_are_the_unclustered_case():
@@ -116,16 +175,19 @@ def test_a_film_counted_twice_adds_nothing(separation):
     y, score, group = cohort(np.random.default_rng(3), 30, separation=separation)
     twice = [np.repeat(a, 2) for a in (y, score, group)]
     once = auc_interval(y, score, groups=group)
-    assert auc_interval(twice[0], twice[1], groups=twice[2]) == pytest.approx(once)
+    again = auc_interval(twice[0], twice[1], groups=twice[2])
+    assert again[0] == once[0]
+    assert 1 < (again[2] - again[1]) / (once[2] - once[1]) < 1.02
     assert auc_interval(twice[0], twice[1])[1] > once[1]  # what ignoring patients would claim
     for hit in (score > 0.5, np.ones_like(y), np.zeros_like(y)):
-        assert effective_sample_size(np.repeat(hit, 2), twice[2]) == pytest.approx(
-            effective_sample_size(hit, group)
+        ratio = effective_sample_size(np.repeat(hit, 2), twice[2]) / effective_sample_size(
+            hit, group
         )
+        assert ratio == pytest.approx(1, abs=0.01)
 
 
 def test_interval_of_the_complement_is_its_mirror():
-    y, score, group = cohort(np.random.default_rng(4), 20)
+    y, score, group = cohort(np.random.default_rng(4), 40)
     auc, low, high = auc_interval(y, score, groups=group)
     mirror = pytest.approx((1 - auc, 1 - high, 1 - low))
     assert auc_interval(y, -score, groups=group) == mirror
@@ -154,10 +216,11 @@ def test_whole_weights_are_repeated_rows():
     times = np.random.default_rng(2).integers(0, 4, len(y))
     rows = np.repeat(np.arange(len(y)), times)
     weighted = auc_interval(y, score, groups=group, sample_weight=times)
-    assert weighted == pytest.approx(auc_interval(y[rows], score[rows], groups=group[rows]))
+    repeated = auc_interval(y[rows], score[rows], groups=group[rows])
+    assert weighted == pytest.approx(repeated, abs=1e-3)
     # one person of weight 3 is still one person
     alone = auc_interval(y, score, sample_weight=times)
-    assert alone == pytest.approx(auc_interval(y[rows], score[rows], groups=rows))
+    assert alone == pytest.approx(auc_interval(y[rows], score[rows], groups=rows), abs=1e-3)
 
 
 def test_weighted_area_equals_scikit_learn():
@@ -224,11 +287,25 @@ def test_newcombe_interval_holds_the_areas_within_z_standard_errors():
     assert 1 - low == pytest.approx(norm.ppf(0.975) * np.sqrt(variance))
 
 
-def test_one_positive_patient_still_has_an_interval():
-    auc, low, high = auc_interval([0, 0, 0, 1, 1], [1, 3, 5, 4, 4], groups=[0, 1, 2, 3, 3])
+def test_one_positive_patient_has_an_interval_unless_patients_repeat():
+    auc, low, high = auc_interval([0, 0, 0, 1], [1, 3, 5, 4])
     assert auc == pytest.approx(2 / 3)
     assert 0 < low < 0.3
     assert 0.9 < high < 1
+    auc, *limits = auc_interval([0, 0, 0, 1, 1], [1, 3, 5, 4, 4], groups=[0, 1, 2, 3, 3])
+    assert auc == pytest.approx(2 / 3)
+    assert np.isnan(limits).all()
+
+
+@pytest.mark.parametrize("cases", [4, 9, 10])
+def test_fewer_than_ten_patients_of_a_class_with_several_films_have_no_interval(cases):
+    y, score, group = skewed(np.random.default_rng(0), cases, 40, area=0.8)
+    _, *limits = auc_interval(y, score, groups=group)
+    rate, *of_rate = proportion_interval(score[y] > 1, group[y])
+    assert np.isnan(limits).all() == np.isnan(of_rate).all() == (cases < 10)
+    assert rate == (score[y] > 1).mean()
+    _, *as_rows = proportion_interval(score[:4] > 1, np.arange(4))
+    assert np.isfinite(as_rows).all()  # Wilson's, which holds for any number
 
 
 @pytest.mark.parametrize(("count", "total"), [(0, 7), (7, 7), (1, 9), (182, 240), (3, 1000)])
@@ -255,7 +332,7 @@ def test_a_rate_of_nothing_is_unknown():
 
 def test_fully_alike_films_are_worth_one_row_a_patient():
     right = np.repeat(np.arange(40) < 25, 4)
-    assert effective_sample_size(right, np.repeat(np.arange(40), 4)) == pytest.approx(40)
+    assert effective_sample_size(right, np.repeat(np.arange(40), 4)) == pytest.approx(40, rel=0.02)
 
 
 def coverage(simulations, draw, truth):
@@ -278,12 +355,28 @@ def auc_of_survey(rng):
     return auc_interval(y, score, groups=group, sample_weight=weight)
 
 
-def rate_of_patients(rng, patients, rate):
+def rate_of_patients(rng, patients, rate, alike=0.25, films=None):
     """Films agree within patients: each has its own chance, of mean ``rate``."""
-    films = 1 + rng.poisson(2.4, patients)
-    hit = np.repeat(rng.beta(3 * rate, 3 * (1 - rate), patients), films) > rng.random(films.sum())
-    effective = effective_sample_size(hit, np.repeat(np.arange(patients), films))
-    return rate_interval(int(hit.sum()), len(hit), effective=effective)
+    films = 1 + rng.poisson(2.4, patients) if films is None else films
+    spread = (1 - alike) / alike
+    chance = rng.beta(spread * rate, spread * (1 - rate), patients)
+    hit = np.repeat(chance, films) > rng.random(films.sum())
+    return proportion_interval(hit, np.repeat(np.arange(patients), films))
+
+
+def skewed_sizes(rng, patients, skew):
+    """Numbers of films of which the greatest is some ten (skew 1) or 30 (1.4) times the median."""
+    return np.ceil(rng.lognormal(0.7, skew, patients)).astype(int)
+
+
+def skewed(rng, cases, controls, area, alike=0.5, skew=1.0):
+    """Films of patients of one class each, in skewed numbers, whose scores share a part."""
+    patients = cases + controls
+    group = np.repeat(np.arange(patients), skewed_sizes(rng, patients, skew))
+    y = group < cases
+    own, shared = rng.normal(size=len(y)), rng.normal(size=patients)[group]
+    between = np.sqrt(2) * norm.ppf(area)
+    return y, between * y + np.sqrt(1 - alike) * own + np.sqrt(alike) * shared, group
 
 
 SHARED_AREA = norm.cdf(1.5 / np.sqrt(2))  # of ``cohort``
@@ -311,6 +404,61 @@ def test_coverage_is_94_to_96_per_cent(case):
     draw, truth = CASES[case]
     rng = np.random.default_rng(1)
     assert 0.94 <= coverage(20_000, lambda: draw(rng), truth) <= 0.96
+
+
+SKEWED = [
+    (patients, skew, alike)
+    for patients in (10, 29, 100)
+    for skew in (1.0, 1.4)
+    for alike in (0.25, 0.67)
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("patients", "skew", "alike"), SKEWED)
+@pytest.mark.parametrize("rate", [0.6, 0.9])
+def test_coverage_of_rates_of_skewed_patients(patients, skew, alike, rate):
+    rng = np.random.default_rng(1)
+
+    def draw():
+        return rate_of_patients(rng, patients, rate, alike, skewed_sizes(rng, patients, skew))
+
+    assert 0.93 <= coverage(2000, draw, rate) <= 0.985
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("cases", "skew", "alike"), SKEWED)
+@pytest.mark.parametrize("area", [0.75, 0.9])
+def test_coverage_of_areas_of_skewed_patients(cases, skew, alike, area):
+    """As many controls as cases, but for 10 cases 19: 29 patients."""
+    rng = np.random.default_rng(1)
+    controls = 19 if cases == 10 else cases
+
+    def draw():
+        y, score, group = skewed(rng, cases, controls, area, alike, skew)
+        return auc_interval(y, score, groups=group)
+
+    assert 0.93 <= coverage(2000, draw, area) <= 0.985
+
+
+@pytest.mark.parametrize("patients", [10, 29])
+def test_coverage_of_rates_of_few_skewed_patients_in_brief(patients):
+    rng = np.random.default_rng(3)
+
+    def draw():
+        return rate_of_patients(rng, patients, 0.8, 0.5, skewed_sizes(rng, patients, 1.2))
+
+    assert 0.92 <= coverage(400, draw, 0.8) <= 0.99
+
+
+def test_coverage_of_areas_of_few_skewed_patients_in_brief():
+    rng = np.random.default_rng(2)
+
+    def draw():
+        y, score, group = skewed(rng, 10, 19, 0.8, 0.5, 1.2)
+        return auc_interval(y, score, groups=group)
+
+    assert 0.92 <= coverage(400, draw, 0.8) <= 0.99
 
 
 def test_ignoring_patients_would_not_cover():

@@ -50,7 +50,8 @@ def test_frame_agrees_with_scikit_learn(cohort, threshold):
     y, models = cohort
     report = evaluate(y, models, threshold=threshold)
     frame = report.frame()
-    assert list(frame) == ["model", "metric", "estimate", "low", "high", "count", "total"]
+    columns = ["model", "metric", "estimate", "low", "high", "count", "total", "patients"]
+    assert list(frame) == columns
     for name, p in models.items():
         tn, fp, fn, tp = confusion_matrix(y, p >= threshold).ravel()
         assert report.counts.loc[name].tolist() == [tp, fp, tn, fn]
@@ -82,13 +83,14 @@ def test_a_probability_at_the_threshold_is_positive():
     assert evaluate([0, 1], [0.4, 0.5]).counts.loc["model", "tp"] == 1
 
 
-def test_films_counted_twice_leave_every_interval(cohort):
+def test_films_counted_twice_narrow_no_interval(cohort):
     y, models = cohort
     once = evaluate(y, models, groups=np.arange(240)).frame()
     two = {name: np.repeat(p, 2) for name, p in models.items()}
     twice = evaluate(np.repeat(y, 2), two, groups=np.repeat(np.arange(240), 2)).frame()
-    same = ["estimate", "low", "high"]
-    pd.testing.assert_frame_equal(twice[same], once[same])
+    assert twice["estimate"].tolist() == pytest.approx(once["estimate"].tolist())
+    width = (twice["high"] - twice["low"]) / (once["high"] - once["low"])
+    assert width.between(1 - 1e-9, 1.02).all()
     naive = evaluate(np.repeat(y, 2), two).frame()
     assert ((naive["high"] - naive["low"]) < (once["high"] - once["low"])).all()
 
@@ -107,12 +109,41 @@ def test_models_by_mapping_frame_and_predict_proba_are_one(cohort):
 def test_repr_says_what_was_counted_and_how(cohort):
     y, models = cohort
     text = repr(evaluate(y, models, groups=np.arange(240) // 3))
-    for part in ("240 rows of 80 patients", "90 rows positive", "DeLong", "Wilson", "clustered"):
+    for part in ("240 rows of 80 patients", "90 rows positive, of 30 patients, one of whom has 3 %",
+                 "DeLong", "Wilson", "clustered"):  # fmt: skip
         assert part in text
     assert "strong" in text.splitlines()[1]
     text = repr(evaluate(y, models))
     assert "240 rows, each taken as one patient" in text
     assert "clustered" not in text
+
+
+@pytest.fixture
+def skewed():
+    """Eight cases of whom one has 22 of 31 films, and 30 controls of 2 films each."""
+    group = np.repeat(np.arange(38), [22, 3, *[1] * 6, *[2] * 30])
+    y = group < 8
+    noise = np.random.default_rng(0).normal(size=(2, len(y)))
+    return y, np.clip(0.3 + 0.3 * y + 0.2 * noise, 0, 1), group
+
+
+def test_few_patients_have_figures_without_intervals(skewed):
+    y, (p, _), group = skewed
+    report = evaluate(y, p, groups=group, prevalence=0.1)
+    frame = report.frame().set_index("metric")
+    assert frame["estimate"].notna().all()
+    without = ["AUC", "sensitivity", "average precision", "PPV at 10 %", "NPV at 10 %"]
+    assert frame.loc[without, ["low", "high"]].isna().all(axis=None)
+    assert frame.loc["specificity", ["low", "high"]].notna().all()
+    assert frame.loc[["sensitivity", "specificity", "accuracy"], "patients"].tolist() == [8, 30, 38]
+    text = report.table().loc["model"]
+    hits, total = frame.loc["sensitivity", ["count", "total"]]
+    assert text["sensitivity"].startswith(f"{hits}/{total} of 8 patients = .")
+    assert text["sensitivity"].endswith("[\N{EM DASH}]")
+    assert "31 rows positive, of 8 patients, one of whom has 71 % of them" in report.note
+    assert "no interval where fewer than 10 patients" in report.note
+    alone = evaluate(y, p).frame()  # Wilson's and DeLong's hold for few rows of as many patients
+    assert alone[["low", "high"]].notna().all(axis=None)
 
 
 def test_table_has_the_papers_four_others_by_name_or_all(cohort):
@@ -154,7 +185,7 @@ def test_a_model_that_calls_nobody_positive_and_a_class_of_one():
     report = evaluate([0] * 9 + [1], np.linspace(0, 0.4, 10), prevalence=0.1)
     text = report.table(metrics="all").loc["model"]
     assert text["PPV"] == text["PPV at 10 %"] == "not estimable"
-    assert text["average precision"] == "1.000 [not estimable]"  # of one positive row, no interval
+    assert text["average precision"] == "1.000 [\N{EM DASH}]"  # of one positive row, no interval
     assert text["sensitivity"].startswith("0/1 = .000 [")
 
 

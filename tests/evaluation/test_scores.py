@@ -6,13 +6,13 @@ from scipy.special import expit
 from scipy.stats import norm
 from sklearn.metrics import average_precision_score, brier_score_loss, f1_score
 
+from skosteo.evaluation.metrics import proportion_interval
 from skosteo.evaluation.scores import (
     average_precision_influence,
     average_precision_interval,
     brier_interval,
     f1_interval,
     predictive_interval,
-    proportion_interval,
 )
 
 PREVALENCE = 0.1
@@ -107,7 +107,9 @@ def test_a_film_counted_twice_adds_nothing():
     twice = [np.repeat(column, 2) for column in (y, p, group)]
     once, again, naive = scores(y, p, group), scores(*twice), scores(*twice[:2], np.arange(240))
     for name in once:
-        assert again[name] == pytest.approx(once[name]), name
+        assert again[name][0] == pytest.approx(once[name][0]), name
+        width = np.ptp(again[name][1:]) / np.ptp(once[name][1:])
+        assert 1 - 1e-9 <= width < 1.05, name
         assert naive[name][1] > once[name][1], name
 
 
@@ -136,6 +138,7 @@ def test_coverage(n, films):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("n", "films"), [(600, 1), (600, 3)])
-def test_coverage_is_94_to_96_per_cent(n, films):
-    held = coverage(10_000, n, films)
-    assert {name: share for name, share in held.items() if not 0.94 <= share <= 0.96} == {}
+def test_coverage_is_94_to_97_per_cent(n, films):
+    """To the wide side where patients repeat: the greater of two variances is taken."""
+    held = coverage(5_000, n, films)
+    assert {name: share for name, share in held.items() if not 0.94 <= share <= 0.97} == {}

@@ -19,6 +19,7 @@ from skosteo.evaluation._format import NOT_ESTIMABLE, p_number_text, proportion_
 from skosteo.study.design import RULES, Settings, versions
 from skosteo.study.models import CLINICAL, TITLES
 from skosteo.study.report import checklists
+from skosteo.study.report.figures import explanations
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -67,8 +68,8 @@ def _environment() -> "Environment":
         lstrip_blocks=True,
     )
     public = (
-        *(calibration_table, cells, characteristics, checklist, data_uri, fold_tests),
-        *(further_measures, has_image_models, has_report_text, limits, not_shown),
+        *(calibration_table, cells, characteristics, checklist, data_uri, explanation_text),
+        *(fold_tests, further_measures, has_image_models, has_report_text, limits, not_shown),
         *(operating_table, split_text, versions_text),
     )
     environment.globals |= {function.__name__: function for function in public}
@@ -125,6 +126,13 @@ def not_shown(study: Any) -> list[str]:
         for column in study.settings.clinical_columns
         if str(column) not in shown
     ]
+
+
+def explanation_text(study: Any) -> str:
+    """Say what was explained; nothing where nothing was."""
+    named = {"shap": "SHAP", "grad_cam": "Grad-CAM", "fusion": "weights of the fusion"}
+    kinds = [named[kind] for kind in named if kind in explanations(study)]
+    return f"{', '.join(kinds)}; of fold 1's model." if kinds else ""
 
 
 def has_image_models(study: Any) -> bool:

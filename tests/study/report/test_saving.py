@@ -10,6 +10,7 @@ import stat
 import subprocess
 import sys
 from base64 import b64decode
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ import skosteo
 from skosteo import _files as files
 from skosteo.exceptions import InputError
 from skosteo.study import run_study
+from skosteo.study.report.checklists import CLAIM, TRIPOD_AI
 from skosteo.study.report.content import checklist
 from tests.study.cohorts import Says, files_in, filmed_patients, patients
 from tests.study.report.pages import Reader, changed
@@ -306,6 +308,23 @@ def test_checklists_are_filled_with_what_the_study_knows(of_values):
     items = checklist(of_values.study)
     assert (items["status"] == "filled").sum() > 40
     assert items["text"].str.contains("SYNTHETIC patients.", regex=False).any()
+
+
+def test_a_checklist_claims_no_more_than_happened(of_values):
+    """No external test for a named one, no Grad-CAM without films, no reason for a size."""
+    for drawn in (True, False):
+        study = changed(of_values.study, drawn_test=drawn)
+        items = checklist(study).set_index(["checklist", "item"])["text"]
+        assert items[CLAIM, "33"] == items[CLAIM, "21"] == items[TRIPOD_AI, "10"] == ""
+        assert bool(items[CLAIM, "32"]) == drawn
+        assert "Radiographs" not in items[TRIPOD_AI, "27a"]
+    assert items[CLAIM, "31"] == ""  # nothing was explained
+    results = {
+        key: [replace(found[0], explained={"shap": {}}), *found[1:]]
+        for key, found in of_values.study.results.items()
+    }
+    items = checklist(changed(of_values.study, results=results)).set_index(["checklist", "item"])
+    assert items.loc[(CLAIM, "31"), "text"] == "SHAP; of fold 1's model."
 
 
 def test_a_study_without_the_models_of_table_2(tmp_path, small_preset):
