@@ -113,7 +113,7 @@ def test_a_planted_answer_is_found_if_nobody_looks_for_leaks(monkeypatch):
     }  # fmt: skip
     with pytest.raises(InputError, match="'p' alone tells the classes apart"):
         run_study(X, y, **params)
-    monkeypatch.setattr("skosteo.study.run.check_no_leak", lambda *_: None)
+    monkeypatch.setattr("skosteo.study.run.check_no_leak", lambda *_, **__: None)
     study = run_study(X, y, **params)
     for part in ("test", "validation"):
         assert roc_auc_score(study.design.y[study.rows(part)], study.probability(part)["p"]) == 1
