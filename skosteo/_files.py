@@ -4,17 +4,25 @@ import csv
 import io
 import os
 import re
+import shutil
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
+
+from filelock import FileLock, Timeout
 
 if TYPE_CHECKING:
     import pandas as pd
 
 # what a process that is killed may leave behind begins with this
 UNFINISHED = ".writing-"
+
+# Temporary folders begin with this; while one is in use, its lock is held
+_SCRATCH, _LOCK = "skosteo-scratch-", "in-use.lock"
+_YOUNG_S = 60  # a folder so young may be about to be locked
 
 # What a spreadsheet takes for the beginning of a formula, full-width signs of Chinese and Japanese
 # keyboards included; blanks before it do not help
@@ -67,6 +75,24 @@ def atomic_writer(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     except BaseException:
         os.unlink(temporary)
         raise
+
+
+@contextmanager
+def scratch_folder() -> Iterator[str]:
+    """Give a temporary folder that is removed in the end.
+
+    A killed process cannot remove its own, which may hold patients' films: those that no process
+    uses any more are removed first.
+    """
+    for lock in Path(tempfile.gettempdir()).glob(f"{_SCRATCH}*/{_LOCK}"):
+        with suppress(OSError, Timeout):
+            status = lock.parent.lstat()
+            own = os.name != "posix" or status.st_uid == os.geteuid()
+            if own and not lock.parent.is_symlink() and time.time() - status.st_mtime > _YOUNG_S:
+                with FileLock(lock, timeout=0):
+                    shutil.rmtree(lock.parent, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=_SCRATCH) as folder, FileLock(Path(folder, _LOCK)):
+        yield folder
 
 
 def write_atomic(path: str | os.PathLike[str], data: bytes) -> None:

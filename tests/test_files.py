@@ -1,13 +1,17 @@
 import csv
 import os
 import re
+import subprocess
+import sys
+import tempfile
 import time
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from skosteo._files import UNFINISHED, atomic_writer, write_atomic, write_csv
+from skosteo._files import UNFINISHED, atomic_writer, scratch_folder, write_atomic, write_csv
 
 
 def test_writes_and_replaces(tmp_path):
@@ -175,3 +179,32 @@ def test_a_full_disk_and_a_missing_folder_leave_the_old_table(tmp_path, monkeypa
         write_csv(tmp_path / "a.csv", frame + 1)
     assert (tmp_path / "a.csv").read_bytes() == old
     assert os.listdir(tmp_path) == ["a.csv"]
+
+
+def test_a_folder_that_a_killed_process_left_is_cleared_and_one_in_use_is_not(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    code = "from skosteo._files import scratch_folder\nwith scratch_folder() as f:"
+    code += "\n    open(f + '/film', 'w').close(); print(f, flush=True); input()"
+    process = subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"TMPDIR": str(tmp_path)},
+    )
+    left = Path(process.stdout.readline().strip())
+    mine = tmp_path / "skosteo-scratch-of-my-own"
+    mine.mkdir()
+    for folder in (left, mine):
+        os.utime(folder, (0, 0))
+    with scratch_folder():
+        assert (left / "film").exists()
+    process.kill()
+    process.communicate()
+    with scratch_folder() as folder:
+        assert not left.exists()
+        assert mine.exists()
+        Path(folder, "film").touch()
+    assert list(tmp_path.iterdir()) == [mine]

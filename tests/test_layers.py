@@ -28,7 +28,7 @@ HOMES = {
     "pydicom": {"dicom.decode", "datasets.dicom_writer"},
     "imagecodecs": {"dicom.decode"},
     "PIL": {"dicom.picture"},
-    "filelock": {"image.film_cache"},
+    "filelock": {"_files", "image.film_cache"},
     "skorch": {
         "training.callbacks",
         "training.data",

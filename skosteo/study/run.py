@@ -1,6 +1,5 @@
 """`run_study`: from a table of radiographs and values to the paper's tables and figures."""
 
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from os import PathLike
@@ -11,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from skosteo._files import scratch_folder
 from skosteo.clinical.flow import ExclusionLog, Flow
 from skosteo.dicom import check_ignore_rules
 from skosteo.evaluation import check_leakage
@@ -196,7 +196,7 @@ def run_study(
     )
     with ExitStack() as stack:
         reading = {
-            "cache_dir": cache_dir or stack.enter_context(tempfile.TemporaryDirectory()),
+            "cache_dir": cache_dir or stack.enter_context(scratch_folder()),
             "ignore_rules": tuple(sorted(check_ignore_rules(ignore_rules))),
         }
         work = {"n_jobs": n_jobs, "verbose": verbose}

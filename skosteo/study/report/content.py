@@ -69,8 +69,8 @@ def _environment() -> "Environment":
     )
     public = (
         *(calibration_table, cells, characteristics, checklist, data_uri, explanation_text),
-        *(fold_tests, further_measures, has_image_models, has_report_text, limits, not_shown),
-        *(operating_table, split_text, versions_text),
+        *(fold_tests, further_measures, has_image_models, has_report_text, limits),
+        *(map_is_behind_frozen_backbone, not_shown, operating_table, split_text, versions_text),
     )
     environment.globals |= {function.__name__: function for function in public}
     return environment
@@ -133,6 +133,13 @@ def explanation_text(study: Any) -> str:
     named = {"shap": "SHAP", "grad_cam": "Grad-CAM", "fusion": "weights of the fusion"}
     kinds = [named[kind] for kind in named if kind in explanations(study)]
     return f"{', '.join(kinds)}; of fold 1's model." if kinds else ""
+
+
+def map_is_behind_frozen_backbone(study: Any) -> bool:
+    """Whether Grad-CAM shows the map of a backbone that the study did not train."""
+    shown = next(name for name in ("multimodal", "image") if name in study.models)
+    parameters = study.models[shown].estimator.get_params()
+    return any(v is True for name, v in parameters.items() if name.endswith("freeze_backbone"))
 
 
 def has_image_models(study: Any) -> bool:

@@ -7,9 +7,10 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from sklearn.base import clone
 
 from skosteo.evaluation import reliability
-from skosteo.study.report.content import calibration_table, limits, operating_table
+from skosteo.study.report.content import calibration_table, limits, operating_table, render_page
 from skosteo.study.report.figures import available
 from tests.study.report.pages import Reader, captions, changed, page_of
 
@@ -130,3 +131,12 @@ def test_probabilities_of_0_and_1_are_counted_beside_the_line():
     without = reliability(y, {"net": np.clip(p, 0.1, 0.9)})
     table = calibration_table(SimpleNamespace(calibration=lambda: without))
     assert list(table) == ["slope", "intercept"]
+
+
+@pytest.mark.parametrize("freeze_backbone", [True, "stem", False])
+def test_a_map_behind_a_frozen_backbone_is_said_not_to_be_relied_on(of_films, freeze_backbone):
+    model = of_films.study.models["multimodal"]
+    changed = clone(model.estimator).set_params(image__freeze_backbone=freeze_backbone)
+    models = of_films.study.models | {"multimodal": replace(model, estimator=changed)}
+    page = render_page(replace(of_films.study, models=models), {7: (b"", "image/png")})
+    assert ("is not to be relied on" in page) == (freeze_backbone is True)
