@@ -1,11 +1,15 @@
 """Convolutional backbones: a plain CNN, or any convolutional network of timm by its name."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from importlib.util import find_spec
 from itertools import pairwise
 from os import PathLike, fspath
 from pathlib import Path
+from socket import create_connection
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 import torch
 from torch import Tensor, nn
@@ -224,7 +228,9 @@ def _load_timm(timm: Any, name: str, pretrained: bool | str | PathLike) -> Any:
         return timm.create_model(name, num_classes=0)
     if pretrained is True and name != OFFLINE_BACKBONE:
         try:
-            return timm.create_model(name, num_classes=0, pretrained=True)
+            if _hub_answers():
+                return timm.create_model(name, num_classes=0, pretrained=True)
+            pretrained = _downloaded_before(timm, name)
         except Exception as error:
             raise WeightsError(
                 f"The ImageNet weights of {name!r} could not be downloaded "
@@ -239,6 +245,29 @@ def _load_timm(timm: Any, name: str, pretrained: bool | str | PathLike) -> Any:
     wanted = {k: v for k, v in weights.items() if not k.startswith(prefixes)}
     _load_state(model, wanted, name)
     return model
+
+
+def _hub_answers() -> bool:
+    """Whether timm's hub can be reached, whose own tries take a minute; unknown behind a proxy."""
+    from huggingface_hub.constants import ENDPOINT
+
+    if getproxies():
+        return True
+    address = urlsplit(ENDPOINT)
+    with suppress(OSError), create_connection((address.hostname, address.port or 443), timeout=5):
+        return True
+    return False
+
+
+def _downloaded_before(timm: Any, name: str) -> str:
+    """Path of the weights that the hub's library keeps of an earlier download."""
+    from huggingface_hub import try_to_load_from_cache
+
+    repository = timm.get_pretrained_cfg(name).hf_hub_id
+    for file in ("model.safetensors", "pytorch_model.bin"):
+        if isinstance(path := try_to_load_from_cache(repository, file), str):
+            return path
+    raise ConnectionError
 
 
 def _offline_weights(timm: Any) -> Mapping[str, Tensor]:

@@ -1,5 +1,7 @@
 """Backbones give the shapes of the paper, and weights load exactly or not at all."""
 
+import time
+
 import pytest
 import torch
 
@@ -125,19 +127,36 @@ def test_missing_weights_file(tmp_path):
         make_backbone("resnet18", pretrained=tmp_path / "gone.pth")
 
 
-def test_no_internet_is_an_error_with_a_way_out(monkeypatch):
-    import timm
+@pytest.fixture
+def offline(monkeypatch, tmp_path):
+    """No proxy, no connection, and an empty folder of earlier downloads, which is returned."""
 
-    known = timm.create_model
+    def refused(*args, **kwargs):
+        raise OSError("no route to host")
 
-    def offline(name, pretrained=False, **kwargs):
-        if pretrained:
-            raise ConnectionError("no route to host")
-        return known(name, **kwargs)
+    monkeypatch.setattr("socket.socket.connect", refused)
+    monkeypatch.setattr("skosteo.nets.backbone.getproxies", dict)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    return tmp_path
 
-    monkeypatch.setattr(timm, "create_model", offline)
+
+def test_no_internet_is_told_at_once_with_a_way_out(offline):
+    start = time.perf_counter()
     with pytest.raises(WeightsError, match=r"ConnectionError.*efficientnet_lite0"):
         make_backbone("resnet18", pretrained=True)
+    assert time.perf_counter() - start < 10  # the hub's library tries for a minute
+
+
+def test_without_internet_weights_of_an_earlier_download_serve(offline):
+    net = make_backbone("resnet18.a1_in1k", pretrained=False)
+    folder = offline / "models--timm--resnet18.a1_in1k"
+    (folder / "refs").mkdir(parents=True)
+    (folder / "refs" / "main").write_text("0" * 40)
+    (folder / "snapshots" / ("0" * 40)).mkdir(parents=True)
+    weights = net.model.state_dict() | {"fc.weight": torch.zeros(1000, 512)}
+    torch.save(weights, folder / "snapshots" / ("0" * 40) / "pytorch_model.bin")
+    again = make_backbone("resnet18.a1_in1k", pretrained=True)
+    assert torch.equal(again.model.conv1.weight, net.model.conv1.weight)
 
 
 def test_offline_package_that_is_not_installed(monkeypatch):
