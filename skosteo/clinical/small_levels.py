@@ -15,12 +15,13 @@ OTHERS, SUPPRESSED = "other levels", "suppressed"
 # A date with its year, an address, a number as of a record, a name as DICOM or a list writes it, a
 # title before a name
 _IDENTITY = re.compile(
-    r"\d{4}\s*[-/.年]\s*\d{1,2}\s*[-/.月]\s*\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{4}|\w@\w|\d{5}|\w\^\w"
-    r"|^[A-Z][\w'-]+, [A-Z]\w+|\b(Dr|Prof|Mrs?|Ms|Herr|Frau|Sra?|Dra)\b\.?\s+[A-Z]|医[生师]|大夫"
+    r"\d{4}\s*[-/.年]\s*\d{1,2}\s*[-/.月]\s*\d{1,2}|\b\d{1,2}[-/.]\d{1,2}[-/.](\d\d)?\d\d\b|\w@\w|\d{5}|\w\^\w"
+    r"|^[A-Z][\w'-]+, ?[A-Z]\w+|\b(Dr|Prof|Mrs?|Ms|Herr|Frau|Sra?|Dra)\b\.?\s+[A-Z]|医[生师]|大夫"
 )
 _PERSON = re.compile(
     r"(patient|doctor|physician|operator|radiologist|nurse|sur|last|first|family|full)[\W_]?name"
-    r"|^(name|operator|physician|radiologist|nombre|apellidos?|vorname|nachname)$|姓名|医[生师]",
+    r"|^(name|nombre|apellidos?|vorname|nachname)$|姓名|医[生师]|(?<![a-z])(operator|physician|doctor"
+    r"|surgeon|radiologist|reader|reporter|technician|technologist|befunder|m[eé]dico)(?![a-z])",
     re.IGNORECASE,
 )
 

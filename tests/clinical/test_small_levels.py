@@ -18,7 +18,7 @@ from skosteo.clinical.small_levels import (
 @pytest.mark.parametrize(
     "level",
     ["1947-02-13", "13/02/1947", "1947年2月13日", "a.doe@ward.org", "0012345", "DOE^JANE",
-     "Doe, Jane", "Dr. Moor", "Frau Moor", "张医生", "MRN 123456"],
+     "Doe, Jane", "Doe,Jane", "13/02/47", "13.2.47", "Dr. Moor", "Frau Moor", "张医生", "MRN 123456"],
 )  # fmt: skip
 def test_what_looks_like_an_identity_is_not_printed(level):
     values = pd.Series([level, "other"] * 50, name="ward")
@@ -43,7 +43,10 @@ def test_the_order_of_a_category_stays():
     assert shown.iloc[-1] == OTHERS
 
 
-@pytest.mark.parametrize("heading", ["patient_name", "Name", "Operator", "医生姓名", "Surname"])
+@pytest.mark.parametrize(
+    "heading",
+    ["patient_name", "Name", "Operator", "医生姓名", "Surname", "referring physician", "reader_1"],
+)
 def test_a_heading_that_says_person(heading):
     values = pd.Series(["Ann Moor", "Bob Moor"] * 50, name=heading)
     assert set(with_printable_levels(values, np.arange(100))) == {OTHERS}

@@ -1,4 +1,4 @@
-"""What a probability owes to the way in which a film was stored."""
+"""How far a probability depends on how its film was stored."""
 
 import numpy as np
 import pandas as pd
