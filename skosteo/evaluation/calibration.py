@@ -8,7 +8,13 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, log_expit, logit
 
 from skosteo.evaluation._scored import Scored, as_probability
-from skosteo.evaluation.metrics import Interval, normal_quantile
+from skosteo.evaluation.metrics import (
+    Interval,
+    clustered_quantile,
+    normal_quantile,
+    patient_variance,
+    too_few,
+)
 
 
 class CalibrationLine(NamedTuple):
@@ -58,8 +64,9 @@ def calibration_line(
 
     Notes
     -----
-    Standard errors are robust (the sandwich [2]_) and summed by patient, so they hold for rows of
-    one patient, for weights, and where the line is not straight.
+    Standard errors are robust (the sandwich [2]_), so they hold for weights and where the line is
+    not straight. Where patients repeat, they are of patients, with the corrections of
+    `auc_interval`, and there are no limits with fewer than 10 patients of a class.
 
     References
     ----------
@@ -112,7 +119,9 @@ def line_of_rows(
     rows: Scored, probability: NDArray[np.float64], level: float = 0.95
 ) -> CalibrationLine:
     """Return `calibration_line` of checked rows."""
-    z = normal_quantile(level)
+    sides = rows.patient[rows.positive], rows.patient[~rows.positive]
+    # without limits where few patients repeat
+    z = np.nan if too_few(*sides) else clustered_quantile(level, *sides)
     log_odds = logit(probability)
     design = np.column_stack([log_odds, np.ones_like(log_odds)])
     slope: Interval = (np.nan, np.nan, np.nan)
@@ -135,14 +144,11 @@ def _first_coefficient(
     coefficients = _fit(design, offset, positive, weight)
     log_odds = offset + design @ coefficients
     gradient = design * (weight * (positive - expit(log_odds)))[:, None]
-    by_patient = np.stack([np.bincount(rows.patient, column) for column in gradient.T])
-    k = by_patient.shape[1]
-    bread = np.linalg.inv(_curvature(design, log_odds, weight))
+    influence = gradient @ np.linalg.inv(_curvature(design, log_odds, weight))[0]
     estimate = float(coefficients[0])
-    if k < 2:  # what one patient would vary by is not known
+    if len(np.unique(rows.patient)) < 2:  # what one patient would vary by is not known
         return estimate, np.nan, np.nan
-    variance = k / (k - 1) * (bread @ by_patient @ by_patient.T @ bread)[0, 0]
-    half = float(z * np.sqrt(variance))
+    half = float(z * np.sqrt(patient_variance(influence, rows.patient, weight)))
     return estimate, estimate - half, estimate + half
 
 
