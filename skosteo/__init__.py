@@ -17,8 +17,11 @@ _HOME = {
     "ProbabilityFusionClassifier": "fusion.probability",
     "Radiograph": "dicom",
     "RadiographReader": "image.reader",
+    "RecalibratedClassifier": "recalibration",
     "RiskIndexClassifier": "clinical.risk_indices",
+    "how_many_local_patients": "recalibration",
     "read_radiograph": "dicom",
+    "update_model": "recalibration",
 }
 _MODULES = ("clinical", "datasets", "evaluation", "exceptions", "explain", "presets", "study")
 
@@ -43,6 +46,9 @@ if TYPE_CHECKING:  # the same names for type checkers, which see the aliases as 
     )
     from skosteo.image.classifier import ImageOsteoClassifier as ImageOsteoClassifier
     from skosteo.image.reader import RadiographReader as RadiographReader
+    from skosteo.recalibration import RecalibratedClassifier as RecalibratedClassifier
+    from skosteo.recalibration import how_many_local_patients as how_many_local_patients
+    from skosteo.recalibration import update_model as update_model
 else:
 
     def __getattr__(name: str) -> Any:

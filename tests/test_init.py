@@ -18,6 +18,7 @@ PUBLIC = [
     "ProbabilityFusionClassifier",
     "Radiograph",
     "RadiographReader",
+    "RecalibratedClassifier",
     "RiskIndexClassifier",
     "__version__",
     "clinical",
@@ -25,9 +26,11 @@ PUBLIC = [
     "evaluation",
     "exceptions",
     "explain",
+    "how_many_local_patients",
     "presets",
     "read_radiograph",
     "study",
+    "update_model",
 ]
 
 

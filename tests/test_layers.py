@@ -19,7 +19,7 @@ LEVELS = [
     {"datasets", "image"},
     {"clinical.classifier", "clinical.risk_indices"},
     {"evaluation", "fusion", "presets"},
-    {"explain"},
+    {"explain", "recalibration"},
     {"study"},
     {"__main__"},
 ]

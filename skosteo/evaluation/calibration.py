@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, log_expit, logit
 
-from skosteo.evaluation._scored import Scored, as_probability
+from skosteo.evaluation._scored import Scored, as_probability, as_proportion
 from skosteo.evaluation.metrics import (
     Interval,
     clustered_quantile,
@@ -125,13 +125,13 @@ def line_of_rows(
     log_odds = logit(probability)
     design = np.column_stack([log_odds, np.ones_like(log_odds)])
     slope: Interval = (np.nan, np.nan, np.nan)
-    if _overlap(log_odds[rows.positive], log_odds[~rows.positive]):
+    if overlap(log_odds[rows.positive], log_odds[~rows.positive]):
         slope = _first_coefficient(design, np.zeros_like(log_odds), rows, z)
     intercept = _first_coefficient(design[:, 1:], log_odds, rows, z)
     return CalibrationLine(*slope, *intercept)
 
 
-def _overlap(one: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
+def overlap(one: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
     """Whether no threshold separates the two, so that a logistic regression has a best slope."""
     return bool(one.min() < other.max() and other.min() < one.max())
 
@@ -140,37 +140,34 @@ def _first_coefficient(
     design: NDArray[np.float64], offset: NDArray[np.float64], rows: Scored, z: float
 ) -> Interval:
     """First coefficient of a logistic regression with its robust interval."""
-    positive, weight = rows.positive, rows.weight
-    coefficients = _fit(design, offset, positive, weight)
-    log_odds = offset + design @ coefficients
-    gradient = design * (weight * (positive - expit(log_odds)))[:, None]
-    influence = gradient @ np.linalg.inv(_curvature(design, log_odds, weight))[0]
+    coefficients = fit_logistic(design, offset, rows.positive, rows.weight)
     estimate = float(coefficients[0])
     if len(np.unique(rows.patient)) < 2:  # what one patient would vary by is not known
         return estimate, np.nan, np.nan
-    half = float(z * np.sqrt(patient_variance(influence, rows.patient, weight)))
+    influence = influences(design, offset + design @ coefficients, rows)[:, 0]
+    half = float(z * np.sqrt(patient_variance(influence, rows.patient, rows.weight)))
     return estimate, estimate - half, estimate + half
 
 
-def _fit(
+def fit_logistic(
     design: NDArray[np.float64],
     offset: NDArray[np.float64],
     positive: NDArray[np.bool_],
     weight: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """Maximise the likelihood by Newton's steps, halved where one would lower it."""
-    sign = np.where(positive, 1.0, -1.0)
+    """Maximise the likelihood of coefficients by Newton's steps, halved where one would lower it.
 
-    def likelihood(coefficients: NDArray[np.float64]) -> float:
-        return float(weight @ log_expit(sign * (offset + design @ coefficients)))
-
+    The log odds are ``offset + design @ coefficients``. No finite coefficients are best where
+    `overlap` is not.
+    """
     coefficients = np.zeros(design.shape[1])
     for _ in range(100):
         log_odds = offset + design @ coefficients
         gradient = design.T @ (weight * (positive - expit(log_odds)))
-        step = np.linalg.solve(_curvature(design, log_odds, weight), gradient)
-        floor = likelihood(coefficients) * (1 + 1e-12)  # below 0; less of a fall is rounding
-        while likelihood(coefficients + step) < floor:
+        step = np.linalg.solve(curvature(design, log_odds, weight), gradient)
+        reached = log_likelihood(log_odds, positive, weight)
+        floor = reached * (1 + 1e-12)  # below 0; less of a fall is rounding
+        while log_likelihood(log_odds + design @ step, positive, weight) < floor:
             step /= 2
         coefficients += step
         if np.abs(step).max() <= 1e-10:
@@ -178,8 +175,62 @@ def _fit(
     return coefficients
 
 
-def _curvature(
+def log_likelihood(
+    log_odds: NDArray[np.float64], positive: NDArray[np.bool_], weight: NDArray[np.float64]
+) -> float:
+    """Log likelihood of labels under the log odds of each row."""
+    return float(weight @ log_expit(np.where(positive, 1.0, -1.0) * log_odds))
+
+
+def influences(
+    design: NDArray[np.float64], log_odds: NDArray[np.float64], rows: Scored
+) -> NDArray[np.float64]:
+    """What each row adds to the fitted coefficients: shape (n, n_coefficients)."""
+    gradient = design * (rows.weight * (rows.positive - expit(log_odds)))[:, None]
+    return gradient @ np.linalg.inv(curvature(design, log_odds, rows.weight))
+
+
+def robust_covariance(
+    design: NDArray[np.float64], log_odds: NDArray[np.float64], rows: Scored
+) -> NDArray[np.float64]:
+    """Covariance of fitted coefficients (the sandwich), what patients add summed by patient."""
+    added = influences(design, log_odds, rows)
+    by_patient = np.stack([np.bincount(rows.patient, column) for column in added.T])
+    k = by_patient.shape[1]
+    return k / (k - 1) * (by_patient @ by_patient.T)
+
+
+def curvature(
     design: NDArray[np.float64], log_odds: NDArray[np.float64], weight: NDArray[np.float64]
 ) -> NDArray[np.float64]:
+    """Information on the coefficients: the negative second derivative of the log likelihood."""
     spread = expit(log_odds) * expit(-log_odds)
     return (design * (weight * spread)[:, None]).T @ design
+
+
+def at_prevalence(
+    probability: NDArray[np.float64], prevalence: float, among: float
+) -> NDArray[np.float64]:
+    r"""Move risks that are right among rows of one prevalence to another.
+
+    .. math::
+        \operatorname{logit} p' = \operatorname{logit} p + \operatorname{logit} \pi
+        - \operatorname{logit} \pi_0
+
+    Parameters
+    ----------
+    probability : ndarray of shape (n,)
+        Those of 0 and 1 stay.
+    prevalence : float
+        :math:`\pi`, stated, above 0 and below 1.
+    among : float
+        :math:`\pi_0`, the proportion of cases among the rows where the risks are right.
+
+    References
+    ----------
+    Saerens et al. 2002, doi:10.1162/089976602753284446
+    """
+    stated = as_proportion(prevalence, "prevalence", inside=True)
+    if stated == among:  # else rounding would move a risk off a threshold
+        return probability
+    return expit(logit(probability) + logit(stated) - logit(among))

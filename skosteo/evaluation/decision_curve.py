@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import expit, logit
 
 from skosteo._plotting import add_legend, hide_spines, make_axes, series_style, with_more_fonts
-from skosteo.evaluation._scored import Scored, as_probability, as_proportion
+from skosteo.evaluation._scored import Scored, as_probability
+from skosteo.evaluation.calibration import at_prevalence
 from skosteo.exceptions import InputError
 
 if TYPE_CHECKING:
@@ -190,10 +190,7 @@ def _net_benefit(
 ) -> NDArray[np.float64]:
     cases = positive.mean()
     if prevalence is not None:
-        stated = as_proportion(prevalence, "prevalence", inside=True)
-        if stated != cases:  # else rounding would move a risk off its threshold
-            probability = expit(logit(probability) + logit(stated) - logit(cases))
-        cases = stated
+        probability, cases = at_prevalence(probability, prevalence, cases), prevalence
     sensitivity, false_positive_rate = (
         1 - np.searchsorted(np.sort(probability[side]), at) / side.sum()
         for side in (positive, ~positive)

@@ -210,14 +210,14 @@ def _check_splits(splits: Splits, y: NDArray, groups: NDArray | None) -> None:
 
 
 def check_prefit(branches: Mapping[str, Any], classes: NDArray) -> None:
-    """Refuse branches that are not fitted, or on other classes."""
+    """Refuse branches, or an estimator, by name, that are not fitted or on other classes."""
     for name, branch in branches.items():
         if branch is None:
             raise InputError(f"cv='prefit' needs a fitted classifier for {name}=, not None.")
         check_is_fitted(branch)
         if not np.array_equal(branch.classes_, classes):
             raise InputError(
-                f"The {name} branch was fitted on the classes {branch.classes_.tolist()}, y has "
+                f"{name}= was fitted on the classes {branch.classes_.tolist()}, y has "
                 f"{classes.tolist()}. Fit all on the same labels."
             )
 

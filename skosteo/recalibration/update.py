@@ -1,0 +1,193 @@
+"""A fitted model at another hospital: kept, or its intercept, or its slope too, learned anew."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from scipy.stats import chi2
+from sklearn.frozen import FrozenEstimator
+from sklearn.utils import indexable
+
+from skosteo._validation import check_groups, encode_target, gives_probabilities, logits, to_pandas
+from skosteo.evaluation._scored import Scored
+from skosteo.evaluation.calibration import (
+    curvature,
+    fit_logistic,
+    log_likelihood,
+    overlap,
+    robust_covariance,
+)
+from skosteo.evaluation.metrics import FEWEST_PATIENTS
+from skosteo.exceptions import InputError
+from skosteo.fusion.out_of_fold import check_prefit, predict_present
+from skosteo.recalibration.classifier import RecalibratedClassifier, edge, whole
+
+_SIGNIFICANT = 0.05
+_ORIGINAL, _INTERCEPT, _BOTH = "original", "intercept", "slope and intercept"
+
+
+class ModelUpdate(NamedTuple):
+    """What `update_model` returns, and explains."""
+
+    model: Any
+    chosen: str
+    tests: pd.DataFrame
+
+
+def update_model(model: Any, X: Any, y: ArrayLike, groups: ArrayLike | None = None) -> ModelUpdate:
+    r"""Fit a model to another hospital, as far as that hospital's patients show that it must be.
+
+    Its risks are kept, moved by an intercept, or by a slope and an intercept on the log odds,
+
+    .. math:: \operatorname{logit} P(y = 1) = a + b \operatorname{logit} p,
+
+    whichever the closed testing procedure [1]_ chooses at 5 %: slope and intercept are tested
+    against the original model (:math:`a = 0, b = 1`) first. Where that is not significant, the
+    model stays as it is. Else they are tested against the intercept alone (:math:`b = 1`), which is
+    chosen where that is not significant. A model that is right is changed 5 times in 100.
+
+    Parameters
+    ----------
+    model : classifier
+        Fitted, with ``predict_proba``; of any kind, also a `RecalibratedClassifier`. It is left as
+        it is.
+    X : table or array-like of n rows
+        Of patients of the other hospital whom the model has not seen, sampled as they come there.
+    y : array-like of shape (n,)
+        Their outcome, with the labels of the model.
+    groups : array-like of shape (n,), default=None
+        Patient of each row; None takes every row as a patient of its own.
+
+    Returns
+    -------
+    ModelUpdate
+        ``model``: the model itself, or a `RecalibratedClassifier` around it; ``chosen``:
+        "original", "intercept" or "slope and intercept"; ``tests``, a DataFrame with a row per test
+        that was made: ``test``, the likelihood-ratio ``statistic``, its ``df`` and ``pvalue``.
+
+    Raises
+    ------
+    InputError
+        The model is not fitted or has other classes; a class has fewer than 10 patients; all rows
+        have one probability, or cases and controls do not overlap, so that there is no slope.
+
+    Notes
+    -----
+    Of the procedure's candidates the refit of the whole model is left out: it takes as many
+    patients as the model itself did. `how_many_local_patients` says what these two take.
+
+    Where patients have several rows, the statistic is multiplied by the ratio of the Wald statistic
+    whose variance is summed by patient to that of independent rows [2]_, which restores its
+    distribution. With a row a patient it is the plain statistic.
+
+    An update makes risks right, and with them what is decided at a given risk. It does not keep
+    sensitivity: where fewer patients are ill, as few findings count for less, and fewer patients
+    reach the threshold. Judge the updated model on patients that it was not updated on.
+
+    References
+    ----------
+    .. [1] Vergouwe et al. 2017, doi:10.1002/sim.7179
+    .. [2] Chandler and Bate 2007, doi:10.1093/biomet/asm015
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skosteo import update_model
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(1200, 1))
+    >>> here = rng.random(1200) < 1 / (1 + np.exp(-X[:, 0]))
+    >>> there = rng.random(1200) < 1 / (1 + np.exp(2 - X[:, 0]))
+    >>> update = update_model(LogisticRegression().fit(X, here), X, there)
+    >>> update.chosen
+    'intercept'
+    >>> update.tests[["test", "df"]]
+                                        test  df
+    0    slope and intercept against original   2
+    1   slope and intercept against intercept   1
+    """
+    rows, classes = _rows(model, X, y, groups)
+    log_odds = logits(rows.score, edge(rows.score))
+    if not overlap(log_odds[rows.positive], log_odds[~rows.positive]):
+        raise InputError(
+            "No slope can be estimated: all rows have one probability, or those of cases and of "
+            "controls do not overlap. Check that the model sees what it was fitted on, or give "
+            "more patients."
+        )
+    tests = [_test(_ORIGINAL, log_odds, rows)]
+    chosen = _ORIGINAL
+    if tests[0]["pvalue"] < _SIGNIFICANT:
+        tests.append(_test(_INTERCEPT, log_odds, rows))
+        chosen = _BOTH if tests[1]["pvalue"] < _SIGNIFICANT else _INTERCEPT
+    if chosen != _ORIGINAL:
+        method = "logistic" if chosen == _BOTH else "intercept"
+        updated = RecalibratedClassifier(FrozenEstimator(model), method)
+        model = updated.learn(
+            FrozenEstimator(model), classes, rows.score, rows.positive, rows.weight
+        )
+    return ModelUpdate(model, chosen, pd.DataFrame(tests))
+
+
+def _rows(model: Any, X: Any, y: ArrayLike, groups: ArrayLike | None) -> tuple[Scored, NDArray]:
+    """Check the rows; return them with the model's probability, and its classes."""
+    if not gives_probabilities(model):
+        raise InputError(
+            f"model is a {type(model).__name__}, which is not a classifier with predict_proba. "
+            "Give a fitted one."
+        )
+    classes, codes = encode_target(y)
+    check_prefit({"model": model}, classes)
+    table, _ = indexable(to_pandas(X), codes)
+    patients = check_groups(groups, len(codes))
+    members = np.arange(len(codes)) if patients is None else patients
+    fewest = min(len(np.unique(members[codes == code])) for code in (0, 1))
+    if fewest < FEWEST_PATIENTS:
+        raise InputError(
+            f"A class has {fewest} of the patients; an update needs {FEWEST_PATIENTS} of each at "
+            "least. Keep the model as it is and collect outcomes: how_many_local_patients says how "
+            "many."
+        )
+    probability = predict_present(model, whole(table))
+    return Scored.of_scores(codes, probability, groups=patients), classes
+
+
+def _test(against: str, log_odds: NDArray[np.float64], rows: Scored) -> dict[str, Any]:
+    """Likelihood-ratio test of slope and intercept against a simpler candidate."""
+    positive, weight = rows.positive, rows.weight
+    design = np.column_stack([log_odds, np.ones_like(log_odds)])
+    best = fit_logistic(design, np.zeros_like(log_odds), positive, weight)
+    simple, df = np.array([1.0, 0.0]), 2
+    if against == _INTERCEPT:
+        simple[1], df = fit_logistic(design[:, 1:], log_odds, positive, weight)[0], 1
+    statistic = 2 * (
+        log_likelihood(design @ best, positive, weight)
+        - log_likelihood(design @ simple, positive, weight)
+    )
+    if rows.patient.max() + 1 < len(rows.patient):
+        statistic *= _by_patient(best - simple, design, design @ best, rows, df)
+    return {
+        "test": f"{_BOTH} against {against}",
+        "statistic": statistic,
+        "df": df,
+        "pvalue": float(chi2.sf(statistic, df)),
+    }
+
+
+def _by_patient(
+    change: NDArray[np.float64],
+    design: NDArray[np.float64],
+    fitted: NDArray[np.float64],
+    rows: Scored,
+    df: int,
+) -> float:
+    """Wald statistic of patients over that of rows, of the first coefficients that are tested."""
+    tested = slice(df)
+    by_patient = robust_covariance(design, fitted, rows)[tested, tested]
+    by_row = np.linalg.inv(curvature(design, fitted, rows.weight))[tested, tested]
+    change = change[tested]
+    if not change.any():
+        return 1.0
+    return float(
+        (change @ np.linalg.solve(by_patient, change)) / (change @ np.linalg.solve(by_row, change))
+    )
