@@ -185,7 +185,7 @@ def log_likelihood(
 def influences(
     design: NDArray[np.float64], log_odds: NDArray[np.float64], rows: Scored
 ) -> NDArray[np.float64]:
-    """What each row adds to the fitted coefficients: shape (n, n_coefficients)."""
+    """Return what each row adds to the fitted coefficients: shape (n, n_coefficients)."""
     gradient = design * (rows.weight * (rows.positive - expit(log_odds)))[:, None]
     return gradient @ np.linalg.inv(curvature(design, log_odds, rows.weight))
 
