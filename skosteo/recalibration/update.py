@@ -46,7 +46,7 @@ def update_model(model: Any, X: Any, y: ArrayLike, groups: ArrayLike | None = No
     against the original model (:math:`a = 0, b = 1`) first. Where that is not significant, the
     model stays as it is. Else they are tested against the intercept alone (:math:`b = 1`), which is
     chosen where that is not significant. A model that is right is changed 5 times in 100; with
-    three films of each of 100 patients, or with 20 cases among 200, 6 to 7 times.
+    three films a patient 6 to 8 times, among 100 patients or among 200 of whom 8 % are cases.
 
     Parameters
     ----------
