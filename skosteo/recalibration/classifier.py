@@ -41,7 +41,7 @@ from skosteo.fusion.out_of_fold import (
 METHODS = ("logistic", "intercept", "isotonic")
 _SEED = 0  # of the folds, so that a fit can be repeated
 _NEAREST = float(np.finfo(np.float64).eps)  # to 0 or 1 of a probability whose log odds are taken
-_ALL_ALIKE = 1e-6  # range of log odds below which no slope is to be had
+ALL_ALIKE = 1e-6  # range of log odds below which no slope is to be had
 
 
 class RecalibratedClassifier(
@@ -87,7 +87,7 @@ class RecalibratedClassifier(
         :math:`\pi_0`, the proportion of cases in the rows of `fit`, weighted by ``sample_weight``.
     edge_ : float
         Probabilities nearer to 0 or 1 than this count as this.
-    n_features_in_, feature_names_in_
+    n_features_in_, feature_names_in_ : int, ndarray of str
         Those of ``estimator_``, where it has them.
 
     Notes
@@ -234,9 +234,6 @@ class RecalibratedClassifier(
     ) -> Self:
         """Learn from the probabilities of a fitted estimator by themselves; for developers."""
         self.estimator_, self.classes_ = fitted, classes
-        for name in ("n_features_in_", "feature_names_in_"):
-            if hasattr(fitted, name):
-                setattr(self, name, getattr(fitted, name))
         self.prevalence_ = float(np.average(positive, weights=weight))
         self.edge_ = edge(probability)
         self.isotonic_, self.slope_, self.intercept_ = None, np.nan, np.nan
@@ -269,6 +266,16 @@ class RecalibratedClassifier(
         """Class of each row: the positive one from a probability of .5."""
         positive = self.predict_proba(X)[:, 1] >= 0.5
         return self.classes_[positive.astype(int)]
+
+    @property
+    def n_features_in_(self) -> int:
+        """Number of columns seen in `fit`."""
+        return self.estimator_.n_features_in_
+
+    @property
+    def feature_names_in_(self) -> NDArray:
+        """Names of the columns seen in `fit`."""
+        return self.estimator_.feature_names_in_
 
     def _is_prefit(self) -> bool:
         named = isinstance(self.cv, str) and self.cv == "prefit"
@@ -321,7 +328,7 @@ def _slope(
 ) -> float:
     """Slope of the best line that does not fall."""
     cases, controls = log_odds[positive], log_odds[~positive]
-    if np.ptp(log_odds) < _ALL_ALIKE:
+    if np.ptp(log_odds) < ALL_ALIKE:
         slope, why = 0.0, "all rows have the same probability"
     elif overlap(cases, controls):
         design = np.column_stack([log_odds, np.ones_like(log_odds)])

@@ -12,7 +12,7 @@ from skosteo.evaluation._scored import as_probability, as_proportion
 from skosteo.evaluation.calibration import curvature
 from skosteo.evaluation.metrics import normal_quantile
 from skosteo.exceptions import InputError
-from skosteo.recalibration.classifier import edge
+from skosteo.recalibration.classifier import ALL_ALIKE, edge
 
 
 class LocalPatients(NamedTuple):
@@ -82,7 +82,7 @@ def how_many_local_patients(
         raise InputError("y_prob is empty; give the model's probabilities for local patients.")
     risks = as_probability(risks, len(np.atleast_1d(risks)))
     log_odds = logits(risks, edge(risks))
-    if np.ptp(log_odds) == 0:
+    if np.ptp(log_odds) < ALL_ALIKE:
         raise InputError(
             "y_prob has one value in all rows, so that no number of patients shows a slope. Give "
             "the model's probabilities for patients like the local ones."

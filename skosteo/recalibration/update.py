@@ -21,7 +21,7 @@ from skosteo.evaluation.calibration import (
 from skosteo.evaluation.metrics import FEWEST_PATIENTS
 from skosteo.exceptions import InputError
 from skosteo.fusion.out_of_fold import check_prefit, predict_present
-from skosteo.recalibration.classifier import RecalibratedClassifier, edge, whole
+from skosteo.recalibration.classifier import ALL_ALIKE, RecalibratedClassifier, edge, whole
 
 _SIGNIFICANT = 0.05
 _ORIGINAL, _INTERCEPT, _BOTH = "original", "intercept", "slope and intercept"
@@ -45,7 +45,8 @@ def update_model(model: Any, X: Any, y: ArrayLike, groups: ArrayLike | None = No
     whichever the closed testing procedure [1]_ chooses at 5 %: slope and intercept are tested
     against the original model (:math:`a = 0, b = 1`) first. Where that is not significant, the
     model stays as it is. Else they are tested against the intercept alone (:math:`b = 1`), which is
-    chosen where that is not significant. A model that is right is changed 5 times in 100.
+    chosen where that is not significant. A model that is right is changed 5 times in 100; with
+    three films a patient 6 to 8 times, among 100 patients or among 200 of whom 8 % are cases.
 
     Parameters
     ----------
@@ -81,9 +82,12 @@ def update_model(model: Any, X: Any, y: ArrayLike, groups: ArrayLike | None = No
     whose variance is summed by patient to that of independent rows [2]_, which restores its
     distribution. With a row a patient it is the plain statistic.
 
-    An update makes risks right, and with them what is decided at a given risk. It does not keep
-    sensitivity: where fewer patients are ill, as few findings count for less, and fewer patients
-    reach the threshold. Judge the updated model on patients that it was not updated on.
+    An update makes risks right, and with them what is decided at a given risk. It does not keep a
+    sensitivity, unless findings are measured otherwise there. Where fewer patients are ill at the
+    same findings, all risks fall, and fewer cases reach the threshold: in planted sites with half
+    the cases sensitivity fell from .92 to .78 by the update that made the risks right. Choose the
+    threshold by risk, or anew on the updated model, and judge it on patients that neither was
+    learned from.
 
     References
     ----------
@@ -109,7 +113,8 @@ def update_model(model: Any, X: Any, y: ArrayLike, groups: ArrayLike | None = No
     """
     rows, classes = _rows(model, X, y, groups)
     log_odds = logits(rows.score, edge(rows.score))
-    if not overlap(log_odds[rows.positive], log_odds[~rows.positive]):
+    alike = np.ptp(log_odds) < ALL_ALIKE
+    if alike or not overlap(log_odds[rows.positive], log_odds[~rows.positive]):
         raise InputError(
             "No slope can be estimated: all rows have one probability, or those of cases and of "
             "controls do not overlap. Check that the model sees what it was fitted on, or give "
@@ -121,11 +126,9 @@ def update_model(model: Any, X: Any, y: ArrayLike, groups: ArrayLike | None = No
         tests.append(_test(_INTERCEPT, log_odds, rows))
         chosen = _BOTH if tests[1]["pvalue"] < _SIGNIFICANT else _INTERCEPT
     if chosen != _ORIGINAL:
-        method = "logistic" if chosen == _BOTH else "intercept"
-        updated = RecalibratedClassifier(FrozenEstimator(model), method)
-        model = updated.learn(
-            FrozenEstimator(model), classes, rows.score, rows.positive, rows.weight
-        )
+        frozen, method = FrozenEstimator(model), "logistic" if chosen == _BOTH else "intercept"
+        updated = RecalibratedClassifier(frozen, method)
+        model = updated.learn(frozen, classes, rows.score, rows.positive, rows.weight)
     return ModelUpdate(model, chosen, pd.DataFrame(tests))
 
 

@@ -31,6 +31,7 @@ from skosteo import (
     ImageOsteoClassifier,
     ProbabilityFusionClassifier,
     RadiographReader,
+    RecalibratedClassifier,
     splits,
 )
 from tests.small_models import (
@@ -176,7 +177,8 @@ def test_cross_val_predict_gives_each_row_its_own_patient(study):
     assert ((probability[:, 1] > 0.5) == y[order]).mean() > 0.8
 
 
-@pytest.mark.parametrize("kind", ["image", "clinical", "fusion", "feature fusion"])
+@pytest.mark.filterwarnings("ignore:No slope can be learned")
+@pytest.mark.parametrize("kind", ["image", "clinical", "recalibrated", "fusion", "feature fusion"])
 def test_groups_are_routed_down_to_the_early_stopping_split(study, monkeypatch, kind):
     X, y, groups = study
     seen = []
@@ -189,15 +191,17 @@ def test_groups_are_routed_down_to_the_early_stopping_split(study, monkeypatch, 
     model = {
         "image": small_image(),
         "clinical": make_pipeline(ClinicalPreprocessor(), small_clinical()),
+        "recalibrated": RecalibratedClassifier(small_image(), cv=2),
         "fusion": small_fusion(clinical=make_pipeline(ClinicalPreprocessor(), small_clinical())),
         "feature fusion": small_feature_fusion(),
     }[kind]
     data = X[["age", "bmi"]] if kind == "clinical" else X
     with config_context(enable_metadata_routing=True):
         cross_validate(model, data, y, cv=CV, params={"groups": groups})
-    # two outer folds; in the fusion each with 2 branches x (2 folds + refit) and the final nets:
-    # of both, and of each alone; in the feature fusion the image branch and the net
-    assert len(seen) == 2 * {"fusion": 9, "feature fusion": 2}.get(kind, 1)
+    # two outer folds; recalibrated, each with 2 folds + refit; in the fusion each with 2 branches x
+    # (2 folds + refit) and the final nets: of both, and of each alone; in the feature fusion the
+    # image branch and the net
+    assert len(seen) == 2 * {"recalibrated": 3, "fusion": 9, "feature fusion": 2}.get(kind, 1)
     assert all(ids is not None and len(np.unique(ids)) < len(ids) for ids in seen)
 
 

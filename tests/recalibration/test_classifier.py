@@ -193,6 +193,7 @@ def test_nothing_but_certainties(method):
     ("said", "message", "slope"),
     [
         (lambda p, y: np.full_like(p, 0.3), "all rows have the same probability", 0),
+        (lambda p, y: 0.3 + 1e-13 * p, "all rows have the same probability", 0),
         (lambda p, y: 1 - p, r"controls have the higher probabilities \(the best slope is -", 0),
         (lambda p, y: 0.7 - 0.4 * y, "all controls have higher probabilities", 0),
         (lambda p, y: 0.3 + 0.4 * y, "all cases have higher probabilities", 1),

@@ -76,9 +76,11 @@ def test_a_right_model_is_seldom_changed(films):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("n", "films"), [(200, 1), (100, 3), (200, 3), (500, 5)])
-def test_a_right_model_is_changed_5_times_in_100(n, films):
-    assert 0.04 <= changed(10_000, n, films) <= 0.06
+@pytest.mark.parametrize(
+    ("n", "films", "most"), [(200, 1, 0.06), (100, 3, 0.07), (200, 3, 0.06), (500, 5, 0.06)]
+)
+def test_a_right_model_is_changed_5_times_in_100(n, films, most):
+    assert 0.04 <= changed(10_000, n, films) <= most
 
 
 def test_a_net_that_looks_at_films(tmp_path):
@@ -114,6 +116,7 @@ def test_certainties_take_part():
         ({"groups": np.arange(40) // 5}, "A class has 4 of the patients"),
         ({"groups": np.arange(39)}, r"groups has shape \(39,\), but there are 40 rows"),
         ({"X": np.full((40, 1), 0.3)}, "all rows have one probability"),
+        ({"X": 0.3 + 1e-13 * (np.arange(40) % 3)[:, None]}, "all rows have one probability"),
         ({"X": np.repeat([0.2, 0.6], 20)[:, None]}, "do not overlap"),
         ({"X": np.full((39, 1), 0.3)}, "inconsistent numbers of samples"),
     ],
