@@ -1,0 +1,191 @@
+"""Tables scored by a fitted model: a film that cannot be read is a row that says so, never an end."""
+
+import os
+import warnings
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.base import clone
+from sklearn.utils.validation import check_is_fitted
+
+from skosteo._validation import check_image_column, check_table, to_pandas
+from skosteo.exceptions import InputError, MissingModalityWarning
+from skosteo.image.classifier import ImageOsteoClassifier
+from skosteo.persistence import load_model
+from skosteo.persistence.content import parts
+
+SCORED, PARTLY, NOT = "scored", "scored in part", "not scored"
+
+
+class Scorer:
+    """Score tables by a fitted model, row by row.
+
+    Parameters
+    ----------
+    model : path, or classifier
+        A file of `save_model`, which is loaded at the first table, once in a process; or a fitted
+        classifier with ``predict_proba``.
+    image_column : str, default=None
+        Column of the films in the tables to come; None: the name that it had in `fit`.
+    n_jobs : int, default=None
+        Films read at a time, as in `RadiographReader`.
+
+    Notes
+    -----
+    Every film is decoded once. One that is refused or cannot be read is taken as missing: a fusion
+    that can answer without it does so, and the row says which branches did. So a scorer gives what
+    ``model.predict_proba`` gives, where that does not end in an error.
+
+    It can be pickled: of a path nothing else is carried, and each process loads the model itself.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from skosteo import RiskIndexClassifier, Scorer
+    >>> table = pd.DataFrame({"age": [50, 80], "weight_kg": [90, 48]})
+    >>> scorer = Scorer(RiskIndexClassifier("osta").fit(table, [0, 1]))
+    >>> scorer(table)[["predicted", "status"]]
+       predicted  status
+    0          0  scored
+    1          1  scored
+    """
+
+    def __init__(
+        self, model: Any, *, image_column: str | None = None, n_jobs: int | None = None
+    ) -> None:
+        self._given, self._image_column, self._n_jobs = model, image_column, n_jobs
+
+    def __call__(self, X: Any) -> pd.DataFrame:
+        """Score a table.
+
+        Parameters
+        ----------
+        X : DataFrame of n rows
+            The columns of `fit`, and any others, in any order.
+
+        Returns
+        -------
+        DataFrame of n rows, with the index of X
+            ``probability`` of the positive class, NaN where nothing answers; ``predicted``, the
+            class at the model's threshold, missing there; ``answered_by``, the branches, joined by
+            "+"; ``status``: "scored", "scored in part" (without a branch) or "not scored";
+            ``rule`` that refused the film, and ``reason`` why it was not read, or "".
+
+        Raises
+        ------
+        InputError
+            A column is missing, or holds what the model cannot take.
+        """
+        X = to_pandas(X)
+        check_table(X)
+        table, unread = self._with_films(self._named(X))
+        used = self._answering(table, unread)
+        answers = used.any(axis=1) & ~(used.eq(False).any(axis=1) & self._needs_all)
+        probability = np.full(len(X), np.nan)
+        if answers.any():
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", MissingModalityWarning)  # each row says it
+                probability[answers] = self.model.predict_proba(table[answers])[:, 1]
+        predicted = pd.Series(self.model.classes_, dtype=object)[
+            (probability >= threshold_of(self.model)).astype(int)
+        ].where(answers.to_numpy())
+        status = np.where(used.all(axis=1), SCORED, PARTLY)
+        names = [" + ".join(used.columns[row]) for row in used.to_numpy()]
+        return pd.DataFrame(
+            {
+                "probability": probability,
+                "predicted": predicted.infer_objects().to_numpy(),
+                "answered_by": np.where(answers, names, ""),
+                "status": np.where(answers, status, NOT),
+                "rule": unread["rule"].to_numpy(),
+                "reason": unread["reason"].to_numpy(),
+            },
+            index=X.index,
+        )
+
+    @cached_property
+    def model(self) -> Any:
+        """The fitted model."""
+        model = self._given
+        if isinstance(model, str | os.PathLike):
+            return load_model(model)
+        check_is_fitted(model)
+        return model
+
+    def __getstate__(self) -> dict[str, Any]:
+        names = ("_given", "_image_column", "_n_jobs")
+        return {name: vars(self)[name] for name in names}
+
+    @cached_property
+    def _image_net(self) -> ImageOsteoClassifier | None:
+        """The net whose column of films is read here; None where the model reads no films."""
+        nets = [
+            part
+            for part in parts(self.model)
+            if isinstance(part, ImageOsteoClassifier) and getattr(part, "_column", None) is not None
+        ]
+        read = {(n._column, n.reader_.size, tuple(n.reader_.ignore_rules)) for n in nets}
+        if len(read) > 1:
+            raise InputError(
+                f"The model reads films in {len(read)} ways, of several columns, sizes or rules. "
+                "Score its parts one by one."
+            )
+        return nets[0] if nets else None
+
+    @cached_property
+    def _fusion(self) -> Any:
+        """The one fusion in the model that says who answers, or None."""
+        found = [p for p in parts(self.model) if hasattr(p, "branches_used") and is_fitted(p)]
+        return found[0] if len(found) == 1 else None
+
+    @property
+    def _needs_all(self) -> bool:
+        return self._fusion is None or getattr(self._fusion, "strategy_", "attention") != "attention"
+
+    def _named(self, X: pd.DataFrame) -> pd.DataFrame:
+        """Give the column of films the name that it had in `fit`; pick columns, if all are there."""
+        net, asked = self._image_net, self._image_column
+        if net is None and asked is not None:
+            raise InputError("The model reads no column of films: leave image_column out.")
+        if net is not None and asked not in (None, net._column):
+            check_image_column(X, asked, "Name the column of the films by image_column.")
+            X = X.drop(columns=net._column, errors="ignore").rename(columns={asked: net._column})
+        known = getattr(self.model, "feature_names_in_", ())
+        return X[[*known]] if len(known) and set(known) <= set(X.columns) else X
+
+    def _with_films(self, X: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Read the films: the table with pixels, None where a film was not read, and why."""
+        unread = pd.DataFrame({"rule": "", "reason": ""}, index=range(len(X)), dtype=object)
+        net = self._image_net
+        if net is None or not len(X):
+            return X, unread
+        remedy = "Name the column of the films by image_column."
+        check_image_column(X, net._column, remedy)
+        reader = clone(net.reader_).set_params(errors="report", cache_dir=None, n_jobs=self._n_jobs)
+        pixels = reader.transform(X[net._column])
+        report = reader.report_.set_index("position")
+        unread.loc[report.index, "rule"] = report["rule"].fillna("")
+        unread.loc[report.index, "reason"] = report["reason"]
+        films = [film if film.any() else None for film in pixels]
+        return X.assign(**{net._column: pd.Series(films, X.index, dtype=object)}), unread
+
+    def _answering(self, table: pd.DataFrame, unread: pd.DataFrame) -> pd.DataFrame:
+        """Which branches find anything in each row: (n, k)."""
+        if self._fusion is not None:
+            return self._fusion.branches_used(table).reset_index(drop=True)
+        name = "model" if self._image_net is None else "image"
+        return pd.DataFrame({name: unread["reason"] == ""})
+
+
+def is_fitted(part: Any) -> bool:
+    """Whether a classifier has learned its classes."""
+    return hasattr(part, "classes_")
+
+
+def threshold_of(model: Any) -> float:
+    """Probability from which a fitted classifier calls a row positive."""
+    threshold = getattr(model, "best_threshold_", getattr(model, "threshold", "auto"))
+    return 0.5 if threshold == "auto" else float(threshold)
