@@ -1,7 +1,6 @@
 """Feature fusion: one net on the radiograph and the clinical values of a patient together."""
 
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -325,9 +324,10 @@ class FeatureFusionClassifier(NetClassifier):
         if self._reader.fit_image:
             net.module_.load_trunk(self.image_.net_.module_.state_dict())
 
-    def _embedding(self) -> Callable[[Net, Inputs], Inputs] | None:
+    def _embeds(self) -> bool:
         image = self.image_
         still = image.freeze_backbone is True and image.augmentation is None
-        if not (self._reader.fit_image or still):
-            return None
-        return partial(embed_films, cache_dir=image.reader_.cache_dir)
+        return self._reader.fit_image or still
+
+    def _embed(self, net: Net, inputs: Inputs) -> Inputs:
+        return embed_films(net, inputs, cache_dir=self.image_.reader_.cache_dir)

@@ -203,6 +203,18 @@ class ProbabilityFusionClassifier(CallbackSupportMixin, ClassifierMixin, _BaseCo
         self.memory = memory
         self.random_state = random_state
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Parameters, and what was learnt; the final estimators as pairs, of which JSON knows."""
+        state = dict(super().__getstate__())
+        if "final_estimators_" in state:
+            state["final_estimators_"] = list(state["final_estimators_"].items())
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        if "final_estimators_" in state:
+            state = state | {"final_estimators_": dict(state["final_estimators_"])}
+        super().__setstate__(state)
+
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Parameters, and with ``deep`` those of all branches: see scikit-learn."""
         return self._get_params("_other_pairs", deep=deep)

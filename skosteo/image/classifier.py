@@ -1,7 +1,6 @@
 """The image model: a convolutional net on radiographs."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
+from collections.abc import Iterable, Mapping, Sequence
 from numbers import Integral
 from os import PathLike
 from os.path import abspath
@@ -389,10 +388,11 @@ class ImageOsteoClassifier(NetClassifier):
             "freeze_backbone": self.freeze_backbone,
         }
 
-    def _embedding(self) -> Callable[[Net, Inputs], Inputs] | None:
-        if self.freeze_backbone is not True or self.augmentation is not None:
-            return None
-        return partial(embed_films, cache_dir=self.reader_.cache_dir)
+    def _embeds(self) -> bool:
+        return self.freeze_backbone is True and self.augmentation is None
+
+    def _embed(self, net: Net, inputs: Inputs) -> Inputs:
+        return embed_films(net, inputs, cache_dir=self.reader_.cache_dir)
 
     def _validate_params(self) -> None:
         super()._validate_params()
