@@ -18,7 +18,10 @@ _HOME = {
     "Radiograph": "dicom",
     "RadiographReader": "image.reader",
     "RiskIndexClassifier": "clinical.risk_indices",
+    "load_model": "persistence",
+    "read_card": "persistence",
     "read_radiograph": "dicom",
+    "save_model": "persistence",
 }
 _MODULES = ("clinical", "datasets", "evaluation", "exceptions", "explain", "presets", "study")
 
@@ -43,6 +46,9 @@ if TYPE_CHECKING:  # the same names for type checkers, which see the aliases as 
     )
     from skosteo.image.classifier import ImageOsteoClassifier as ImageOsteoClassifier
     from skosteo.image.reader import RadiographReader as RadiographReader
+    from skosteo.persistence import load_model as load_model
+    from skosteo.persistence import read_card as read_card
+    from skosteo.persistence import save_model as save_model
 else:
 
     def __getattr__(name: str) -> Any:

@@ -260,9 +260,26 @@ class FeatureFusionClassifier(NetClassifier):
         reader = self._make_reader()
         inputs = reader.fit_read(X, plan)
         self._reader, self.strategy_ = reader, self.strategy
+        self._name_parts()
+        return inputs
+
+    def _name_parts(self) -> None:
+        reader = self._reader
         self.columns_, self.scaler_ = reader.columns, reader.scaler
         self.image_, self.clinical_ = reader.image, reader.clinical
-        return inputs
+
+    def __getstate__(self) -> dict[str, Any]:
+        """As of all nets; what the reader of studies knows once."""
+        state = super().__getstate__()
+        if "_reader" in state:
+            for name in ("columns_", "scaler_", "image_", "clinical_"):
+                del state[name]
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        if "_reader" in state:
+            self._name_parts()
 
     def _validate_params(self) -> None:
         super()._validate_params()

@@ -295,6 +295,7 @@ class ImageOsteoClassifier(NetClassifier):
         dtype = str(inputs.dtype).removeprefix("torch.")
         if reset:
             self.pixel_range_, self._pixel_dtype = pixel_range(inputs), dtype
+            self._film_shape = tuple(inputs.shape[1:]) if films is None else None
             self._typical_range = typical_range(inputs)
         elif dtype != self._pixel_dtype:
             raise InputError(
