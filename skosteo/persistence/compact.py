@@ -34,8 +34,7 @@ def compact(written: bytes) -> dict[str, bytes]:
                 return item
             known = item.get("__id__")
             if "__loader__" in item and known in numbers:
-                names = {"__class__": "", "__module__": "", "__loader__": "CachedNode"}
-                return names | {"__id__": numbers[known]}
+                return {"__loader__": "CachedNode", "__id__": numbers[known]}
             if "__loader__" in item:
                 numbers[known] = len(numbers) + 1
                 item = item | {"__id__": numbers[known]}

@@ -72,7 +72,7 @@ def save_model(
 
     Notes
     -----
-    The file is a zip of `skops.io` with a manifest of the SHA-256 of each member; equal models make
+    The file is a zip of `skops.io` with a manifest of the SHA-256 of each member; equal fits make
     equal files. The answers of the model to six synthetic inputs are in it: see `load_model`.
 
     What only a fit or a machine needs is left out: ``cache_dir``, ``memory``, the path of

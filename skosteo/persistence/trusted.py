@@ -17,6 +17,7 @@ from sklearn.tree._tree import NODE_DTYPE
 from skosteo.exceptions import ModelFileError
 
 TRUSTED = [
+    "numpy.dtype",
     *(
         f"skosteo.{name}"
         for name in (
