@@ -19,8 +19,12 @@ _HOME = {
     "RadiographReader": "image.reader",
     "RecalibratedClassifier": "recalibration",
     "RiskIndexClassifier": "clinical.risk_indices",
+    "Scorer": "scoring",
     "how_many_local_patients": "recalibration",
+    "load_model": "persistence",
+    "read_card": "persistence",
     "read_radiograph": "dicom",
+    "save_model": "persistence",
     "update_model": "recalibration",
 }
 _MODULES = ("clinical", "datasets", "evaluation", "exceptions", "explain", "presets", "study")
@@ -46,9 +50,13 @@ if TYPE_CHECKING:  # the same names for type checkers, which see the aliases as 
     )
     from skosteo.image.classifier import ImageOsteoClassifier as ImageOsteoClassifier
     from skosteo.image.reader import RadiographReader as RadiographReader
+    from skosteo.persistence import load_model as load_model
+    from skosteo.persistence import read_card as read_card
+    from skosteo.persistence import save_model as save_model
     from skosteo.recalibration import RecalibratedClassifier as RecalibratedClassifier
     from skosteo.recalibration import how_many_local_patients as how_many_local_patients
     from skosteo.recalibration import update_model as update_model
+    from skosteo.scoring import Scorer as Scorer
 else:
 
     def __getattr__(name: str) -> Any:

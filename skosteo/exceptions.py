@@ -104,6 +104,10 @@ class WeightsError(SkosteoError, ValueError):
     """Pretrained weights that cannot be had or do not fit the backbone."""
 
 
+class ModelFileError(SkosteoError, ValueError):
+    """A file that holds no model, or not the one that was saved."""
+
+
 class DatasetError(SkosteoError, OSError):
     """A data set that is neither on disk nor to be had, or that fails its checksum."""
 
@@ -150,3 +154,7 @@ class MissingModalityWarning(UserWarning):
 
 class InSampleWarning(UserWarning):
     """A fusion that learns from what its branches say of their own training rows."""
+
+
+class ModelChangedWarning(UserWarning):
+    """A model that answers its own examples a little otherwise than when it was saved."""

@@ -1,4 +1,4 @@
-"""Tables scored by a fitted model: a film that cannot be read is a row that says so, never an end."""
+"""Tables scored by a fitted model: a film that cannot be read is a row that says so, no end."""
 
 import os
 import warnings
@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
@@ -83,21 +82,21 @@ class Scorer:
         check_table(X)
         table, unread = self._with_films(self._named(X))
         used = self._answering(table, unread)
-        answers = used.any(axis=1) & ~(used.eq(False).any(axis=1) & self._needs_all)
+        answers = used.all(axis=1) if self._needs_all else used.any(axis=1)
+        answers = answers.to_numpy()
         probability = np.full(len(X), np.nan)
         if answers.any():
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", MissingModalityWarning)  # each row says it
                 probability[answers] = self.model.predict_proba(table[answers])[:, 1]
-        predicted = pd.Series(self.model.classes_, dtype=object)[
-            (probability >= threshold_of(self.model)).astype(int)
-        ].where(answers.to_numpy())
+        positive = (probability >= threshold_of(self.model)).astype(int)
+        predicted = pd.Series(self.model.classes_[positive]).where(answers)
         status = np.where(used.all(axis=1), SCORED, PARTLY)
         names = [" + ".join(used.columns[row]) for row in used.to_numpy()]
         return pd.DataFrame(
             {
                 "probability": probability,
-                "predicted": predicted.infer_objects().to_numpy(),
+                "predicted": predicted.to_numpy(),
                 "answered_by": np.where(answers, names, ""),
                 "status": np.where(answers, status, NOT),
                 "rule": unread["rule"].to_numpy(),
@@ -143,10 +142,12 @@ class Scorer:
 
     @property
     def _needs_all(self) -> bool:
-        return self._fusion is None or getattr(self._fusion, "strategy_", "attention") != "attention"
+        return (
+            self._fusion is None or getattr(self._fusion, "strategy_", "attention") != "attention"
+        )
 
     def _named(self, X: pd.DataFrame) -> pd.DataFrame:
-        """Give the column of films the name that it had in `fit`; pick columns, if all are there."""
+        """Name the column of films as in `fit`, and leave out what `fit` has not seen."""
         net, asked = self._image_net, self._image_column
         if net is None and asked is not None:
             raise InputError("The model reads no column of films: leave image_column out.")
@@ -162,15 +163,15 @@ class Scorer:
         net = self._image_net
         if net is None or not len(X):
             return X, unread
-        remedy = "Name the column of the films by image_column."
-        check_image_column(X, net._column, remedy)
+        column = str(net._column)
+        check_image_column(X, column, "Name the column of the films by image_column.")
         reader = clone(net.reader_).set_params(errors="report", cache_dir=None, n_jobs=self._n_jobs)
-        pixels = reader.transform(X[net._column])
+        pixels = reader.transform(X[column])
         report = reader.report_.set_index("position")
         unread.loc[report.index, "rule"] = report["rule"].fillna("")
         unread.loc[report.index, "reason"] = report["reason"]
         films = [film if film.any() else None for film in pixels]
-        return X.assign(**{net._column: pd.Series(films, X.index, dtype=object)}), unread
+        return X.assign(**{column: pd.Series(films, X.index, dtype=object)}), unread
 
     def _answering(self, table: pd.DataFrame, unread: pd.DataFrame) -> pd.DataFrame:
         """Which branches find anything in each row: (n, k)."""

@@ -19,7 +19,8 @@ LEVELS = [
     {"datasets", "image"},
     {"clinical.classifier", "clinical.risk_indices"},
     {"evaluation", "fusion", "presets"},
-    {"explain", "recalibration"},
+    {"explain", "persistence", "recalibration"},
+    {"scoring"},
     {"study"},
     {"__main__"},
 ]
@@ -54,6 +55,7 @@ HOMES = {
         "study.report.saving",
     },
     "shap": {"explain.trees"},
+    "skops": {"persistence.model_file"},
     "jinja2": {"study.report.content"},
 }
 # heavy or optional: never at the top of a module

@@ -200,6 +200,21 @@ class ClinicalPreprocessor(TransformerMixin, BaseEstimator):
                 parts.append(read[column].isna().to_numpy(np.float64)[:, None])
         return np.hstack(parts)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Parameters, and what was learnt, as plain values and arrays."""
+        state = dict(super().__getstate__())
+        if "_terms" in state:
+            state["_terms"] = [term.pattern for term in state["_terms"]]
+            state["masked_"] = state["masked_"].to_dict("list")
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        state = dict(state)
+        if "_terms" in state:
+            state["_terms"] = compile_terms(state["_terms"])
+            state["masked_"] = _table_of_masked(state["masked_"])
+        super().__setstate__(state)
+
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> NDArray:
         """Names of the columns that `transform` makes."""
         check_is_fitted(self)
@@ -217,9 +232,7 @@ class ClinicalPreprocessor(TransformerMixin, BaseEstimator):
         for name in self._reader.texts:
             read[name], n_rows = without_terms(read[name], self._terms)
             rows += [(name, term, n) for term, n in n_rows.items() if n]
-        # plain objects: texts of pandas may be those of pyarrow, and so would pickles be
-        columns = pd.Index(["column", "term", "n_rows"], dtype=object)
-        return pd.DataFrame(rows, columns=columns, dtype=object).astype({"n_rows": int})
+        return _table_of_masked(rows)
 
     def _steps(self, read: dict[str, pd.Series]) -> dict[str, Any]:
         """Choose a step for each column that was read, not yet fitted."""
@@ -237,6 +250,12 @@ class ClinicalPreprocessor(TransformerMixin, BaseEstimator):
         inputs = tags.input_tags
         inputs.allow_nan = inputs.categorical = inputs.string = True
         return tags
+
+
+def _table_of_masked(rows: Any) -> pd.DataFrame:
+    # plain objects: texts of pandas may be those of pyarrow, and so would pickles be
+    columns = pd.Index(["column", "term", "n_rows"], dtype=object)
+    return pd.DataFrame(rows, columns=columns, dtype=object).astype({"n_rows": int})
 
 
 def _warn_of_identifiers(table: pd.DataFrame) -> None:

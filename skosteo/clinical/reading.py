@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ from skosteo.clinical.giveaways import is_of_relatives
 from skosteo.clinical.report_text import is_label_leaking_name
 from skosteo.clinical.values import declared_units, warn_of_values
 from skosteo.clinical.variables import (
+    VARIABLES,
     Recognised,
     find_column,
     is_variable,
@@ -130,6 +132,17 @@ class TableReader:
                 stacklevel=4,
             )
         return self._read(table, places, fitting=False)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Everything as plain values: a declared unit as the names of variable and unit."""
+        declared = {c: (hit.variable.name, hit.unit) for c, hit in self._declared.items()}
+        return vars(self) | {"_declared": declared}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        declared = {
+            c: Recognised(VARIABLES[name], u) for c, (name, u) in state["_declared"].items()
+        }
+        vars(self).update(state | {"_declared": declared})
 
     def _place(self, table: pd.DataFrame, column: str, columns: Collection[str]) -> str | None:
         """Where a table has a column of `fit`: under its name, or as the one of its variable."""

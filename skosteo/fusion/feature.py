@@ -1,7 +1,6 @@
 """Feature fusion: one net on the radiograph and the clinical values of a patient together."""
 
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -261,9 +260,26 @@ class FeatureFusionClassifier(NetClassifier):
         reader = self._make_reader()
         inputs = reader.fit_read(X, plan)
         self._reader, self.strategy_ = reader, self.strategy
+        self._name_parts()
+        return inputs
+
+    def _name_parts(self) -> None:
+        reader = self._reader
         self.columns_, self.scaler_ = reader.columns, reader.scaler
         self.image_, self.clinical_ = reader.image, reader.clinical
-        return inputs
+
+    def __getstate__(self) -> dict[str, Any]:
+        """As of all nets; what the reader of studies knows once."""
+        state = super().__getstate__()
+        if "_reader" in state:
+            for name in ("columns_", "scaler_", "image_", "clinical_"):
+                del state[name]
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        if "_reader" in state:
+            self._name_parts()
 
     def _validate_params(self) -> None:
         super()._validate_params()
@@ -325,9 +341,10 @@ class FeatureFusionClassifier(NetClassifier):
         if self._reader.fit_image:
             net.module_.load_trunk(self.image_.net_.module_.state_dict())
 
-    def _embedding(self) -> Callable[[Net, Inputs], Inputs] | None:
+    def _embeds(self) -> bool:
         image = self.image_
         still = image.freeze_backbone is True and image.augmentation is None
-        if not (self._reader.fit_image or still):
-            return None
-        return partial(embed_films, cache_dir=image.reader_.cache_dir)
+        return self._reader.fit_image or still
+
+    def _embed(self, net: Net, inputs: Inputs) -> Inputs:
+        return embed_films(net, inputs, cache_dir=self.image_.reader_.cache_dir)

@@ -203,6 +203,25 @@ class ProbabilityFusionClassifier(CallbackSupportMixin, ClassifierMixin, _BaseCo
         self.memory = memory
         self.random_state = random_state
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Parameters, and what was learnt, each once; by names that JSON knows."""
+        state = dict(super().__getstate__())
+        if "final_estimators_" in state:
+            state["final_estimators_"] = list(state["final_estimators_"].items())
+            for name in ("image_", "clinical_", "final_estimator_"):
+                del state[name]
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        if "final_estimators_" in state:
+            self.final_estimators_ = dict(state["final_estimators_"])
+            self._name_branches()
+
+    def _name_branches(self) -> None:
+        self.image_, self.clinical_ = self.branches_["image"], self.branches_["clinical"]
+        self.final_estimator_ = self.final_estimators_[tuple(self.branches_)]
+
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Parameters, and with ``deep`` those of all branches: see scikit-learn."""
         return self._get_params("_other_pairs", deep=deep)
@@ -314,11 +333,10 @@ class ProbabilityFusionClassifier(CallbackSupportMixin, ClassifierMixin, _BaseCo
             probabilities = self._branch_probabilities(parts)
         else:
             probabilities = self._fit_branches(parts, y, metadata, splits, seed, context)
-        self.image_, self.clinical_ = self.branches_["image"], self.branches_["clinical"]
         self.final_estimators_ = fit_final_estimators(
             self.final_estimator, list(self.branches_), probabilities, y, metadata, seed
         )
-        self.final_estimator_ = self.final_estimators_[tuple(self.branches_)]
+        self._name_branches()
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """Probability of each class, in the order of ``classes_``: shape (n, 2)."""

@@ -99,7 +99,8 @@ class StudyReader:
                 part = parts["image"].take(rows)
                 self.image.fit(part, plan.y[rows], plan.weights[rows], patients)
         films = self._read_films(parts["image"], reset=not self.fit_image)
-        self._no_film = torch.zeros_like(films[:1].to("cpu"))
+        film = films[:1].to("cpu")
+        self._film_shape, self._film_dtype = tuple(film.shape[1:]), str(film.dtype)
         numbers = self._read_numbers(parts["clinical"])
         self.scaler = StandardScaler().set_output(transform="default").fit(numbers)
         self.variables, self.variable_names = self._group_columns(numbers.shape[1])
@@ -140,7 +141,8 @@ class StudyReader:
     def _read_films(self, part: Part, *, reset: bool) -> Any:
         rows = np.flatnonzero(part.present)
         if len(rows) == 0:
-            return self._no_film.expand(len(part.present), -1, -1, -1)
+            dtype = torch.uint8 if self._film_dtype == "torch.uint8" else torch.float32
+            return torch.zeros(1, dtype=dtype).expand(len(part.present), *self._film_shape)
         with renumbering(rows, len(part.present)):
             films = self.image.read_films(part.take(rows), reset=reset)
         if len(rows) == len(part.present):

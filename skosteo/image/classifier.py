@@ -1,7 +1,6 @@
 """The image model: a convolutional net on radiographs."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
+from collections.abc import Iterable, Mapping, Sequence
 from numbers import Integral
 from os import PathLike
 from os.path import abspath
@@ -296,6 +295,7 @@ class ImageOsteoClassifier(NetClassifier):
         dtype = str(inputs.dtype).removeprefix("torch.")
         if reset:
             self.pixel_range_, self._pixel_dtype = pixel_range(inputs), dtype
+            self._film_shape = tuple(inputs.shape[1:]) if films is None else None
             self._typical_range = typical_range(inputs)
         elif dtype != self._pixel_dtype:
             raise InputError(
@@ -389,10 +389,11 @@ class ImageOsteoClassifier(NetClassifier):
             "freeze_backbone": self.freeze_backbone,
         }
 
-    def _embedding(self) -> Callable[[Net, Inputs], Inputs] | None:
-        if self.freeze_backbone is not True or self.augmentation is not None:
-            return None
-        return partial(embed_films, cache_dir=self.reader_.cache_dir)
+    def _embeds(self) -> bool:
+        return self.freeze_backbone is True and self.augmentation is None
+
+    def _embed(self, net: Net, inputs: Inputs) -> Inputs:
+        return embed_films(net, inputs, cache_dir=self.reader_.cache_dir)
 
     def _validate_params(self) -> None:
         super()._validate_params()

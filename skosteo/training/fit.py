@@ -5,21 +5,25 @@ One call of `train` gives a net that has learnt, or an error: a net that saw no 
 """
 
 import math
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from inspect import Parameter, signature
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import torch
+from numpy.typing import NDArray
 from skorch.callbacks import Callback, LRScheduler
 from skorch.callbacks import EarlyStopping as SkorchEarlyStopping
 from skorch.dataset import Dataset
 from skorch.helper import predefined_split
+from skorch.history import History
 from torch import nn
 
-from skosteo.exceptions import InputError, TrainingError
+from skosteo.exceptions import InputError, TrainingError, WeightsError
 from skosteo.nets.randomness import use_generator
 from skosteo.training.callbacks import (
     EarlyStopping,
@@ -31,6 +35,10 @@ from skosteo.training.callbacks import (
 from skosteo.training.data import Inputs, to_device_if_fits
 from skosteo.training.inference import is_out_of_memory
 from skosteo.training.net import WEIGHT, Net
+
+_DTYPES = {"float32": torch.float32, "float64": torch.float64}
+# what skorch calls the columns of a history
+_NAMES = {"event_lr": "lr", "dur": "seconds", "valid_acc": "valid_accuracy"}
 
 
 @dataclass(frozen=True)
@@ -178,6 +186,83 @@ def train(
     return net, _history(net)
 
 
+def rebuild(
+    module: type[nn.Module],
+    parameters: Mapping[str, Any],
+    weights: Mapping[str, NDArray],
+    recipe: Recipe,
+    dtype: str,
+    history: pd.DataFrame,
+) -> Net:
+    """Build a trained net again from its weights; where there is no GPU, on the CPU.
+
+    Parameters
+    ----------
+    module, parameters, recipe
+        As `train` was given them.
+    weights : mapping of str to ndarray
+        State dict of the trained module.
+    dtype : {"float32", "float64"}
+        Type of its weights.
+    history : DataFrame
+        As `train` returned it.
+
+    Returns
+    -------
+    Net
+        Ready to predict and to be trained on.
+
+    Raises
+    ------
+    WeightsError
+        The weights are not those of such a module, or not finite.
+    """
+    on_cpu = recipe.device == "auto" or recipe.device.startswith("cpu")
+    if not (on_cpu or torch.cuda.is_available()):
+        warnings.warn(
+            f"The model was set to device={recipe.device!r}, and torch sees no GPU here: it "
+            "computes on the CPU. Set device='auto' to choose so by itself.",
+            UserWarning,
+            stacklevel=4,
+        )
+        recipe = replace(recipe, device="cpu")
+    if dtype not in _DTYPES:
+        raise WeightsError(f"The weights are said to be {dtype!r}: allowed are {[*_DTYPES]}.")
+    net = _make_net(module, parameters, recipe, _DTYPES[dtype])
+    _check_weights(weights, module, net.get_params_for("module"))
+    net.initialize()
+    # a copy: arrays that another process shares cannot be written to
+    net.module_.load_state_dict({name: torch.tensor(array) for name, array in weights.items()})
+    net.module_.eval()
+    net.history, net.train_split = History(_epochs(history)), None
+    for group in net.optimizer_.param_groups:  # where the schedule goes on from
+        group.setdefault("initial_lr", group["lr"])
+    return net
+
+
+def _check_weights(
+    weights: Mapping[str, NDArray], module: type[nn.Module], parameters: Mapping[str, Any]
+) -> None:
+    """Refuse weights that do not fit, before memory is taken for a module of the size said."""
+    with torch.device("meta"):
+        wanted = module(**parameters).state_dict()
+    for name in {**wanted, **weights}:
+        shapes = [of[name].shape if name in of else None for of in (weights, wanted)]
+        if shapes[0] is None or shapes[1] is None or tuple(shapes[0]) != tuple(shapes[1]):
+            raise WeightsError(
+                f"The weights do not fit the net: {name!r} is {_shape(shapes[0])} and should be "
+                f"{_shape(shapes[1])}. Load the file that was saved, with its release of skosteo."
+            )
+        if weights[name].dtype.kind == "f" and not np.isfinite(weights[name]).all():
+            raise WeightsError(
+                f"The weights {name!r} are not finite: the net would answer nothing. Fit again."
+            )
+
+
+def _shape(shape: Sequence[int] | None) -> str:
+    return "not there" if shape is None else " x ".join(map(str, shape)) or "one number"
+
+
 def _make_net(
     module: type[nn.Module], parameters: Mapping[str, Any], recipe: Recipe, dtype: torch.dtype
 ) -> Net:
@@ -289,11 +374,10 @@ def _check_sane(loss: float, rows: Dataset, lr: float) -> None:
 
 def _history(net: Net) -> pd.DataFrame:
     """Skorch's history as a table."""
-    names = {"event_lr": "lr", "dur": "seconds", "valid_acc": "valid_accuracy"}
     order = ("epoch", "train_loss", "valid_loss", "valid_accuracy", "lr", "seconds")
     rows = [
         {
-            names.get(name, name): value
+            _NAMES.get(name, name): value
             for name, value in row.items()
             if name != "batches" and not name.endswith(("_best", "_batch_count"))
         }
@@ -303,3 +387,10 @@ def _history(net: Net) -> pd.DataFrame:
     columns = [*(name for name in order if name in found), *(n for n in found if n not in order)]
     # names as Python's own strings: pyarrow's could not be unpickled where it is not installed
     return pd.DataFrame(rows, columns=pd.Index(columns, dtype=object))
+
+
+def _epochs(history: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return such a table as the rows of skorch's history."""
+    names = {ours: theirs for theirs, ours in _NAMES.items()}
+    rows = history.rename(columns=names).to_dict("records")
+    return [{str(name): value for name, value in row.items()} | {"batches": []} for row in rows]

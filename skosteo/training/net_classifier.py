@@ -2,8 +2,9 @@
 
 import warnings
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from inspect import signature
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
@@ -38,7 +39,7 @@ from skosteo.exceptions import InputError, SkosteoError, renumbered
 from skosteo.splits import validation_split
 from skosteo.training.callbacks import ScikitLearnCallbacks, check_callbacks
 from skosteo.training.data import Inputs, take
-from skosteo.training.fit import Recipe, resolve_device, train
+from skosteo.training.fit import Recipe, rebuild, resolve_device, train
 from skosteo.training.inference import predict_logits
 from skosteo.training.net import WEIGHT, Net
 
@@ -101,6 +102,18 @@ def _weights_of_loss(
     return weights
 
 
+def _untrained(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters of the same module with random weights."""
+    return {
+        name: False
+        if name == "pretrained"
+        else _untrained(value)
+        if isinstance(value, Mapping)
+        else value
+        for name, value in parameters.items()
+    }
+
+
 class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     """Base of the binary classifiers that train one net.
 
@@ -109,7 +122,7 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     """
 
     history_: pd.DataFrame
-    net_: Net
+    _built_from: dict[str, Any]
     _module_class: ClassVar[type[nn.Module]]
 
     # patients reach the early-stopping split wherever metadata routing is enabled
@@ -142,9 +155,13 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     def _prepare_net(self, net: Net) -> None:
         """Change the net before it is trained."""
 
-    def _embedding(self) -> Callable[[Net, Inputs], Inputs] | None:
-        """Return what replaces the inputs before training and prediction, if anything does."""
-        return None
+    def _embeds(self) -> bool:
+        """Whether `_embed` replaces the inputs before training and prediction."""
+        return False
+
+    def _embed(self, net: Net, inputs: Inputs) -> Inputs:
+        """Return what a frozen part of the net makes of the inputs."""
+        raise NotImplementedError
 
     def fit(
         self,
@@ -209,18 +226,25 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
                 return None
             return Dataset(take({**inputs, WEIGHT: weight}, torch.from_numpy(index)), label[index])
 
-        self._embed = self._embedding()
+        self._is_embedded = self._embeds()
+        batch_size = self._clipped_batch_size(len(plan.train_on))
+        self._built_from = {
+            "parameters": self._module_parameters(inputs),
+            "batch_size": batch_size,
+            "seed": plan.seed,
+            "dtype": str(dtype).removeprefix("torch."),
+        }
         bridge = []
         if hasattr(self, "_skl_callbacks"):
             bridge = [ScikitLearnCallbacks(context, arguments, lambda net: {"net_": net})]
         self.net_, self.history_ = train(
             self._module_class,
-            self._module_parameters(inputs),
+            self._built_from["parameters"],
             rows(plan.train_on),
             rows(plan.valid_on),
-            self._recipe(len(plan.train_on), plan.seed),
+            self._recipe(batch_size, plan.seed),
             prepare=self._prepare_net,
-            embed=self._embed,
+            embed=self._embed if self._is_embedded else None,
             own_callbacks=bridge,
         )
         self.n_iter_ = len(self.history_)
@@ -245,7 +269,7 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     def decision_function(self, X: Any) -> NDArray[np.float64]:
         """Log odds of the positive class, ``classes_[1]``: shape (n,)."""
         inputs = self.net_inputs(X)
-        if self._embed is None:
+        if not self._is_embedded:
             return predict_logits(self.net_, inputs)
         # in parts: an embedding may be larger than its image
         n, size = len(next(iter(inputs.values()))), _ROWS_EMBEDDED_AT_A_TIME
@@ -302,8 +326,8 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         )
         return X, classes, plan
 
-    def _recipe(self, n_rows: int, seed: int) -> Recipe:
-        """Return the settings of the training; a batch is no larger than the data."""
+    def _clipped_batch_size(self, n_rows: int) -> int:
+        """Rows a step: no more than the data."""
         if self.batch_size > n_rows:
             warnings.warn(
                 f"batch_size={self.batch_size} is more than the {n_rows} rows to train on, and is "
@@ -311,9 +335,13 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
                 UserWarning,
                 stacklevel=5,
             )
+        return min(int(self.batch_size), n_rows)
+
+    def _recipe(self, batch_size: int, seed: int) -> Recipe:
+        """Return the settings of the training."""
         return Recipe(
             lr=self.lr,
-            batch_size=min(int(self.batch_size), n_rows),
+            batch_size=batch_size,
             max_epochs=int(self.max_epochs),
             n_iter_no_change=self.n_iter_no_change,
             device=self.device,
@@ -324,6 +352,51 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             callbacks=list(self.callbacks or ()),
             further=self._skorch_params(),
         )
+
+    @cached_property
+    def net_(self) -> Net:
+        """The trained net of skorch, which a copy of the estimator builds again at first use."""
+        if "_weights" not in vars(self):
+            raise AttributeError(f"{type(self).__name__} is not fitted, and has no net_")
+        built = self._built_from
+        net = rebuild(
+            type(self)._module_class,
+            built["parameters"],
+            self._weights,
+            self._recipe(built["batch_size"], built["seed"]),
+            built["dtype"],
+            self.history_,
+        )
+        del self._weights
+        return net
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Parameters, and what was learnt, as plain values and arrays: nothing of torch."""
+        state = dict(super().__getstate__())
+        net = state.pop("net_", None)
+        if net is not None:
+            state["_weights"] = {
+                name: weight.numpy(force=True) for name, weight in net.module_.state_dict().items()
+            }
+        if "_built_from" in state:
+            # the weights are there, and need not be had from elsewhere again
+            untrained = _untrained(state["_built_from"]["parameters"])
+            state["_built_from"] = state["_built_from"] | {"parameters": untrained}
+        if "history_" in state:
+            state["history_"] = {name: c.to_numpy() for name, c in state["history_"].items()}
+        name = getattr(self.optimizer, "__name__", "")
+        if getattr(torch.optim, name, None) is self.optimizer:
+            state["optimizer"] = name
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        state = dict(state)
+        if "history_" in state:
+            columns = pd.Index(list(state["history_"]), dtype=object)
+            state["history_"] = pd.DataFrame(state["history_"]).set_axis(columns, axis=1)
+        if isinstance(state["optimizer"], str):
+            state["optimizer"] = getattr(torch.optim, state["optimizer"])
+        super().__setstate__(state)
 
     def _class_weights(self, classes: NDArray, plan: Plan) -> NDArray[np.float64]:
         """Weight of each class in the loss: shape (2,)."""

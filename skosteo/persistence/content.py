@@ -1,0 +1,93 @@
+"""The parts of a model: what of them is in a file, and what never is."""
+
+import copy
+from collections.abc import Iterator, Mapping
+from os import PathLike
+from typing import Any
+
+import numpy as np
+
+from skosteo.exceptions import InputError
+from skosteo.training.net_classifier import NetClassifier
+
+# What only a fit needs, or a machine: folders, callbacks, scorers, reports of the last rows read
+_LEFT_OUT = {"cache_dir": None, "memory": None, "callbacks": None}
+_REMOVED = ("_skl_callbacks", "_metadata_request", "_curve_scorer", "report_")
+# Where scikit-learn's estimators keep the rows of their fit, or words of texts
+_KEEPS = {
+    "_fit_X": "the rows it was fitted on",
+    "support_vectors_": "rows it was fitted on",
+    "X_train_": "the rows it was fitted on",
+    "X_fit_": "the rows it was fitted on",
+    "X_": "the rows it was fitted on",
+    "vocabulary_": "the words of the texts it was fitted on",
+}
+
+
+def parts(model: Any) -> Iterator[Any]:
+    """Go through all objects of skosteo, scikit-learn and XGBoost that a model is made of.
+
+    Examples
+    --------
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> [type(part).__name__ for part in parts(make_pipeline(StandardScaler()))]
+    ['Pipeline', 'StandardScaler']
+    """
+    seen, waiting = set(), [model]
+    while waiting:
+        item = waiting.pop()
+        if id(item) in seen:
+            continue
+        seen.add(id(item))
+        if isinstance(item, Mapping):
+            waiting += item.values()
+        elif isinstance(item, list | tuple | set):
+            waiting += item
+        elif isinstance(item, np.ndarray):
+            waiting += item.ravel().tolist() if item.dtype == object else []
+        elif not isinstance(item, type) and type(item).__module__.split(".")[0] in _OURS:
+            yield item
+            waiting += [v for name, v in getattr(item, "__dict__", {}).items() if name != "net_"]
+
+
+_OURS = {"skosteo", "sklearn", "xgboost"}
+
+
+def travelling_copy(model: Any) -> Any:
+    """Return a copy of a model without anything that must not leave the house.
+
+    Raises
+    ------
+    InputError
+        A part of it keeps the rows that it was fitted on.
+    """
+    model = copy.deepcopy(model)
+    for part in parts(model):
+        for name, what in _KEEPS.items():
+            if name in getattr(part, "__dict__", {}):
+                raise InputError(
+                    f"{type(part).__name__} keeps {what}, of patients. A file must not hold them: "
+                    "take another estimator in its place, such as SimpleImputer, "
+                    "LogisticRegression or ClinicalPreprocessor."
+                )
+    forget(model)
+    return model
+
+
+def forget(model: Any) -> None:
+    """Remove from all parts of a model, in place, what only a fit or a machine needs."""
+    for part in parts(model):
+        state = getattr(part, "__dict__", {})
+        for name in list(state):
+            if name in _LEFT_OUT:
+                state[name] = _LEFT_OUT[name]
+            elif name in _REMOVED:
+                del state[name]
+            elif name.endswith("pretrained") and isinstance(state[name], str | PathLike):
+                state[name] = False
+
+
+def nets(model: Any) -> list[NetClassifier]:
+    """Return all fitted nets of a model."""
+    return [p for p in parts(model) if isinstance(p, NetClassifier) and hasattr(p, "history_")]

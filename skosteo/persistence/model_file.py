@@ -1,0 +1,286 @@
+"""`save_model` and `load_model`: a fitted model to a file, and back in another house."""
+
+import io
+import os
+import stat
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import skops.io
+from sklearn.exceptions import NotFittedError
+from sklearn.utils.validation import check_is_fitted
+
+from skosteo import __version__
+from skosteo._files import write_atomic
+from skosteo.exceptions import InputError, ModelChangedWarning, ModelFileError, SkosteoError
+from skosteo.image.reader import RadiographReader
+from skosteo.persistence.archive import (
+    CARD,
+    SCHEMA,
+    read_archive,
+    read_json,
+    read_text,
+    write_archive,
+)
+from skosteo.persistence.compact import compact
+from skosteo.persistence.content import forget, nets, parts, travelling_copy
+from skosteo.persistence.examples import (
+    Examples,
+    answer,
+    as_examples,
+    check_examples,
+    make_examples,
+)
+from skosteo.persistence.trusted import TRUSTED, check_forest, check_schema
+from skosteo.training.fit import resolve_device
+
+SUFFIX = ".skops"
+# Differences between probabilities: another order of sums, and another model
+_SAME, _ANOTHER = 1e-6, 1e-3
+_MAX_SIDE, _MAX_JOBS = 2048, 512
+
+
+def save_model(
+    model: Any, path: str | os.PathLike[str], *, card: str | None = None, examples: Any = None
+) -> None:
+    """Write a fitted model to one file that holds no patient and runs no code when it is loaded.
+
+    Parameters
+    ----------
+    model : classifier
+        Fitted, with ``predict_proba``: an estimator of skosteo, of scikit-learn or XGBoost's
+        classifier, or a pipeline, stacking, calibration or threshold of such.
+    path : str or path-like
+        Of the file, which ends in ".skops"; an older file is replaced in one step.
+    card : str, default=None
+        Model card, Markdown text; `read_card` gives it back.
+    examples : DataFrame or array, default=None
+        A few rows as in `fit`, made up and no patient's, films as arrays. Needed only where
+        `save_model` says that it can make none that the model answers.
+
+    Raises
+    ------
+    InputError
+        The model is not fitted, holds what no file may hold or cannot be checked, or the path does
+        not end in ".skops".
+    OSError
+        The folder is missing or full; an older file is left as it was.
+
+    Notes
+    -----
+    The file is a zip of `skops.io` with a manifest of the SHA-256 of each member; equal fits make
+    equal files. The answers of the model to six synthetic inputs are in it: see `load_model`.
+
+    What only a fit or a machine needs is left out: ``cache_dir``, ``memory``, the path of
+    pretrained weights, ``callbacks`` and metadata requests. Estimators that keep rows of their fit
+    (nearest neighbours, support vectors, Gaussian processes) or a vocabulary are refused.
+    Categories that foreign encoders such as ``OneHotEncoder`` have seen are kept, rare ones too:
+    `ClinicalPreprocessor` keeps none that fewer than ten rows have.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import pandas as pd
+    >>> from skosteo import load_model, save_model
+    >>> from skosteo.presets import clinical_baseline
+    >>> X = pd.DataFrame({"age": range(50, 80), "weight_kg": range(90, 60, -1)})
+    >>> model = clinical_baseline("logistic").fit(X, X["age"] % 20 > 9)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_model(model, f"{folder}/model.skops")
+    ...     loaded = load_model(f"{folder}/model.skops")
+    >>> bool((loaded.predict_proba(X) == model.predict_proba(X)).all())
+    True
+    """
+    if Path(path).suffix != SUFFIX:
+        raise InputError(
+            f"The name of the file ends in {Path(path).suffix!r}. Let it end in .skops."
+        )
+    _check_classifier(model, InputError)
+    copied = travelling_copy(model)
+    with _on_cpu(copied):
+        shown = make_examples(copied) if examples is None else as_examples(examples)
+        content = {"model": copied, "examples": shown, "probabilities": answer(copied, shown)}
+    try:
+        members = compact(skops.io.dumps(content))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InputError(
+            f"A part of the model cannot be saved: {error}. Take another in its place."
+        ) from error
+    if card is not None:
+        members[CARD] = card.encode()
+    file = write_archive(members, {"skosteo": __version__, "versions": _versions()})
+    try:
+        _load(io.BytesIO(file))
+    except ModelFileError as error:
+        raise InputError(
+            f"The model cannot be saved so that it could be loaded: {error}"
+        ) from error
+    write_atomic(path, file)
+
+
+def load_model(path: str | os.PathLike[str]) -> Any:
+    """Load a model that `save_model` has written; a file from anywhere may be given.
+
+    Parameters
+    ----------
+    path : str or path-like
+        Of the file.
+
+    Returns
+    -------
+    classifier
+        Fitted, as it was saved; ``cache_dir`` and ``memory`` are None. It computes on the GPU where
+        it did so and there is one.
+
+    Raises
+    ------
+    ModelFileError
+        The file is truncated, altered or no file of a model, asks for other types than models are
+        made of, or was written by another release; or its model does not answer the examples in the
+        file as it did: a probability has moved by more than .001.
+    OSError
+        There is no such file.
+
+    Warns
+    -----
+    ModelChangedWarning
+        A probability of the examples has moved by more than 1e-6: a library computes otherwise.
+
+    Notes
+    -----
+    No code of the file is run. It can ask for the estimators of scikit-learn and skosteo, for
+    XGBoost's classifier, and for arrays; see `skosteo.persistence.trusted`. A model may still be a
+    bad one: whom you have it from, its card and your own validation must tell.
+
+    Examples
+    --------
+    See `save_model`.
+    """
+    with _opened(path) as stream:
+        return _load(stream)
+
+
+def read_card(path: str | os.PathLike[str]) -> str | None:
+    """Return the model card in a file of `save_model`, Markdown text; None where it has none.
+
+    Raises
+    ------
+    ModelFileError, OSError
+        As in `load_model`.
+    """
+    with _opened(path) as stream, read_archive(stream) as archive:
+        if CARD not in archive.namelist():
+            return None
+        return read_text(archive, CARD).decode(errors="replace")
+
+
+@contextmanager
+def _opened(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    # a pipe would wait for ever
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        raise ModelFileError("This is a folder or device. Give a file that save_model has written.")
+    with open(path, "rb") as stream:
+        yield stream
+
+
+def _load(stream: BinaryIO) -> Any:
+    try:
+        with read_archive(stream) as archive:
+            check_schema(read_json(archive, SCHEMA), archive)
+        stream.seek(0)
+        content = skops.io.load(stream, trusted=TRUSTED)
+        model, examples, expected = (content[n] for n in ("model", "examples", "probabilities"))
+        forget(model)
+        _check_parts(model)
+        check_examples(examples)
+    except ModelFileError:
+        raise
+    except skops.io.exceptions.UntrustedTypesFoundException as error:
+        raise ModelFileError(
+            f"{str(error).splitlines()[0]} No model of skosteo needs them."
+        ) from None
+    except Exception as error:  # whatever a file may do to skops, numpy and scikit-learn
+        raise _refusal("The file cannot be read", error) from None
+    _check_classifier(model, ModelFileError)
+    _check_answers(model, examples, np.asarray(expected))
+    return model
+
+
+def _check_parts(model: Any) -> None:
+    for part in parts(model):
+        check_forest(part)
+        if isinstance(part, RadiographReader) and not 0 < part.size <= _MAX_SIDE:
+            raise ModelFileError(f"The file asks for films of more than {_MAX_SIDE} pixels a side.")
+        if abs(getattr(part, "n_jobs", None) or 0) > _MAX_JOBS:
+            raise ModelFileError(f"The file asks for more than {_MAX_JOBS} jobs at a time.")
+
+
+def _check_classifier(model: Any, kind: type[SkosteoError]) -> None:
+    name = type(model).__name__
+    if isinstance(model, type) or not hasattr(model, "predict_proba"):
+        raise kind(f"{name} is no classifier with predict_proba.")
+    try:
+        check_is_fitted(model)
+    except (NotFittedError, TypeError):
+        raise kind(f"This {name} is not fitted.") from None
+    if len(getattr(model, "classes_", ())) != 2:
+        raise kind(f"This {name} does not have two classes.")
+
+
+def _check_answers(model: Any, examples: Examples, expected: Any) -> None:
+    """Compare what the model says of its examples with what it has said when it was saved."""
+    try:
+        with _on_cpu(model):
+            for net in nets(model):
+                net.net_  # noqa: B018 - built here, so that weights that do not fit are found
+            found = answer(model, examples)
+        moved = float(np.abs(found - expected).max())
+    except Exception as error:
+        raise _refusal("The model does not answer its own examples", error) from None
+    if not moved <= _ANOTHER:
+        raise ModelFileError(
+            f"The model is not the one that was saved: a probability of its examples has moved by "
+            f"{moved:.2g}. Install the versions of libraries that the file's manifest names."
+        )
+    if moved > _SAME:
+        warnings.warn(
+            f"A probability of the model's examples has moved by {moved:.2g} since it was saved: a "
+            "library computes otherwise. The file's manifest names the versions.",
+            ModelChangedWarning,
+            stacklevel=4,
+        )
+
+
+def _refusal(what: str, error: Exception) -> ModelFileError:
+    reason = str(error) if isinstance(error, SkosteoError) else type(error).__name__
+    return ModelFileError(
+        f"{what} ({reason}). Ask for the file again, or save the model again by save_model."
+    )
+
+
+@contextmanager
+def _on_cpu(model: Any) -> Iterator[None]:
+    """Let the nets compute on the CPU inside, so that answers are those of any machine."""
+    devices = {id(net): (net, net.device) for net in nets(model)}
+    for net, _ in devices.values():
+        net.device = "cpu"
+    try:
+        yield
+    finally:
+        for net, device in devices.values():
+            net.device = device
+            if device != "cpu" and (device != "auto" or resolve_device("auto") != "cpu"):
+                state = net.__getstate__()  # to be built again where it belongs
+                net.__dict__.pop("net_", None)
+                net.__setstate__(state)
+
+
+def _versions() -> dict[str, str]:
+    from importlib.metadata import version
+
+    names = ("numpy", "scikit-learn", "scipy", "skops", "timm", "torch", "pillow", "pydicom")
+    return {name: version(name) for name in names}

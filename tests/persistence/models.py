@@ -1,0 +1,82 @@
+"""Fitted models of all kinds, and the tables they were fitted on."""
+
+import numpy as np
+import pandas as pd
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.ensemble import StackingClassifier, VotingClassifier
+from sklearn.frozen import FrozenEstimator
+from sklearn.impute import SimpleImputer
+from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClassifierCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skosteo import RiskIndexClassifier
+from skosteo.presets import clinical_baseline, paper_clinical_classifier
+from tests.small_models import (
+    lacking,
+    small_clinical,
+    small_feature_fusion,
+    small_fusion,
+    small_image,
+    still_fusion,
+    still_image,
+    write_films,
+)
+
+
+def unfitted(folder):
+    """Models by name, each with what it is fitted on, and the labels."""
+    X, y, _ = write_films(folder)
+    rng = np.random.default_rng(0)
+    table = X[["age", "bmi"]]
+    cohort = table.assign(
+        sex=np.resize(["F", "M", "F"], 48),
+        ward=np.resize(["east", "west", None], 48),
+        xray_description=np.resize(
+            ["heart enlarged", "lungs clear", "aorta tortuous, no cava"], 48
+        ),
+    )
+    indexed = pd.DataFrame({"age": table["age"], "weight_kg": 2.5 * table["bmi"]})
+    films = rng.integers(0, 255, (48, 24, 24)).astype(np.uint8)
+    forest = clinical_baseline("random_forest", n_estimators=5, random_state=0)
+    stacked = [("net", small_clinical()), ("forest", forest)]
+    strategies = ("concat", "learned", "attention")
+    final = {"logistic": lacking(X, [0, 1, 2, 3], [4, 5, 6, 7]), "mean": X, None: X}
+    models = {
+        "image": (small_image(), X[["image"]]),
+        "image of paths": (small_image(), X["image"].to_numpy()),
+        "image of arrays": (small_image(), films),
+        "image of channels": (small_image(), rng.random((48, 3, 24, 24))),
+        "frozen image": (still_image(), X[["image"]]),
+        "clinical": (small_clinical(), table),
+        "clinical of arrays": (small_clinical(), table.to_numpy()),
+        "imputed": (make_pipeline(SimpleImputer(), StandardScaler(), small_clinical()), table),
+        "paper's clinical": (paper_clinical_classifier(max_epochs=3, random_state=0), cohort),
+        "random forest": (forest, cohort),
+        **{
+            name: (clinical_baseline(name, random_state=0), cohort)
+            for name in ("logistic", "hist_gradient_boosting", "xgboost")
+        },
+        "index": (RiskIndexClassifier("osta"), indexed),
+        "sigmoid": (CalibratedClassifierCV(small_clinical(), cv=2), table),
+        "isotonic": (CalibratedClassifierCV(small_clinical(), cv=2, method="isotonic"), table),
+        "stacking": (StackingClassifier(stacked, cv=2), table),
+        "voting": (VotingClassifier([("net", small_clinical())], voting="soft"), table),
+        "tuned threshold": (TunedThresholdClassifierCV(small_clinical(), cv=2), table),
+        "fixed threshold": (
+            FixedThresholdClassifier(
+                FrozenEstimator(small_clinical().fit(table, y)), threshold=0.2
+            ),
+            table,
+        ),
+        **{
+            f"fusion by {kind or 'net'}": (small_fusion(final_estimator=kind), seen)
+            for kind, seen in final.items()
+        },
+        **{
+            f"feature fusion by {name}": (small_feature_fusion(strategy=name), X)
+            for name in strategies
+        },
+        "frozen feature fusion": (still_fusion(strategy="attention"), X),
+    }
+    return models, y

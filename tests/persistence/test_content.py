@@ -1,0 +1,136 @@
+"""What a file never holds: patients' rows, names, rare levels, words of reports, paths."""
+
+import warnings
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.gaussian_process import GaussianProcessClassifier
+from sklearn.impute import KNNImputer
+from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.svm import SVC
+from skorch.callbacks import Checkpoint
+
+from skosteo import load_model, save_model
+from skosteo.exceptions import InputError
+from skosteo.persistence.content import parts
+from skosteo.presets import clinical_baselines, paper_clinical_classifier
+from tests.small_models import (
+    small_clinical,
+    small_feature_fusion,
+    small_fusion,
+    small_image,
+    write_films,
+)
+
+CANARY = "QXKANARI"
+NUMBER = 61.28318530717958
+
+
+def forms(word):
+    for cased in (word, word.lower(), word.upper(), word.title()):
+        yield from (cased.encode(code) for code in ("utf-8", "utf-16-le", "utf-32-le"))
+
+
+def heard(file):
+    words = [form for form in forms(CANARY) if form in file]
+    numbers = [repr(NUMBER).encode(), np.float64(NUMBER).tobytes(), np.float32(NUMBER).tobytes()]
+    return words + [number for number in numbers if number in file]
+
+
+@pytest.fixture
+def cohort(tmp_path):
+    """A name in every place that may name a patient, and one patient's own age."""
+    folder = tmp_path / f"ward_{CANARY}"
+    folder.mkdir()
+    X, y, groups = write_films(folder)
+    X["age"] = X["age"].round(1)
+    X.loc[5, "age"] = NUMBER
+    X["xray_description"] = np.resize(["heart enlarged", "lungs clear", "no finding"], 48)
+    X.loc[7, "xray_description"] = f"heart enlarged, seen by {CANARY}"
+    X["ward"] = np.resize(["east", "west"], 48)
+    X.loc[9, "ward"] = CANARY
+    X.index = [f"{CANARY}{i}" for i in range(48)]
+    return X, y, [f"{CANARY}{group}" for group in groups], folder
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    "kind", ["image", "fusion", "feature fusion", "paper's clinical", "baselines"]
+)
+def test_no_canary_is_found_in_a_file(kind, cohort, tmp_path):
+    X, y, groups, folder = cohort
+    image = small_image(cache_dir=folder / "cache")
+    pipeline = make_pipeline(
+        *paper_clinical_classifier(max_epochs=2, random_state=0)[:1], LogisticRegression(),
+        memory=joblib.Memory(folder / "memory", verbose=0),
+    )  # fmt: skip
+    models = {
+        "image": [image],
+        "fusion": [small_fusion(image=image, clinical=pipeline, memory=folder / "fusion")],
+        "feature fusion": [small_feature_fusion(image=image)],
+        "paper's clinical": [paper_clinical_classifier(max_epochs=2, random_state=0)],
+        "baselines": list(clinical_baselines(0).values()),
+    }[kind]
+    table = X if "fusion" in kind else X[["image"]] if kind == "image" else X.drop(columns="image")
+    takes_groups = kind in ("image", "fusion", "feature fusion")
+    for model in models:
+        if kind == "baselines":
+            model = model.set_params(**{f"{model.steps[0][0]}__columns": None})
+        model.fit(table, y, **({"groups": groups} if takes_groups else {}))
+        save_model(model, tmp_path / "model.skops")
+        assert not heard((tmp_path / "model.skops").read_bytes())
+
+
+def test_the_canaries_would_be_heard():
+    assert len(heard(b"..." + np.array([CANARY]).tobytes() + np.array([NUMBER]).tobytes())) >= 2
+
+
+def test_folders_and_callbacks_stay_at_home(tmp_path):
+    X, y, _ = write_films(tmp_path)
+    model = small_image(
+        cache_dir=tmp_path, callbacks=[Checkpoint(dirname=str(tmp_path / CANARY))]
+    ).fit(X[["image"]], y)
+    save_model(model, tmp_path / "model.skops")
+    loaded = load_model(tmp_path / "model.skops")
+    assert loaded.cache_dir is loaded.callbacks is loaded.reader_.cache_dir is None
+    assert (model.cache_dir, model.reader_.cache_dir) == (tmp_path, str(tmp_path))
+    assert not heard((tmp_path / "model.skops").read_bytes())
+
+
+@pytest.mark.parametrize(
+    ("model", "name"),
+    [
+        (KNeighborsClassifier(), "KNeighborsClassifier"),
+        (CalibratedClassifierCV(SVC(), cv=2), "SVC"),
+        (GaussianProcessClassifier(), r"\w*GaussianProcessClassifier\w*"),
+        (make_pipeline(KNNImputer(), small_clinical(max_epochs=1)), "KNNImputer"),
+    ],
+)
+def test_estimators_that_keep_rows_are_refused(model, name, tmp_path):
+    X = np.random.default_rng(0).normal(size=(40, 2))
+    model.fit(X, X[:, 0] > 0)
+    with pytest.raises(InputError, match=f"{name} keeps .* it was fitted on, of patients"):
+        save_model(model, tmp_path / "model.skops")
+
+
+def test_words_of_reports_are_refused(tmp_path):
+    words = pd.Series(["heart enlarged", "lungs clear"] * 10)
+    model = make_pipeline(CountVectorizer(), LogisticRegression()).fit(words, [0, 1] * 10)
+    with pytest.raises(InputError, match="CountVectorizer keeps the words of the texts"):
+        save_model(model, tmp_path / "model.skops")
+
+
+def test_the_parts_of_a_fusion_are_all_found(tmp_path):
+    X, y, _ = write_films(tmp_path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = small_fusion().fit(X, y)
+    found = {type(part).__name__ for part in parts(model)}
+    assert found >= {"ImageOsteoClassifier", "RadiographReader", "StandardScaler"}
+    assert model.final_estimator_ in list(parts(model))

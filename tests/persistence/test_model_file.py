@@ -1,0 +1,338 @@
+"""Whole models to a file and back, in this process and in others."""
+
+import copy
+import io
+import json
+import os
+import pickle
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+from zipfile import ZipFile
+
+import cloudpickle
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.preprocessing import StandardScaler
+
+from skosteo import ClinicalOsteoClassifier, load_model, read_card, save_model
+from skosteo.exceptions import InputError, ModelChangedWarning, ModelFileError
+from skosteo.persistence.archive import read_archive, write_archive
+from skosteo.presets import clinical_baseline
+from tests.persistence.models import unfitted
+from tests.small_models import small_clinical, small_image
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::skosteo.exceptions.MissingModalityWarning", "ignore::skosteo.exceptions.ValuesWarning"
+)
+HERE = Path(__file__).parent
+LOADER = """
+import pickle, sys, warnings
+from skosteo import load_model
+warnings.simplefilter("ignore")
+inputs = pickle.load(open(sys.argv[1], "rb"))
+answers = {name: load_model(path).predict_proba(X) for name, (path, X) in inputs.items()}
+pickle.dump(answers, open(sys.argv[2], "wb"))
+"""
+
+
+@pytest.fixture(scope="module")
+def fitted(tmp_path_factory):
+    models, y = unfitted(tmp_path_factory.mktemp("films"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return {name: (model.fit(X, y), X) for name, (model, X) in models.items()}
+
+
+@pytest.fixture(scope="module")
+def table():
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"age": rng.normal(65, 8, 60), "bmi": rng.normal(25, 3, 60)})
+    return X, (X["age"] + rng.normal(0, 5, 60) > 65).astype(int)
+
+
+@pytest.fixture(scope="module")
+def net(table):
+    return small_clinical().fit(*table)
+
+
+def test_every_model_answers_the_same_in_another_process(fitted, tmp_path):
+    inputs = {}
+    for i, (name, (model, X)) in enumerate(fitted.items()):
+        save_model(model, tmp_path / f"{i}.skops")
+        inputs[name] = str(tmp_path / f"{i}.skops"), X
+    (tmp_path / "inputs").write_bytes(pickle.dumps(inputs))
+    command = [sys.executable, "-c", LOADER, str(tmp_path / "inputs"), str(tmp_path / "answers")]
+    subprocess.run(command, check=True)
+    answers = pickle.loads((tmp_path / "answers").read_bytes())
+    for name, (model, X) in fitted.items():
+        assert np.array_equal(answers[name], model.predict_proba(X)), name
+
+
+def test_every_model_answers_the_same_after_pickle_joblib_cloudpickle_and_copy(fitted, tmp_path):
+    for name, (model, X) in fitted.items():
+        expected = model.predict_proba(X)
+        joblib.dump(model, tmp_path / "model.joblib")
+        copies = [
+            pickle.loads(pickle.dumps(model)),
+            pickle.loads(cloudpickle.dumps(model)),
+            joblib.load(tmp_path / "model.joblib"),
+            copy.deepcopy(copy.deepcopy(model)),
+        ]
+        for copied in copies:
+            assert np.array_equal(copied.predict_proba(X), expected), name
+
+
+def test_a_loaded_model_can_be_fitted_saved_and_shown_again(fitted, tmp_path):
+    model, X = fitted["feature fusion by attention"]
+    save_model(model, tmp_path / "a.skops")
+    loaded = load_model(tmp_path / "a.skops")
+    save_model(loaded, tmp_path / "b.skops")
+    again = load_model(tmp_path / "b.skops")
+    assert np.array_equal(again.predict_proba(X), model.predict_proba(X))
+    assert str(loaded.get_params()) == str(model.get_params())
+    pd.testing.assert_frame_equal(loaded.history_, model.history_)
+    assert np.array_equal(loaded.attention(X).image, model.attention(X).image)
+    fitted_again = clone(loaded).fit(X, np.arange(48) % 2)
+    assert np.array_equal(fitted_again.predict_proba(X), model.predict_proba(X))
+
+
+def test_equal_fits_make_equal_files(table, tmp_path):
+    for name in ("a", "b"):
+        model = clinical_baseline("random_forest", n_estimators=3, random_state=0).fit(*table)
+        save_model(model, tmp_path / f"{name}.skops")
+    assert (tmp_path / "a.skops").read_bytes() == (tmp_path / "b.skops").read_bytes()
+
+
+def test_a_file_of_release_0_1_answers_as_it_did():
+    """Made by make_release_0_1.py of this folder."""
+    model = load_model(HERE / "release_0_1.skops")
+    expected = json.loads((HERE / "release_0_1.json").read_text())
+    X = pd.DataFrame(expected["X"])
+    assert np.abs(model.predict_proba(X)[:, 1] - expected["probabilities"]).max() < 1e-6
+    assert "synthetic" in read_card(HERE / "release_0_1.skops")
+
+
+def test_the_card_travels_in_the_file(net, tmp_path):
+    save_model(net, tmp_path / "a.skops", card="# Für Ärzte\n")
+    save_model(net, tmp_path / "b.skops")
+    assert read_card(tmp_path / "a.skops") == "# Für Ärzte\n"
+    assert read_card(tmp_path / "b.skops") is None
+
+
+@pytest.mark.parametrize("make", [small_clinical, small_image])
+def test_the_file_is_little_larger_than_the_weights(make, table, tmp_path):
+    X = table[0] if make is small_clinical else np.random.default_rng(0).random((60, 24, 24))
+    model = make().fit(X, table[1])
+    save_model(model, tmp_path / "model.skops")
+    weights = sum(w.nbytes for w in model.__getstate__()["_weights"].values())
+    assert (tmp_path / "model.skops").stat().st_size < 1.01 * weights + 25_000
+
+
+class TestChanged:
+    """A model that answers otherwise than when it was saved says so."""
+
+    @pytest.fixture
+    def moved(self, net, tmp_path, monkeypatch):
+        save_model(net, tmp_path / "model.skops")
+
+        def load(by):
+            plain = ClinicalOsteoClassifier.decision_function
+            monkeypatch.setattr(
+                ClinicalOsteoClassifier, "decision_function", lambda self, X: plain(self, X) + by
+            )
+            return load_model(tmp_path / "model.skops")
+
+        return load
+
+    def test_much_is_an_error(self, moved):
+        with pytest.raises(ModelFileError, match=r"moved by 0\.0\d.* Install the versions"):
+            moved(0.1)
+
+    def test_little_is_a_warning(self, moved):
+        with pytest.warns(ModelChangedWarning, match=r"moved by \d\.?\d?e-05"):
+            assert moved(1e-4) is not None
+
+    def test_nothing_is_silent(self, moved):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            moved(1e-8)
+
+    def test_not_answering_is_an_error(self, moved):
+        with pytest.raises(ModelFileError, match="moved by nan"):
+            moved(np.nan)
+
+
+class TestRefused:
+    """What cannot be saved."""
+
+    def test_no_suffix(self, net, tmp_path):
+        with pytest.raises(InputError, match=r"ends in '.pkl'. Let it end in .skops"):
+            save_model(net, tmp_path / "model.pkl")
+
+    def test_no_classifier(self, table, tmp_path):
+        with pytest.raises(InputError, match="StandardScaler is no classifier"):
+            save_model(StandardScaler().fit(table[0]), tmp_path / "model.skops")
+
+    def test_not_fitted(self, tmp_path):
+        with pytest.raises(InputError, match="ClinicalOsteoClassifier is not fitted"):
+            save_model(small_clinical(), tmp_path / "model.skops")
+
+    def test_training_rows(self, table, tmp_path):
+        with pytest.raises(InputError, match="KNeighborsClassifier keeps the rows"):
+            save_model(KNeighborsClassifier().fit(*table), tmp_path / "model.skops")
+        assert not list(tmp_path.iterdir())
+
+    def test_a_class_that_nobody_else_has(self, table, tmp_path):
+        class Own(ClinicalOsteoClassifier):
+            pass
+
+        model = Own(max_epochs=1, random_state=0).fit(*table)
+        with pytest.raises(InputError, match=r"cannot be saved.*Own"):
+            save_model(model, tmp_path / "model.skops")
+        assert not list(tmp_path.iterdir())
+
+    def test_no_inputs_can_be_made(self, table, tmp_path):
+        class Shy(ClinicalOsteoClassifier):
+            def predict_proba(self, X):
+                if len(X) != 3:
+                    raise ValueError
+                return super().predict_proba(X)
+
+        model = Shy(max_epochs=1, random_state=0).fit(*table)
+        with pytest.raises(InputError, match=r"No synthetic rows.*\(ValueError\). Give examples="):
+            save_model(model, tmp_path / "model.skops")
+
+
+def test_rows_that_a_user_has_made_up(net, tmp_path):
+    made_up = pd.DataFrame({"age": [60, 70], "bmi": [20.0, 30.0]})
+    save_model(net, tmp_path / "model.skops", examples=made_up)
+    assert load_model(tmp_path / "model.skops").predict(made_up).shape == (2,)
+    with pytest.raises(InputError, match="such as paths"):
+        save_model(net, tmp_path / "b.skops", examples=made_up.assign(film="/ward/jane_doe.dcm"))
+
+
+def test_a_missing_file_a_folder_and_a_pipe(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        load_model(tmp_path / "none.skops")
+    os.mkfifo(tmp_path / "pipe.skops")
+    for path in (tmp_path, tmp_path / "pipe.skops"):
+        with pytest.raises(ModelFileError, match="folder or device"):
+            load_model(path)
+
+
+def test_a_net_of_a_gpu_computes_on_the_cpu_where_there_is_none(net, table, tmp_path, monkeypatch):
+    model = copy.deepcopy(net)
+    model.device = "cuda"
+    save_model(model, tmp_path / "model.skops")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    loaded = load_model(tmp_path / "model.skops")
+    assert loaded.device == "cuda"
+    with pytest.warns(UserWarning, match="no GPU here: it computes on the CPU"):
+        assert np.array_equal(loaded.predict_proba(table[0]), net.predict_proba(table[0]))
+
+
+def test_an_error_of_an_unfitted_net():
+    assert not hasattr(small_clinical(), "net_")
+    with pytest.raises(NotFittedError):
+        pickle.loads(pickle.dumps(small_clinical())).predict_proba([[1, 2]])
+
+
+def test_one_flipped_bit_is_refused_or_changes_nothing(net, table, tmp_path):
+    path = tmp_path / "model.skops"
+    save_model(net, path)
+    whole, expected = path.read_bytes(), net.predict_proba(table[0])
+    rng, n_refused = np.random.default_rng(0), 0
+    for place in rng.integers(0, len(whole), 40):
+        changed = bytearray(whole)
+        changed[place] ^= 1 << int(rng.integers(8))
+        path.write_bytes(changed)
+        try:
+            answers = load_model(path).predict_proba(table[0])
+        except ModelFileError:
+            n_refused += 1
+        else:
+            assert np.array_equal(answers, expected)
+    assert n_refused > 30
+
+
+KILLED = """
+import os, random, resource, signal, sys, time, warnings
+from pathlib import Path
+import numpy as np, torch
+from skosteo import load_model, save_model
+from tests.small_models import small_clinical
+torch.set_num_threads(1)
+path, n = Path(sys.argv[1]) / "model.skops", int(sys.argv[2])
+X = np.random.default_rng(0).normal(size=(40, 2))
+models = [small_clinical(random_state=i).fit(X, X[:, 0] > 0) for i in range(2)]
+files = []
+for model in models:
+    save_model(model, path)
+    files.append(path.read_bytes())
+
+def save_for_ever():
+    while True:
+        for model in models:
+            save_model(model, path)
+
+def save_on_a_full_disk():
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        save_model(models[0], path)
+    except OSError:
+        os._exit(3)
+    os._exit(0)
+
+def child(job):
+    pid = os.fork()
+    if not pid:
+        job()
+    return pid
+
+for i in range(n):
+    pid = child(save_for_ever)
+    time.sleep(random.Random(i).uniform(0.01, 0.15))
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    assert path.read_bytes() in files, i
+    load_model(path)
+for left in path.parent.glob(".writing-*"):
+    left.unlink()
+before = path.read_bytes()
+assert os.waitstatus_to_exitcode(os.waitpid(child(save_on_a_full_disk), 0)[1]) == 3
+assert path.read_bytes() == before and len(list(path.parent.iterdir())) == 1
+"""
+
+
+@pytest.mark.parametrize("n", [5, pytest.param(100, marks=pytest.mark.slow)])
+def test_a_kill_or_a_full_disk_leaves_the_old_file_or_the_new(n, tmp_path):
+    root = str(HERE.parents[1])
+    environment = os.environ | {"PYTHONPATH": root, "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-c", KILLED, str(tmp_path), str(n)]
+    subprocess.run(command, check=True, env=environment, timeout=300)
+
+
+def test_pillow_and_the_rest_are_named_in_the_manifest(net, tmp_path):
+    save_model(net, tmp_path / "model.skops")
+    with ZipFile(tmp_path / "model.skops") as file:
+        manifest = json.loads(file.read("manifest.json"))
+    assert manifest["versions"]["torch"] == torch.__version__.partition("+")[0]
+    assert set(manifest["sha256"]) == set(file.namelist()) - {"manifest.json"}
+
+
+def test_a_file_written_again_by_hand_is_read(net, tmp_path):
+    """Digests guard against accidents, not against forgers: a reader needs no key."""
+    save_model(net, tmp_path / "model.skops")
+    with read_archive(io.BytesIO((tmp_path / "model.skops").read_bytes())) as file:
+        members = {name: file.read(name) for name in file.namelist() if name != "manifest.json"}
+    (tmp_path / "b.skops").write_bytes(write_archive(members, {}))
+    assert load_model(tmp_path / "b.skops") is not None
