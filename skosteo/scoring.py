@@ -82,8 +82,8 @@ class Scorer:
         check_table(X)
         table, unread = self._with_films(self._named(X))
         used = self._answering(table, unread)
-        answers = used.all(axis=1) if self._needs_all else used.any(axis=1)
-        answers = answers.to_numpy()
+        found = used.to_numpy(bool)
+        answers = np.asarray(found.all(axis=1) if self._needs_all else found.any(axis=1))
         probability = np.full(len(X), np.nan)
         if answers.any():
             with warnings.catch_warnings():
@@ -91,8 +91,8 @@ class Scorer:
                 probability[answers] = self.model.predict_proba(table[answers])[:, 1]
         positive = (probability >= threshold_of(self.model)).astype(int)
         predicted = pd.Series(self.model.classes_[positive]).where(answers)
-        status = np.where(used.all(axis=1), SCORED, PARTLY)
-        names = [" + ".join(used.columns[row]) for row in used.to_numpy()]
+        status = np.where(found.all(axis=1), SCORED, PARTLY)
+        names = [" + ".join(used.columns[row]) for row in found]
         return pd.DataFrame(
             {
                 "probability": probability,

@@ -1,0 +1,135 @@
+"""A scorer says what the model says, and a row that cannot be scored says why."""
+
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import FixedThresholdClassifier
+
+from skosteo import RecalibratedClassifier, Scorer, save_model
+from skosteo.exceptions import InputError, MissingModalityWarning
+from tests.films import bytes_of, dataset
+from tests.small_models import lacking, small_feature_fusion, small_fusion, small_image, write_films
+
+
+@pytest.fixture(scope="module")
+def cohort(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("films")
+    X, y, _ = write_films(folder)
+    return X, y, folder
+
+
+@pytest.fixture(scope="module")
+def fusion(cohort):
+    X, y, _ = cohort
+    return small_fusion().fit(X, y)
+
+
+@pytest.fixture(scope="module")
+def image(cohort):
+    X, y, _ = cohort
+    return small_image().fit(X[["image"]], y)
+
+
+@pytest.fixture
+def mixed(cohort):
+    """Six rows: whole, damaged film, no such file, no film, no clinical values, nothing at all."""
+    X, _, folder = cohort
+    X = lacking(X[:6].copy(), film=[3, 5], table=[4, 5])
+    (folder / "damaged.png").write_bytes(b"\x89PNG\r\n\x1a\nDoe^Jane")
+    X.loc[1, "image"], X.loc[2, "image"] = str(folder / "damaged.png"), str(folder / "gone.dcm")
+    return X
+
+
+def test_whole_rows_are_scored_as_the_model_scores_them(cohort, image, fusion):
+    X, y, _ = cohort
+    attention = small_feature_fusion(strategy="attention").fit(X, y)
+    for model in (image, fusion, attention):
+        scores = Scorer(model)(X)
+        np.testing.assert_array_equal(scores["probability"], model.predict_proba(X)[:, 1])
+        np.testing.assert_array_equal(scores["predicted"].astype(int), model.predict(X))
+        assert set(scores["status"]) == {"scored"}
+        assert set(scores["rule"]) == set(scores["reason"]) == {""}
+
+
+def test_a_film_that_cannot_be_read_is_a_row_that_the_other_branch_answers(fusion, mixed):
+    scores = Scorer(fusion)(mixed)
+    assert scores["answered_by"].tolist() == [
+        "image + clinical", "clinical", "clinical", "clinical", "image", "",
+    ]  # fmt: skip
+    assert scores["status"].tolist() == ["scored", *["scored in part"] * 4, "not scored"]
+    known = mixed[:5].copy()
+    known.loc[[1, 2], "image"] = None
+    with pytest.warns(MissingModalityWarning):
+        expected = fusion.predict_proba(known)[:, 1]
+    np.testing.assert_array_equal(scores["probability"][:5], expected)
+    assert np.isnan(scores["probability"][5])
+    assert scores["predicted"].isna().tolist() == [False] * 5 + [True]
+    assert (scores["reason"] != "").tolist() == [False, True, True, True, False, True]
+    assert "Jane" not in scores.to_csv()
+    assert "gone" not in scores.to_csv()
+
+
+def test_a_model_that_needs_the_film_scores_no_row_without_one(cohort, image, mixed):
+    X, y, _ = cohort
+    concat = small_feature_fusion(strategy="concat").fit(X, y)
+    for model, scored in ((image, [0, 4]), (concat, [0])):
+        scores = Scorer(model)(mixed)
+        assert np.flatnonzero(scores["status"] == "scored").tolist() == scored
+        assert scores["probability"].notna().sum() == len(scored)
+
+
+def test_a_film_that_is_no_frontal_chest_film_is_named_by_its_rule(fusion, mixed, tmp_path):
+    odd = dataset(np.zeros((300, 300), np.uint16), 12, 16, Modality="CT")
+    mixed.loc[1, "image"] = str(tmp_path / "ct.dcm")
+    (tmp_path / "ct.dcm").write_bytes(bytes_of(odd))
+    scores = Scorer(fusion)(mixed)
+    assert scores["rule"][1] == "modality"
+
+
+def test_columns_of_another_order_and_name_of_films(fusion, cohort):
+    X, _, _ = cohort
+    other = X[["bmi", "image", "age"]].rename(columns={"image": "film"}).assign(ward="a")
+    scores = Scorer(fusion, image_column="film")(other)
+    np.testing.assert_array_equal(scores["probability"], Scorer(fusion)(X)["probability"])
+    with pytest.raises(InputError, match=r"'image'.*image_column"):
+        Scorer(fusion)(other)
+    with pytest.raises(InputError, match="'folm'"):
+        Scorer(fusion, image_column="folm")(other)
+
+
+def test_the_threshold_of_a_wrapped_model_and_its_branches(fusion, cohort, mixed):
+    X, y, _ = cohort
+    risk = RecalibratedClassifier(FrozenEstimator(fusion), method="intercept").fit(X, y)
+    model = FixedThresholdClassifier(FrozenEstimator(risk), threshold=0.2).fit(X, y)
+    scores = Scorer(model)(X)
+    np.testing.assert_array_equal(scores["predicted"].astype(int), model.predict(X))
+    assert (scores["predicted"] != (scores["probability"] >= 0.5)).any()
+    assert Scorer(model)(mixed)["answered_by"][1] == "clinical"
+
+
+def test_a_file_is_loaded_where_it_is_needed_and_a_scorer_travels(fusion, cohort, tmp_path):
+    X, _, _ = cohort
+    save_model(fusion, tmp_path / "model.skops")
+    scorer = Scorer(tmp_path / "model.skops")
+    scores = scorer(X)
+    assert len(pickle.dumps(scorer)) < 1000
+    pd.testing.assert_frame_equal(pickle.loads(pickle.dumps(scorer))(X), scores)
+    np.testing.assert_allclose(scores["probability"], fusion.predict_proba(X)[:, 1], atol=1e-6)
+
+
+def test_a_table_without_films_and_labels_in_words(cohort):
+    X, y, _ = cohort
+    words = np.array(["healthy", "ill"])[y]
+    model = LogisticRegression().fit(X[["age", "bmi"]], words)
+    scores = Scorer(model)(X.set_axis(X.index + 7))
+    assert scores.index[0] == 7
+    assert set(scores["predicted"]) == {"healthy", "ill"}
+    assert Scorer(model)(X[:0]).empty
+    with pytest.raises(InputError, match="no column of films"):
+        Scorer(model, image_column="image")(X)
+    with pytest.raises(ValueError, match="bmi"):
+        Scorer(model)(X[["age"]])
