@@ -25,8 +25,11 @@ PUBLIC = [
     "evaluation",
     "exceptions",
     "explain",
+    "load_model",
     "presets",
+    "read_card",
     "read_radiograph",
+    "save_model",
     "study",
 ]
 
