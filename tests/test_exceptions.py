@@ -17,6 +17,7 @@ from skosteo import exceptions
         (exceptions.MissingFileError, FileNotFoundError),
         (exceptions.TrainingError, ArithmeticError),
         (exceptions.WeightsError, ValueError),
+        (exceptions.ModelFileError, ValueError),
         (exceptions.DatasetError, OSError),
     ],
 )
@@ -27,7 +28,7 @@ def test_each_error_is_ours_and_a_standard_one(error, standard):
 
 def test_every_error_is_in_the_table_above():
     classes = [c for _, c in inspect.getmembers(exceptions, inspect.isclass)]
-    assert sum(issubclass(c, exceptions.SkosteoError) for c in classes) == 7
+    assert sum(issubclass(c, exceptions.SkosteoError) for c in classes) == 8
 
 
 def test_what_can_be_worked_with_is_a_warning():
@@ -35,6 +36,7 @@ def test_what_can_be_worked_with_is_a_warning():
         "InSampleWarning",
         "LeakageWarning",
         "MissingModalityWarning",
+        "ModelChangedWarning",
         "ValuesWarning",
     ):
         assert issubclass(getattr(exceptions, name), UserWarning)

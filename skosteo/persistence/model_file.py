@@ -211,12 +211,20 @@ def _load(stream: BinaryIO) -> Any:
 
 
 def _check_parts(model: Any) -> None:
+    """Refuse what would take more memory than any model needs."""
     for part in parts(model):
         check_forest(part)
         if isinstance(part, RadiographReader) and not 0 < part.size <= _MAX_SIDE:
             raise ModelFileError(f"The file asks for films of more than {_MAX_SIDE} pixels a side.")
         if abs(getattr(part, "n_jobs", None) or 0) > _MAX_JOBS:
             raise ModelFileError(f"The file asks for more than {_MAX_JOBS} jobs at a time.")
+    for net in nets(model):
+        built = net._built_from["parameters"]
+        height, width = built.get("trunk", built).get("film_shape", (1, 1))
+        if height * width > _MAX_SIDE**2:
+            raise ModelFileError(f"The file asks for films of {height} x {width} pixels.")
+        if len(built.get("hidden_layer_sizes", ())) > len(vars(net).get("_weights", ())):
+            raise ModelFileError("The file asks for more layers than it has weights of.")
 
 
 def _check_classifier(model: Any, kind: type[SkosteoError]) -> None:

@@ -184,6 +184,19 @@ def hostile_files(good, mark):
         "huge net": (
             replaced(b'"content":"50"', b'"content":"999999999999"'), "should be 999999999999",
         ),
+        "deep net": (
+            replaced(
+                b'"content":"50","is_json":true,"__id__":8}',
+                b'"content":"50","is_json":true,"__id__":8}'
+                + b',{"__loader__":"CachedNode","__id__":8}' * 50_000,
+            ),
+            "more layers than it has weights",
+        ),
+        "many jobs": (
+            replaced(b'"content":{"hidden_layer', b'"content":{"n_jobs":%s,"hidden_layer'
+                     % json.dumps(_text(10**6, 7777)).encode()),
+            "jobs at a time|cannot be read",
+        ),
         "other optimiser": (replaced(b"Adam", b"os"), "cannot be read"),
         "other model": (with_model(_text("a model", 9000)), "str is no classifier"),
         "no model": (with_model(_text(None, 9000)), "NoneType is no classifier"),

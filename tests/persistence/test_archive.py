@@ -65,4 +65,5 @@ def test_none_of_their_modules_is_imported(told):
 
 
 def test_memory_stays_small(told):
+    """Above that of a process that has loaded a good model."""
     assert told[0][""][2] < LIMIT

@@ -26,8 +26,9 @@ from skosteo import ClinicalOsteoClassifier, load_model, read_card, save_model
 from skosteo.exceptions import InputError, ModelChangedWarning, ModelFileError
 from skosteo.persistence.archive import read_archive, write_archive
 from skosteo.presets import clinical_baseline
+from tests.persistence.hostile import members_of
 from tests.persistence.models import unfitted
-from tests.small_models import small_clinical, small_image
+from tests.small_models import small_clinical, small_image, write_films
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::skosteo.exceptions.MissingModalityWarning", "ignore::skosteo.exceptions.ValuesWarning"
@@ -243,6 +244,18 @@ def test_an_error_of_an_unfitted_net():
     assert not hasattr(small_clinical(), "net_")
     with pytest.raises(NotFittedError):
         pickle.loads(pickle.dumps(small_clinical())).predict_proba([[1, 2]])
+
+
+@pytest.mark.parametrize("size", [10**5, 0, -24])
+def test_films_of_a_size_that_fills_memory_are_refused(size, tmp_path):
+    X, y, _ = write_films(tmp_path, 16)
+    save_model(small_image(max_epochs=1).fit(X[["image"]], y), tmp_path / "model.skops")
+    members = members_of((tmp_path / "model.skops").read_bytes())
+    said, wanted = b'"content":"24"', f'"content":"{size}"'.encode()
+    members["schema.json"] = members["schema.json"].replace(said, wanted)
+    (tmp_path / "model.skops").write_bytes(write_archive(members, {}))
+    with pytest.raises(ModelFileError, match="more than 2048 pixels a side"):
+        load_model(tmp_path / "model.skops")
 
 
 def test_one_flipped_bit_is_refused_or_changes_nothing(net, table, tmp_path):
