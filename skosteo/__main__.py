@@ -1,8 +1,8 @@
-"""``python -m skosteo``: see `skosteo.study.cli`."""
+"""``python -m skosteo``: see `skosteo.commands`."""
 
 import sys
 
-from skosteo.study.cli import main
+from skosteo.commands import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -12,6 +12,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from skosteo._validation import check_image_column, check_table, to_pandas
 from skosteo.exceptions import InputError, MissingModalityWarning
+from skosteo.fusion.feature import FeatureFusionClassifier
+from skosteo.fusion.probability import ProbabilityFusionClassifier
 from skosteo.image.classifier import ImageOsteoClassifier
 from skosteo.persistence import load_model
 from skosteo.persistence.content import parts
@@ -114,6 +116,12 @@ class Scorer:
         check_is_fitted(model)
         return model
 
+    @property
+    def image_column(self) -> str | None:
+        """Column of the films in the tables to come; None where the model reads none by name."""
+        net = self._image_net
+        return None if net is None else self._image_column or str(net._column)
+
     def __getstate__(self) -> dict[str, Any]:
         names = ("_given", "_image_column", "_n_jobs")
         return {name: vars(self)[name] for name in names}
@@ -137,7 +145,8 @@ class Scorer:
     @cached_property
     def _fusion(self) -> Any:
         """The one fusion in the model that says who answers, or None."""
-        found = [p for p in parts(self.model) if hasattr(p, "branches_used") and is_fitted(p)]
+        kinds = ProbabilityFusionClassifier, FeatureFusionClassifier
+        found = [p for p in parts(self.model) if isinstance(p, kinds) and hasattr(p, "classes_")]
         return found[0] if len(found) == 1 else None
 
     @property
@@ -179,11 +188,6 @@ class Scorer:
             return self._fusion.branches_used(table).reset_index(drop=True)
         name = "model" if self._image_net is None else "image"
         return pd.DataFrame({name: unread["reason"] == ""})
-
-
-def is_fitted(part: Any) -> bool:
-    """Whether a classifier has learned its classes."""
-    return hasattr(part, "classes_")
 
 
 def threshold_of(model: Any) -> float:

@@ -22,6 +22,7 @@ LEVELS = [
     {"explain", "persistence", "recalibration"},
     {"scoring"},
     {"study"},
+    {"commands"},
     {"__main__"},
 ]
 LEVEL = {module: level for level, modules in enumerate(LEVELS) for module in modules}

@@ -204,7 +204,7 @@ def hostile_files(good, mark):
     }  # fmt: skip
     for kind in ("Function", "Type", "Object"):
         for module, name in (("os", "system"), ("builtins", "eval"), ("antigravity", "fly"),
-                             ("subprocess", "Popen"), ("skosteo.study.cli", "main")):  # fmt: skip
+                             ("subprocess", "Popen"), ("skosteo.commands", "main")):  # fmt: skip
             asked = with_model(_call(kind, module, name, mark))
             files[f"{kind} {module}.{name}"] = asked, f"Untrusted types.*{module}.{name}"
     for kind in ("ConstructorFromReduce", "Partial", "Method", "OperatorFunc"):

@@ -29,7 +29,7 @@ for path in sorted(Path(sys.argv[2]).iterdir(), key=lambda path: path.stat().st_
         told[path.stem] = "loaded", "", 0
     except Exception as error:
         told[path.stem] = type(error).__name__, str(error), peak() - start
-told[""] = "", sorted({"antigravity", "skosteo.study.cli"} & set(sys.modules)), peak() - before
+told[""] = "", sorted({"antigravity", "skosteo.commands"} & set(sys.modules)), peak() - before
 print(json.dumps(told))
 """
 

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from skosteo.commands import main
 from skosteo.exceptions import InputError
 from skosteo.study import run_study
-from skosteo.study.cli import main
 from skosteo.study.folder import FOLDER, StudyFolder
 from tests.study.cohorts import files_in, patients
 

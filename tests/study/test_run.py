@@ -9,10 +9,10 @@ import pytest
 
 import skosteo
 from skosteo import evaluation
+from skosteo.commands import main
 from skosteo.datasets import make_cohort
 from skosteo.exceptions import InputError
 from skosteo.study import Study, run_study
-from skosteo.study.cli import main
 from tests.study.cohorts import filmed_patients, patients
 from tests.study.report.pages import page_of
 

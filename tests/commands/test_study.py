@@ -1,4 +1,4 @@
-"""``python -m skosteo study``: from a CSV to a report, and plain words for every slip."""
+"""``skosteo study``: from a CSV to a report, and plain words for every slip."""
 
 import os
 import runpy
@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 
 import skosteo
+from skosteo.commands import main, study
 from skosteo.exceptions import InputError
-from skosteo.study import cli
 from tests.study.cohorts import filmed_patients, patients
 from tests.study.test_fitting import wait_for
 
@@ -38,7 +38,7 @@ def arguments(path, out, *more, target="osteoporosis", patient="patient_id"):
 
 def call(*given):
     """Run the command in this process; return its status."""
-    return cli.main([str(argument) for argument in given])
+    return main([str(argument) for argument in given])
 
 
 def shell(*given, **params):
@@ -133,7 +133,7 @@ def ran(monkeypatch):
         taken.append((X, y, params, skosteo.study.run_study(X, y, **params)))
         return taken[-1][-1]
 
-    monkeypatch.setattr(cli, "run_study", run)
+    monkeypatch.setattr(study, "run_study", run)
     monkeypatch.setattr("skosteo.study.Study.save", lambda study, out: None)
     return taken
 
@@ -391,7 +391,7 @@ def test_no_image_name_leads_out_of_the_folder(case, tmp_path, monkeypatch, caps
     unknown = pd.DataFrame({"image": ["x.png"] * 3, "patient_id": ["u", "v", "w"]})
     cohort = pd.concat([unknown, cohort], ignore_index=True)  # rows of the user's table count
     given = arguments(table(tmp_path, cohort), tmp_path / "out", "--images", films)
-    monkeypatch.setattr(cli, "run_study", lambda *_, **__: pytest.fail("a film was read"))
+    monkeypatch.setattr(study, "run_study", lambda *_, **__: pytest.fail("a film was read"))
     assert call(*given) == 2
     said = capsys.readouterr().err
     assert "1 of 27 image names lead out of --images" in said
@@ -403,7 +403,7 @@ def test_no_image_name_leads_out_of_the_folder(case, tmp_path, monkeypatch, caps
         taken.extend(X["image"])
         raise InputError("enough")
 
-    monkeypatch.setattr(cli, "run_study", run)
+    monkeypatch.setattr(study, "run_study", run)
     assert call(*given, "--outside-images") == 2
     assert Path(taken[0]).resolve() == (secret / "film_0.png").resolve()
 
@@ -419,7 +419,7 @@ def test_names_within_the_folder_are_well(tmp_path, monkeypatch, capsys):
         taken.extend(X["image"])
         raise InputError("enough")
 
-    monkeypatch.setattr(cli, "run_study", run)
+    monkeypatch.setattr(study, "run_study", run)
     path = table(tmp_path, cohort)
     assert call(*arguments(path, tmp_path / "out", "--images", tmp_path / "linked")) == 2
     assert capsys.readouterr().err.endswith("skosteo: enough\n")

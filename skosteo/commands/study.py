@@ -1,49 +1,34 @@
-"""Command line: ``python -m skosteo study``, from a CSV and a folder of images to a report."""
+"""``skosteo study``: from a CSV and a folder of images to a report."""
 
 import argparse
-import re
-import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from skosteo._validation import guess
 from skosteo.clinical.identifiers import names_patient
 from skosteo.clinical.labels import MEANINGS
 from skosteo.clinical.variables import recognise
-from skosteo.exceptions import InputError, SkosteoError
-from skosteo.study.image_paths import image_paths
+from skosteo.commands.outcome import Outcome, known_rows, of_t_scores, of_target
+from skosteo.commands.tables import add_table_arguments, check_column, film_paths, read_csv
+from skosteo.exceptions import InputError
 from skosteo.study.inputs import is_sex_or_age
-from skosteo.study.outcome import Outcome, known_rows, of_t_scores, of_target
 from skosteo.study.run import run_study
 
+ABOUT = "the paper's tables and figures for one's own patients"
 # options that `run_study` takes as they are
 _AS_GIVEN = (
     *("out", "title", "preset", "models", "site", "n_folds", "prevalence", "limits", "published"),
     *("ignore_rules", "cache_dir", "device", "n_jobs", "random_state"),
 )
-# what an error of `run_study` calls by the name of a parameter
-_OPTIONS = {
-    "n_folds": "--folds",
-    "random_state": "--seed",
-    "clinical_columns": "--clinical",
-    "image_column": "--image-column",
-    "cache_dir": "--cache",
-    "n_jobs": "--jobs",
-}
-_PARAMETER = re.compile(rf"\b({'|'.join(_OPTIONS)})\b(=?)")
-
-
 # Marks of a cell that is not known; blanks are besides
 _NOT_KNOWN = ["NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "<NA>", "#N/A"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command to a parser."""
+    add_table_arguments(parser)
     add = parser.add_argument
-    add("table", type=Path, help="CSV file, one row per radiograph")
     outcome = parser.add_mutually_exclusive_group(required=True)
     outcome.add_argument("--target", metavar="COLUMN",
         help="column of the outcome, 0 and 1; rows without it are left out, counted")  # fmt: skip
@@ -59,11 +44,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="column of the patient; needed where a patient has several rows")  # fmt: skip
     patient.add_argument("--no-patient", action="store_true",
         help="each row is a patient of its own")  # fmt: skip
-    add("--encoding", default="utf-8", help="of the table, such as gb18030 (default: utf-8)")
-    add("--images", type=Path, help="folder that the image names are relative to, and stay in; "
-        "without it they are paths as they stand")  # fmt: skip
-    add("--outside-images", action="store_true",
-        help="image names and links may lead out of --images")  # fmt: skip
     add("--image-column", default="image", help="column of image names (default: image)")
     add("--no-images", action="store_true", help="study the clinical values alone")
     add("--clinical", nargs="+", metavar="COLUMN", help="clinical columns (default: those known)")
@@ -94,9 +74,8 @@ def run(given: argparse.Namespace) -> None:
     outcome = given.outcome or found.name
     image_column = None if given.no_images else given.image_column
     if image_column is not None:
-        _check_column(table, image_column, "--image-column", " For a study without, --no-images.")
-        names = table[image_column]
-        table[image_column] = image_paths(names, given.images, outside=given.outside_images)
+        check_column(table, image_column, "--image-column", " For a study without, --no-images.")
+        table[image_column] = film_paths(table, image_column, given)
     table, target, flow = known_rows(table, found, given.patient, outcome)
     clinical = _clinical_columns(table, given, image_column)
     # sex and age among the clinical columns come by themselves, age in bands
@@ -115,8 +94,8 @@ def run(given: argparse.Namespace) -> None:
         verbose=not given.quiet,
         **{name: getattr(given, name) for name in _AS_GIVEN},
     )
-    _print(repr(study))
-    _print(f"\nreport.html, its tables and its figures are in {given.out}")
+    print(repr(study))  # noqa: T201
+    print(f"\nreport.html, its tables and its figures are in {given.out}")  # noqa: T201
 
 
 def _clinical_columns(
@@ -129,81 +108,28 @@ def _clinical_columns(
     ]
     unused = [str(c) for c in table if c not in {*aside, *clinical, *given.subgroups}]
     if unused:
-        _print(f"Columns that are not used (name them by --clinical): {', '.join(unused)}")
+        print(  # noqa: T201
+            f"Columns that are not used (name them by --clinical): {', '.join(unused)}"
+        )
     return clinical
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run ``python -m skosteo``; return the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m skosteo",
-        description="Screening for osteoporosis from chest X-rays and clinical values.",
-    )
-    commands = parser.add_subparsers(dest="command", required=True)
-    about = "the paper's tables and figures for one's own patients"
-    one = commands.add_parser("study", help=about, description=about)
-    add_arguments(one)
-    given = parser.parse_args(arguments)
-    try:
-        run(given)
-    except (SkosteoError, OSError) as error:
-        notes = "".join(f"\n{note}" for note in getattr(error, "__notes__", ()))
-        print(f"skosteo: {_message(error)}{notes}", file=sys.stderr)  # noqa: T201
-        return 2
-    except KeyboardInterrupt:
-        print(  # noqa: T201
-            "skosteo: interrupted; the same command goes on from what is finished", file=sys.stderr
-        )
-        return 130
-    return 0
-
-
-def _message(error: Exception) -> str:
-    if isinstance(error, OSError) and not isinstance(error, SkosteoError):
-        return f"{error.strerror or error}; what is finished stays, and the same command goes on"
-    # of the call's parameters, the options of the command
-    return _PARAMETER.sub(lambda found: _OPTIONS[found[1]] + (" " if found[2] else ""), str(error))
-
-
-def _print(text: str) -> None:
-    print(text)  # noqa: T201
-
-
 def _read_table(given: argparse.Namespace) -> pd.DataFrame:
-    try:
-        # as text: outcomes stay as they stand, identifiers and film names keep their leading zeros
-        words = (given.image_column, given.patient, given.target)
-        types = {word: str for word in words if word is not None}
-        table = pd.read_csv(given.table, dtype=types, encoding=given.encoding)
-        if given.target in table:  # "None" is a word there: who has none of the outcome is well
-            table[given.target] = pd.read_csv(
-                given.table, usecols=[given.target], dtype=str, encoding=given.encoding,
-                keep_default_na=False, na_values=_NOT_KNOWN,
-            )  # fmt: skip
-    except FileNotFoundError:
-        raise InputError("There is no such table; check its path.") from None
-    except LookupError:
-        raise InputError(
-            f"--encoding {given.encoding!r} is not known; give one of Python's, such as utf-8, "
-            "gb18030 or latin-1."
-        ) from None
-    except UnicodeError:
-        raise InputError(
-            f"The table is not written in {given.encoding}. Give its --encoding: gb18030 for "
-            "Chinese Windows, cp1252 for Western, utf-16 for Excel's Unicode text."
-        ) from None
-    except (OSError, ValueError, pd.errors.ParserError) as error:
-        kind = type(error).__name__
-        raise InputError(
-            f"The table cannot be read as CSV ({kind}). Give one file, with commas, in UTF-8."
-        ) from None
+    # as text: outcomes stay as they stand, identifiers and film names keep their leading zeros
+    words = (given.image_column, given.patient, given.target)
+    table = read_csv(given.table, given.encoding, words)
+    if given.target in table:  # "None" is a word there: who has none of the outcome is well
+        table[given.target] = pd.read_csv(
+            given.table, usecols=[given.target], dtype=str, encoding=given.encoding,
+            keep_default_na=False, na_values=_NOT_KNOWN,
+        )  # fmt: skip
     named = {f"--{name}": [getattr(given, name)] for name in ("target", "patient", "test", "site")}
     named["--t-score"] = [given.t_score]
     named |= {"--clinical": given.clinical or [], "--subgroups": given.subgroups}
     for option, columns in named.items():
         for column in columns:
             if column is not None:
-                _check_column(table, column, option)
+                check_column(table, column, option)
     _check_patient(table, given)
     return table
 
@@ -220,24 +146,6 @@ def _check_patient(table: pd.DataFrame, given: argparse.Namespace) -> None:
                 f"as where patients come more than once. Give --patient {column!r}, so that nobody "
                 "is on both sides of a split; or --no-patient, if each row is a patient of its own."
             )
-
-
-def _check_column(table: pd.DataFrame, column: str, option: str, hint: str = "") -> None:
-    if column not in table:
-        if table.shape[1] == 1 and ";" in str(table.columns[0]):
-            hint = " It seems to be separated by semicolons: export it with commas."
-        their = f"{guess(column, table.columns)} Its columns are {table.columns.tolist()}."
-        if any(map(_is_no_heading, table.columns)):
-            their = (
-                ". Its first line seems to be a row, not headings: put a line of headings first."
-            )
-        raise InputError(f"The table has no column {column!r} ({option}){their}{hint}")
-
-
-def _is_no_heading(name: str) -> bool:
-    """Whether a heading is blank, a number or a date: it may be a cell of the first patient."""
-    marks = set(name.removeprefix("Unnamed: "))
-    return marks <= set("0123456789 +-.,:/年月日") and not marks.isdisjoint("0123456789")
 
 
 def _outcome(table: pd.DataFrame, given: argparse.Namespace) -> Outcome:

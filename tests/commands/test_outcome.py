@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from skosteo.commands.outcome import known_rows, of_t_scores, of_target
 from skosteo.exceptions import InputError
-from skosteo.study.outcome import known_rows, of_t_scores, of_target
 
 WORDS = ["yes", "no", None, " ", "no ", "maybe", "n.a.", " yes"]
 

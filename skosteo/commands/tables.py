@@ -1,0 +1,76 @@
+"""Tables of the commands: read from CSV, their columns checked, their films found."""
+
+import argparse
+from collections.abc import Collection
+from pathlib import Path
+
+import pandas as pd
+
+from skosteo._validation import guess
+from skosteo.commands.image_paths import image_paths
+from skosteo.exceptions import InputError
+
+
+def add_table_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what says where the table and its films are."""
+    add = parser.add_argument
+    add("table", type=Path, help="CSV file, one row per radiograph")
+    add("--encoding", default="utf-8", help="of the table, such as gb18030 (default: utf-8)")
+    add("--images", type=Path, help="folder that the image names are relative to, and stay in; "
+        "without it they are paths as they stand")  # fmt: skip
+    add("--outside-images", action="store_true",
+        help="image names and links may lead out of --images")  # fmt: skip
+
+
+def read_csv(path: Path, encoding: str, words: Collection[str | None] = ()) -> pd.DataFrame:
+    """Read a table; the columns named as words stay text, with their leading zeros.
+
+    Raises
+    ------
+    InputError
+        There is no such table, or it is none.
+    """
+    try:
+        types = {word: str for word in words if word is not None}
+        return pd.read_csv(path, dtype=types, encoding=encoding)
+    except FileNotFoundError:
+        raise InputError("There is no such table; check its path.") from None
+    except LookupError:
+        raise InputError(
+            f"--encoding {encoding!r} is not known; give one of Python's, such as utf-8, "
+            "gb18030 or latin-1."
+        ) from None
+    except UnicodeError:
+        raise InputError(
+            f"The table is not written in {encoding}. Give its --encoding: gb18030 for "
+            "Chinese Windows, cp1252 for Western, utf-16 for Excel's Unicode text."
+        ) from None
+    except (OSError, ValueError, pd.errors.ParserError) as error:
+        kind = type(error).__name__
+        raise InputError(
+            f"The table cannot be read as CSV ({kind}). Give one file, with commas, in UTF-8."
+        ) from None
+
+
+def film_paths(table: pd.DataFrame, column: str, given: argparse.Namespace) -> pd.Series:
+    """Paths of the films that a column names, inside of --images."""
+    return image_paths(table[column], given.images, outside=given.outside_images)
+
+
+def check_column(table: pd.DataFrame, column: str, option: str, hint: str = "") -> None:
+    """Raise an InputError if the column that an option names is not there."""
+    if column not in table:
+        if table.shape[1] == 1 and ";" in str(table.columns[0]):
+            hint = " It seems to be separated by semicolons: export it with commas."
+        their = f"{guess(column, table.columns)} Its columns are {table.columns.tolist()}."
+        if any(map(_is_no_heading, table.columns)):
+            their = (
+                ". Its first line seems to be a row, not headings: put a line of headings first."
+            )
+        raise InputError(f"The table has no column {column!r} ({option}){their}{hint}")
+
+
+def _is_no_heading(name: str) -> bool:
+    """Whether a heading is blank, a number or a date: it may be a cell of the first patient."""
+    marks = set(name.removeprefix("Unnamed: "))
+    return marks <= set("0123456789 +-.,:/年月日") and not marks.isdisjoint("0123456789")

@@ -1,0 +1,3 @@
+from tests.study.conftest import small_preset
+
+__all__ = ["small_preset"]

@@ -1,0 +1,124 @@
+"""``skosteo predict``: a row of scores for every row of the table, whatever its film."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import skosteo
+from skosteo import Scorer, save_model
+from skosteo.commands import main, predict
+from tests.small_models import lacking, small_fusion, write_films
+from tests.study.test_fitting import wait_for
+
+ROOT = Path(skosteo.__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """A folder with films, a table of theirs and a model that was fitted on it."""
+    home = tmp_path_factory.mktemp("home")
+    (home / "films").mkdir()
+    X, y, _ = write_films(home / "films")
+    save_model(small_fusion().fit(X, y), home / "model.skops")
+    X = lacking(X, film=[3, 5], table=[4, 5])
+    X["image"] = X["image"].map(lambda path: Path(path).name, na_action="ignore")
+    (home / "films" / "damaged.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    X.loc[[1, 2], "image"] = ["damaged.png", "gone.dcm"]
+    X.assign(accession=[f"{i:04}" for i in range(len(X))], name="Jane Doe").to_csv(
+        home / "new.csv", index=False
+    )
+    return home
+
+
+def given(home, out, *more):
+    call = ["predict", home / "model.skops", home / "new.csv", "--images", home / "films"]
+    return list(map(str, [*call, "--out", out, "--quiet", *more]))
+
+
+def expected(home):
+    X = pd.read_csv(home / "new.csv")
+    X["image"] = X["image"].map(lambda name: str(home / "films" / name), na_action="ignore")
+    return Scorer(home / "model.skops")(X)
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_every_row_is_there_in_order_with_its_identifier_alone(home, suffix, tmp_path, capsys):
+    out = tmp_path / f"scores.{suffix}"
+    assert main(given(home, out, "--id", "accession")) == 0
+    assert "48 rows: 1 not scored, 4 in part" in capsys.readouterr().out
+    scores = pd.read_parquet(out) if suffix == "parquet" else pd.read_csv(out, dtype={0: str})
+    assert scores.columns.tolist() == [
+        "accession", "probability", "predicted", "answered_by", "status", "rule", "reason",
+    ]  # fmt: skip
+    assert scores["accession"].tolist() == [f"{i:04}" for i in range(48)]
+    wanted = expected(home)
+    np.testing.assert_array_equal(scores["probability"], wanted["probability"])
+    assert scores["status"].tolist() == wanted["status"].tolist()
+    assert scores["predicted"].isna().tolist() == [row == 5 for row in range(48)]
+    assert "Jane" not in scores.to_csv()
+    assert os.listdir(tmp_path) == [out.name]
+
+
+def test_after_a_kill_it_goes_on_with_what_is_left(home, tmp_path, monkeypatch):
+    out, code = tmp_path / "scores.csv", "from skosteo.commands import main, predict; import sys\n"
+    code += "predict._ROWS = 4; sys.exit(main(sys.argv[1:]))"
+    process = subprocess.Popen([sys.executable, "-c", code, *given(home, out)], cwd=ROOT)
+    parts = tmp_path / "scores.csv.parts"
+    wait_for(lambda: (parts / "4.csv").exists(), process)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not out.exists()
+    done = {part.name: part.stat().st_mtime_ns for part in parts.iterdir()}
+    monkeypatch.setattr(predict, "_ROWS", 4)
+    scored, called = Scorer.__call__, []
+    monkeypatch.setattr(Scorer, "__call__", lambda *a: (called.append(1), scored(*a))[1])
+    assert main(given(home, out)) == 0
+    assert len(called) <= 12 - (len(done) - 1)
+    scores = pd.read_csv(out)
+    assert scores["row"].tolist() == list(range(1, 49))
+    wanted = expected(home)["probability"]  # of a batch of other films
+    np.testing.assert_allclose(scores["probability"], wanted, atol=1e-6)
+
+
+def test_what_another_run_has_left_is_not_taken(home, tmp_path, capsys):
+    out = tmp_path / "scores.csv"
+    (tmp_path / "scores.csv.parts").mkdir()
+    (tmp_path / "scores.csv.parts" / "run.json").write_text("another")
+    assert main(given(home, out)) == 2
+    assert "another run" in capsys.readouterr().err
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [(["--id", "acession"], "'acession'"), (["--image-column", "film"], "'film'"),
+     (["--encoding", "no"], "--encoding")],
+)  # fmt: skip
+def test_wrong_columns_are_named_and_nothing_is_written(home, more, said, tmp_path, capsys):
+    assert main(given(home, tmp_path / "scores.csv", *more)) == 2
+    assert said in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_no_file_is_replaced(home, tmp_path, capsys):
+    out = tmp_path / "scores.csv"
+    out.write_text("mine")
+    assert main(given(home, out)) == 2
+    assert "already" in capsys.readouterr().err
+    assert out.read_text() == "mine"
+    assert main(given(home, tmp_path / "scores.txt")) == 2
+    assert main(given(home, tmp_path / "no" / "scores.csv")) == 2
+
+
+def test_a_model_that_is_none_is_refused(home, tmp_path, capsys):
+    (tmp_path / "model.skops").write_bytes(b"\x80\x04N.")
+    call = given(home, tmp_path / "scores.csv")
+    call[1] = str(tmp_path / "model.skops")
+    assert main(call) == 2
+    assert "pickle" in capsys.readouterr().err
