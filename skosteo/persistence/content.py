@@ -84,6 +84,11 @@ def forget(model: Any) -> None:
                 state[name] = _LEFT_OUT[name]
             elif name in _REMOVED:
                 del state[name]
+            elif isinstance(state[name], dict) and any(isinstance(k, bool) for k in state[name]):
+                # equal keys; of bool("False") JSON would make True
+                state[name] = {
+                    int(k) if isinstance(k, bool) else k: v for k, v in state[name].items()
+                }
             elif name.endswith("pretrained") and isinstance(state[name], str | PathLike):
                 state[name] = False
 

@@ -3,6 +3,7 @@
 import io
 import os
 import stat
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -203,6 +204,11 @@ def _load(stream: BinaryIO) -> Any:
         raise ModelFileError(
             f"{str(error).splitlines()[0]} No model of skosteo needs them."
         ) from None
+    except ModuleNotFoundError as error:
+        raise ModelFileError(
+            f"The model needs {str(error.name).partition('.')[0]}, which is not installed. Install "
+            "it, in the version that the file's manifest names."
+        ) from None
     except Exception as error:  # whatever a file may do to skops, numpy and scikit-learn
         raise _refusal("The file cannot be read", error) from None
     _check_classifier(model, ModelFileError)
@@ -290,5 +296,8 @@ def _on_cpu(model: Any) -> Iterator[None]:
 def _versions() -> dict[str, str]:
     from importlib.metadata import version
 
-    names = ("numpy", "scikit-learn", "scipy", "skops", "timm", "torch", "pillow", "pydicom")
-    return {name: version(name) for name in names}
+    names = ["numpy", "scikit-learn", "scipy", "skops", "timm", "torch", "pillow", "pydicom"]
+    versions = {name: version(name) for name in names}
+    if "xgboost" in sys.modules:  # its package has several names
+        versions["xgboost"] = sys.modules["xgboost"].__version__
+    return versions

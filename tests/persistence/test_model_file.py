@@ -229,6 +229,22 @@ def test_a_missing_file_a_folder_and_a_pipe(tmp_path):
             load_model(path)
 
 
+def test_weights_of_true_and_false_stay_two(table, tmp_path):
+    X, y = table[0], table[1].astype(bool)
+    model = small_clinical(class_weight={False: 1, True: 3}).fit(X, y)
+    save_model(model, tmp_path / "model.skops")
+    again = clone(load_model(tmp_path / "model.skops")).fit(X, y)
+    assert np.array_equal(again.predict_proba(X), model.predict_proba(X))
+
+
+def test_a_model_of_xgboost_where_it_is_not_installed(table, tmp_path, monkeypatch):
+    save_model(clinical_baseline("xgboost").fit(*table), tmp_path / "model.skops")
+    for module in ("xgboost.sklearn", "xgboost.core"):
+        monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(ModelFileError, match="needs xgboost, which is not installed"):
+        load_model(tmp_path / "model.skops")
+
+
 def test_a_net_of_a_gpu_computes_on_the_cpu_where_there_is_none(net, table, tmp_path, monkeypatch):
     model = copy.deepcopy(net)
     model.device = "cuda"
