@@ -36,7 +36,7 @@ TRUSTED = [
             "fusion.study_reader.StudyReader",
             "image.classifier.ImageOsteoClassifier",
             "image.reader.RadiographReader",
-            "recalibration.RecalibratedClassifier",
+            "recalibration.classifier.RecalibratedClassifier",
         )
     ),
     "sklearn.calibration._CalibratedClassifier",

@@ -10,7 +10,7 @@ from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClas
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skosteo import RiskIndexClassifier
+from skosteo import RecalibratedClassifier, RiskIndexClassifier
 from skosteo.presets import clinical_baseline, paper_clinical_classifier
 from tests.small_models import (
     lacking,
@@ -69,6 +69,9 @@ def unfitted(folder):
             ),
             table,
         ),
+        "recalibrated": (RecalibratedClassifier(small_clinical(), cv=2), table),
+        "recalibrated by a curve": (RecalibratedClassifier(small_clinical(), "isotonic", 2), table),
+        "recalibrated fusion": (RecalibratedClassifier(small_fusion(), "intercept", 2), X),
         **{
             f"fusion by {kind or 'net'}": (small_fusion(final_estimator=kind), seen)
             for kind, seen in final.items()
