@@ -30,7 +30,7 @@ def test_what_is_no_table_is_said(content, encoding, said, tmp_path):
 
 
 def test_a_column_that_is_not_there_and_a_table_without_headings():
-    with pytest.raises(InputError, match=r"'agee' \(--id\), did you mean 'age'"):
+    with pytest.raises(InputError, match=r"'agee' \(--id\); did you mean 'age'"):
         check_column(pd.DataFrame({"age": [1]}), "agee", "--id")
     with pytest.raises(InputError, match="line of headings") as caught:
         check_column(pd.DataFrame(columns=["Jane Doe", "1947-02-13"]), "age", "--id")
