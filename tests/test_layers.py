@@ -42,6 +42,7 @@ HOMES = {
     "matplotlib": {
         "_plotting",
         "clinical.flow",
+        "evaluation.calibration_curve",
         "evaluation.comparison",
         "evaluation.decision_curve",
         "evaluation.reliability",
