@@ -19,7 +19,8 @@ LEVELS = [
     {"datasets", "image"},
     {"clinical.classifier", "clinical.risk_indices"},
     {"evaluation", "fusion", "presets"},
-    {"explain", "recalibration"},
+    {"_page", "explain", "recalibration"},
+    {"validation"},
     {"study"},
     {"__main__"},
 ]
@@ -55,7 +56,7 @@ HOMES = {
         "study.report.saving",
     },
     "shap": {"explain.trees"},
-    "jinja2": {"study.report.content"},
+    "jinja2": {"_page"},
 }
 # heavy or optional: never at the top of a module
 LAZY = {

@@ -254,13 +254,18 @@ class RecalibratedClassifier(
         """Probability of each class, in the order of ``classes_``: shape (n, 2)."""
         check_is_fitted(self)
         risk = np.asarray(self.estimator_.predict_proba(X)[:, 1], dtype=np.float64)
+        risk = self.put_right(risk)
+        return np.column_stack([1 - risk, risk])
+
+    def put_right(self, risk: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Recalibrate probabilities of the estimator by themselves; for developers."""
         if self.isotonic_ is not None:
             risk = self.isotonic_.predict(risk)
         else:
             risk = expit(self.intercept_ + self.slope_ * logits(risk, self.edge_))
         if self.prevalence is not None:
             risk = at_prevalence(risk, self.prevalence, self.prevalence_)
-        return np.column_stack([1 - risk, risk])
+        return risk
 
     def predict(self, X: Any) -> NDArray:
         """Class of each row: the positive one from a probability of .5."""
