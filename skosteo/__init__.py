@@ -22,6 +22,7 @@ _HOME = {
     "how_many_local_patients": "recalibration",
     "read_radiograph": "dicom",
     "update_model": "recalibration",
+    "validate": "validation",
 }
 _MODULES = ("clinical", "datasets", "evaluation", "exceptions", "explain", "presets", "study")
 
@@ -49,6 +50,7 @@ if TYPE_CHECKING:  # the same names for type checkers, which see the aliases as 
     from skosteo.recalibration import RecalibratedClassifier as RecalibratedClassifier
     from skosteo.recalibration import how_many_local_patients as how_many_local_patients
     from skosteo.recalibration import update_model as update_model
+    from skosteo.validation import validate as validate
 else:
 
     def __getattr__(name: str) -> Any:

@@ -31,6 +31,7 @@ PUBLIC = [
     "read_radiograph",
     "study",
     "update_model",
+    "validate",
 ]
 
 

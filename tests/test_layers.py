@@ -54,6 +54,8 @@ HOMES = {
         "explain.shapley",
         "study.report.figures",
         "study.report.saving",
+        "validation.external",
+        "validation.page",
     },
     "shap": {"explain.trees"},
     "jinja2": {"_page"},
