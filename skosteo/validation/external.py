@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClassifierCV
-from sklearn.pipeline import Pipeline
 
 from skosteo._plotting import with_more_fonts
 from skosteo._validation import to_pandas
@@ -19,7 +17,7 @@ from skosteo.clinical.flow import Flow, check_flow
 from skosteo.evaluation import CalibrationCurve, DecisionCurve, Subgroups, decision_curve
 from skosteo.evaluation import subgroups as by_subgroup
 from skosteo.evaluation._format import proportion_text
-from skosteo.evaluation._scored import Scored, as_proportion
+from skosteo.evaluation._scored import Scored
 from skosteo.evaluation.calibration_curve import curve_of_rows
 from skosteo.evaluation.groupings import printable_groupings, sex_and_age
 from skosteo.evaluation.subgroups import level_codes
@@ -35,6 +33,7 @@ from skosteo.validation.figures import (
     held_out_update,
     printed,
 )
+from skosteo.validation.threshold import name_of, threshold_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -72,8 +71,8 @@ def validate(
         by themselves where X has them.
     threshold : float, default=None
         Risk from which a patient counts as positive. None takes the model's own, where it is
-        scikit-learn's `FixedThresholdClassifier` or `TunedThresholdClassifierCV`, also as the last
-        step of a pipeline, and .5 for all else.
+        scikit-learn's `FixedThresholdClassifier` or `TunedThresholdClassifierCV` (also frozen, last
+        in a pipeline, or what a search found), and .5 for all else.
     development : DataFrame, default=None
         The patients that the model was made from, as `skosteo.clinical.table_one` with ``groups``
         describes them, to stand beside those here.
@@ -103,7 +102,9 @@ def validate(
     patient `update_model` learns from nine and its risks are taken for the tenth. **An update makes
     risks right; it does not restore a sensitivity.** Where fewer patients are ill at the same
     findings, all risks fall, and fewer cases reach the threshold: sensitivity and specificity are
-    therefore given before and after. Its AUC is the model's own.
+    therefore given before and after. Observed / expected is near 1 after it almost by
+    construction, since the other folds have as many cases; its interval says how far off it may be.
+    The order of patients, and so the AUC, stays.
 
     References
     ----------
@@ -131,14 +132,14 @@ def validate(
     _check_labels(y)
     check_development(development)
     table = to_pandas(X)
-    at, source = _threshold(model, threshold)
+    at, source = threshold_of(model, threshold)
     stated, named = _groupings(table, subgroups)  # refused before anything is predicted
     rows, classes = predicted_rows(model, table, y, groups)
     check_flow(flow, len(rows.positive))
     curve = curve_of_rows(rows)
     return ExternalValidation(
-        model=_name(model),
-        outcome=str(getattr(to_pandas(y), "name", None) or "the outcome"),
+        model=name_of(model),
+        outcome=_outcome(y, classes[1]),
         rows=rows,
         grouped=groups is not None,
         threshold=at,
@@ -328,32 +329,10 @@ def _check_labels(y: ArrayLike) -> None:
         )
 
 
-def _last_step(model: Any) -> Any:
-    while isinstance(model, Pipeline):
-        model = model.steps[-1][1]
-    return model
-
-
-def _name(model: Any) -> str:
-    return type(_last_step(model)).__name__
-
-
-def _threshold(model: Any, given: float | None) -> tuple[float, str]:
-    """Threshold, and whose it is in words."""
-    if given is not None:
-        return as_proportion(given, "threshold"), "as stated"
-    last, own = _last_step(model), "the model's own"
-    if isinstance(last, FixedThresholdClassifier | TunedThresholdClassifierCV):
-        fixed = isinstance(last, FixedThresholdClassifier)
-        at = last.threshold if fixed else last.best_threshold_
-        positive = getattr(last, "pos_label", None) in (None, last.classes_[1])
-        if last.response_method == "decision_function" or not positive:
-            raise InputError(
-                "The model's threshold is none of the probability of its second class. Give one: "
-                "validate(..., threshold=0.1)."
-            )
-        return as_proportion(0.5 if at == "auto" else float(at), "The model's threshold"), own
-    return 0.5, "the model has none of its own"
+def _outcome(y: ArrayLike, positive: Any) -> str:
+    """Name of what is predicted, and the label that means it where that is a word."""
+    name = str(getattr(to_pandas(y), "name", None) or "the outcome")
+    return f"{name}: {positive}" if isinstance(positive, str) else name
 
 
 def _groupings(

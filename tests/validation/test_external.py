@@ -4,8 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.special import expit
+from sklearn.base import clone
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClassifierCV
+from sklearn.model_selection import (
+    FixedThresholdClassifier,
+    GridSearchCV,
+    TunedThresholdClassifierCV,
+)
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -99,12 +105,15 @@ def test_a_model_has_its_own_threshold():
         0.12: fixed,
         tuned.best_threshold_: make_pipeline(StandardScaler(), tuned).fit(X, y),
         0.5: FixedThresholdClassifier(inner).fit(X, y),
+        0.3: FrozenEstimator(FixedThresholdClassifier(inner, threshold=0.3).fit(X, y)),
+        0.2: GridSearchCV(FixedThresholdClassifier(inner), {"threshold": [0.2]}).fit(X, y),
     }
     for threshold, model in at.items():
         found = validate(model, X, y)
         right = (model.predict(X) == y)[y == 1].mean()
         assert estimates(found)["sensitivity"] == pytest.approx(right), threshold
         assert "(the model's own)" in repr(found)
+        assert "External validation of LogisticRegression" in repr(found)
     assert validate(fixed, X, y, threshold=0.4).threshold == 0.4
     assert "has none of its own" in repr(validate(inner.fit(X, y), X, y))
     for other in (
@@ -133,6 +142,15 @@ def test_rows_without_names_have_no_groups():
     }  # fmt: skip
     with pytest.raises(InputError, match="allowed here are 'figures'"):
         found.frame("subgroups")
+
+
+def test_labels_of_words(site):
+    model, home, there = site
+    words = [cohort.target.map({0: "bone", 1: "thin bone"}) for cohort in (home, there)]
+    found = validate(clone(model).fit(home.data, words[0]), there.data, words[1])
+    assert found.outcome == "osteoporosis: thin bone"
+    same = validate(model, there.data, there.target)
+    pd.testing.assert_frame_equal(found.frame(), same.frame())
 
 
 def test_rows_left_out_before_are_counted(site):
