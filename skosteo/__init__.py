@@ -26,6 +26,7 @@ _HOME = {
     "read_radiograph": "dicom",
     "save_model": "persistence",
     "update_model": "recalibration",
+    "validate": "validation",
 }
 _MODULES = ("clinical", "datasets", "evaluation", "exceptions", "explain", "presets", "study")
 
@@ -57,6 +58,7 @@ if TYPE_CHECKING:  # the same names for type checkers, which see the aliases as 
     from skosteo.recalibration import how_many_local_patients as how_many_local_patients
     from skosteo.recalibration import update_model as update_model
     from skosteo.scoring import Scorer as Scorer
+    from skosteo.validation import validate as validate
 else:
 
     def __getattr__(name: str) -> Any:

@@ -6,12 +6,14 @@ class of results is known here.
 
 from collections.abc import Callable, Sequence
 from functools import wraps
+from io import BytesIO
 from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar
 
 import numpy as np
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -20,6 +22,8 @@ T = TypeVar("T")
 PALETTE = ("#1b3a5c", "#c8553d", "#5b8e7d", "#e0a33e", "#7d6b91", "#8c8c8c")
 _STYLES = ("-", "--", ":")
 MARKERS = ("o", "s", "^", "D", "v", "P")
+
+_DPI = 200
 
 # For signs in names of columns and models that the usual font lacks, where one is installed
 _MORE_FONTS = (
@@ -152,3 +156,15 @@ def name_rows(ax: "Axes", names: Sequence[str]) -> None:
     ax.tick_params(axis="x", labelsize=8)
     ax.tick_params(axis="y", length=0)
     ax.spines[["top", "right", "left"]].set_visible(False)
+
+
+def as_file(figure: "Figure", kind: str) -> bytes:
+    """Return a figure as a file of a kind, "svg" or "png"; the same picture is the same file."""
+    from matplotlib import rc_context
+
+    stream = BytesIO()
+    with rc_context({"svg.hashsalt": "skosteo"}):
+        metadata = {"Date": None} if kind == "svg" else {}
+        figure.savefig(stream, format=kind, dpi=_DPI, bbox_inches="tight", metadata=metadata)
+    figure.set_layout_engine("none")  # it is laid out now, for the other kind too
+    return stream.getvalue()

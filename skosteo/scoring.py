@@ -17,6 +17,7 @@ from skosteo.fusion.probability import ProbabilityFusionClassifier
 from skosteo.image.classifier import ImageOsteoClassifier
 from skosteo.persistence import load_model
 from skosteo.persistence.content import parts
+from skosteo.validation.threshold import threshold_of
 
 SCORED, PARTLY, NOT = "scored", "scored in part", "not scored"
 
@@ -91,7 +92,7 @@ class Scorer:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", MissingModalityWarning)  # each row says it
                 probability[answers] = self.model.predict_proba(table[answers])[:, 1]
-        positive = (probability >= threshold_of(self.model)).astype(int)
+        positive = (probability >= threshold_of(self.model, None)[0]).astype(int)
         predicted = pd.Series(self.model.classes_[positive]).where(answers)
         status = np.where(found.all(axis=1), SCORED, PARTLY)
         names = [" + ".join(used.columns[row]) for row in found]
@@ -188,9 +189,3 @@ class Scorer:
             return self._fusion.branches_used(table).reset_index(drop=True)
         name = "model" if self._image_net is None else "image"
         return pd.DataFrame({name: unread["reason"] == ""})
-
-
-def threshold_of(model: Any) -> float:
-    """Probability from which a fitted classifier calls a row positive."""
-    threshold = getattr(model, "best_threshold_", getattr(model, "threshold", "auto"))
-    return 0.5 if threshold == "auto" else float(threshold)

@@ -35,6 +35,7 @@ PUBLIC = [
     "save_model",
     "study",
     "update_model",
+    "validate",
 ]
 
 

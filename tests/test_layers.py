@@ -19,7 +19,8 @@ LEVELS = [
     {"datasets", "image"},
     {"clinical.classifier", "clinical.risk_indices"},
     {"evaluation", "fusion", "presets"},
-    {"explain", "persistence", "recalibration"},
+    {"_page", "explain", "persistence", "recalibration"},
+    {"validation"},
     {"scoring"},
     {"study"},
     {"commands"},
@@ -44,6 +45,7 @@ HOMES = {
     "matplotlib": {
         "_plotting",
         "clinical.flow",
+        "evaluation.calibration_curve",
         "evaluation.comparison",
         "evaluation.decision_curve",
         "evaluation.reliability",
@@ -54,10 +56,12 @@ HOMES = {
         "explain.shapley",
         "study.report.figures",
         "study.report.saving",
+        "validation.external",
+        "validation.page",
     },
     "shap": {"explain.trees"},
     "skops": {"persistence.model_file"},
-    "jinja2": {"study.report.content"},
+    "jinja2": {"_page"},
 }
 # heavy or optional: never at the top of a module
 LAZY = {

@@ -182,3 +182,15 @@ def _wrapped(text: str) -> list[str]:
 def _count_text(counts: dict[Any, Any], what: str) -> str:
     patients = counts.get("patients" if what == "rows" else f"{what}_patients")
     return f"n = {counts[what]:,}" + ("" if patients is None else f" ({patients:,} patients)")
+
+
+def check_flow(before: Flow | None, n_rows: int) -> None:
+    """Refuse the flow of another cohort."""
+    if before is None:
+        return
+    remaining = int(before.frame()["remaining"].iloc[-1])
+    if remaining != n_rows:
+        raise InputError(
+            f"flow leaves {remaining} rows and X has {n_rows}. Give the flow of the cohort whose "
+            "data X is."
+        )

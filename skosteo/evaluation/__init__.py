@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from skosteo.evaluation.bootstrap import BootstrapInterval, bootstrap_interval
 from skosteo.evaluation.calibration import CalibrationLine, calibration_line
+from skosteo.evaluation.calibration_curve import CalibrationCurve, calibration_curve
 from skosteo.evaluation.comparison import Comparison, DelongTest, compare, delong_test
 from skosteo.evaluation.decision_curve import DecisionCurve, decision_curve, net_benefit
 from skosteo.evaluation.metrics import auc_interval
@@ -26,6 +27,7 @@ from skosteo.evaluation.subgroups import Subgroups, age_band, subgroups
 
 __all__ = [
     "BootstrapInterval",
+    "CalibrationCurve",
     "CalibrationLine",
     "Comparison",
     "DecisionCurve",
@@ -40,6 +42,7 @@ __all__ = [
     "age_band",
     "auc_interval",
     "bootstrap_interval",
+    "calibration_curve",
     "calibration_line",
     "check_leakage",
     "compare",

@@ -25,6 +25,14 @@ def interval_text(estimate: float, low: float, high: float) -> str:
     return f"{proportion_text(estimate)} [{limits}]"
 
 
+def number_text(estimate: float, low: float, high: float) -> str:
+    """Return a number that is no proportion with its confidence interval: "1.02 [0.88, 1.16]"."""
+    if np.isnan(estimate):
+        return NOT_ESTIMABLE
+    limits = f"{low:.2f}, {high:.2f}" if np.isfinite([low, high]).all() else NO_INTERVAL
+    return f"{estimate:.2f} [{limits}]"
+
+
 def signed_text(difference: float, low: float, high: float) -> str:
     """Return a difference of proportions with its confidence interval, each with its sign."""
     if np.isnan(difference):

@@ -111,6 +111,20 @@ def brier_interval(
     return brier, *_on_logits(brier, variance, clustered_quantile(0.95, patient))
 
 
+def mean_interval(values: NDArray[np.float64], patient: NDArray[np.intp]) -> Interval:
+    """Mean of a value per row, such as what it adds to net benefit, with its normal interval.
+
+    Clustered by patient; no limits where all values are alike, where all rows are of one patient,
+    or of fewer than 10 who repeat.
+    """
+    mean = float(values.mean())
+    if too_few(patient) or len(np.unique(patient)) < 2 or np.ptp(values) == 0:
+        return mean, np.nan, np.nan
+    variance = patient_variance((values - mean) / len(values), patient)
+    half = clustered_quantile(0.95, patient) * float(np.sqrt(variance))
+    return mean, mean - half, mean + half
+
+
 def average_precision_interval(
     positive: NDArray[np.bool_],
     score: NDArray[np.float64],

@@ -10,7 +10,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.utils import indexable
 
 from skosteo._validation import check_groups, encode_target, gives_probabilities, logits, to_pandas
-from skosteo.evaluation._scored import Scored
+from skosteo.evaluation._scored import Scored, as_probability
 from skosteo.evaluation.calibration import (
     curvature,
     fit_logistic,
@@ -111,7 +111,12 @@ def update_model(model: Any, X: Any, y: ArrayLike, groups: ArrayLike | None = No
     0    slope and intercept against original   2
     1   slope and intercept against intercept   1
     """
-    rows, classes = _rows(model, X, y, groups)
+    rows, classes = predicted_rows(model, X, y, groups, fewest=FEWEST_PATIENTS)
+    return update_of_rows(model, classes, rows)
+
+
+def update_of_rows(model: Any, classes: NDArray, rows: Scored) -> ModelUpdate:
+    """Return `update_model` of the model's probabilities for checked rows."""
     log_odds = logits(rows.score, edge(rows.score))
     alike = np.ptp(log_odds) < ALL_ALIKE
     if alike or not overlap(log_odds[rows.positive], log_odds[~rows.positive]):
@@ -132,8 +137,13 @@ def update_model(model: Any, X: Any, y: ArrayLike, groups: ArrayLike | None = No
     return ModelUpdate(model, chosen, pd.DataFrame(tests))
 
 
-def _rows(model: Any, X: Any, y: ArrayLike, groups: ArrayLike | None) -> tuple[Scored, NDArray]:
-    """Check the rows; return them with the model's probability, and its classes."""
+def predicted_rows(
+    model: Any, X: Any, y: ArrayLike, groups: ArrayLike | None, *, fewest: int = 1
+) -> tuple[Scored, NDArray]:
+    """Check a fitted model and rows; return them with the model's probability, and its classes.
+
+    A class of fewer patients than `fewest` is refused before anything is predicted.
+    """
     if not gives_probabilities(model):
         raise InputError(
             f"model is a {type(model).__name__}, which is not a classifier with predict_proba. "
@@ -144,15 +154,22 @@ def _rows(model: Any, X: Any, y: ArrayLike, groups: ArrayLike | None) -> tuple[S
     table, _ = indexable(to_pandas(X), codes)
     patients = check_groups(groups, len(codes))
     members = np.arange(len(codes)) if patients is None else patients
-    fewest = min(len(np.unique(members[codes == code])) for code in (0, 1))
-    if fewest < FEWEST_PATIENTS:
+    check_enough(codes == 1, members, fewest)
+    probability = predict_present(model, whole(table))
+    return Scored.of_scores(codes, probability, groups=patients, check=as_probability), classes
+
+
+def check_enough(
+    positive: NDArray[np.bool_], patient: NDArray[np.intp], fewest: int = FEWEST_PATIENTS
+) -> None:
+    """Refuse an update by fewer patients of a class."""
+    known = min(len(np.unique(patient[side])) for side in (positive, ~positive))
+    if known < fewest:
         raise InputError(
-            f"A class has {fewest} of the patients; an update needs {FEWEST_PATIENTS} of each at "
+            f"A class has {known} of the patients; an update needs {fewest} of each at "
             "least. Keep the model as it is and collect outcomes: how_many_local_patients says how "
             "many."
         )
-    probability = predict_present(model, whole(table))
-    return Scored.of_scores(codes, probability, groups=patients), classes
 
 
 def _test(against: str, log_odds: NDArray[np.float64], rows: Scored) -> dict[str, Any]:

@@ -20,11 +20,11 @@ from skosteo.clinical.flow import ExclusionLog, Flow
 from skosteo.clinical.identifiers import names_patient
 from skosteo.clinical.reading import REPORT_TEXTS, kind_of
 from skosteo.clinical.report_text import GIVEAWAY_TERMS, compile_terms
-from skosteo.clinical.small_levels import with_printable_levels
-from skosteo.clinical.variables import find_column, recognise
+from skosteo.clinical.variables import recognise
 from skosteo.evaluation._scored import as_proportion
+from skosteo.evaluation.groupings import printable_groupings, sex_and_age
 from skosteo.evaluation.leakage import LeakageReport
-from skosteo.evaluation.subgroups import age_band, level_codes
+from skosteo.evaluation.subgroups import level_codes
 from skosteo.exceptions import InputError
 
 _MANY = 50  # rows from which on numbers that follow each other are no measurement
@@ -245,42 +245,12 @@ def is_sex_or_age(column: Any) -> bool:
 
 
 def all_groupings(used: Inputs, facts: pd.DataFrame | None) -> pd.DataFrame:
-    """Sex, age band and what headers state, as far as patients differ; then those named.
-
-    Levels of few patients, or that look like an identity, are put together.
-    """
-    found: dict[str, Any] = {}
-    clinical = used.X[used.clinical]
-    sex, age = (find_column(clinical, name) for name in ("sex", "age"))
-    if sex is not None:
-        found["sex"] = clinical[sex]
-    if age is not None:
-        found["age"] = age_band(clinical[age])
+    """Sex, age band and what headers state, as far as patients differ; then those named."""
+    found = sex_and_age(used.X[used.clinical])
     if facts is not None:
         found["projection"], found["manufacturer"] = facts["view_position"], facts["manufacturer"]
     stated = pd.DataFrame(found, index=used.X.index)
-    new = [n for n in stated if n not in used.groupings and len(stated[n].unique()) > 1]
-    found = dict(pd.concat([stated[new], used.groupings], axis=1))
-    own_bands = "age" if "age" in new else None
-    return pd.DataFrame(
-        {
-            name: values if name == own_bands else with_printable_levels(values, used.patient)
-            for name, values in found.items()
-        },
-        index=used.X.index,
-    )
-
-
-def check_flow(before: Flow | None, n_rows: int) -> None:
-    """Refuse the flow of another cohort."""
-    if before is None:
-        return
-    remaining = int(before.frame()["remaining"].iloc[-1])
-    if remaining != n_rows:
-        raise InputError(
-            f"flow leaves {remaining} rows and X has {n_rows}. Give the flow of the cohort whose "
-            "data X is."
-        )
+    return printable_groupings(stated, used.groupings, used.patient)
 
 
 def joined_flow(before: Flow | None, rows: ExclusionLog, y: NDArray[np.intp], outcome: str) -> Flow:

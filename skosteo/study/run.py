@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from skosteo._files import scratch_folder
-from skosteo.clinical.flow import ExclusionLog, Flow
+from skosteo.clinical.flow import ExclusionLog, Flow, check_flow
 from skosteo.dicom import check_ignore_rules
 from skosteo.evaluation import check_leakage
 from skosteo.evaluation.leakage import LeakageReport
@@ -24,7 +24,6 @@ from skosteo.study.folder import StudyFolder, check_cache_beside
 from skosteo.study.inputs import (
     Inputs,
     all_groupings,
-    check_flow,
     check_free_text,
     check_no_leak,
     joined_flow,

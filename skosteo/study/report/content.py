@@ -1,21 +1,16 @@
 """Renders the report of a study; its prose is in the templates, its computed parts are here."""
 
-import math
-import re
-from base64 import b64encode
-from collections import Counter
 from functools import cache
-from importlib.resources import files
-from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from skosteo import _page
 from skosteo.clinical.small_levels import FEWEST
 from skosteo.clinical.values import values_in_words
 from skosteo.clinical.variables import is_report_text
-from skosteo.evaluation._format import NOT_ESTIMABLE, p_number_text, proportion_text
+from skosteo.evaluation._format import number_text, p_number_text, proportion_text
 from skosteo.study.design import RULES, Settings, versions
 from skosteo.study.models import CLINICAL, TITLES
 from skosteo.study.report import checklists
@@ -27,11 +22,6 @@ if TYPE_CHECKING:
 Pictures = dict[int | str, tuple[bytes, str]]
 
 _FEW = 100  # positive or negative patients in the test part: fewer make wide intervals
-_MISSING = "\N{EN DASH}"
-_NO_FIGURE = [_MISSING, "", "-", NOT_ESTIMABLE, "suppressed"]  # in the place of one
-# What stays on one line
-_INTERVAL = re.compile(r"\[([^\s\[\],]+), ([^\s\[\],]+)\]")
-_P_VALUE = re.compile(r"\bP ([=<]) (?=[.\d])")
 
 
 def render_page(study: Any, pictures: Pictures) -> str:
@@ -46,34 +36,17 @@ def render_page(study: Any, pictures: Pictures) -> str:
 
 def render(template: str, **given: Any) -> str:
     """Render one of the templates; see `render_page`."""
-    numbers = Counter[str]()
-
-    def next_number(kind: str) -> int:
-        numbers[kind] += 1
-        return numbers[kind]
-
-    return _environment().get_template(template).render(next_number=next_number, **given)
+    return _page.render(_environment(), template, **given)
 
 
 @cache
 def _environment() -> "Environment":
-    from jinja2 import Environment, FunctionLoader, StrictUndefined  # heavy
-
-    folder = files("skosteo.study.report")
-    environment = Environment(
-        loader=FunctionLoader(lambda name: folder.joinpath(name).read_text("utf-8")),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    public = (
-        *(calibration_table, cells, characteristics, checklist, data_uri, explanation_text),
-        *(fold_tests, further_measures, has_image_models, has_report_text, limits),
+    return _page.make_environment(
+        "skosteo.study.report",
+        *(calibration_table, characteristics, checklist, explanation_text, fold_tests),
+        *(further_measures, has_image_models, has_report_text, limits),
         *(map_is_behind_frozen_backbone, not_shown, operating_table, split_text, versions_text),
     )
-    environment.globals |= {function.__name__: function for function in public}
-    return environment
 
 
 # ---------------------------------------------------------------- texts
@@ -201,17 +174,13 @@ def calibration_table(study: Any) -> pd.DataFrame:
     """Return slope and intercept of each main model, with their confidence intervals."""
     curves = study.calibration()
     table = {
-        model: [_estimate_text(*line[:3]), _estimate_text(*line[3:])]
+        model: [number_text(*line[:3]), number_text(*line[3:])]
         for model, line in curves.lines.items()
     }
     frame = pd.DataFrame.from_dict(table, orient="index", columns=["slope", "intercept"])
     if any(curves.at_edges.values()):
         frame["probabilities of 0 or 1, moved inside"] = pd.Series(curves.at_edges)
     return frame
-
-
-def _estimate_text(estimate: float, low: float, high: float) -> str:
-    return NOT_ESTIMABLE if np.isnan(estimate) else f"{estimate:.2f} [{low:.2f}, {high:.2f}]"
 
 
 def checklist(study: Any) -> pd.DataFrame:
@@ -224,52 +193,3 @@ def checklist(study: Any) -> pd.DataFrame:
             for name, template in checklists.FACTS["sentence"].items()
         }
     )
-
-
-# ---------------------------------------------------------------- cells and pictures
-
-
-def data_uri(data: bytes, mime: str) -> str:
-    """Return a file as an address that holds it."""
-    return f"data:{mime};base64,{b64encode(data).decode()}"
-
-
-def cells(frame: pd.DataFrame) -> dict[str, Any]:
-    """Headings and rows of a table as text, and which columns stand right."""
-    index = frame.index.to_frame(index=False)
-    names = [_words(name) if name is not None else "" for name in frame.index.names]
-    plain = frame.astype(object).to_numpy()
-    return {
-        "head": [*names, *map(_words, frame.columns)],
-        "n_index": index.shape[1],
-        "right": [_stands_right(frame.iloc[:, j]) for j in range(frame.shape[1])],
-        "rows": [
-            (list(map(_words, labels)), list(map(_words, row)))
-            for labels, row in zip(index.to_numpy(dtype=object), plain, strict=True)
-        ],
-    }
-
-
-def _words(value: Any) -> str:
-    """One cell: counts with thousands apart, other numbers to three decimals."""
-    if isinstance(value, tuple):
-        return ", ".join(map(_words, value))
-    if value is None or value is pd.NA or value is pd.NaT:
-        return _MISSING
-    if isinstance(value, bool | np.bool_):
-        return "yes" if value else "no"
-    if isinstance(value, Integral):
-        return f"{int(value):,}"
-    if isinstance(value, Real):
-        number = float(value)
-        if math.isnan(number):
-            return _MISSING
-        return f"{number:.3f}" if abs(number) < 1000 else f"{number:,.0f}"
-    text = _INTERVAL.sub("[\\1,\N{NO-BREAK SPACE}\\2]", str(value))
-    return _P_VALUE.sub("P\N{NO-BREAK SPACE}\\1\N{NO-BREAK SPACE}", text)
-
-
-def _stands_right(values: pd.Series) -> bool:
-    words = values.dropna().map(_words)
-    figures = words.str.match(r"[-\N{MINUS SIGN}+<]? ?\.?\d") | words.isin(_NO_FIGURE)
-    return bool(len(words) and figures.all())

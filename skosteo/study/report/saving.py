@@ -2,23 +2,19 @@
 
 import json
 from dataclasses import asdict
-from io import BytesIO
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
 from skosteo._files import write_atomic, write_csv
+from skosteo._plotting import as_file
 from skosteo.study.design import versions
 from skosteo.study.folder import StudyFolder
 from skosteo.study.report.content import Pictures, checklist, render_page
 from skosteo.study.report.figures import available
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-_DPI = 200
 _KINDS = {"svg": "image/svg+xml", "png": "image/png"}
 _RADIOGRAPHS = (7,)  # figures that hold them: drawn as pixels in the page
 
@@ -41,7 +37,7 @@ def save(study: Any, out: str | PathLike) -> None:
     for which in figures:
         figure = study.figure(which)
         for kind, mime in _KINDS.items():
-            data = _drawn(figure, kind)
+            data = as_file(figure, kind)
             write_atomic(Path(out, "figures", f"figure_{which}.{kind}"), data)
             if kind == ("png" if which in _RADIOGRAPHS else "svg"):
                 pictures[which] = (data, mime)
@@ -86,15 +82,3 @@ def _probabilities(study: Any, part: str) -> pd.DataFrame:
     y_prob = study.probability(part)
     y_prob.insert(0, "target", study.design.y[y_prob.index])
     return y_prob.rename_axis("row")
-
-
-def _drawn(figure: "Figure", kind: str) -> bytes:
-    from matplotlib import rc_context
-
-    stream = BytesIO()
-    # the same picture is the same file, whenever it is drawn
-    with rc_context({"svg.hashsalt": "skosteo"}):
-        metadata = {"Date": None} if kind == "svg" else {}
-        figure.savefig(stream, format=kind, dpi=_DPI, bbox_inches="tight", metadata=metadata)
-    figure.set_layout_engine("none")  # it is laid out now, for the other kind too
-    return stream.getvalue()

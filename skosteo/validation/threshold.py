@@ -1,0 +1,52 @@
+"""The threshold that a model's own ``predict`` goes by, and what kind of model it is."""
+
+from typing import Any
+
+from sklearn.frozen import FrozenEstimator
+from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClassifierCV
+from sklearn.pipeline import Pipeline
+
+from skosteo.evaluation._scored import as_proportion
+from skosteo.exceptions import InputError
+from skosteo.recalibration import RecalibratedClassifier
+
+_WITH_THRESHOLD = FixedThresholdClassifier | TunedThresholdClassifierCV
+
+
+def threshold_of(model: Any, given: float | None) -> tuple[float, str]:
+    """Threshold to judge a model at: that given, its own, or .5; and which it is, in words."""
+    if given is not None:
+        return as_proportion(given, "threshold"), "as stated"
+    last = _deciding(model)
+    if not isinstance(last, _WITH_THRESHOLD):
+        return 0.5, "the model has none of its own"
+    fixed = isinstance(last, FixedThresholdClassifier)
+    at = last.threshold if fixed else last.best_threshold_
+    of_second = getattr(last, "pos_label", None) in (None, last.classes_[1])
+    if last.response_method == "decision_function" or not of_second:
+        raise InputError(
+            "The model's threshold is none of the probability of its second class. Give one: "
+            "validate(..., threshold=0.1)."
+        )
+    return as_proportion(0.5 if at == "auto" else float(at), "The threshold"), "the model's own"
+
+
+def name_of(model: Any) -> str:
+    """Kind of a model, without what only freezes, recalibrates or cuts it."""
+    model = _deciding(model)
+    while isinstance(model, _WITH_THRESHOLD | RecalibratedClassifier):
+        model = _deciding(model.estimator)
+    return type(model).__name__
+
+
+def _deciding(model: Any) -> Any:
+    """Return what decides in a pipeline, a frozen model or a search."""
+    while True:
+        if isinstance(model, Pipeline):
+            model = model.steps[-1][1]
+        elif isinstance(model, FrozenEstimator):
+            model = model.estimator
+        elif hasattr(model, "best_estimator_"):
+            model = model.best_estimator_
+        else:
+            return model
