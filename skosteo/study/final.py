@@ -1,4 +1,4 @@
-"""The final model of a study: one model that can leave the house, and what it does on the test part.
+"""The final model of a study, which can leave the house, and what it does on the test part.
 
 It is the study's reference model, fitted again on all rows that are not for the test. Its risks are
 put right, and its threshold is chosen, on the out-of-fold predictions that the study has of it.

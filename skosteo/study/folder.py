@@ -15,8 +15,10 @@ _MANIFEST = "study.json"
 _KIND = "skosteo study"
 _FOLDERS = (FOLDER, "tables", "figures")
 # Whatever a manifest says, a study writes no other files than these
-_WRITTEN = re.compile(r"report\.html|settings\.json|tables/\w+\.csv|figures/figure_\w+\.(svg|png)")
-_ENTRY = re.compile(r"work/(study\.json|[\w-]+\.npz)")
+_WRITTEN = re.compile(
+    r"report\.html|settings\.json|model\.skops|model_card\.md|tables/\w+\.csv|figures/figure_\w+\.(svg|png)"
+)
+_ENTRY = re.compile(r"work/(study\.json|[\w-]+\.(npz|skops))")
 
 
 class StudyFolder:

@@ -197,6 +197,24 @@ def make_models(
     return made
 
 
+def shown_in(number: int, models: Mapping[str, StudyModel]) -> list[str]:
+    """Models that a table of the paper shows; behind those of Table 2 baselines and one's own."""
+    paper = [name for name in TABLES[number] if name in models]
+    if number != 2:
+        return paper
+    own = [name for name in models if name not in TITLES]
+    return paper + [name for name in (*BASELINES, "xgboost") if name in models] + own
+
+
+def reference_of(models: Mapping[str, StudyModel]) -> str:
+    """Model that all others are compared with, and that is the final one.
+
+    The fusion, or else the image model, the clinical one, or the first that a table shows.
+    """
+    order = ("multimodal", "image", "clinical", *shown_in(2, models), *shown_in(4, models), *models)
+    return next(name for name in order if name in models)
+
+
 def sees_all_clinical(model: StudyModel) -> bool:
     """Whether one of the package's models sees every clinical column, free text too."""
     return not model.own and model.name in _SEE_ALL

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from sklearn.model_selection import FixedThresholdClassifier
 
 from skosteo.clinical import table_one
 from skosteo.clinical.flow import Flow
@@ -28,8 +29,9 @@ from skosteo.evaluation import (
 from skosteo.evaluation.leakage import LeakageReport
 from skosteo.exceptions import InputError
 from skosteo.study.design import PARTS, RULES, Design, Settings
+from skosteo.study.final import FinalModel
 from skosteo.study.folds import fold_scores, fold_tests
-from skosteo.study.models import BASELINES, TABLES, TITLES, StudyModel, published
+from skosteo.study.models import TABLES, StudyModel, published, reference_of, shown_in
 from skosteo.study.store import FoldResult
 
 if TYPE_CHECKING:
@@ -76,6 +78,8 @@ class Study:
         Columns of subgroups.
     digest : str
         Stands for rows, splits and versions; a folder of another study is not written to.
+    final : FinalModel
+        The final model, and what it does on the test part.
     """
 
     design: Design
@@ -86,6 +90,7 @@ class Study:
     leakage: LeakageReport
     groupings: pd.DataFrame
     digest: str
+    final: FinalModel
     _computed: dict[tuple, Any] = field(default_factory=dict, init=False)
 
     def rows(self, part: str = "test") -> NDArray[np.intp]:
@@ -212,12 +217,7 @@ class Study:
 
     def names(self, number: int) -> list[str]:
         """Return the models of this study that a table shows."""
-        paper = [name for name in TABLES[number] if name in self.models]
-        if number != 2 or not self.models:
-            return paper
-        own = [name for name in self.models if name not in TITLES]
-        baselines = [name for name in (*BASELINES, "xgboost") if name in self.models]
-        return paper + baselines + own
+        return shown_in(number, self.models)
 
     @_once
     def _table_one(self) -> pd.DataFrame:
@@ -238,8 +238,18 @@ class Study:
 
     @property
     def reference(self) -> str:
-        """Model that all others are compared with: the fusion, or the first of Table 2."""
-        return "multimodal" if "multimodal" in self.models else next(iter(self.distinct()))
+        """Model that all others are compared with: the fusion, the image or the clinical model."""
+        return reference_of(self.models)
+
+    @property
+    def final_model_(self) -> FixedThresholdClassifier:
+        """The reference model, fitted on all rows but those of the test, to be kept and used.
+
+        Its risks are put right on out-of-fold predictions, on which its threshold is chosen too,
+        for a sensitivity of .90. ``final`` says what it does on the test part; a study that is
+        given `out` saves it there as ``model.skops``, with a card: see `skosteo.load_model`.
+        """
+        return self.final.model
 
     def distinct(self) -> list[str]:
         """Models of Tables 2 and 4 that are not the same under another name."""

@@ -19,6 +19,7 @@ from skosteo.fusion.memory import table_digest
 from skosteo.image.films import Films
 from skosteo.study.design import Design, Settings, check_out_of_fold, make_design, versions
 from skosteo.study.films import read_films
+from skosteo.study.final import fit_final_model
 from skosteo.study.fitting import fit_models
 from skosteo.study.folder import StudyFolder, check_cache_beside
 from skosteo.study.inputs import (
@@ -31,7 +32,14 @@ from skosteo.study.inputs import (
     validate_numbers,
     validate_texts,
 )
-from skosteo.study.models import Choice, StudyModel, make_models, masks_text, sees_all_clinical
+from skosteo.study.models import (
+    Choice,
+    StudyModel,
+    make_models,
+    masks_text,
+    reference_of,
+    sees_all_clinical,
+)
 from skosteo.study.results import Study
 from skosteo.study.store import Store
 from skosteo.training.fit import resolve_device
@@ -244,7 +252,10 @@ def _fitted(
     every, what = chosen.values(), _to_explain(chosen)
     results = fit_models(design, every, what, store=store, seed=settings.seed, **work)
     flow = joined_flow(flow, rows, used.y, settings.outcome)
-    return Study(design, chosen, results, settings, flow, leakage, groupings, digest)
+    primary = chosen[reference_of(chosen)]
+    described = settings.clinical_columns
+    final = fit_final_model(design, primary, results[primary.key], described, store=store)
+    return Study(design, chosen, results, settings, flow, leakage, groupings, digest, final)
 
 
 def _designed(given: Inputs, settings: Settings, models: Mapping[str, StudyModel]) -> Design:

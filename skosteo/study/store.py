@@ -6,6 +6,7 @@ no code, and nothing in it names a patient.
 
 import hashlib
 import warnings
+from contextlib import suppress
 from dataclasses import dataclass, field
 from io import BytesIO
 from os import PathLike
@@ -17,6 +18,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from skosteo._files import write_atomic
+from skosteo.exceptions import InputError, SkosteoError
+from skosteo.persistence import load_model, save_model
 from skosteo.study.folder import FOLDER
 
 Arrays = dict[str, NDArray]
@@ -74,6 +77,26 @@ class Store:
         sealed: dict[str, Any] = arrays | {_SEAL: np.array(self._seal(name, arrays))}
         np.savez_compressed(stream, **sealed)
         write_atomic(self.folder / f"{name}.npz", stream.getvalue())
+
+    def load_model(self, name: str) -> Any:
+        """Return a fitted model, or None where there is none, or, with a warning, a damaged one."""
+        path = self.folder / f"{name}.skops"
+        if not path.exists():
+            return None
+        try:
+            return load_model(path)
+        except SkosteoError as error:
+            warnings.warn(
+                f"The final model that out/{FOLDER} holds is not taken, and is fitted again: "
+                f"{error}",
+                stacklevel=2,
+            )
+            return None
+
+    def save_model(self, name: str, model: Any) -> None:
+        """Keep a fitted model, in one step; not one of foreign parts, which no file takes."""
+        with suppress(InputError):
+            save_model(model, self.folder / f"{name}.skops")
 
     def _seal(self, name: str, arrays: Arrays) -> str:
         """Stand for the study, the model and fold, and every array."""

@@ -12,9 +12,11 @@ from skosteo.clinical.values import values_in_words
 from skosteo.clinical.variables import is_report_text
 from skosteo.evaluation._format import number_text, p_number_text, proportion_text
 from skosteo.study.design import RULES, Settings, versions
+from skosteo.study.final import FinalModel
 from skosteo.study.models import CLINICAL, TITLES
 from skosteo.study.report import checklists
 from skosteo.study.report.figures import explanations
+from skosteo.validation.figures import printed
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -24,14 +26,15 @@ Pictures = dict[int | str, tuple[bytes, str]]
 _FEW = 100  # positive or negative patients in the test part: fewer make wide intervals
 
 
-def render_page(study: Any, pictures: Pictures) -> str:
+def render_page(study: Any, pictures: Pictures, unsaved: str = "") -> str:
     """Render the report of a study as one HTML file.
 
+    `unsaved` says why the final model is in no file, where it is in none.
     `pictures` are figures as files, PNG or SVG, with their media types. Texts of the study are
     shown as they are, whatever signs they hold. The page holds its pictures and no script, and its
     content policy forbids scripts and every request. It prints on A4.
     """
-    return render("page.html.jinja", study=study, pictures=pictures)
+    return render("page.html.jinja", study=study, pictures=pictures, unsaved=unsaved)
 
 
 def render(template: str, **given: Any) -> str:
@@ -43,9 +46,10 @@ def render(template: str, **given: Any) -> str:
 def _environment() -> "Environment":
     return _page.make_environment(
         "skosteo.study.report",
-        *(calibration_table, characteristics, checklist, explanation_text, fold_tests),
-        *(further_measures, has_image_models, has_report_text, limits),
-        *(map_is_behind_frozen_backbone, not_shown, operating_table, split_text, versions_text),
+        *(calibration_table, characteristics, checklist, explanation_text, final_figures),
+        *(fold_tests, further_measures, has_image_models, has_report_text, limits),
+        *(map_is_behind_frozen_backbone, not_shown, operating_table, split_text, threshold_text),
+        versions_text,
     )
 
 
@@ -133,6 +137,16 @@ def characteristics(study: Any) -> pd.DataFrame:
     table = study.table(1)
     none = (table == "0").all(axis=1) & (table.index.get_level_values("level") == "missing")
     return table[~none]
+
+
+def threshold_text(final: FinalModel) -> str:
+    """Threshold of the final model, as a proportion."""
+    return proportion_text(final.model.threshold)
+
+
+def final_figures(final: FinalModel) -> pd.DataFrame:
+    """Figures of the final model on the test part, as text."""
+    return printed(final.judged.figures).rename("test part").to_frame()
 
 
 def further_measures(study: Any) -> pd.DataFrame:

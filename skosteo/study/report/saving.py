@@ -10,10 +10,13 @@ import pandas as pd
 
 from skosteo._files import write_atomic, write_csv
 from skosteo._plotting import as_file
+from skosteo.exceptions import InputError
+from skosteo.persistence import save_model
 from skosteo.study.design import versions
 from skosteo.study.folder import StudyFolder
 from skosteo.study.report.content import Pictures, checklist, render_page
 from skosteo.study.report.figures import available
+from skosteo.study.report.model_card import model_card
 
 _KINDS = {"svg": "image/svg+xml", "png": "image/png"}
 _RADIOGRAPHS = (7,)  # figures that hold them: drawn as pixels in the page
@@ -24,10 +27,11 @@ def save(study: Any, out: str | PathLike) -> None:
     import matplotlib.pyplot as plt
 
     tables, figures = _tables(study), available(study)
-    names = {"report.html", "settings.json", *(f"tables/{name}.csv" for name in tables)}
+    names = {"report.html", "settings.json", "model_card.md"}
+    names |= {f"tables/{name}.csv" for name in tables}
     names |= {f"figures/figure_{which}.{kind}" for which in figures for kind in _KINDS}
     folder = StudyFolder(out, study.digest)
-    folder.announce(names)
+    folder.announce({*names, "model.skops"})
     for part in ("tables", "figures"):
         Path(out, part).mkdir(exist_ok=True)
     pictures: Pictures = {}
@@ -44,7 +48,14 @@ def save(study: Any, out: str | PathLike) -> None:
         plt.close(figure)
     settings = {"study": asdict(study.settings), "versions": versions()}
     write_atomic(Path(out, "settings.json"), json.dumps(settings, indent=1).encode())
-    write_atomic(Path(out, "report.html"), render_page(study, pictures).encode())
+    card, unsaved = model_card(study), ""
+    write_atomic(Path(out, "model_card.md"), card.encode())
+    try:
+        save_model(study.final.model, Path(out, "model.skops"), card=card)
+        names.add("model.skops")
+    except InputError as error:  # of foreign parts: the report says so
+        unsaved = str(error)
+    write_atomic(Path(out, "report.html"), render_page(study, pictures, unsaved).encode())
     folder.drop_others(names)  # of models that an earlier run had
 
 

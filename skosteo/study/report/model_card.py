@@ -1,0 +1,122 @@
+"""The card of a study's final model, in Markdown: its use, what it was shown to do, its limits."""
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import pandas as pd
+
+from skosteo.evaluation._format import proportion_text
+from skosteo.study.design import versions
+from skosteo.study.report.content import limits, split_text
+from skosteo.validation.case_mix import DEVELOPMENT
+from skosteo.validation.figures import printed
+
+_USE = (
+    "To find adults who may be sent to a bone density scan (DXA), from what is at hand already. "
+    "**It is not to be used to rule out low bone mineral density** (compare 21 CFR 892.1171), nor "
+    "to diagnose, nor for children. For research only; it is not a medical device."
+)
+# What a study cannot know, and whoever gives the model away must
+_OPEN = (
+    "Who made the model, and whom to ask",
+    "Ethics approval, and the licence of the model",
+    "How patients and films were chosen: places, dates, machines, consent",
+    "Reference standard: site of measurement, machine, reference population",
+    "Patients for whom it must not be used, and known failures in the clinic",
+    "Validation at another hospital (`skosteo validate`)",
+    "Who watches over its use, and when it is to be updated",
+)
+_FIGURES = (
+    *("prevalence", "AUC", "sensitivity", "specificity", "PPV", "NPV", "mean risk"),
+    *("observed / expected", "calibration slope", "calibration intercept", "ICI", "net benefit"),
+)
+_COHORT = "## Development cohort"
+
+
+def model_card(study: Any) -> str:
+    """Write the card of a study's final model."""
+    settings, final, design = study.settings, study.final, study.design
+    risk, judged = final.recalibrated, final.judged
+    counts = design.counts().loc["all"]
+    n_development = len(set(design.patient[design.development]))
+    figures = printed(judged.figures)
+    seen = (["the chest radiograph"] if settings.image_column else []) + [
+        *map(_plain, settings.clinical_columns)
+    ]
+    sections = {
+        f"# {_plain(settings.title)}": [f"Final model: {_plain(final.title)}."],
+        "## Intended use": [_USE],
+        "## What it answers": [
+            f"The risk of: {_plain(settings.outcome)}. It may see {', '.join(seen)}.",
+            f"Its risks were put right on out-of-fold predictions: slope {risk.slope_:.3f}, "
+            f"intercept {risk.intercept_:+.3f} on the log odds.",
+            f"Positive is a risk of {proportion_text(final.model.threshold)} or more, chosen on "
+            f"the same predictions by this rule: {final.rule}.",
+            *map(_plain, final.notes),
+        ],
+        "## Limits": _items(map(_plain, limits(study))),
+        "## What it was shown to do": [
+            f"On the test part, {split_text(study)}: {len(design.test):,} rows of "
+            f"{len(set(design.patient[design.test])):,} patients, none of whom it has learned "
+            "from. With 95 % confidence intervals, clustered by patient.",
+            _table(["figure", "test part"], [[n, figures[n]] for n in _FIGURES if n in figures]),
+        ],
+        _COHORT: [
+            f"{n_development:,} patients, in aggregates; small cells are suppressed. The study has "
+            f"{counts['patients']:,} patients in all.",
+            *_development(judged.case_mix),
+        ],
+        "## Left open": [
+            "What follows a study cannot know. Fill it in before the model is given away.",
+            _items(f"{item}: ..." for item in _OPEN)[0],
+        ],
+        "## Made with": [
+            ", ".join(f"{name} {number}" for name, number in versions().items()) + ".",
+            f"Seed {settings.seed}. Digest of rows, films, labels and folds: {study.digest}.",
+        ],
+    }
+    return "\n\n".join("\n\n".join([title, *body]) for title, body in sections.items()) + "\n"
+
+
+def development_of(card: str) -> pd.DataFrame | None:
+    """Read the development cohort back from a card; None where it holds none."""
+    _, _, after = card.partition(f"{_COHORT}\n")
+    lines = [line for line in after.split("\n## ")[0].splitlines() if line.startswith("| ")]
+    cells = [[_read(cell) for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines]
+    rows = [row for row in cells[1:] if len(row) == 3]
+    if not rows:
+        return None
+    index = pd.MultiIndex.from_tuples(
+        [tuple(row[:2]) for row in rows], names=["characteristic", "level"]
+    )
+    return pd.DataFrame({"all": [row[2] for row in rows]}, index=index)
+
+
+def _development(case_mix: pd.DataFrame | None) -> list[str]:
+    if case_mix is None or DEVELOPMENT not in case_mix:
+        return []
+    known = case_mix[DEVELOPMENT].dropna()
+    pairs = zip(known.index.tolist(), known.tolist(), strict=True)
+    rows = [[*index, value] for index, value in pairs]
+    return [_table(["characteristic", "level", "patients"], rows)]
+
+
+def _items(lines: Iterable[str]) -> list[str]:
+    return ["\n".join(f"* {line}" for line in lines)]
+
+
+def _table(heading: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    lines = [heading, ["---"] * len(heading), *rows]
+    return "\n".join("| " + " | ".join(map(_plain, line)) + " |" for line in lines)
+
+
+def _plain(text: Any) -> str:
+    """Text of a study as Markdown shows it: no HTML, no cell that ends another."""
+    text = " ".join(str(text).split())
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace("|", r"\|")
+
+
+def _read(cell: str) -> str:
+    text = cell.strip().replace(r"\|", "|").replace("&lt;", "<")
+    return text.replace("&amp;", "&")

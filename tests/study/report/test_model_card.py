@@ -1,0 +1,48 @@
+"""The card says what a stranger must know, and holds aggregates alone."""
+
+import re
+
+import pandas as pd
+import pytest
+
+from skosteo import read_card
+from skosteo.clinical import table_one
+from skosteo.study.report.model_card import development_of, model_card
+from tests.study.report.pages import changed
+
+
+@pytest.mark.parametrize("ran", ["of_values", "of_films"])
+def test_it_lies_beside_the_model_and_within(ran, request):
+    out = request.getfixturevalue(ran).out
+    card = (out / "model_card.md").read_text("utf-8")
+    assert read_card(out / "model.skops") == card
+    for words in ("not to be used to rule out low bone mineral density", "892.1171", "sensitivity",
+                  "## Left open", "scikit-learn", "not a medical device"):  # fmt: skip
+        assert words in card
+
+
+def test_its_figures_are_those_of_the_final_model(of_values):
+    study, card = of_values.study, model_card(of_values.study)
+    auc = study.final.judged.figures.set_index("figure").loc["AUC", "estimate"]
+    assert re.search(rf"\| AUC \| {auc:.3f}".replace("0.", r"0?\."), card)
+    assert "SYNTHETIC patients." in card
+
+
+def test_the_development_cohort_can_be_read_back(of_values):
+    study = of_values.study
+    rows = study.design.development
+    shown = study.design.X.iloc[rows][list(study.settings.clinical_columns)]
+    expected = table_one(shown, groups=study.design.patient[rows])
+    found = development_of(model_card(study))
+    pd.testing.assert_frame_equal(found.astype(object), expected.astype(object), check_names=True)
+
+
+def test_a_card_without_a_cohort_has_none():
+    assert development_of("# A card\n\nof somebody else\n") is None
+
+
+def test_texts_of_the_study_are_texts(of_values):
+    study = changed(of_values.study, title="A | B <script>\n# C", outcome="x|y")
+    card = model_card(study)
+    assert "<script>" not in card
+    assert r"A \| B &lt;script> # C" in card
