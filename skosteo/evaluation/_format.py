@@ -29,8 +29,9 @@ def number_text(estimate: float, low: float, high: float) -> str:
     """Return a number that is no proportion with its confidence interval: "1.02 [0.88, 1.16]"."""
     if np.isnan(estimate):
         return NOT_ESTIMABLE
-    limits = f"{low:.2f}, {high:.2f}" if np.isfinite([low, high]).all() else NO_INTERVAL
-    return f"{estimate:.2f} [{limits}]"
+    parts = [f"{round(x, 2) + 0.0:.2f}" for x in (estimate, low, high)]  # no "-0.00"
+    limits = f"{parts[1]}, {parts[2]}" if np.isfinite([low, high]).all() else NO_INTERVAL
+    return f"{parts[0]} [{limits}]"
 
 
 def signed_text(difference: float, low: float, high: float) -> str:

@@ -270,18 +270,20 @@ class ExternalValidation:
     def _update_sentence(self) -> str:
         if self.update is None or self.after is None:
             return f"An update was not judged: {self.no_update}"
+        if self.update.chosen == "original" and set(self.chosen) == {"original"}:
+            return "Update: none; the model would be kept as it is."
+        kept = self.update.chosen == "original"
+        new = "none" if kept else f"the {self.update.chosen} would be learned anew"
         frame = self.frame("update")
-        parts = []
-        for name in (OBSERVED_EXPECTED, "sensitivity", "specificity", NET_BENEFIT):
-            two = frame.loc[frame["figure"] == name, "estimate"]
-            before, after = ("not estimable" if np.isnan(x) else f"{x:.3f}" for x in two)
-            parts.append(f"{name} {before} to {after}")
-        kept = "the model would be kept as it is"
-        new = f"the {self.update.chosen} would be learned anew"
+        before, after = (printed(frame[frame["model"] == name]) for name in (AS_IT_CAME, AFTER))
+        changes = [
+            f"{name} {_alone(before[name])} to {_alone(after[name])}"
+            for name in (OBSERVED_EXPECTED, "sensitivity", "specificity", NET_BENEFIT)
+        ]
         return (
-            f"Update: {kept if self.update.chosen == 'original' else new}. On patients held out: "
-            f"{', '.join(parts)}. An update makes risks right; it does not restore a sensitivity."
-        ).replace("-", "\N{MINUS SIGN}")
+            f"Update: {new}. On patients held out: {', '.join(changes)}. An update makes risks "
+            "right; it does not restore a sensitivity."
+        )
 
     @with_more_fonts
     def plot(self) -> "Figure":
@@ -327,6 +329,11 @@ def _check_labels(y: ArrayLike) -> None:
             f"y has one class in all {len(known)} rows. A validation needs patients with the "
             "outcome and patients without; wait for more, or check how y was made."
         )
+
+
+def _alone(text: str) -> str:
+    """Return a printed figure without counts and interval."""
+    return text.split(" = ")[-1].partition(" [")[0]
 
 
 def _outcome(y: ArrayLike, positive: Any) -> str:

@@ -12,6 +12,7 @@ import skosteo
 from skosteo._files import write_atomic, write_csv
 from skosteo._page import make_environment, render
 from skosteo._plotting import as_file
+from skosteo.evaluation._format import p_number_text
 from skosteo.exceptions import InputError
 from skosteo.validation.figures import printed
 
@@ -69,7 +70,7 @@ def _claim(out: Path) -> None:
 
 @cache
 def _environment() -> "Environment":
-    return make_environment("skosteo.validation", limits, shown, update_shown, version)
+    return make_environment("skosteo.validation", limits, shown, tests_shown, update_shown, version)
 
 
 def version() -> str:
@@ -89,6 +90,12 @@ def update_shown(found: Any) -> pd.DataFrame:
     frame = found.frame("update")
     by_model = {name: printed(part) for name, part in frame.groupby("model", sort=False)}
     return pd.DataFrame(by_model).rename_axis("figure")
+
+
+def tests_shown(found: Any) -> pd.DataFrame:
+    """Return the tests of the update, as they are printed."""
+    tests = found.update.tests.set_index("test")
+    return tests.assign(P=tests["pvalue"].map(p_number_text)).drop(columns="pvalue")
 
 
 def limits(found: Any) -> list[str]:

@@ -5,6 +5,7 @@ import pytest
 
 from skosteo.evaluation._format import (
     interval_text,
+    number_text,
     p_number_text,
     p_text,
     proportion_text,
@@ -23,6 +24,10 @@ MINUS = "\N{MINUS SIGN}"
         (interval_text(0.8, 0.75, 1), ".800 [.750, 1.000]"),
         (interval_text(0.8, np.nan, np.nan), ".800 [\N{EM DASH}]"),
         (interval_text(np.nan, 0, 1), "not estimable"),
+        (number_text(1.024, 0.88, 1.16), "1.02 [0.88, 1.16]"),
+        (number_text(-0.001, -0.25, 0.2), "0.00 [-0.25, 0.20]"),
+        (number_text(0.9, np.nan, np.nan), "0.90 [\N{EM DASH}]"),
+        (number_text(np.nan, np.nan, np.nan), "not estimable"),
         (signed_text(-0.02, -0.1, 0.06), f"{MINUS}.020 [{MINUS}.100, +.060]"),
         (signed_text(1, np.nan, np.nan), "+1.000 [\N{EM DASH}]"),
         (p_text(0.0409), "P = .041"),
