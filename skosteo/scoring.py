@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
@@ -82,11 +83,9 @@ class Scorer:
             A column is missing, or holds what the model cannot take.
         """
         X = to_pandas(X)
-        check_table(X)
-        table, unread = self._with_films(self._named(X))
-        used = self._answering(table, unread)
+        table, unread = self.read(X)
+        used, answers = self.answering(table, unread)
         found = used.to_numpy(bool)
-        answers = np.asarray(found.all(axis=1) if self._needs_all else found.any(axis=1))
         probability = np.full(len(X), np.nan)
         if answers.any():
             with warnings.catch_warnings():
@@ -167,8 +166,13 @@ class Scorer:
         known = getattr(self.model, "feature_names_in_", ())
         return X[[*known]] if len(known) and set(known) <= set(X.columns) else X
 
-    def _with_films(self, X: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """Read the films: the table with pixels, None where a film was not read, and why."""
+    def read(self, X: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Read the films of a table: what the model is to see of it, and why films are missing.
+
+        Films are pixels there, None where they were not read. All of them are in memory.
+        """
+        check_table(X)
+        X = self._named(X)
         unread = pd.DataFrame({"rule": "", "reason": ""}, index=range(len(X)), dtype=object)
         net = self._image_net
         if net is None or not len(X):
@@ -183,9 +187,14 @@ class Scorer:
         films = [film if film.any() else None for film in pixels]
         return X.assign(**{column: pd.Series(films, X.index, dtype=object)}), unread
 
-    def _answering(self, table: pd.DataFrame, unread: pd.DataFrame) -> pd.DataFrame:
-        """Which branches find anything in each row: (n, k)."""
+    def answering(
+        self, table: pd.DataFrame, unread: pd.DataFrame
+    ) -> tuple[pd.DataFrame, NDArray[np.bool_]]:
+        """Which branches find anything in each row of `read`, (n, k); which rows are answered."""
         if self._fusion is not None:
-            return self._fusion.branches_used(table).reset_index(drop=True)
-        name = "model" if self._image_net is None else "image"
-        return pd.DataFrame({name: unread["reason"] == ""})
+            used = self._fusion.branches_used(table).reset_index(drop=True)
+        else:
+            name = "model" if self._image_net is None else "image"
+            used = pd.DataFrame({name: unread["reason"] == ""})
+        found = used.to_numpy(bool)
+        return used, np.asarray(found.all(axis=1) if self._needs_all else found.any(axis=1))

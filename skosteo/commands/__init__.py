@@ -1,14 +1,14 @@
-"""The command ``skosteo``, also as ``python -m skosteo``: study and predict."""
+"""The command ``skosteo``, also as ``python -m skosteo``: study, predict and validate."""
 
 import argparse
 import re
 import sys
 from collections.abc import Sequence
 
-from skosteo.commands import predict, study
+from skosteo.commands import predict, study, validate
 from skosteo.exceptions import SkosteoError
 
-_COMMANDS = {"study": study, "predict": predict}
+_COMMANDS = {"study": study, "predict": predict, "validate": validate}
 # what an error calls by the name of a parameter
 _OPTIONS = {
     "n_folds": "--folds",

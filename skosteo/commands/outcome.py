@@ -1,5 +1,6 @@
 """The outcome of a study from a column of a CSV: 0 and 1, two words, or T-scores."""
 
+import argparse
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -11,11 +12,43 @@ from skosteo.clinical.labels import MEANINGS, Kind, check_kind, label, read_t_sc
 from skosteo.exceptions import InputError
 
 
+def add_outcome_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what says which column is the outcome, and which the patient."""
+    add = parser.add_argument
+    outcome = parser.add_mutually_exclusive_group(required=True)
+    outcome.add_argument("--target", metavar="COLUMN",
+        help="column of the outcome, 0 and 1; rows without it are left out, counted")  # fmt: skip
+    outcome.add_argument("--t-score", metavar="COLUMN", help="column of T-scores, labelled as said")
+    add("--label", choices=list(MEANINGS),
+        help="what T-scores are made: T <= -2.5, or T < -1 (default: osteoporosis)")  # fmt: skip
+    add("--positive", nargs="+", metavar="VALUE", help="values of the target that mean ill")
+    add("--negative", nargs="+", metavar="VALUE",
+        help="values that mean well, where several do; all others are not known")  # fmt: skip
+    patient = parser.add_mutually_exclusive_group()
+    patient.add_argument("--patient", metavar="COLUMN",
+        help="column of the patient; needed where a patient has several rows")  # fmt: skip
+    patient.add_argument("--no-patient", action="store_true",
+        help="each row is a patient of its own")  # fmt: skip
+
+
 class Outcome(NamedTuple):
     """Which rows are positive: 1.0, 0.0, and NaN where it is not known; and what 1 means."""
 
     positive: pd.Series
     name: str
+
+
+def read_outcome(table: pd.DataFrame, given: argparse.Namespace) -> Outcome:
+    """Read the outcome as the arguments say."""
+    if given.target is not None:
+        if given.label is not None:
+            raise InputError("--label says what --t-score is made; --target has its own values.")
+        if given.negative is not None and given.positive is None:
+            raise InputError("--negative says who is well; say who is ill by --positive too.")
+        return of_target(table[given.target], given.positive, given.negative)
+    if given.positive is not None or given.negative is not None:
+        raise InputError("--positive and --negative are for --target; --t-score takes --label.")
+    return of_t_scores(table[given.t_score], given.label or "osteoporosis")
 
 
 def of_target(

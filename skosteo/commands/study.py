@@ -6,11 +6,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from skosteo.clinical.identifiers import names_patient
-from skosteo.clinical.labels import MEANINGS
 from skosteo.clinical.variables import recognise
-from skosteo.commands.outcome import Outcome, known_rows, of_t_scores, of_target
-from skosteo.commands.tables import add_table_arguments, check_column, film_paths, read_csv
+from skosteo.commands.outcome import add_outcome_arguments, known_rows, read_outcome
+from skosteo.commands.tables import add_table_arguments, check_column, film_paths, read_cohort
 from skosteo.exceptions import InputError
 from skosteo.study.inputs import is_sex_or_age
 from skosteo.study.run import run_study
@@ -21,29 +19,14 @@ _AS_GIVEN = (
     *("out", "title", "preset", "models", "site", "n_folds", "prevalence", "limits", "published"),
     *("ignore_rules", "cache_dir", "device", "n_jobs", "random_state"),
 )
-# Marks of a cell that is not known; blanks are besides
-_NOT_KNOWN = ["NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "<NA>", "#N/A"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command to a parser."""
     add_table_arguments(parser)
     add = parser.add_argument
-    outcome = parser.add_mutually_exclusive_group(required=True)
-    outcome.add_argument("--target", metavar="COLUMN",
-        help="column of the outcome, 0 and 1; rows without it are left out, counted")  # fmt: skip
-    outcome.add_argument("--t-score", metavar="COLUMN", help="column of T-scores, labelled as said")
-    add("--label", choices=list(MEANINGS),
-        help="what T-scores are made: T <= -2.5, or T < -1 (default: osteoporosis)")  # fmt: skip
-    add("--positive", nargs="+", metavar="VALUE", help="values of the target that mean ill")
-    add("--negative", nargs="+", metavar="VALUE",
-        help="values that mean well, where several do; all others are not known")  # fmt: skip
+    add_outcome_arguments(parser)
     add("--out", type=Path, required=True, help="folder of the report; goes on there after a crash")
-    patient = parser.add_mutually_exclusive_group()
-    patient.add_argument("--patient", metavar="COLUMN",
-        help="column of the patient; needed where a patient has several rows")  # fmt: skip
-    patient.add_argument("--no-patient", action="store_true",
-        help="each row is a patient of its own")  # fmt: skip
     add("--image-column", default="image", help="column of image names (default: image)")
     add("--no-images", action="store_true", help="study the clinical values alone")
     add("--clinical", nargs="+", metavar="COLUMN", help="clinical columns (default: those known)")
@@ -69,8 +52,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(given: argparse.Namespace) -> None:
     """Run a study from parsed arguments, and print what came out."""
-    table = _read_table(given)
-    found = _outcome(table, given)
+    table = read_cohort(given, given.image_column)
+    found = read_outcome(table, given)
     outcome = given.outcome or found.name
     image_column = None if given.no_images else given.image_column
     if image_column is not None:
@@ -112,52 +95,6 @@ def _clinical_columns(
             f"Columns that are not used (name them by --clinical): {', '.join(unused)}"
         )
     return clinical
-
-
-def _read_table(given: argparse.Namespace) -> pd.DataFrame:
-    # as text: outcomes stay as they stand, identifiers and film names keep their leading zeros
-    words = (given.image_column, given.patient, given.target)
-    table = read_csv(given.table, given.encoding, words)
-    if given.target in table:  # "None" is a word there: who has none of the outcome is well
-        table[given.target] = pd.read_csv(
-            given.table, usecols=[given.target], dtype=str, encoding=given.encoding,
-            keep_default_na=False, na_values=_NOT_KNOWN,
-        )  # fmt: skip
-    named = {f"--{name}": [getattr(given, name)] for name in ("target", "patient", "test", "site")}
-    named["--t-score"] = [given.t_score]
-    named |= {"--clinical": given.clinical or [], "--subgroups": given.subgroups}
-    for option, columns in named.items():
-        for column in columns:
-            if column is not None:
-                check_column(table, column, option)
-    _check_patient(table, given)
-    return table
-
-
-def _check_patient(table: pd.DataFrame, given: argparse.Namespace) -> None:
-    """Refuse a table whose patients seem to have several rows, if nobody says which is whose."""
-    if given.patient is not None or given.no_patient:
-        return
-    for column in filter(names_patient, table.columns.drop(given.site, errors="ignore")):
-        known = table[column].dropna()
-        if known.nunique() < len(known):
-            raise InputError(
-                f"Column {column!r} has {known.nunique()} different values in {len(known)} rows, "
-                f"as where patients come more than once. Give --patient {column!r}, so that nobody "
-                "is on both sides of a split; or --no-patient, if each row is a patient of its own."
-            )
-
-
-def _outcome(table: pd.DataFrame, given: argparse.Namespace) -> Outcome:
-    if given.target is not None:
-        if given.label is not None:
-            raise InputError("--label says what --t-score is made; --target has its own values.")
-        if given.negative is not None and given.positive is None:
-            raise InputError("--negative says who is well; say who is ill by --positive too.")
-        return of_target(table[given.target], given.positive, given.negative)
-    if given.positive is not None or given.negative is not None:
-        raise InputError("--positive and --negative are for --target; --t-score takes --label.")
-    return of_t_scores(table[given.t_score], given.label or "osteoporosis")
 
 
 def _as_bool(table: pd.DataFrame, column: str) -> np.ndarray:

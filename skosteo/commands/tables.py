@@ -7,8 +7,12 @@ from pathlib import Path
 import pandas as pd
 
 from skosteo._validation import guess
+from skosteo.clinical.identifiers import names_patient
 from skosteo.commands.image_paths import image_paths
 from skosteo.exceptions import InputError
+
+# Marks of a cell that is not known; blanks are besides
+_NOT_KNOWN = ["NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "<NA>", "#N/A"]
 
 
 def add_table_arguments(parser: argparse.ArgumentParser) -> None:
@@ -50,6 +54,42 @@ def read_csv(path: Path, encoding: str, words: Collection[str | None] = ()) -> p
         raise InputError(
             f"The table cannot be read as CSV ({kind}). Give one file, with commas, in UTF-8."
         ) from None
+
+
+def read_cohort(given: argparse.Namespace, image_column: str | None) -> pd.DataFrame:
+    """Read the table of a command whose rows have an outcome; the columns of its options are there.
+
+    As text are outcomes, which stay as they stand, identifiers and names of films.
+    """
+    table = read_csv(given.table, given.encoding, (image_column, given.patient, given.target))
+    if given.target in table:  # "None" is a word there: who has none of the outcome is well
+        table[given.target] = pd.read_csv(
+            given.table, usecols=[given.target], dtype=str, encoding=given.encoding,
+            keep_default_na=False, na_values=_NOT_KNOWN,
+        )  # fmt: skip
+    for name in ("target", "t_score", "patient", "test", "site", "clinical", "subgroups"):
+        named = getattr(given, name, None) or []
+        for column in [named] if isinstance(named, str) else named:
+            check_column(table, column, f"--{name.replace('_', '-')}")
+    _check_patient(table, given)
+    return table
+
+
+def _check_patient(table: pd.DataFrame, given: argparse.Namespace) -> None:
+    """Refuse a table whose patients seem to have several rows, if nobody says which is whose."""
+    if given.patient is not None or given.no_patient:
+        return
+    site = getattr(given, "site", None)
+    for column in table.columns:
+        if column == site or not names_patient(column):
+            continue
+        known = table[column].dropna()
+        if known.nunique() < len(known):
+            raise InputError(
+                f"Column {column!r} has {known.nunique()} different values in {len(known)} rows, "
+                f"as where patients come more than once. Give --patient {column!r}, so that nobody "
+                "is on both sides of a split; or --no-patient, if each row is a patient of its own."
+            )
 
 
 def film_paths(table: pd.DataFrame, column: str, given: argparse.Namespace) -> pd.Series:

@@ -17,7 +17,7 @@ def out_of_fold(study):
 
 @pytest.mark.parametrize("ran", ["of_values", "of_films"])
 def test_the_saved_model_is_the_final_one(ran, request):
-    study, X, *_, out = request.getfixturevalue(ran)
+    study, *_, out = request.getfixturevalue(ran)
     rows = study.design.test
     seen = study.models[study.reference].part(study.design.X).iloc[rows]
     loaded = load_model(out / "model.skops")

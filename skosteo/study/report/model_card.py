@@ -84,7 +84,7 @@ def development_of(card: str) -> pd.DataFrame | None:
     _, _, after = card.partition(f"{_COHORT}\n")
     lines = [line for line in after.split("\n## ")[0].splitlines() if line.startswith("| ")]
     cells = [[_read(cell) for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines]
-    rows = [row for row in cells[1:] if len(row) == 3]
+    rows = [row for row in cells[2:] if len(row) == 3]  # below the heading and its line
     if not rows:
         return None
     index = pd.MultiIndex.from_tuples(

@@ -55,7 +55,7 @@ def changed(study, *, models=None, results=None, groupings=None, **settings):
     return Study(
         study.design, models or study.models, results or study.results,
         replace(study.settings, **settings), study.flow, study.leakage,
-        study.groupings if groupings is None else groupings, study.digest,
+        study.groupings if groupings is None else groupings, study.digest, study.final,
     )  # fmt: skip
 
 

@@ -43,7 +43,8 @@ def test_the_files(of_values):
     ]  # fmt: skip
     figures = [2, 5, "calibration", "decision_curve", "comparison", "subgroups"]
     assert found == {
-        "report.html", "settings.json", *(f"tables/{name}.csv" for name in tables),
+        "report.html", "settings.json", "model.skops", "model_card.md",
+        *(f"tables/{name}.csv" for name in tables),
         *(f"figures/figure_{which}.{kind}" for which in figures for kind in ("png", "svg")),
     }  # fmt: skip
 

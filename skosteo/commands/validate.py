@@ -1,0 +1,78 @@
+"""``skosteo validate``: a saved model judged on the patients of another hospital."""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from skosteo.clinical.flow import ExclusionLog
+from skosteo.commands.outcome import add_outcome_arguments, known_rows, read_outcome
+from skosteo.commands.tables import add_table_arguments, check_column, film_paths, read_cohort
+from skosteo.exceptions import InputError
+from skosteo.persistence import read_card
+from skosteo.scoring import Scorer
+from skosteo.study.inputs import joined_flow
+from skosteo.study.report.model_card import development_of
+from skosteo.validation import validate
+
+ABOUT = "a saved model judged on the patients of another hospital"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command to a parser."""
+    add = parser.add_argument
+    add("model", type=Path, help="file of the model, .skops")
+    add_table_arguments(parser)
+    add_outcome_arguments(parser)
+    add("--out", type=Path, required=True, help="folder of the page and its tables")
+    add("--image-column", help="column of image names (default: the model's)")
+    add("--subgroups", nargs="+", default=[], metavar="COLUMN", help="such as device, projection")
+    add("--threshold", type=float, help="risk from which a row is positive (default: the model's)")
+    add("--jobs", dest="n_jobs", type=int, help="radiographs read at a time")
+
+
+def run(given: argparse.Namespace) -> None:
+    """Validate a model from parsed arguments, and print what came out."""
+    scorer = Scorer(given.model, image_column=given.image_column, n_jobs=given.n_jobs)
+    column = scorer.image_column
+    table = read_cohort(given, column)
+    if column is not None:
+        check_column(table, column, "--image-column")
+        table[column] = film_paths(table, column, given)
+    outcome = read_outcome(table, given)
+    table, target, flow = known_rows(table, outcome, given.patient, outcome.name)
+    seen, unread = scorer.read(table)
+    _, answered = scorer.answering(seen, unread)
+    rows = ExclusionLog(table, given.patient)
+    why = _reasons(unread)
+    for reason in why[~answered].unique():
+        rows.exclude(reason, (why == reason).to_numpy() & ~answered)
+    kept = np.flatnonzero(rows.kept)
+    if not len(kept):
+        raise InputError(
+            "The model answers no row. Look at the films, and at the columns it needs."
+        )
+    labels = np.asarray(scorer.model.classes_)[target.to_numpy()]
+    card = read_card(given.model)
+    found = validate(
+        scorer.model,
+        seen.iloc[kept],
+        pd.Series(labels[kept], name=outcome.name),
+        None if given.patient is None else table[given.patient].iloc[kept],
+        subgroups=table[given.subgroups].iloc[kept],
+        threshold=given.threshold,
+        development=None if card is None else development_of(card),
+        flow=joined_flow(flow, rows, target.to_numpy()[kept], outcome.name),
+    )
+    found.save(given.out)
+    print(repr(found))  # noqa: T201
+    print(f"\nvalidation.html and its tables are in {given.out}")  # noqa: T201
+
+
+def _reasons(unread: pd.DataFrame) -> pd.Series:
+    """Why a row without an answer is left out, in words that are the same for many."""
+    rules = "radiograph breaks the rule '" + unread["rule"] + "'"
+    other = np.where(unread["reason"] == "", "nothing for the model to see",
+                     "radiograph missing or cannot be read")  # fmt: skip
+    return rules.where(unread["rule"] != "", other)

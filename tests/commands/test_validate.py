@@ -1,0 +1,97 @@
+"""``skosteo validate``: a report at another hospital, whose rows without an answer are counted."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from skosteo import load_model, validate
+from skosteo.commands import main
+from skosteo.study import run_study
+from tests.small_models import write_films
+from tests.study.conftest import small_nets
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """The report of a study, and the table and films of another hospital."""
+    home = tmp_path_factory.mktemp("home")
+    for name in ("here", "there"):
+        (home / name).mkdir()
+    X, y, patient = write_films(home / "here", 72)
+    with small_nets():
+        run_study(
+            X, y, groups=patient, out=home / "report", n_folds=2, verbose=0,
+            models=["multimodal"], clinical_columns=["age", "bmi"],
+        )  # fmt: skip
+    X, y, patient = write_films(home / "there", 80, seed=1)
+    X["image"] = X["image"].map(lambda path: Path(path).name)
+    (home / "there" / "damaged.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    X.loc[[1, 2], "image"] = ["damaged.png", "gone.dcm"]
+    X.loc[2, ["age", "bmi"]] = np.nan  # nothing is left to see
+    frail = pd.Series(y).astype(object)
+    frail[[5, 6, 7]] = None
+    X.assign(frail=frail, mrn=[f"M{p:04}" for p in patient], ward="east").to_csv(
+        home / "there.csv", index=False
+    )
+    return home
+
+
+def given(home, out, *more):
+    call = ["validate", home / "report" / "model.skops", home / "there.csv", "--target", "frail",
+            "--patient", "mrn", "--images", home / "there", "--out", out]  # fmt: skip
+    return list(map(str, [*call, *more]))
+
+
+def test_the_page_says_what_validate_says_of_the_rows_that_are_answered(home, tmp_path, capsys):
+    assert main(given(home, tmp_path / "external")) == 0
+    said = capsys.readouterr().out
+    X = pd.read_csv(home / "there.csv").drop(index=[2, 5, 6, 7])
+    X["image"] = [str(home / "there" / name) for name in X["image"]]
+    X.loc[1, "image"] = None
+    model = load_model(home / "report" / "model.skops")
+    with pytest.warns(UserWarning, match="hold nothing for the branch 'image'"):
+        expected = validate(model, X[["age", "bmi", "image"]], X["frail"], X["mrn"])
+    figures = pd.read_csv(tmp_path / "external" / "figures.csv")
+    np.testing.assert_allclose(figures["estimate"], expected.figures["estimate"], atol=1e-6)
+    np.testing.assert_allclose(figures["low"], expected.figures["low"], atol=1e-6)
+    assert "the model's own" in said
+    flow = pd.read_csv(tmp_path / "external" / "flow.csv")
+    assert flow["excluded"].sum() == 4
+    assert "outcome not known" in flow.to_csv()
+    assert "radiograph missing or cannot be read" in flow.to_csv()
+
+
+def test_the_development_cohort_stands_beside(home, tmp_path):
+    assert main(given(home, tmp_path / "external")) == 0
+    mix = pd.read_csv(tmp_path / "external" / "case_mix.csv")
+    assert {"development", "this site"} <= set(mix)
+    assert mix["development"].notna().sum() > 2
+    page = (tmp_path / "external" / "validation.html").read_text("utf-8")
+    assert "M00" not in page
+    assert str(home) not in page
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [(["--target", "frial"], "'frial'"), (["--threshold", "2"], "threshold"),
+     (["--image-column", "film"], "'film'"), (["--subgroups", "sector"], "'sector'")],
+)  # fmt: skip
+def test_slips_are_named_and_nothing_is_written(home, more, said, tmp_path, capsys):
+    assert main(given(home, tmp_path / "external", *more)) == 2
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "external").exists()
+
+
+def test_a_site_with_one_class_and_a_folder_of_others_files(home, tmp_path, capsys):
+    table = pd.read_csv(home / "there.csv")
+    table[table["frail"] != 0].to_csv(tmp_path / "one.csv", index=False)
+    call = given(home, tmp_path / "external")
+    call[2] = str(tmp_path / "one.csv")
+    assert main(call) == 2
+    assert "1 value" in capsys.readouterr().err
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("mine")
+    assert main(given(home, tmp_path / "mine")) == 2
+    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["thesis.txt"]
