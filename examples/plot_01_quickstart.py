@@ -17,6 +17,8 @@ hospitals, and a table with gaps. Two real data sets take the same road::
 # -----------
 
 import argparse
+import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -35,6 +37,7 @@ from skosteo import (
     ClinicalPreprocessor,
     ProbabilityFusionClassifier,
     RadiographReader,
+    save_model,
 )
 from skosteo.datasets import fetch_hannover_cxr, fetch_nhanes, make_cohort
 from skosteo.evaluation import evaluate
@@ -48,7 +51,12 @@ args, _ = parser.parse_known_args()
 started = time.perf_counter()
 work = tempfile.TemporaryDirectory()  # films of the synthetic cohort, and decoded films
 args.report.mkdir(parents=True, exist_ok=True)
-for old in ("table.csv", "roc.png", "films.png"):  # of an earlier run, perhaps on other data
+for old in (
+    "table.csv",
+    "roc.png",
+    "films.png",
+    "model.skops",
+):  # of an earlier run, perhaps on other data
     (args.report / old).unlink(missing_ok=True)
 
 # %%
@@ -83,7 +91,7 @@ def cross_validated(X, y, groups, model, n_folds=5):
         fitted = clone(model).fit(X.iloc[train], y.iloc[train], groups=groups.iloc[train])
         probability.iloc[test, :2] = fitted.branch_probabilities(X.iloc[test])
         probability.iloc[test, 2] = fitted.predict_proba(X.iloc[test])[:, 1]
-    return probability
+    return probability, fitted, X.iloc[test]
 
 
 # %%
@@ -101,22 +109,22 @@ def synthetic():
         random_state=0,
     )
     model = ProbabilityFusionClassifier(image_model(160), clinical_model(), random_state=0)
-    probability = cross_validated(cohort.data, cohort.target, cohort.groups, model)
+    probability, *last = cross_validated(cohort.data, cohort.target, cohort.groups, model)
     title = "SYNTHETIC cohort: osteoporosis, T-score <= -2.5 (says nothing about real patients)"
-    return probability, cohort.target, cohort.groups, cohort.data["image"], title
+    return probability, cohort.target, cohort.groups, cohort.data["image"], title, *last
 
 
 def hannover():
     cohort = fetch_hannover_cxr()
     print(cohort.DESCR)
     model = ProbabilityFusionClassifier(image_model(224), clinical_model(), random_state=0)
-    probability = cross_validated(cohort.data, cohort.target, cohort.groups, model)
+    probability, *last = cross_validated(cohort.data, cohort.target, cohort.groups, model)
     probability["projection alone"] = (cohort.frame["projection"] == "ap").astype(float)
     title = (
         "Hannover chest X-rays: ICU stay, NOT osteoporosis; ICU is confounded with projection "
         "(AP 179/194, PA 7/49)"
     )
-    return probability, cohort.target, cohort.groups, cohort.data["image"], title
+    return probability, cohort.target, cohort.groups, cohort.data["image"], title, *last
 
 
 def nhanes():
@@ -143,10 +151,11 @@ def nhanes():
         "NHANES, measured DXA, no films: femoral neck T-score <= -2.5, "
         "trained on 2013-2014, tested on 2017-2018"
     )
-    return probability, people.target[~train], people.groups[~train], None, title
+    new = people.data.loc[~train, columns]
+    return probability, people.target[~train], people.groups[~train], None, title, model, new
 
 
-probability, y, groups, films, title = {
+probability, y, groups, films, title, fitted, new = {
     "synthetic": synthetic,
     "hannover": hannover,
     "nhanes": nhanes,
@@ -181,6 +190,20 @@ if films is not None:
     figure.suptitle(title, fontsize=8, wrap=True)
     figure.savefig(args.report / "films.png", dpi=150)
 
-print(f"{args.report}/ holds table.csv, roc.png" + (" and films.png" if films is not None else ""))
+# %%
+# The model leaves the house
+# --------------------------
+# One file, which holds no patient and runs no code. In another process, as at another hospital, it
+# scores somebody whom it has never seen.
+
+save_model(fitted, args.report / "model.skops")
+new.head(1).to_csv(Path(work.name, "new.csv"), index=False)
+score = Path(work.name, "score.csv")
+command = ["predict", args.report / "model.skops", Path(work.name, "new.csv"), "--out", score]
+subprocess.run([sys.executable, "-m", "skosteo", *command, "--quiet"], check=True)
+print(f"{pd.read_csv(score).to_string(index=False)}\n")
+
+pictures = " and films.png" if films is not None else ""
+print(f"{args.report}/ holds model.skops, table.csv, roc.png{pictures}")
 print(f"Done in {time.perf_counter() - started:.0f} s")
 work.cleanup()

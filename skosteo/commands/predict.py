@@ -62,8 +62,8 @@ def run(given: argparse.Namespace) -> None:
     shutil.rmtree(parts)
     counts = scores["status"].value_counts()
     print(  # noqa: T201
-        f"{len(scores):,} rows: {counts.get(NOT, 0):,} not scored, {counts.get(PARTLY, 0):,} in "
-        f"part. The scores are in {given.out}"
+        f"Rows: {len(scores):,}; not scored: {counts.get(NOT, 0):,}; in part: "
+        f"{counts.get(PARTLY, 0):,}. The scores are in {given.out}"
     )
 
 

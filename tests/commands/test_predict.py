@@ -51,7 +51,7 @@ def expected(home):
 def test_every_row_is_there_in_order_with_its_identifier_alone(home, suffix, tmp_path, capsys):
     out = tmp_path / f"scores.{suffix}"
     assert main(given(home, out, "--id", "accession")) == 0
-    assert "48 rows: 1 not scored, 4 in part" in capsys.readouterr().out
+    assert "Rows: 48; not scored: 1; in part: 4" in capsys.readouterr().out
     scores = pd.read_parquet(out) if suffix == "parquet" else pd.read_csv(out, dtype={0: str})
     assert scores.columns.tolist() == [
         "accession", "probability", "predicted", "answered_by", "status", "rule", "reason",
