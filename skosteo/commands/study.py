@@ -78,7 +78,9 @@ def run(given: argparse.Namespace) -> None:
         **{name: getattr(given, name) for name in _AS_GIVEN},
     )
     print(repr(study))  # noqa: T201
-    print(f"\nreport.html, its tables and its figures are in {given.out}")  # noqa: T201
+    print(  # noqa: T201
+        f"\nreport.html, its tables and figures, and the final model are in {given.out}"
+    )
 
 
 def _clinical_columns(

@@ -57,9 +57,9 @@ def model_card(study: Any) -> str:
         ],
         "## Limits": _items(map(_plain, limits(study))),
         "## What it was shown to do": [
-            f"On the test part, {split_text(study)}: {len(design.test):,} rows of "
-            f"{len(set(design.patient[design.test])):,} patients, none of whom it has learned "
-            "from. With 95 % confidence intervals, clustered by patient.",
+            f"On the test part, {len(design.test):,} rows of "
+            f"{len(set(design.patient[design.test])):,} patients, of whom it has learned nothing, "
+            f"with 95 % confidence intervals clustered by patient. ({split_text(study)}.)",
             _table(["figure", "test part"], [[n, figures[n]] for n in _FIGURES if n in figures]),
         ],
         _COHORT: [
