@@ -12,7 +12,7 @@ import skosteo
 from skosteo._files import write_atomic, write_csv
 from skosteo._page import make_environment, render
 from skosteo._plotting import as_file
-from skosteo.evaluation._format import p_number_text
+from skosteo.evaluation._format import p_number_text, proportion_text
 from skosteo.exceptions import InputError
 from skosteo.validation.figures import printed
 
@@ -70,7 +70,9 @@ def _claim(out: Path) -> None:
 
 @cache
 def _environment() -> "Environment":
-    return make_environment("skosteo.validation", limits, shown, tests_shown, update_shown, version)
+    return make_environment(
+        "skosteo.validation", limits, shown, tests_shown, threshold_shown, update_shown, version
+    )
 
 
 def version() -> str:
@@ -83,6 +85,11 @@ def shown(found: Any) -> pd.DataFrame:
     return (
         printed(found.figures).rename("estimate [95 % interval]").rename_axis("figure").to_frame()
     )
+
+
+def threshold_shown(found: Any) -> str:
+    """Return the threshold as it is printed."""
+    return proportion_text(found.threshold)
 
 
 def update_shown(found: Any) -> pd.DataFrame:
