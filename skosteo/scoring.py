@@ -2,6 +2,8 @@
 
 import os
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
 
@@ -11,8 +13,8 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
-from skosteo._validation import check_image_column, check_table, to_pandas
-from skosteo.exceptions import InputError, MissingModalityWarning
+from skosteo._validation import check_image_column, check_table, missing_cells, to_pandas
+from skosteo.exceptions import InputError, MissingModalityWarning, SkosteoError
 from skosteo.fusion.feature import FeatureFusionClassifier
 from skosteo.fusion.probability import ProbabilityFusionClassifier
 from skosteo.image.classifier import ImageOsteoClassifier
@@ -20,7 +22,23 @@ from skosteo.persistence import load_model
 from skosteo.persistence.content import parts
 from skosteo.validation.threshold import threshold_of
 
+COLUMNS = ("probability", "predicted", "answered_by", "status", "rule", "reason")
 SCORED, PARTLY, NOT = "scored", "scored in part", "not scored"
+
+
+@contextmanager
+def refusals_in_words(table: pd.DataFrame, model: Any) -> Iterator[None]:
+    """Say without a cell of a patient's what scikit-learn's estimators refuse with one."""
+    try:
+        yield
+    except SkosteoError:
+        raise
+    except ValueError:
+        absent = [name for name in getattr(model, "feature_names_in_", ()) if name not in table]
+        came = "The model takes numbers without missing values alone, and finds others."
+        if absent:
+            came = f"The table has no columns {absent}, which the model needs."
+        raise InputError(f"{came} Look at the columns, or put an imputer into the model.") from None
 
 
 class Scorer:
@@ -88,24 +106,22 @@ class Scorer:
         found = used.to_numpy(bool)
         probability = np.full(len(X), np.nan)
         if answers.any():
-            with warnings.catch_warnings():
+            with warnings.catch_warnings(), refusals_in_words(table, self.model):
                 warnings.simplefilter("ignore", MissingModalityWarning)  # each row says it
                 probability[answers] = self.model.predict_proba(table[answers])[:, 1]
         positive = (probability >= threshold_of(self.model, None)[0]).astype(int)
         predicted = pd.Series(self.model.classes_[positive]).where(answers)
         status = np.where(found.all(axis=1), SCORED, PARTLY)
         names = [" + ".join(used.columns[row]) for row in found]
-        return pd.DataFrame(
-            {
-                "probability": probability,
-                "predicted": predicted.to_numpy(),
-                "answered_by": np.where(answers, names, ""),
-                "status": np.where(answers, status, NOT),
-                "rule": unread["rule"].to_numpy(),
-                "reason": unread["reason"].to_numpy(),
-            },
-            index=X.index,
+        found_by_column = (
+            probability,
+            predicted.to_numpy(),
+            np.where(answers, names, ""),
+            np.where(answers, status, NOT),
+            unread["rule"].to_numpy(),
+            unread["reason"].to_numpy(),
         )
+        return pd.DataFrame(dict(zip(COLUMNS, found_by_column, strict=True)), index=X.index)
 
     @cached_property
     def model(self) -> Any:
@@ -132,8 +148,13 @@ class Scorer:
         nets = [
             part
             for part in parts(self.model)
-            if isinstance(part, ImageOsteoClassifier) and getattr(part, "_column", None) is not None
+            if isinstance(part, ImageOsteoClassifier) and hasattr(part, "reader_")
         ]
+        if any(net._column is None for net in nets):
+            raise InputError(
+                "The model was fitted on films or pixels by themselves, not on a table. Fit it on "
+                "a table with a column of films, X[['image']], or call its predict_proba."
+            )
         read = {(n._column, n.reader_.size, tuple(n.reader_.ignore_rules)) for n in nets}
         if len(read) > 1:
             raise InputError(
@@ -144,10 +165,11 @@ class Scorer:
 
     @cached_property
     def _fusion(self) -> Any:
-        """The one fusion in the model that says who answers, or None."""
+        """The fusion in the model that says who answers, or None; several alike say the same."""
         kinds = ProbabilityFusionClassifier, FeatureFusionClassifier
         found = [p for p in parts(self.model) if isinstance(p, kinds) and hasattr(p, "classes_")]
-        return found[0] if len(found) == 1 else None
+        alike = {(type(p), getattr(p, "strategy_", None), str(p.columns_)) for p in found}
+        return found[0] if len(alike) == 1 else None
 
     @property
     def _needs_all(self) -> bool:
@@ -195,6 +217,10 @@ class Scorer:
             used = self._fusion.branches_used(table).reset_index(drop=True)
         else:
             name = "model" if self._image_net is None else "image"
-            used = pd.DataFrame({name: unread["reason"] == ""})
+            known = [n for n in getattr(self.model, "feature_names_in_", ()) if n in table]
+            present = (unread["reason"] == "").to_numpy()
+            if self._image_net is None and known:
+                present = ~np.all([missing_cells(table[name]) for name in known], axis=0)
+            used = pd.DataFrame({name: present})
         found = used.to_numpy(bool)
         return used, np.asarray(found.all(axis=1) if self._needs_all else found.any(axis=1))

@@ -5,9 +5,12 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.frozen import FrozenEstimator
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import FixedThresholdClassifier
+from sklearn.pipeline import make_pipeline
 
 from skosteo import RecalibratedClassifier, Scorer, save_model
 from skosteo.exceptions import InputError, MissingModalityWarning
@@ -121,6 +124,29 @@ def test_a_file_is_loaded_where_it_is_needed_and_a_scorer_travels(fusion, cohort
     np.testing.assert_allclose(scores["probability"], fusion.predict_proba(X)[:, 1], atol=1e-6)
 
 
+def test_a_row_without_any_value_and_cells_that_are_no_numbers(cohort):
+    X, y, _ = cohort
+    table = X[["age", "bmi"]].copy()
+    model = make_pipeline(SimpleImputer(), LogisticRegression()).fit(table, y)
+    table.loc[3] = np.nan
+    assert np.flatnonzero(Scorer(model)(table)["status"] == "not scored").tolist() == [3]
+    odd = table.astype(object)
+    odd.loc[0, "age"] = "Jane Doe"
+    with pytest.raises(InputError, match="takes numbers without") as caught:
+        Scorer(model)(odd)
+    assert "Jane" not in str(caught.value)
+
+
+def test_several_fusions_in_one_model_and_films_by_themselves(cohort, mixed):
+    X, y, _ = cohort
+    model = CalibratedClassifierCV(small_fusion(), cv=2).fit(X, y)
+    scores = Scorer(model)(mixed)
+    assert scores["answered_by"][1] == "clinical"
+    alone = small_image().fit(X["image"].to_numpy(), y)
+    with pytest.raises(InputError, match="not on a table"):
+        Scorer(alone)(X)
+
+
 def test_a_table_without_films_and_labels_in_words(cohort):
     X, y, _ = cohort
     words = np.array(["healthy", "ill"])[y]
@@ -131,5 +157,5 @@ def test_a_table_without_films_and_labels_in_words(cohort):
     assert Scorer(model)(X[:0]).empty
     with pytest.raises(InputError, match="no column of films"):
         Scorer(model, image_column="image")(X)
-    with pytest.raises(ValueError, match="bmi"):
+    with pytest.raises(InputError, match="bmi"):
         Scorer(model)(X[["age"]])

@@ -18,7 +18,7 @@ _OPTIONS = {
     "cache_dir": "--cache",
     "n_jobs": "--jobs",
 }
-_PARAMETER = re.compile(rf"\b({'|'.join(_OPTIONS)})\b(=?)")
+_PARAMETER = re.compile(rf"(?<!['\w])({'|'.join(_OPTIONS)})(?!['\w])(=?)")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -5,17 +5,24 @@ import hashlib
 import json
 import shutil
 from collections.abc import Iterator
-from contextlib import suppress
 from io import StringIO
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 
 from skosteo._files import atomic_writer, write_atomic, write_csv
-from skosteo.commands.tables import add_table_arguments, check_column, film_paths, read_csv
+from skosteo.commands.tables import (
+    add_table_arguments,
+    check_column,
+    check_model,
+    film_paths,
+    read_csv,
+    read_words,
+)
 from skosteo.exceptions import InputError
-from skosteo.scoring import NOT, PARTLY, Scorer
+from skosteo.scoring import COLUMNS, NOT, PARTLY, Scorer
 
 ABOUT = "probabilities of a saved model for the rows of a table; a bad film is a row, never an end"
 _ROWS = 256  # that are scored and kept at a time
@@ -39,6 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(given: argparse.Namespace) -> None:
     """Score a table from parsed arguments, and print what came out."""
     _check_out(given.out)
+    check_model(given.model)
     scorer = Scorer(given.model, image_column=given.image_column, n_jobs=given.n_jobs)
     column = scorer.image_column
     if column is None and given.image_column is not None:
@@ -47,13 +55,17 @@ def run(given: argparse.Namespace) -> None:
     for option, name in (("--id", given.id), ("--image-column", column)):
         if name is not None:
             check_column(table, name, option)
+    if given.id in COLUMNS:
+        raise InputError(f"--id {given.id!r} is a column of the scores; rename it in the table.")
+    name, ids = "row", pd.Series(range(1, len(table) + 1))
+    if given.id is not None:
+        name, ids = given.id, read_words(given.table, given.encoding, given.id)
     if column is not None:
         table[column] = film_paths(table, column, given)
     parts = given.out.with_name(f"{given.out.name}.parts")
     _claim(parts, _digest(given))
     scores = pd.concat(list(_scored(table, scorer, parts, quiet=given.quiet)), ignore_index=True)
-    ids = range(1, len(table) + 1) if given.id is None else table[given.id]
-    scores.insert(0, "row" if given.id is None else given.id, list(ids))
+    scores.insert(0, name, ids)
     if given.out.suffix == ".parquet":
         with atomic_writer(given.out) as stream:
             scores.to_parquet(stream, index=False)
@@ -71,26 +83,25 @@ def _scored(
     table: pd.DataFrame, scorer: Scorer, parts: Path, *, quiet: bool
 ) -> Iterator[pd.DataFrame]:
     """Scores of some rows at a time, taken from `parts` where an earlier run has left them."""
+    whole = np.asarray(scorer.model.classes_).dtype.kind in "iu"
     with tqdm(total=len(table), unit="row", disable=quiet) as bar:
         for start in range(0, max(1, len(table)), _ROWS):
             rows, part = table.iloc[start : start + _ROWS], parts / f"{start}.csv"
             if not part.exists():
                 text = scorer(rows).to_csv(index=False)
                 write_atomic(part, text.encode("utf-8", "surrogatepass"))
-            yield _read(part)
+            yield _read(part, whole_numbers=whole)
             bar.update(len(rows))
 
 
-def _read(part: Path) -> pd.DataFrame:
+def _read(part: Path, *, whole_numbers: bool) -> pd.DataFrame:
     text = part.read_text(encoding="utf-8", errors="surrogatepass")
     scores = pd.read_csv(StringIO(text), dtype=str, keep_default_na=False)
-    for name in ("probability", "predicted"):
-        known = scores[name].where(scores[name] != "")
-        with suppress(ValueError):  # classes may be words
-            known = known.astype(float)  # to the last digit
-        scores[name] = known
-    if pd.api.types.is_float_dtype(scores["predicted"]):
-        scores["predicted"] = scores["predicted"].astype("Int64")
+    known = {name: scores[name].where(scores[name] != "") for name in ("probability", "predicted")}
+    scores["probability"] = known["probability"].astype(float)  # to the last digit
+    scores["predicted"] = known["predicted"]
+    if whole_numbers:
+        scores["predicted"] = known["predicted"].astype(float).astype("Int64")
     return scores
 
 
@@ -125,7 +136,7 @@ def _claim(parts: Path, digest: str) -> None:
         parts.mkdir()
     except FileExistsError:
         known = manifest.read_text() if manifest.is_file() else None
-        if known != digest and any(parts.iterdir()):
+        if known != digest and any(entry.name != _MANIFEST for entry in parts.iterdir()):
             raise InputError(
                 f"{parts.name} beside --out holds what another run has left, of another model, "
                 "table or folder of images. Delete it, or give another --out."

@@ -1,6 +1,7 @@
 """Tables of the commands: read from CSV, their columns checked, their films found."""
 
 import argparse
+import warnings
 from collections.abc import Collection
 from pathlib import Path
 
@@ -36,7 +37,14 @@ def read_csv(path: Path, encoding: str, words: Collection[str | None] = ()) -> p
     """
     try:
         types = {word: str for word in words if word is not None}
-        return pd.read_csv(path, dtype=types, encoding=encoding)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            table = pd.read_csv(path, dtype=types, encoding=encoding, index_col=False)
+    except pd.errors.ParserWarning:
+        raise InputError(
+            "Rows of the table have more cells than its headings. Remove the comma at the end of "
+            "its lines, or give each column a heading."
+        ) from None
     except FileNotFoundError:
         raise InputError("There is no such table; check its path.") from None
     except LookupError:
@@ -54,6 +62,20 @@ def read_csv(path: Path, encoding: str, words: Collection[str | None] = ()) -> p
         raise InputError(
             f"The table cannot be read as CSV ({kind}). Give one file, with commas, in UTF-8."
         ) from None
+    if table.shape[1] == 1 and ";" in str(table.columns[0]):
+        raise InputError("The table is separated by semicolons: export it with commas.")
+    return table
+
+
+def read_words(
+    path: Path, encoding: str, column: str, not_known: Collection[str] = ()
+) -> pd.Series:
+    """Read one column as it stands; cells of these words, and blanks beside them, are missing."""
+    table = pd.read_csv(
+        path, usecols=[column], dtype=str, encoding=encoding, keep_default_na=False,
+        na_values=[*not_known], na_filter=bool(not_known),
+    )  # fmt: skip
+    return table[column]
 
 
 def read_cohort(given: argparse.Namespace, image_column: str | None) -> pd.DataFrame:
@@ -63,10 +85,7 @@ def read_cohort(given: argparse.Namespace, image_column: str | None) -> pd.DataF
     """
     table = read_csv(given.table, given.encoding, (image_column, given.patient, given.target))
     if given.target in table:  # "None" is a word there: who has none of the outcome is well
-        table[given.target] = pd.read_csv(
-            given.table, usecols=[given.target], dtype=str, encoding=given.encoding,
-            keep_default_na=False, na_values=_NOT_KNOWN,
-        )  # fmt: skip
+        table[given.target] = read_words(given.table, given.encoding, given.target, _NOT_KNOWN)
     for name in ("target", "t_score", "patient", "test", "site", "clinical", "subgroups"):
         named = getattr(given, name, None) or []
         for column in [named] if isinstance(named, str) else named:
@@ -97,11 +116,15 @@ def film_paths(table: pd.DataFrame, column: str, given: argparse.Namespace) -> p
     return image_paths(table[column], given.images, outside=given.outside_images)
 
 
+def check_model(path: Path) -> None:
+    """Raise an InputError if there is no file of a model."""
+    if not path.is_file():
+        raise InputError("There is no such model file; check its path.")
+
+
 def check_column(table: pd.DataFrame, column: str, option: str, hint: str = "") -> None:
     """Raise an InputError if the column that an option names is not there."""
     if column not in table:
-        if table.shape[1] == 1 and ";" in str(table.columns[0]):
-            hint = " It seems to be separated by semicolons: export it with commas."
         their = f"{guess(column, table.columns)} Its columns are {table.columns.tolist()}."
         if any(map(_is_no_heading, table.columns)):
             their = (

@@ -8,13 +8,20 @@ import pandas as pd
 
 from skosteo.clinical.flow import ExclusionLog
 from skosteo.commands.outcome import add_outcome_arguments, known_rows, read_outcome
-from skosteo.commands.tables import add_table_arguments, check_column, film_paths, read_cohort
+from skosteo.commands.tables import (
+    add_table_arguments,
+    check_column,
+    check_model,
+    film_paths,
+    read_cohort,
+)
 from skosteo.exceptions import InputError
 from skosteo.persistence import read_card
-from skosteo.scoring import Scorer
+from skosteo.scoring import Scorer, refusals_in_words
 from skosteo.study.inputs import joined_flow
 from skosteo.study.report.model_card import development_of
 from skosteo.validation import validate
+from skosteo.validation.page import check_folder
 
 ABOUT = "a saved model judged on the patients of another hospital"
 
@@ -34,6 +41,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(given: argparse.Namespace) -> None:
     """Validate a model from parsed arguments, and print what came out."""
+    check_folder(given.out)
+    check_model(given.model)
     scorer = Scorer(given.model, image_column=given.image_column, n_jobs=given.n_jobs)
     column = scorer.image_column
     table = read_cohort(given, column)
@@ -55,16 +64,17 @@ def run(given: argparse.Namespace) -> None:
         )
     labels = np.asarray(scorer.model.classes_)[target.to_numpy()]
     card = read_card(given.model)
-    found = validate(
-        scorer.model,
-        seen.iloc[kept],
-        pd.Series(labels[kept], name=outcome.name),
-        None if given.patient is None else table[given.patient].iloc[kept],
-        subgroups=table[given.subgroups].iloc[kept],
-        threshold=given.threshold,
-        development=None if card is None else development_of(card),
-        flow=joined_flow(flow, rows, target.to_numpy()[kept], outcome.name),
-    )
+    with refusals_in_words(seen, scorer.model):
+        found = validate(
+            scorer.model,
+            seen.iloc[kept],
+            pd.Series(labels[kept], name=outcome.name),
+            None if given.patient is None else table[given.patient].iloc[kept],
+            subgroups=table[given.subgroups].iloc[kept],
+            threshold=given.threshold,
+            development=None if card is None else development_of(card),
+            flow=joined_flow(flow, rows, target.to_numpy()[kept], outcome.name),
+        )
     found.save(given.out)
     print(repr(found))  # noqa: T201
     print(f"\nvalidation.html and its tables are in {given.out}")  # noqa: T201

@@ -134,7 +134,9 @@ def _table(model: Any, names: list[str]) -> dict[str, Any]:
             low, high = hit.variable.range_in(hit.unit)
             columns[name] = low + (high - low) * rng.uniform(0.4, 0.7, _N_ROWS)
     for part in parts(model):
-        columns |= _of_part(part, names, rng)
+        found = _of_part(part, names, rng)
+        films = {name for name, column in columns.items() if getattr(column, "ndim", 1) > 1}
+        columns |= {name: column for name, column in found.items() if name not in films}
     for name in columns:
         if isinstance(columns[name], np.ndarray) and columns[name].ndim == 1:
             columns[name][_WITHOUT_VALUES] = np.nan
@@ -152,8 +154,9 @@ def _of_part(part: Any, names: list[str], rng: np.random.Generator) -> dict[str,
         sources = part._reader.sources
         known = {sources[name]: _of_step(step, rng) for name, step in part.columns_.items()}
         return {name: c for name, c in known.items() if name in names and c is not None}
-    own = [str(name) for name in getattr(part, "feature_names_in_", ())]
-    scaler = getattr(part, "scaler_", part)
+    state = vars(part)  # not what a frozen model says of another
+    own = [str(name) for name in state.get("feature_names_in_", ())]
+    scaler = state.get("scaler_", part)
     mean, scale = getattr(scaler, "mean_", None), getattr(scaler, "scale_", None)
     if mean is not None and scale is not None and len(own) == len(mean):
         drawn = mean + scale * rng.normal(size=(_N_ROWS, len(own)))

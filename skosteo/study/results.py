@@ -247,7 +247,9 @@ class Study:
 
         Its risks are put right on out-of-fold predictions, on which its threshold is chosen too,
         for a sensitivity of .90. ``final`` says what it does on the test part; a study that is
-        given `out` saves it there as ``model.skops``, with a card: see `skosteo.load_model`.
+        given `out` saves it there as ``model.skops``, with a card: see `skosteo.load_model`. It
+        answers 0 and 1, and is given the columns of its own: ``models[reference].part(X)``, or any
+        table by a `skosteo.Scorer`.
         """
         return self.final.model
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from skosteo._files import write_atomic
 from skosteo.exceptions import InputError, SkosteoError
-from skosteo.persistence import load_model, save_model
+from skosteo.persistence import load_model, read_card, save_model
 from skosteo.study.folder import FOLDER
 
 Arrays = dict[str, NDArray]
@@ -84,6 +84,8 @@ class Store:
         if not path.exists():
             return None
         try:
+            if read_card(path) != self._seal(name, {}):
+                raise InputError("it is of another study")
             return load_model(path)
         except SkosteoError as error:
             warnings.warn(
@@ -96,7 +98,7 @@ class Store:
     def save_model(self, name: str, model: Any) -> None:
         """Keep a fitted model, in one step; not one of foreign parts, which no file takes."""
         with suppress(InputError):
-            save_model(model, self.folder / f"{name}.skops")
+            save_model(model, self.folder / f"{name}.skops", card=self._seal(name, {}))
 
     def _seal(self, name: str, arrays: Arrays) -> str:
         """Stand for the study, the model and fold, and every array."""

@@ -48,15 +48,15 @@ def save(found: Any, folder: str | PathLike[str]) -> None:
     write_atomic(out / PAGE, page.encode())
 
 
-def _claim(out: Path) -> None:
-    """Make the folder, and mark it; refuse one that holds what no validation wrote."""
+def check_folder(folder: str | PathLike[str]) -> None:
+    """Refuse a folder that holds what no validation wrote."""
+    out = Path(folder)
     if out.is_symlink() or (out.exists() and not out.is_dir()):
         raise InputError("folder is a file or a link; give a folder, which may not exist yet.")
-    out.mkdir(parents=True, exist_ok=True)
     known = {PAGE, *(f"{name}.csv" for name in _TABLES)} if (out / _MARK).is_file() else set()
     strange = [
         entry
-        for entry in out.iterdir()
+        for entry in (out.iterdir() if out.exists() else ())
         if not entry.name.startswith(".")
         and (entry.name not in known or entry.is_symlink() or not entry.is_file())
     ]
@@ -65,6 +65,12 @@ def _claim(out: Path) -> None:
             f"folder holds {len(strange)} files, folders or links that no validation wrote. Give "
             "one that is empty or does not exist yet: nothing of yours is replaced."
         )
+
+
+def _claim(out: Path) -> None:
+    """Make the folder, and mark it."""
+    check_folder(out)
+    out.mkdir(parents=True, exist_ok=True)
     write_atomic(out / _MARK, b"")
 
 

@@ -30,7 +30,7 @@ def home(tmp_path_factory):
     X["image"] = X["image"].map(lambda path: Path(path).name, na_action="ignore")
     (home / "films" / "damaged.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     X.loc[[1, 2], "image"] = ["damaged.png", "gone.dcm"]
-    X.assign(accession=[f"{i:04}" for i in range(len(X))], name="Jane Doe").to_csv(
+    X.assign(probability=0.5, accession=[f"{i:04}" for i in range(len(X))], name="Jane Doe").to_csv(
         home / "new.csv", index=False
     )
     return home
@@ -86,10 +86,36 @@ def test_after_a_kill_it_goes_on_with_what_is_left(home, tmp_path, monkeypatch):
     np.testing.assert_allclose(scores["probability"], wanted, atol=1e-6)
 
 
+def test_names_of_films_stay_as_they_are_and_identifiers_are_words(home, tmp_path):
+    assert main(given(home, tmp_path / "a.csv", "--id", "image")) == 0
+    named = pd.read_csv(home / "new.csv")["image"]
+    pd.testing.assert_series_equal(pd.read_csv(tmp_path / "a.csv")["image"], named)
+    table = pd.read_csv(home / "new.csv", dtype=str)
+    table["accession"] = ["NA", "None", *table["accession"][2:]]
+    table.to_csv(tmp_path / "new.csv", index=False)
+    call = given(home, tmp_path / "b.csv", "--id", "accession")
+    call[2] = str(tmp_path / "new.csv")
+    assert main(call) == 0
+    scores = pd.read_csv(tmp_path / "b.csv", dtype=str, keep_default_na=False)
+    assert scores["accession"].tolist()[:3] == ["NA", "None", "0002"]
+
+
+def test_a_table_that_was_mended_is_taken(home, tmp_path, capsys):
+    table = pd.read_csv(home / "new.csv")
+    table.drop(columns="bmi").to_csv(tmp_path / "new.csv", index=False)
+    call = given(home, tmp_path / "scores.csv")
+    call[2] = str(tmp_path / "new.csv")
+    assert main(call) == 2
+    assert "bmi" in capsys.readouterr().err
+    table.to_csv(tmp_path / "new.csv", index=False)
+    assert main(call) == 0
+
+
 def test_what_another_run_has_left_is_not_taken(home, tmp_path, capsys):
     out = tmp_path / "scores.csv"
     (tmp_path / "scores.csv.parts").mkdir()
     (tmp_path / "scores.csv.parts" / "run.json").write_text("another")
+    (tmp_path / "scores.csv.parts" / "0.csv").write_text("probability")
     assert main(given(home, out)) == 2
     assert "another run" in capsys.readouterr().err
     assert not out.exists()
@@ -98,7 +124,7 @@ def test_what_another_run_has_left_is_not_taken(home, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("more", "said"),
     [(["--id", "acession"], "'acession'"), (["--image-column", "film"], "'film'"),
-     (["--encoding", "no"], "--encoding")],
+     (["--encoding", "no"], "--encoding"), (["--id", "probability"], "'probability'")],
 )  # fmt: skip
 def test_wrong_columns_are_named_and_nothing_is_written(home, more, said, tmp_path, capsys):
     assert main(given(home, tmp_path / "scores.csv", *more)) == 2

@@ -101,3 +101,6 @@ def test_a_site_with_one_class_and_a_folder_of_others_files(home, tmp_path, caps
     (tmp_path / "mine" / "thesis.txt").write_text("mine")
     assert main(given(home, tmp_path / "mine")) == 2
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["thesis.txt"]
+    call[1] = str(tmp_path / "no.skops")
+    assert main([*call[:-1], str(tmp_path / "new")]) == 2
+    assert "no such model file" in capsys.readouterr().err

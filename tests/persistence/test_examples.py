@@ -3,11 +3,12 @@
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.frozen import FrozenEstimator
 
 from skosteo.exceptions import InputError
 from skosteo.persistence.examples import answer, as_examples, make_examples
 from skosteo.presets import clinical_baseline, paper_clinical_classifier
-from tests.small_models import small_clinical, small_fusion, write_films
+from tests.small_models import small_clinical, small_feature_fusion, small_fusion, write_films
 
 
 @pytest.fixture(scope="module")
@@ -71,3 +72,11 @@ def test_words_that_may_be_paths_are_refused():
     for word in ("/ward/jane", r"c:\jane", "http://jane", "jane\n"):
         with pytest.raises(InputError, match="such as paths"):
             as_examples(pd.DataFrame({"film": [word]}))
+
+
+def test_numbers_of_a_frozen_fusion_do_not_replace_its_films(tmp_path):
+    X, y, _ = write_films(tmp_path)
+    X["sex"] = np.resize(["F", "M", "F"], len(X))  # two columns of the net, one of the table
+    for strategy in ("attention", "learned", "concat"):
+        model = FrozenEstimator(small_feature_fusion(strategy=strategy).fit(X, y))
+        assert make_examples(model)["image"].ndim == 3

@@ -71,6 +71,20 @@ def test_a_study_that_goes_on_does_not_fit_it_again(of_values, monkeypatch, tmp_
     assert len(fits) == 1
 
 
+def test_the_final_model_of_another_study_is_not_taken(of_values, tmp_path):
+    X, y, groups = of_values.X, of_values.y, of_values.groups
+    given = {"image_column": None, "n_folds": 2, "verbose": 0, "models": ["age_sex_bmi"],
+             "clinical_columns": ["age", "sex", "bmi"]}  # fmt: skip
+    run_study(X[:100], y[:100], groups=groups[:100], out=tmp_path / "a", **given)
+    study = run_study(X, y, groups=groups, out=tmp_path / "b", **given)
+    kept = next((tmp_path / "b" / "work").glob("*.skops"))
+    kept.write_bytes(next((tmp_path / "a" / "work").glob("*.skops")).read_bytes())
+    with pytest.warns(UserWarning, match="another study"):
+        again = run_study(X, y, groups=groups, out=tmp_path / "b", **given)
+    risks = [one.final_model_.predict_proba(X[["age", "sex", "bmi"]]) for one in (study, again)]
+    np.testing.assert_array_equal(*risks)
+
+
 def test_a_model_of_foreign_parts_is_in_no_file_and_the_report_says_why(of_values, tmp_path):
     out = tmp_path / "s"
     study = run_study(

@@ -7,6 +7,8 @@ from typing import Any
 import pandas as pd
 
 from skosteo.evaluation._format import proportion_text
+from skosteo.image.classifier import ImageOsteoClassifier
+from skosteo.persistence.content import parts
 from skosteo.study.design import versions
 from skosteo.study.report.content import limits, split_text
 from skosteo.validation.case_mix import DEVELOPMENT
@@ -41,9 +43,7 @@ def model_card(study: Any) -> str:
     counts = design.counts().loc["all"]
     n_development = len(set(design.patient[design.development]))
     figures = printed(judged.figures)
-    seen = (["the chest radiograph"] if settings.image_column else []) + [
-        *map(_plain, settings.clinical_columns)
-    ]
+    seen = _seen(study)
     sections = {
         f"# {_plain(settings.title)}": [f"Final model: {_plain(final.title)}."],
         "## Intended use": [_USE],
@@ -79,9 +79,19 @@ def model_card(study: Any) -> str:
     return "\n\n".join("\n\n".join([title, *body]) for title, body in sections.items()) + "\n"
 
 
+def _seen(study: Any) -> list[str]:
+    """Say what the final model may see: the radiograph, clinical columns."""
+    model, fitted = study.models[study.reference], study.final.recalibrated.estimator_
+    film = any(isinstance(part, ImageOsteoClassifier) for part in parts(fitted))
+    columns = study.settings.clinical_columns if model.columns is None else model.columns
+    if isinstance(fitted, ImageOsteoClassifier):
+        columns = ()
+    return ["the chest radiograph"] * film + [*map(_plain, columns)]
+
+
 def development_of(card: str) -> pd.DataFrame | None:
     """Read the development cohort back from a card; None where it holds none."""
-    _, _, after = card.partition(f"{_COHORT}\n")
+    _, _, after = card.partition(f"\n{_COHORT}\n")
     lines = [line for line in after.split("\n## ")[0].splitlines() if line.startswith("| ")]
     cells = [[_read(cell) for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines]
     rows = [row for row in cells[2:] if len(row) == 3]  # below the heading and its line
