@@ -78,7 +78,6 @@ def fit_final_model(
     if fitted is None:
         metadata = {"groups": patient}
         fitted = fit_with_metadata(clone(model.estimator), X.iloc[rows], y, metadata)
-        forget(fitted)  # folders of films that are gone when the study ends
         if store is not None:
             store.save_model(model.key, fitted)
     risk, notes = _recalibrated(fitted, out_of_fold[rows], y)
@@ -93,6 +92,7 @@ def fit_final_model(
     judged = validate(
         final, X.iloc[test], design.y[test], design.patient[test], development=development
     )
+    forget(final)  # folders of films that are gone when the study ends
     return FinalModel(model.title, final, rule, judged, notes)
 
 

@@ -1,5 +1,6 @@
 """`validate`: a fitted model judged on the patients of another hospital, in one call."""
 
+import warnings
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -371,8 +372,10 @@ def _by_subgroup(rows: Scored, by: pd.DataFrame, threshold: float) -> Subgroups 
 def _updated(model: Any, classes: NDArray, rows: Scored) -> dict[str, Any]:
     """Return the update by all rows, and the risks held out; or why there is none."""
     try:
-        after, chosen = held_out_update(classes, rows)
-        update = update_of_rows(model, classes, rows)
+        with warnings.catch_warnings():  # the figures say it
+            warnings.filterwarnings("ignore", "No slope can be learned", UserWarning)
+            after, chosen = held_out_update(classes, rows)
+            update = update_of_rows(model, classes, rows)
     except InputError as error:
         return {"update": None, "after": None, "chosen": Counter(), "no_update": str(error)}
     return {"update": update, "after": after, "chosen": Counter(chosen), "no_update": ""}

@@ -450,7 +450,7 @@ X, Y, GROUPS = table()
                 Spy().fit(X, np.where(Y, "a", "b")), DummyClassifier().fit(X, Y), cv="prefit"
             ),
             {},
-            r"image branch.*\['a', 'b'\].*\[0, 1\]",
+            r"image= was fitted.*\['a', 'b'\].*\[0, 1\]",
         ),
     ],
 )

@@ -60,7 +60,10 @@ def test_the_files_of_a_study_of_films(of_films):
 
 @pytest.mark.parametrize("ran", ["of_values", "of_films"])
 def test_every_file_is_what_its_name_says(ran, request):
-    signatures = {".png": b"\x89PNG\r\n", ".svg": b"<?xml", ".html": b"<!DOCTYPE html>"}
+    signatures = {
+        ".png": b"\x89PNG\r\n", ".svg": b"<?xml", ".html": b"<!DOCTYPE html>",
+        ".skops": b"PK\x03\x04", ".md": b"# ",
+    }  # fmt: skip
     for name, data in files_in(request.getfixturevalue(ran).out).items():
         kind = Path(name).suffix
         if kind == ".csv":
@@ -176,7 +179,8 @@ def test_no_cell_is_a_formula(attacked):
 
 def test_the_same_study_twice_is_the_same_files(of_values, tmp_path):
     of_values.study.save(tmp_path)
-    expected = {n: d for n, d in files_in(of_values.out).items() if not n.endswith(".npz")}
+    kept = re.compile(r"work/.*\.(npz|skops)")  # of the fits
+    expected = {n: d for n, d in files_in(of_values.out).items() if not kept.fullmatch(n)}
     assert files_in(tmp_path) == expected
 
 
