@@ -154,7 +154,7 @@ def _of_part(part: Any, names: list[str], rng: np.random.Generator) -> dict[str,
         sources = part._reader.sources
         known = {sources[name]: _of_step(step, rng) for name, step in part.columns_.items()}
         return {name: c for name, c in known.items() if name in names and c is not None}
-    state = vars(part)  # not what a frozen model says of another
+    state = getattr(part, "__dict__", {})  # not what a frozen model says of another
     own = [str(name) for name in state.get("feature_names_in_", ())]
     scaler = state.get("scaler_", part)
     mean, scale = getattr(scaler, "mean_", None), getattr(scaler, "scale_", None)
