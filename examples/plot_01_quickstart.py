@@ -201,7 +201,7 @@ new.head(1).to_csv(Path(work.name, "new.csv"), index=False)
 score = Path(work.name, "score.csv")
 command = ["predict", args.report / "model.skops", Path(work.name, "new.csv"), "--out", score]
 subprocess.run([sys.executable, "-m", "skosteo", *command, "--quiet"], check=True)
-print(f"{pd.read_csv(score).to_string(index=False)}\n")
+print(f"{pd.read_csv(score, keep_default_na=False).to_string(index=False)}\n")
 
 pictures = " and films.png" if films is not None else ""
 print(f"{args.report}/ holds model.skops, table.csv, roc.png{pictures}")
