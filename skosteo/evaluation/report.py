@@ -164,12 +164,14 @@ class Report:
         """
         return pd.DataFrame(self._figures).rename(columns={"count_": "count"})
 
-    def table(self, metrics: Sequence[str] | str | None = None) -> pd.DataFrame:
+    def table(
+        self, metrics: Sequence[str] | str | None = None, *, counts: bool = True
+    ) -> pd.DataFrame:
         """Return figures as they are printed in a paper, one row per model.
 
         `metrics` are columns, of ``metrics``, or "all"; None gives AUC, accuracy, sensitivity and
         specificity. Texts are such as ".812 [.760, .864]" and "182/240 = .758 [.700, .808]", where
-        patients repeat "182/240 of 61 patients = .758 [.680, .822]".
+        patients repeat "182/240 of 61 patients = .758 [.680, .822]"; without `counts`, rates alone.
         """
         columns = [*METRICS] if metrics is None else [*self.metrics]
         if metrics is not None and metrics != "all":
@@ -183,8 +185,9 @@ class Report:
         table = pd.DataFrame(index=list(self.probability), columns=columns, dtype=object)
         for f in self._figures:
             if f.metric in columns:
-                counts = self._counts_text(f) if f.metric in _RATES and f.total else ""
-                table.loc[f.model, f.metric] = counts + interval_text(f.estimate, f.low, f.high)
+                counted = counts and f.metric in _RATES and f.total
+                of = self._counts_text(f) if counted else ""
+                table.loc[f.model, f.metric] = of + interval_text(f.estimate, f.low, f.high)
         return table
 
     def _counts_text(self, figure: Figure) -> str:

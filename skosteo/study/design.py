@@ -1,7 +1,7 @@
-"""The design of a study: its settings, its test part and folds, and the rules for thresholds."""
+"""The design of a study: its settings, whom models are judged on, and the rules for thresholds."""
 
 import platform
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
@@ -10,20 +10,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.model_selection import StratifiedGroupKFold
+from sklearn.model_selection import StratifiedKFold
 
+from skosteo.clinical.variables import find_column
 from skosteo.exceptions import InputError
 from skosteo.study.inputs import Inputs
 
 Fold = tuple[NDArray[np.intp], NDArray[np.intp]]
 
-PARTS = ("test", "validation")
-# by name, what `operating_point` is asked for
-RULES: dict[str, dict[str, float]] = {
-    "Youden's index": {},
-    "sensitivity .90": {"sensitivity": 0.9},
-    "specificity .90": {"specificity": 0.9},
-}
+ENOUGH_EVENTS = 100  # in a test set, of either class: Collins et al. 2016, doi:10.1002/sim.6787
 
 _LIBRARIES = ("skosteo", "scikit-learn", "torch", "skorch", "timm", "numpy", "pandas", "scipy")
 
@@ -34,14 +29,16 @@ class Settings:
 
     title: str  # heading of the report
     outcome: str  # name of what is predicted
-    limits: tuple[str, ...]  # what a reader must know first, as whoever ran the study says it
+    limits: tuple[str, ...]  # what a reader must know first, as the investigator says it
     preset: str  # "quick" or "paper"
     seed: int  # of every draw
     n_folds: int
-    drawn_test: bool  # whether the test part was drawn from the same rows
+    n_repeats: int  # of the cross-validation, where it is what models are judged by
+    operating_point: str | float  # rule of `RULES` that thresholds are chosen by, or a risk
+    drawn_test: bool  # whether the test set, if there is one, was drawn from the same rows
     image_column: str | None
     clinical_columns: tuple[str, ...]
-    prevalence: float | None  # for which predictive values are stated too
+    prevalence: float | None  # where the model is to be used
     published: bool  # whether the paper's figures stand beside
 
 
@@ -60,48 +57,115 @@ class Design:
     y: NDArray[np.intp]  # 0 and 1
     classes: NDArray  # what 0 and 1 stood for in the y that came
     patient: NDArray[np.intp]  # code of the patient of each row
-    test: NDArray[np.intp]  # rows that no model learns from
-    folds: tuple[Fold, ...]  # train and validation; each other row is in one validation fold
+    test: NDArray[np.intp]  # rows that no model learns from; none where all are cross-validated
+    # of each repeat its folds: train and validation; each other row is in one validation fold
+    repeats: tuple[tuple[Fold, ...], ...]
+
+    @property
+    def folds(self) -> tuple[Fold, ...]:
+        """Folds of the first repeat, which all models are fitted on."""
+        return self.repeats[0]
 
     @property
     def development(self) -> NDArray[np.intp]:
-        """Rows that are not for the test, sorted."""
+        """Rows that the final model learns from, sorted: all but those of the test set."""
         return np.setdiff1d(np.arange(len(self.y)), self.test)
 
+    @property
+    def has_test(self) -> bool:
+        """Whether models are judged on a test set, rather than by cross-validation."""
+        return len(self.test) > 0
+
     def counts(self) -> pd.DataFrame:
-        """Rows, patients and positive rows of each part, with the first fold's split."""
-        train, validation = self.folds[0]
-        parts = {"training (fold 1)": train, "validation (fold 1)": validation, "test": self.test}
-        parts["all"] = np.arange(len(self.y))
+        """Rows, patients and positive rows of each part."""
+        parts = {"all": np.arange(len(self.y))}
+        if self.has_test:
+            parts = {"development": self.development, "test": self.test} | parts
         return pd.DataFrame(
             {
                 "rows": [len(rows) for rows in parts.values()],
                 "patients": [len(np.unique(self.patient[rows])) for rows in parts.values()],
                 "positive rows": [int(self.y[rows].sum()) for rows in parts.values()],
+                "positive patients": [
+                    len(np.unique(self.patient[rows][self.y[rows] == 1])) for rows in parts.values()
+                ],
             },
             index=list(parts),
         )
 
 
-def make_design(given: Inputs, n_folds: int, seed: int) -> Design:
-    """Split the rows by patient: a fixed test part, as given or drawn, and folds of all others."""
+def make_design(
+    given: Inputs,
+    *,
+    n_folds: int,
+    n_repeats: int,
+    validation: str = "auto",
+    seed: int = 0,
+) -> Design:
+    """Decide whom models are judged on, and split the rows by patient, balancing outcome and sex.
+
+    "split" takes a test set, as given or drawn, one part in ``n_folds + 1``, and folds of all
+    others; "repeated_cv" folds of all rows, drawn anew in each repeat. "auto" splits where the test
+    set is given, or would have 100 patients with the outcome and 100 without.
+    """
     y, patient = given.y, given.patient
-    _check_enough(y, patient, n_folds, drawn=given.test is None)
-    rows = np.arange(len(y))
-    if given.test is None:
-        parts = StratifiedGroupKFold(n_folds + 1, shuffle=True, random_state=seed)
-        tested = next(parts.split(rows, y, patient))[1]
-    else:
+    split = given.test is not None
+    if not split:
+        _check_enough(y, patient, n_folds, drawn=validation == "split")
+        split = validation == "split" or (validation == "auto" and _fills_test(given, n_folds))
+    strata, tested = _strata(given), np.array([], dtype=np.intp)
+    if given.test is not None:
+        if validation == "repeated_cv":
+            raise InputError(
+                "internal_validation='repeated_cv' judges models on all rows, and test names some. "
+                "Leave one of them out."
+            )
         tested = _given_test(given.test, y, patient)
-    others = np.setdiff1d(rows, tested)
+    elif split:
+        tested = next(_folds(np.arange(len(y)), patient, strata, n_folds + 1, seed))[1]
+    others = np.setdiff1d(np.arange(len(y)), tested)
     _check_enough(y[others], patient[others], n_folds, drawn=False)
-    splitter = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
-    folds = tuple(
-        (others[train], others[validation])
-        for train, validation in splitter.split(others, y[others], patient[others])
+    repeats = tuple(
+        tuple(_folds(others, patient, strata, n_folds, seed + repeat))
+        for repeat in range(1 if split else n_repeats)
     )
-    _check_both_classes(y, [tested, *(part for fold in folds for part in fold)])
-    return Design(given.X, y, given.classes, patient, np.sort(tested), folds)
+    every = [part for folds in repeats for fold in folds for part in fold]
+    _check_both_classes(y, [*every, tested] if split else every)
+    return Design(given.X, y, given.classes, patient, np.sort(tested), repeats)
+
+
+def _fills_test(given: Inputs, n_folds: int) -> bool:
+    """Whether a test set that is drawn would have enough patients of either class."""
+    fewest = min(len(np.unique(given.patient[given.y == code])) for code in (0, 1))
+    return fewest >= ENOUGH_EVENTS * (n_folds + 1)
+
+
+def _strata(given: Inputs) -> NDArray:
+    """Outcome and sex of each patient: positive where any row is."""
+    positive = np.zeros(given.patient.max() + 1, dtype=bool)
+    np.logical_or.at(positive, given.patient, given.y == 1)
+    one_sex = np.zeros(len(positive), dtype=bool)
+    column = find_column(given.X[given.clinical], "sex")
+    if column is not None and given.X[column].notna().any():
+        sex = given.X[column]
+        np.logical_or.at(one_sex, given.patient, (sex == sex.mode()[0]).to_numpy(bool))
+    return 2 * positive + one_sex
+
+
+def _folds(
+    rows: NDArray[np.intp], patient: NDArray[np.intp], strata: NDArray, n_folds: int, seed: int
+) -> Iterator[Fold]:
+    """Folds of whole patients, with as many of each stratum, from some of the rows."""
+    patients = np.unique(patient[rows])
+    stratum = strata[patients]
+    sizes = np.bincount(stratum, minlength=4)
+    for outcome in (0, 2):  # a sex with too few patients is not balanced
+        if sizes[outcome : outcome + 2].min() < n_folds:
+            stratum[stratum == outcome + 1] = outcome
+    splitter = StratifiedKFold(n_folds, shuffle=True, random_state=seed)
+    for train, validation in splitter.split(patients, stratum):
+        one, other = (rows[np.isin(patient[rows], patients[part])] for part in (train, validation))
+        yield one, other
 
 
 def _given_test(test: NDArray, y: NDArray[np.intp], patient: NDArray[np.intp]) -> NDArray[np.intp]:
@@ -134,7 +198,7 @@ def _check_enough(
         least = min(of_class) - drawn
         remedy = f"n_folds={least}, or more patients" if least >= 2 else "more patients"
         raise InputError(
-            f"{n_folds} folds{' and a test part' if drawn else ''} need {parts} patients of each "
+            f"{n_folds} folds{' and a test set' if drawn else ''} need {parts} patients of each "
             f"class; there are {of_class[1]} positive and {of_class[0]} negative ones. Give "
             f"{remedy}."
         )

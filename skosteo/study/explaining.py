@@ -1,6 +1,6 @@
 """Explanations, computed while the fitted model is in memory; models are not stored."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,26 +13,24 @@ from skosteo.explain.shapley import MOST_FEATURES, count_features
 from skosteo.fusion.probability import ProbabilityFusionClassifier
 from skosteo.study.store import Arrays
 
-Parts = Mapping[str, pd.DataFrame]
-
 _FILMS = 4  # as many patients as the paper shows
-_ROWS = 100  # explained, and as many training rows as background
+_ROWS = 100  # explained, and as many as background
 _ORDERS = 20  # of variables, where there are too many for exact Shapley values
 
 
 def explain(
-    fitted: Any, parts: Parts, kinds: Sequence[str], seed: int
+    fitted: Any, learned: pd.DataFrame, shown: pd.DataFrame, kinds: Sequence[str], seed: int
 ) -> tuple[dict[str, Arrays], tuple[str, ...]]:
-    """Explain a fitted model on test rows that are drawn by the seed, not chosen.
+    """Explain a fitted model on rows that are drawn by the seed, not chosen.
 
-    `parts` is what the model sees of the rows of "train", "validation" and "test"; `kinds` are of
-    "shap", "grad_cam" and "fusion". Returns arrays of `ShapValues`, `GradCam` and `FusionView`, by
-    kind, and what could not be explained, in words.
+    `learned` is what the model sees of the rows that it learned from, `shown` of those to draw
+    from; `kinds` are of "shap", "grad_cam" and "fusion". Returns arrays of `ShapValues`, `GradCam`
+    and `FusionView`, by kind, and what could not be explained, in words.
     """
     found, notes = {}, []
     for kind in kinds:
         try:
-            found[kind] = _KINDS[kind](fitted, parts, seed)
+            found[kind] = _KINDS[kind](fitted, learned, shown, seed)
         except InputError as error:
             notes.append(f"{kind}: {error}")
     return found, tuple(notes)
@@ -43,12 +41,11 @@ def _drawn(X: pd.DataFrame, most: int, seed: int) -> pd.DataFrame:
     return X.iloc[np.sort(rows)]
 
 
-def _shap(fitted: Any, parts: Parts, seed: int) -> Arrays:
-    train, test = parts["train"], parts["test"]
+def _shap(fitted: Any, learned: pd.DataFrame, shown: pd.DataFrame, seed: int) -> Arrays:
     if isinstance(fitted, ProbabilityFusionClassifier):
         columns = fitted.columns_["clinical"]
-        fitted, train, test = fitted.clinical_, train[columns], test[columns]
-    rows, background = _drawn(test, _ROWS, seed), _drawn(train, _ROWS, seed)
+        fitted, learned, shown = fitted.clinical_, learned[columns], shown[columns]
+    rows, background = _drawn(shown, _ROWS, seed), _drawn(learned, _ROWS, seed)
     few = count_features(fitted, rows, background) <= MOST_FEATURES
     orders = None if few else _ORDERS
     found = shap_values(fitted, rows, background, n_permutations=orders, random_state=seed)
@@ -61,14 +58,12 @@ def _without_values(arrays: Arrays) -> Arrays:
     return arrays | {"numbers": ranks, "words": np.full(arrays["words"].shape, "word")}
 
 
-def _grad_cam(fitted: Any, parts: Parts, seed: int) -> Arrays:
-    return grad_cam(fitted, _drawn(parts["test"], _FILMS, seed)).to_arrays()
+def _grad_cam(fitted: Any, _: pd.DataFrame, shown: pd.DataFrame, seed: int) -> Arrays:
+    return grad_cam(fitted, _drawn(shown, _FILMS, seed)).to_arrays()
 
 
-def _fusion(fitted: Any, parts: Parts, seed: int) -> Arrays:
-    # others that the branches have not learnt from either
-    patient, others = _drawn(parts["test"], 1, seed), _drawn(parts["validation"], _ROWS, seed)
-    return explain_fusion(fitted, patient, others).to_arrays()
+def _fusion(fitted: Any, _: pd.DataFrame, shown: pd.DataFrame, seed: int) -> Arrays:
+    return explain_fusion(fitted, _drawn(shown, 1, seed), _drawn(shown, _ROWS, seed)).to_arrays()
 
 
 _KINDS = {"shap": _shap, "grad_cam": _grad_cam, "fusion": _fusion}

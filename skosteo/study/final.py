@@ -1,32 +1,26 @@
-"""The final model of a study, which can leave the house, and what it does on the test part.
+"""The final model of a study, which can leave the house: what the whole report is about.
 
-It is the study's reference model, fitted again on all rows that are not for the test. Its risks are
-put right, and its threshold is chosen, on the out-of-fold predictions that the study has of it.
+It is the primary model, fitted again on all rows but those of the test set. Its risks are
+recalibrated, and its threshold is chosen, on the out-of-fold predictions that the study has of it.
 """
 
-import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import FixedThresholdClassifier
 
-from skosteo.clinical import table_one
-from skosteo.evaluation import operating_point
-from skosteo.exceptions import InputError
-from skosteo.fusion.out_of_fold import fit_with_metadata
+from skosteo.fusion.probability import ProbabilityFusionClassifier
 from skosteo.persistence.content import forget
 from skosteo.recalibration import RecalibratedClassifier
-from skosteo.study.design import RULES, Design
+from skosteo.study.assessed import learn
+from skosteo.study.design import Design
+from skosteo.study.explaining import explain
+from skosteo.study.fitting import ModelResult, fit_on, predicted
 from skosteo.study.models import StudyModel
 from skosteo.study.store import FoldResult, Store
-from skosteo.validation import ExternalValidation, validate
-
-RULE = "sensitivity .90"
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,25 +30,26 @@ class FinalModel:
     title: str  # of the study's model
     # a FixedThresholdClassifier around a RecalibratedClassifier around the fitted model
     model: FixedThresholdClassifier
-    rule: str  # by which the threshold was chosen, in words
-    judged: ExternalValidation  # on the test part
+    rule: str | float  # by which the threshold was chosen
+    fit: FoldResult  # probabilities of the test set, time, explanations
     notes: tuple[str, ...]  # what could not be learned, in words
 
     @property
     def recalibrated(self) -> RecalibratedClassifier:
-        """What puts the risks right."""
+        """What recalibrates the risks."""
         return self.model.estimator.estimator
 
 
 def fit_final_model(
     design: Design,
     model: StudyModel,
-    results: Sequence[FoldResult],
-    described: Sequence[str],
+    result: ModelResult,
+    rule: str | float,
     *,
     store: Store | None,
-) -> FinalModel:
-    """Fit a model of a study on all rows but those of the test, and judge it on these.
+    seed: int,
+) -> tuple[FinalModel, ModelResult]:
+    """Fit a model of a study on all rows but those of the test set, and explain it.
 
     Parameters
     ----------
@@ -62,52 +57,56 @@ def fit_final_model(
         Rows, labels and patients.
     model : StudyModel
         Which model.
-    results : sequence of FoldResult
-        Its results by fold, whose validation predictions are the out-of-fold ones.
-    described : sequence of str
-        Columns that describe the cohort.
+    result : ModelResult
+        Its predictions, of which those out of fold are learned from.
+    rule : str or float
+        One of `RULES`, or a risk, for the threshold.
     store : Store or None
-        Keeps the fitted model, so that it is fitted once.
+        Keeps the fitted model and its explanations, so that both are made once.
+    seed : int
+        Draws the patients that are explained.
+
+    Returns
+    -------
+    final : FinalModel
+    result : ModelResult
+        That given, with what the final model says of the test set.
     """
-    rows, X = design.development, model.part(design.X)
-    out_of_fold = np.full(len(design.y), np.nan)
-    for (_, validation), result in zip(design.folds, results, strict=True):
-        out_of_fold[validation] = result.validation
-    y, patient = design.y[rows], design.patient[rows]
+    entry = f"{model.key}-final"
     fitted = None if store is None else store.load_model(model.key)
-    if fitted is None:
-        metadata = {"groups": patient}
-        fitted = fit_with_metadata(clone(model.estimator), X.iloc[rows], y, metadata)
+    fit = None if store is None or fitted is None else store.load(entry)
+    if fit is None:
+        fitted, fit = _fitted(design, model, fitted, seed)
         if store is not None:
             store.save_model(model.key, fitted)
-    risk, notes = _recalibrated(fitted, out_of_fold[rows], y)
-    threshold, rule = _threshold(y, risk.put_right(out_of_fold[rows]))
+            store.save(entry, fit)
+    recalibrated, threshold, notes = learn(design, result, rule)
+    recalibrated.set_params(estimator=FrozenEstimator(fitted)).estimator_ = fitted
     final = FixedThresholdClassifier(
-        FrozenEstimator(risk), threshold=threshold, response_method="predict_proba", pos_label=1
-    ).fit(X.iloc[rows], y)
-    development = None
-    if described:
-        development = table_one(design.X.iloc[rows][list(described)], groups=patient)
-    test = design.test
-    judged = validate(
-        final, X.iloc[test], design.y[test], design.patient[test], development=development
-    )
+        FrozenEstimator(recalibrated),
+        threshold=threshold,
+        response_method="predict_proba",
+        pos_label=1,
+    ).fit(model.part(design.X).iloc[design.development], design.y[design.development])
     forget(final)  # folders of films that are gone when the study ends
-    return FinalModel(model.title, final, rule, judged, notes)
+    if design.has_test:
+        result = replace(result, test=fit.probability)
+    return FinalModel(model.title, final, rule, fit, notes), result
 
 
-def _recalibrated(
-    fitted: Any, out_of_fold: NDArray[np.float64], y: NDArray[np.intp]
-) -> tuple[RecalibratedClassifier, tuple[str, ...]]:
-    risk = RecalibratedClassifier(FrozenEstimator(fitted))
-    with warnings.catch_warnings(record=True) as said:
-        warnings.simplefilter("always")
-        risk.learn(fitted, np.array([0, 1]), out_of_fold, y == 1, np.ones(len(y)))
-    return risk, tuple(str(one.message) for one in said)
+def _fitted(design: Design, model: StudyModel, fitted: Any, seed: int) -> tuple[Any, FoldResult]:
+    X, seconds = model.part(design.X), 0.0
+    if fitted is None:
+        fitted, seconds = fit_on(design, model, design.development)
+    test = np.array([]) if not design.has_test else predicted(fitted, X.iloc[design.test])
+    learned = X.iloc[design.development]
+    shown = X.iloc[design.test] if design.has_test else learned
+    explained, notes = explain(fitted, learned, shown, kinds_of(fitted, model), seed)
+    return fitted, FoldResult(test, seconds, explained=explained, notes=notes)
 
 
-def _threshold(y: NDArray[np.intp], risk: NDArray[np.float64]) -> tuple[float, str]:
-    try:
-        return operating_point(y, risk, **RULES[RULE]).threshold, RULE
-    except InputError:
-        return 0.5, f"{RULE} is reached by no threshold; a risk of .5"
+def kinds_of(fitted: Any, model: StudyModel) -> Sequence[str]:
+    """Say what of a model can be explained: films, clinical values, and how both are fused."""
+    if isinstance(fitted, ProbabilityFusionClassifier):
+        return ("shap", "grad_cam", "fusion")
+    return {"image": ("grad_cam",), "clinical": ("shap",)}.get(model.name, ())

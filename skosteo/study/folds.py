@@ -1,68 +1,73 @@
-"""Scores of each fold's models, and the paper's paired t test over the folds."""
+"""Scores by fold and by repeat, and the paper's paired t test over the folds."""
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
-from sklearn.metrics import accuracy_score, roc_auc_score
+from sklearn.metrics import roc_auc_score
 
+from skosteo.evaluation import calibration_line
 from skosteo.evaluation.paired_tests import paired_t_test
+from skosteo.exceptions import InputError
+from skosteo.study.assessed import Assessed
 from skosteo.study.design import Design
+from skosteo.study.fitting import ModelResult
 from skosteo.study.models import StudyModel
-from skosteo.study.store import FoldResult
 
 Models = Mapping[str, StudyModel]
-Results = Mapping[str, Sequence[FoldResult]]
+Results = Mapping[str, ModelResult]
 
 
 def fold_scores(design: Design, models: Models, results: Results) -> pd.DataFrame:
-    """AUC, accuracy (at .5) and seconds of every fold's model, on validation and test rows."""
+    """AUC and seconds of every fold's model, on the rows of the fold."""
     lines = []
     for name, model in models.items():
-        for fold, result in enumerate(results[model.key]):
-            parts = {
-                "validation": (design.folds[fold][1], result.validation),
-                "test": (design.test, result.test),
-            }
-            for part, (rows, y_prob) in parts.items():
-                auc, accuracy = _auc(design.y[rows], y_prob), _accuracy(design.y[rows], y_prob)
-                lines.append((name, fold + 1, part, auc, accuracy, result.seconds))
-    columns = ["model", "fold", "part", "AUC", "accuracy", "seconds"]
-    return pd.DataFrame(lines, columns=columns)
+        result = results[model.key]
+        for number, fit in enumerate(result.folds):
+            repeat, fold = divmod(number, len(design.folds))
+            rows = design.repeats[repeat][fold][1]
+            auc = float(roc_auc_score(design.y[rows], fit.probability))
+            lines.append((name, repeat + 1, fold + 1, auc, fit.seconds))
+    return pd.DataFrame(lines, columns=["model", "repeat", "fold", "AUC", "seconds"])
 
 
 def fold_tests(
     design: Design, models: Models, results: Results, reference: str, others: Sequence[str]
 ) -> pd.DataFrame:
-    """Paired t tests over the validation rows of the folds: reference less each other model.
+    """Paired t tests of the AUC over the folds of the first repeat: reference less other models.
 
     t and its p-value are as the paper computes them, and with the correction of Nadeau and Bengio
     for the training rows that folds share.
     """
     sizes = [(len(train), len(validation)) for train, validation in design.folds]
     n_train, n_validation = np.mean(sizes, axis=0).round().astype(int).tolist()
+    scores = fold_scores(design, models, results).query("repeat == 1").groupby("model")["AUC"]
     lines = []
     for name in others:
-        for metric, score in (("accuracy", _accuracy), ("AUC", _auc)):
-            one, other = (
-                [
-                    score(design.y[rows], result.validation)
-                    for (_, rows), result in zip(design.folds, results[models[of].key], strict=True)
-                ]
-                for of in (reference, name)
-            )
-            plain = paired_t_test(one, other)
-            corrected = paired_t_test(one, other, n_train, n_validation)
-            tests = (plain.statistic, plain.pvalue, corrected.statistic, corrected.pvalue)
-            lines.append((models[name].title, metric, plain.difference, *tests))
-    columns = ["model", "metric", "difference", "t", "P", "t corrected", "P corrected"]
+        one, other = scores.get_group(reference), scores.get_group(name)
+        plain = paired_t_test(one, other)
+        corrected = paired_t_test(one, other, n_train, n_validation)
+        tests = (plain.statistic, plain.pvalue, corrected.statistic, corrected.pvalue)
+        lines.append((models[name].title, plain.difference, *tests))
+    columns = ["model", "difference", "t", "P", "t corrected", "P corrected"]
     return pd.DataFrame(lines, columns=columns)
 
 
-def _auc(y: NDArray[np.intp], y_prob: NDArray[np.float64]) -> float:
-    return float(roc_auc_score(y, y_prob))
+def stability(rows: Assessed, name: str) -> pd.DataFrame:
+    """Figures of one model by repeat of the cross-validation: what other folds would have given.
 
-
-def _accuracy(y: NDArray[np.intp], y_prob: NDArray[np.float64]) -> float:
-    return float(accuracy_score(y, y_prob >= 0.5))
+    AUC, calibration slope, sensitivity, specificity and mean risk.
+    """
+    lines = []
+    for repeat in range(rows.n_repeats):
+        here = rows.repeat == repeat
+        y, risk = rows.y[here], rows.risk[name].to_numpy()[here]
+        positive = rows.positive[name].to_numpy()[here]
+        try:
+            slope = calibration_line(y, risk).slope
+        except InputError:
+            slope = np.nan
+        rates = float(positive[y == 1].mean()), float((~positive)[y == 0].mean())
+        lines.append((repeat + 1, float(roc_auc_score(y, risk)), slope, *rates, risk.mean()))
+    columns = ["repeat", "AUC", "calibration slope", "sensitivity", "specificity", "mean risk"]
+    return pd.DataFrame(lines, columns=columns)

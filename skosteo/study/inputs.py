@@ -27,6 +27,13 @@ from skosteo.evaluation.leakage import LeakageReport
 from skosteo.evaluation.subgroups import level_codes
 from skosteo.exceptions import InputError
 
+VALIDATIONS = ("auto", "repeated_cv", "split")
+# by name, what `skosteo.evaluation.operating_point` is asked for
+RULES: dict[str, dict[str, float]] = {
+    "sensitivity .90": {"sensitivity": 0.9},
+    "specificity .90": {"specificity": 0.9},
+    "Youden's index": {},
+}
 _MANY = 50  # rows from which on numbers that follow each other are no measurement
 
 
@@ -64,10 +71,14 @@ def validate_texts(title: Any, limits: Any) -> None:
         raise InputError(f"limits={limits!r}: give a list of sentences.")
 
 
-def validate_numbers(n_folds: Any, prevalence: Any, random_state: Any, n_jobs: Any) -> None:
+def validate_numbers(
+    n_folds: Any, n_repeats: Any, prevalence: Any, random_state: Any, n_jobs: Any
+) -> None:
     """Refuse folds and proportions that are none, and a seed that repeats nothing."""
     if not _is_whole(n_folds) or n_folds < 2:
         raise InputError(f"n_folds={n_folds!r}: allowed is a whole number from 2; the paper has 5.")
+    if not _is_whole(n_repeats) or n_repeats < 1:
+        raise InputError(f"n_repeats={n_repeats!r}: allowed is a whole number from 1.")
     if prevalence is not None:
         as_proportion(prevalence, "prevalence", inside=True)
     if not _is_whole(random_state) or not 0 <= random_state < 2**32:
@@ -77,6 +88,23 @@ def validate_numbers(n_folds: Any, prevalence: Any, random_state: Any, n_jobs: A
         )
     if n_jobs is not None and (not isinstance(n_jobs, Integral) or n_jobs == 0):
         raise InputError(f"n_jobs={n_jobs!r}: allowed are None and whole numbers but 0.")
+
+
+def validate_rule(operating_point: Any, internal_validation: Any) -> str | float:
+    """Refuse a rule for thresholds, or a validation, that is not known; return the rule."""
+    if internal_validation not in VALIDATIONS:
+        raise InputError(
+            f"internal_validation={internal_validation!r}: allowed are "
+            f"{', '.join(map(repr, VALIDATIONS))}."
+        )
+    if isinstance(operating_point, str):
+        if operating_point not in RULES:
+            raise InputError(
+                f"operating_point={operating_point!r}: allowed are {', '.join(map(repr, RULES))}, "
+                "or a risk, such as .1."
+            )
+        return operating_point
+    return as_proportion(operating_point, "operating_point", inside=True)
 
 
 def _is_whole(number: Any) -> bool:

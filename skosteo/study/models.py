@@ -206,13 +206,56 @@ def shown_in(number: int, models: Mapping[str, StudyModel]) -> list[str]:
     return paper + [name for name in (*BASELINES, "xgboost") if name in models] + own
 
 
-def reference_of(models: Mapping[str, StudyModel]) -> str:
-    """Model that all others are compared with, and that is the final one.
+def primary_of(models: Mapping[str, StudyModel], asked: str | None = None) -> str:
+    """Model that the study is about: the one asked for, or the fusion, or what takes its place.
 
-    The fusion, or else the image model, the clinical one, or the first that a table shows.
+    That is the image model, the clinical one, or the first that a table shows.
     """
     order = ("multimodal", "image", "clinical", *shown_in(2, models), *shown_in(4, models), *models)
-    return next(name for name in order if name in models)
+    return _chosen(models, asked, order, "primary")
+
+
+def comparator_of(
+    models: Mapping[str, StudyModel], primary: str, asked: str | None = None
+) -> str | None:
+    """Model that the primary one has to beat: the one asked for, or that of age, sex and BMI.
+
+    Where that is not in the study, or is the primary one, the clinical model takes its place, or
+    the first that differs; None where the study has one model.
+    """
+    key = models[primary].key
+    others = {name: model for name, model in models.items() if model.key != key}
+    if asked is not None and asked in models and asked not in others:
+        raise InputError(
+            f"comparator={asked!r} is the primary model itself. Name another, or none."
+        )
+    if not others and asked is None:
+        return None
+    order = ("age_sex_bmi", "clinical", *shown_in(2, others), *others)
+    return _chosen(others, asked, order, "comparator")
+
+
+def _chosen(
+    models: Mapping[str, StudyModel], asked: str | None, order: Iterable[str], parameter: str
+) -> str:
+    if asked is not None and asked not in models:
+        raise InputError(
+            f"{parameter}={asked!r} is none of this study's models, {', '.join(models)}. Name it "
+            "in models, with the columns that it needs, or choose another."
+        )
+    return asked or next(name for name in order if name in models)
+
+
+def family_of(
+    models: Mapping[str, StudyModel], primary: str, comparator: str | None
+) -> tuple[str, ...]:
+    """Models that are compared as prespecified: primary, comparator, and the parts of a fusion."""
+    parts = ("image", "clinical") if primary in FUSIONS else ()
+    found: dict[str, str] = {}
+    for name in (primary, comparator, *parts):
+        if name is not None and name in models:
+            found.setdefault(models[name].key, name)
+    return tuple(found.values())
 
 
 def sees_all_clinical(model: StudyModel) -> bool:

@@ -1,4 +1,4 @@
-"""`Study`, the results of `run_study`: probabilities, scores, tables, plots and one report."""
+"""`Study`, the results of `run_study`: risks, scores, tables, plots and one report."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -8,37 +8,41 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from sklearn.model_selection import FixedThresholdClassifier
 
-from skosteo.clinical import table_one
 from skosteo.clinical.flow import Flow
 from skosteo.evaluation import (
+    CalibrationCurve,
     Comparison,
     DecisionCurve,
-    Reliability,
     Report,
     Subgroups,
+    calibration_curve,
     compare,
     decision_curve,
     evaluate,
-    operating_point,
-    reliability,
     subgroups,
 )
+from skosteo.evaluation._scored import Scored
 from skosteo.evaluation.leakage import LeakageReport
 from skosteo.exceptions import InputError
-from skosteo.study.design import PARTS, RULES, Design, Settings
+from skosteo.study.assessed import Assessed, assess
+from skosteo.study.characteristics import characteristics
+from skosteo.study.design import Design, Settings
 from skosteo.study.final import FinalModel
-from skosteo.study.folds import fold_scores, fold_tests
-from skosteo.study.models import TABLES, StudyModel, published, reference_of, shown_in
-from skosteo.study.store import FoldResult
+from skosteo.study.fitting import ModelResult
+from skosteo.study.folds import fold_scores, fold_tests, stability
+from skosteo.study.inputs import RULES
+from skosteo.study.models import FUSIONS, TABLES, StudyModel, published, shown_in
+from skosteo.validation.figures import figures_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+AS_FITTED, RECALIBRATED = "as fitted", "recalibrated"
 
 
 def _once(method: Callable[P, R]) -> Callable[P, R]:
@@ -58,16 +62,16 @@ def _once(method: Callable[P, R]) -> Callable[P, R]:
 
 @dataclass(eq=False, repr=False)
 class Study:
-    """Models compared on the same patients, as the paper does; made by `run_study`.
+    """One model judged on the patients of a study, beside others; made by `run_study`.
 
     Attributes
     ----------
     design : Design
-        Rows, labels, patients, the test part and the folds.
+        Rows, labels, patients, the test set and the folds.
     models : dict of str to StudyModel
         By name, in the order of the tables.
-    results : dict of str to list of FoldResult
-        By the key of a model, fold by fold.
+    results : dict of str to ModelResult
+        Predictions by the key of a model.
     settings : Settings
         What was asked for.
     flow : Flow
@@ -79,123 +83,83 @@ class Study:
     digest : str
         Stands for rows, splits and versions; a folder of another study is not written to.
     final : FinalModel
-        The final model, and what it does on the test part.
+        The final model.
+    family : tuple of str
+        Models of the prespecified comparisons: the primary one, its comparator, its parts.
     """
 
     design: Design
     models: dict[str, StudyModel]
-    results: dict[str, list[FoldResult]]
+    results: dict[str, ModelResult]
     settings: Settings
     flow: Flow
     leakage: LeakageReport
     groupings: pd.DataFrame
     digest: str
     final: FinalModel
+    family: tuple[str, ...]
     _computed: dict[tuple, Any] = field(default_factory=dict, init=False)
 
-    def rows(self, part: str = "test") -> NDArray[np.intp]:
-        """Return the positions of the rows of a part, "test" or "validation"."""
-        if part not in PARTS:
-            raise InputError(f"part={part!r}: allowed are {', '.join(map(repr, PARTS))}.")
-        return self.design.test if part == "test" else self.design.development
+    @property
+    def primary(self) -> str:
+        """Name of the model that the study is about."""
+        return self.family[0]
 
-    def probability(self, part: str = "test") -> pd.DataFrame:
-        """Return the probability of the positive class: a column per model, by position of the row.
+    @property
+    def comparator(self) -> str | None:
+        """Name of the model that the primary one has to beat; None where there is one model."""
+        return self.family[1] if len(self.family) > 1 else None
 
-        Parameters
-        ----------
-        part : {"test", "validation"}, default="test"
-            "test": mean of the models of all folds, none of which saw these patients.
-            "validation": of each other row, by the one model that has not seen its patient.
+    @property
+    def titles(self) -> dict[str, str]:
+        """Titles of the models by their names."""
+        return {name: model.title for name, model in self.models.items()}
+
+    @property
+    def final_model_(self) -> FixedThresholdClassifier:
+        """The primary model, fitted on all rows but those of the test set, to be kept and used.
+
+        Its risks are recalibrated on out-of-fold predictions, on which its threshold is chosen too.
+        A study that is given `out` saves it there as ``model.skops``, with a card: see
+        `skosteo.load_model`. It answers 0 and 1, and is given the columns of its own:
+        ``models[primary].part(X)``, or any table by a `skosteo.Scorer`.
         """
-        rows = self.rows(part)
-        y_prob = {name: self._predicted(model, part) for name, model in self.models.items()}
-        return pd.DataFrame(y_prob, index=rows)
+        return self.final.model
 
-    def _predicted(self, model: StudyModel, part: str) -> NDArray[np.float64]:
-        results = self.results[model.key]
-        if part == "test":
-            return np.mean([result.test for result in results], axis=0)
-        y_prob = np.full(len(self.design.y), np.nan)
-        for (_, validation), result in zip(self.design.folds, results, strict=True):
-            y_prob[validation] = result.validation
-        return y_prob[self.rows(part)]
-
-    def report(
-        self, part: str = "test", *, names: Sequence[str] | None = None, rule: str | None = None
-    ) -> Report:
-        """Score the models, by their titles, on a part as `evaluate` does.
-
-        Parameters
-        ----------
-        part : {"test", "validation"}, default="test"
-            See `probability`.
-        names : sequence of str, default=None
-            Models; None: all.
-        rule : str, default=None
-            Of `RULES`: thresholds chosen on the validation rows of each model, for the test part.
-            They are found on probabilities of single folds' models and used on the mean over the
-            folds, which is less extreme. None: .5.
-        """
-        self.rows(part)
-        chosen = tuple(self.models if names is None else names)
-        absent = [name for name in chosen if name not in self.models]
-        if absent:
-            raise InputError(f"names has {absent}: allowed are {', '.join(self.models)}.")
-        if rule not in (None, *RULES):
-            raise InputError(f"rule={rule!r}: allowed are {', '.join(map(repr, RULES))}, or None.")
-        if rule is not None and part != "test":
-            raise InputError(f"rule={rule!r} was chosen on validation rows: part='test' only.")
-        return self._report(part, chosen, rule)
+    # ------------------------------------------------------------ rows that are judged
 
     @_once
-    def _report(self, part: str, names: tuple[str, ...], rule: str | None) -> Report:
-        thresholds: float | dict[str, float] = 0.5
-        if rule is not None:
-            points = self.operating_points["threshold"]
-            thresholds = {self.models[name].title: float(points[name, rule]) for name in names}
-            without = [title for title, threshold in thresholds.items() if np.isnan(threshold)]
-            if without:
-                raise InputError(f"No threshold of {without} does what rule={rule!r} asks.")
-        return evaluate(
-            **self._scored(part, names), threshold=thresholds, prevalence=self.settings.prevalence
-        )
+    def assessed(self, rule: str | float | None = None) -> Assessed:
+        """Return risks and thresholds of the models of the prespecified comparisons.
 
-    def _scored(self, part: str, names: Sequence[str]) -> dict[str, Any]:
-        """Labels, probabilities by the models' titles, and patients of a part."""
-        rows, titles = self.rows(part), {name: self.models[name].title for name in names}
-        y_prob = self.probability(part)[list(names)].rename(columns=titles)
-        patient = self.design.patient[rows]
-        return {"y_true": self.design.y[rows], "y_prob": y_prob, "groups": patient}
-
-    @cached_property
-    def operating_points(self) -> pd.DataFrame:
-        """Thresholds chosen on validation rows: index model and rule, column threshold.
-
-        NaN where no threshold does what is asked, as for a model that says 0 or 1 only.
+        With a test set, of its rows; else of all rows in every repeat. `rule` is that of the study
+        for None.
         """
-        y, y_prob = self.design.y[self.rows("validation")], self.probability("validation")
-        points = {}
-        for name in self.models:
-            for rule, asked in RULES.items():
-                try:
-                    points[name, rule] = operating_point(y, y_prob[name], **asked).threshold
-                except InputError:
-                    points[name, rule] = np.nan
-        index = pd.MultiIndex.from_tuples(points, names=["model", "rule"])
-        return pd.DataFrame({"threshold": list(points.values())}, index=index)
+        n_repeats = len(self.design.repeats)
+        return assess(self.design, self._results(self.family), self._rule(rule), n_repeats)
 
-    def table(self, number: int, part: str = "test") -> pd.DataFrame:
+    @_once
+    def assessed_once(self, rule: str | float | None = None) -> Assessed:
+        """Return the same of all models, of the first repeat alone."""
+        return assess(self.design, self._results(tuple(self.models)), self._rule(rule), 1)
+
+    def _results(self, names: Sequence[str]) -> dict[str, ModelResult]:
+        return {name: self.results[self.models[name].key] for name in names}
+
+    def _rule(self, rule: str | float | None) -> str | float:
+        return self.settings.operating_point if rule is None else rule
+
+    # ------------------------------------------------------------ tables of the paper
+
+    def table(self, number: int) -> pd.DataFrame:
         """Return a table of the paper with this study's figures, as text ready for print.
 
         Parameters
         ----------
         number : {1, 2, 3, 4, 5}
-            1: patients by split (fold 1); 2: models, with baselines and models of one's own
-            behind; 3: ablation; 4: fusions; 5: augmentation.
-        part : {"test", "validation"}, default="test"
-            See `probability`; Table 1 has both. Beside the test part stands what the paper
-            published, if the study was asked for it.
+            1: patients by outcome, and by set; 2: models, with baselines and models of one's own
+            behind; 3: ablation; 4: fusions; 5: augmentation. Rates are those at each model's
+            threshold. Beside stands what the paper published, if the study was asked for it.
         """
         if number == 1:
             return self._table_one()
@@ -207,104 +171,143 @@ class Study:
                 f"Table {number} shows {', '.join(TABLES[number])}, and none of these is in this "
                 "study. Name some of them in `models`."
             )
-        table = self.report(part, names=names).table()
-        if self.settings.published and part == "test":
+        table = self.scores(names)
+        if self.settings.published:
             figures = published(number).reindex(names)
             for metric in figures:
                 texts = figures[metric].map("{:.3f}".format, na_action="ignore").fillna("")
                 table[f"paper: {metric}"] = texts.str.removeprefix("0").to_numpy()
         return table
 
+    def scores(
+        self, names: Sequence[str], metrics: Sequence[str] | str | None = None
+    ) -> pd.DataFrame:
+        """Return scores of models as text, by their titles, as `evaluate` does.
+
+        Those of the prespecified comparisons are of all repeats, others of the first. Rates have
+        their counts where each row is judged once.
+        """
+        parts = []
+        for report in (self._report(True), self._report(False)):
+            counts = report.n_rows == len(np.unique(self.assessed_once().row))
+            parts.append(report.table(metrics, counts=counts))
+        titles = [self.titles[name] for name in names]
+        both = pd.concat(parts)
+        return both[~both.index.duplicated()].loc[titles]
+
+    @_once
+    def _report(self, family: bool) -> Report:
+        rows = self.assessed() if family else self.assessed_once()
+        given = rows.given(list(rows.risk), self.titles)
+        return evaluate(**given, prevalence=self.settings.prevalence)
+
+    def report(self) -> Report:
+        """Score the models of the prespecified comparisons, by their titles, as `evaluate` does."""
+        return self._report(True)
+
     def names(self, number: int) -> list[str]:
-        """Return the models of this study that a table shows."""
+        """Return the models of this study that a table of the paper shows."""
         return shown_in(number, self.models)
 
     @_once
     def _table_one(self) -> pd.DataFrame:
-        design, settings = self.design, self.settings
-        train, validation = design.folds[0]
-        split = pd.Series("test", index=design.X.index)
-        split.iloc[train], split.iloc[validation] = "train", "validation"
-        outcome = settings.outcome
-        outcome += " (outcome)" if outcome in settings.clinical_columns else ""
-        # what the report counts elsewhere too is not suppressed
-        answer = pd.DataFrame({outcome: np.where(design.y == 1, "yes", "no")})
-        table = table_one(answer, by=split)
-        if settings.clinical_columns:
-            shown = design.X[list(settings.clinical_columns)]
-            described = table_one(shown, by=split, groups=design.patient)
-            table = pd.concat([described, table.drop(index="n", level=0)])
-        return table
-
-    @property
-    def reference(self) -> str:
-        """Model that all others are compared with: the fusion, the image or the clinical model."""
-        return reference_of(self.models)
-
-    @property
-    def final_model_(self) -> FixedThresholdClassifier:
-        """The reference model, fitted on all rows but those of the test, to be kept and used.
-
-        Its risks are put right on out-of-fold predictions, on which its threshold is chosen too,
-        for a sensitivity of .90. ``final`` says what it does on the test part; a study that is
-        given `out` saves it there as ``model.skops``, with a card: see `skosteo.load_model`. It
-        answers 0 and 1, and is given the columns of its own: ``models[reference].part(X)``, or any
-        table by a `skosteo.Scorer`.
-        """
-        return self.final.model
+        return characteristics(self.design, self.settings)
 
     def distinct(self) -> list[str]:
         """Models of Tables 2 and 4 that are not the same under another name."""
         shown = [*self.names(2), *self.names(4)] or list(self.models)
-        first: dict[str, str] = {}
+        first: dict[str, str] = {self.models[name].key: name for name in reversed(self.family)}
         for name in shown:
             first.setdefault(self.models[name].key, name)
-        return list(first.values())
+        return [name for name in shown if name in first.values()]
+
+    # ------------------------------------------------------------ the final model
 
     @_once
-    def comparison(self, part: str = "test") -> Comparison:
-        """Compare every model of Tables 2 and 4 with the reference on a part, as `compare` does."""
+    def figures(self) -> pd.DataFrame:
+        """Return every figure of the final model: a row each, as `validate` gives them."""
+        rows, name = self.assessed(), self.primary
+        scored = Scored.of_models(rows.y, rows.risk[name], rows.patient)
+        curve = self.calibration()[RECALIBRATED]
+        at = self.final_model_.threshold
+        return figures_of(scored, at, curve, rows.positive[name].to_numpy())
+
+    @_once
+    def calibration(self) -> dict[str, CalibrationCurve]:
+        """Return the calibration curve of the primary model as fitted, and recalibrated."""
+        rows = self.assessed()
+        parts = {AS_FITTED: rows.probability, RECALIBRATED: rows.risk}
+        return {
+            name: calibration_curve(rows.y, frame[self.primary], groups=rows.patient)
+            for name, frame in parts.items()
+        }
+
+    @_once
+    def comparison(self) -> Comparison:
+        """Compare the primary model with the others of the prespecified comparisons."""
+        if self.comparator is None:
+            raise InputError("The study has one model; a comparison takes two.")
+        given = self.assessed().given(self.family, self.titles)
+        return compare(**given, reference=self.titles[self.primary])
+
+    @_once
+    def differences(self) -> pd.DataFrame:
+        """Compare every distinct model with the primary one, in the first repeat: exploratory."""
         names = self.distinct()
+        names += [name for name in self.models if name not in names and self._differs(name)]
         if len(names) < 2:
             raise InputError("The study has one model; a comparison takes two.")
-        return compare(**self._scored(part, names), reference=self.models[self.reference].title)
+        given = self.assessed_once().given(names, self.titles)
+        return compare(**given, reference=self.titles[self.primary]).frame()
+
+    def _differs(self, name: str) -> bool:
+        return self.models[name].key not in {self.models[n].key for n in self.distinct()}
+
+    @_once
+    def subgroups(self) -> Subgroups:
+        """Score the primary model within levels of all groupings, as `subgroups` does."""
+        if self.groupings.shape[1] == 0:
+            raise InputError("The study knows no subgroups; give run_study `subgroups`.")
+        rows = self.assessed()
+        by = self.groupings.iloc[rows.row].reset_index(drop=True)
+        return subgroups(**rows.given([self.primary], self.titles), by=by)
+
+    @_once
+    def decision_curve(self) -> DecisionCurve:
+        """Return the net benefit of the prespecified models, as from `decision_curve`."""
+        given = self.assessed().given(self.family, self.titles, rates=False)
+        return decision_curve(**given, prevalence=self.settings.prevalence)
+
+    @cached_property
+    def operating_points(self) -> pd.DataFrame:
+        """What each rule for thresholds does: rates of the prespecified models, as text."""
+        parts = {}
+        for rule in dict.fromkeys([self.settings.operating_point, *RULES]):
+            rows = self.assessed(rule)
+            report = evaluate(**rows.given(self.family, self.titles))
+            counts = rows.n_repeats == 1
+            table = report.table(["sensitivity", "specificity", "PPV", "NPV"], counts=counts)
+            table.insert(0, "mean threshold", rows.threshold.mean().to_numpy())
+            parts[str(rule)] = table
+        return pd.concat(parts, names=["rule", "model"]).swaplevel().sort_index(sort_remaining=False)
+
+    @_once
+    def stability(self) -> pd.DataFrame:
+        """Return figures of the primary model by repeat; see `skosteo.study.folds`."""
+        return stability(self.assessed(), self.primary)
 
     @_once
     def fold_scores(self) -> pd.DataFrame:
-        """Return AUC and accuracy of every fold's model; see `skosteo.study.folds`."""
+        """Return the AUC of every fold's model; see `skosteo.study.folds`."""
         return fold_scores(self.design, self.models, self.results)
 
     @_once
     def fold_tests(self) -> pd.DataFrame:
-        """Compare the reference with other fusions over the folds; see `skosteo.study.folds`."""
-        others = [name for name in self.names(4) if name != self.reference]
-        return fold_tests(self.design, self.models, self.results, self.reference, others)
-
-    @_once
-    def subgroups(self, part: str = "validation") -> Subgroups:
-        """Score the main models within levels of all groupings, as `subgroups` does."""
-        if self.groupings.shape[1] == 0:
-            raise InputError("The study knows no subgroups; give run_study `subgroups`.")
-        by = self.groupings.iloc[self.rows(part)].reset_index(drop=True)
-        return subgroups(**self._scored(part, self.main()), by=by)
-
-    @_once
-    def calibration(self, part: str = "validation") -> Reliability:
-        """Return how the main models are calibrated, as from `reliability`."""
-        return reliability(**self._scored(part, self.main()))
-
-    @_once
-    def decision_curve(self, part: str = "validation") -> DecisionCurve:
-        """Return the net benefit of the main models, as from `decision_curve`."""
-        scored = self._scored(part, self.main())
-        del scored["groups"]
-        return decision_curve(**scored, prevalence=self.settings.prevalence)
-
-    def main(self) -> list[str]:
-        """Image, clinical and multimodal model and the bar to clear, or else the first three."""
-        wanted = ("image", "clinical", "multimodal", "age_sex_bmi")
-        chosen = [str(name) for name in wanted if name in self.models]
-        return chosen or self.distinct()[:3]
+        """Compare the primary model with other fusions over folds; see `skosteo.study.folds`."""
+        others = [name for name in self.names(4) if name != self.primary]
+        if self.primary not in FUSIONS:
+            others = []
+        return fold_tests(self.design, self.models, self.results, self.primary, others)
 
     def figure(self, which: int | str) -> "Figure":
         """Draw a figure of the paper from this study, or one that the paper lacks.
@@ -313,7 +316,8 @@ class Study:
         ----------
         which : int or str
             2: patient flow; 3: SHAP; 4: loss curves; 5: ROC curves; 6: accuracy curves; 7:
-            Grad-CAM; or "calibration", "decision_curve", "comparison", "subgroups", "fusion".
+            Grad-CAM; or "calibration", "decision_curve", "differences", "subgroups", "stability",
+            "fusion".
         """
         from skosteo.study.report.figures import draw
 
@@ -333,7 +337,8 @@ class Study:
     def __repr__(self) -> str:
         counts = self.design.counts()
         limits = "".join(f"{limit}\n" for limit in self.settings.limits)
-        names = self.names(2) or None
+        names = self.names(2) or list(self.models)
         return (
-            f"{self.settings.title}\n{limits}\n{counts.to_string()}\n\n{self.report(names=names)}"
+            f"{self.settings.title}\n{limits}\n{counts.to_string()}\n\n"
+            f"{self.scores(names).to_string()}"
         )

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from os import PathLike
-from typing import Any
+from typing import Any, NamedTuple
 
 import joblib
 import numpy as np
@@ -17,7 +17,14 @@ from skosteo.evaluation import check_leakage
 from skosteo.evaluation.leakage import LeakageReport
 from skosteo.fusion.memory import table_digest
 from skosteo.image.films import Films
-from skosteo.study.design import Design, Settings, check_out_of_fold, make_design, versions
+from skosteo.study.design import (
+    Design,
+    Fold,
+    Settings,
+    check_out_of_fold,
+    make_design,
+    versions,
+)
 from skosteo.study.films import read_films
 from skosteo.study.final import fit_final_model
 from skosteo.study.fitting import fit_models
@@ -30,14 +37,17 @@ from skosteo.study.inputs import (
     joined_flow,
     validate_inputs,
     validate_numbers,
+    validate_rule,
     validate_texts,
 )
 from skosteo.study.models import (
     Choice,
     StudyModel,
+    comparator_of,
+    family_of,
     make_models,
     masks_text,
-    reference_of,
+    primary_of,
     sees_all_clinical,
 )
 from skosteo.study.results import Study
@@ -55,8 +65,13 @@ def run_study(
     models: Iterable[Choice] | Mapping[str, Any] | None = None,
     image_column: str | None = "image",
     clinical_columns: Sequence[str] | None = None,
+    primary: str | None = None,
+    comparator: str | None = None,
+    internal_validation: str = "auto",
     test: ArrayLike | None = None,
     n_folds: int = 5,
+    n_repeats: int = 5,
+    operating_point: str | float = "sensitivity .90",
     subgroups: Sequence[str] | pd.DataFrame = (),
     site: str | None = None,
     prevalence: float | None = None,
@@ -74,9 +89,9 @@ def run_study(
 ) -> Study:
     """Run the paper's study on one's own patients: every table, every figure, one report.
 
-    One part of the patients is kept for the test; the others are split into folds. Every model is
-    fitted on all folds but one, and predicts the rows of that one and of the test part. No patient
-    is on both sides of any split, and thresholds are chosen on rows that are not tested on.
+    The report is about one model, the primary one, fitted on all rows but those of a test set, if
+    there is one. It and every other model are judged on the same rows, of patients whom they have
+    not seen, with their risks recalibrated alike and thresholds chosen by one rule.
 
     Parameters
     ----------
@@ -101,11 +116,28 @@ def run_study(
         Column of the radiographs; None: a study without them.
     clinical_columns : sequence of str, default=None
         Columns of the clinical models; None: all but those of radiographs and site.
+    primary : str, default=None
+        Name of the model that the report is about. None: "multimodal", or what takes its place.
+    comparator : str, default=None
+        Name of the model that it has to beat. None: "age_sex_bmi", or what takes its place. With
+        the parts of a fusion, "image" and "clinical", these are the prespecified comparisons; all
+        others are exploratory.
+    internal_validation : {"auto", "repeated_cv", "split"}, default="auto"
+        "repeated_cv": all patients, by cross-validation in `n_repeats` repeats. "split": a test
+        set, one part in ``n_folds + 1``, as the paper has. "auto": a split where the test set
+        would have 100 patients with the outcome and 100 without, or where `test` is given.
     test : array-like of bool, shape (n,), default=None
-        Rows to test on, such as those of a later year or another hospital. None draws one part in
-        ``n_folds + 1``, stratified.
+        Rows to test on, such as those of a later year or another hospital.
     n_folds : int, default=5
-        Folds of the other rows.
+        Folds of the rows that are not for the test, with as many patients of either outcome and
+        sex in each.
+    n_repeats : int, default=5
+        Repeats of the cross-validation, each with other folds, for the models of the prespecified
+        comparisons; others have the first.
+    operating_point : str or float, default="sensitivity .90"
+        Rule by which the threshold of every model is chosen on out-of-fold predictions:
+        "sensitivity .90", "specificity .90", "Youden's index"; or a risk, such as .1, which is the
+        threshold of all.
     subgroups : sequence of str, or DataFrame of n rows, default=()
         Columns of X, or a table, by which scores are split: device, projection. Sex, age band,
         site and what the headers of the radiographs state come by themselves. Columns of X are
@@ -141,8 +173,8 @@ def run_study(
     Returns
     -------
     Study
-        ``table(1)`` to ``table(5)``, ``figure(2)`` to ``figure(7)``, ``report()``,
-        ``comparison()``, ``subgroups()``, ``save(out)``.
+        ``table(1)`` to ``table(5)``, ``figure(2)`` to ``figure(7)``, ``comparison()``,
+        ``subgroups()``, ``final_model_``, ``save(out)``.
 
     Raises
     ------
@@ -159,8 +191,14 @@ def run_study(
     radiographs explained, and for SHAP the ranks of clinical values: no name, path, identifier or
     value of a patient.
 
+    A split-sample of few patients is the least certain judgement of a model that they allow [1]_.
+    In each fold of a cross-validation, what recalibrates risks and the threshold are learned from
+    the out-of-fold predictions of the other folds, so that no row is judged by its own outcome.
+
     References
     ----------
+    .. [1] Steyerberg 2018, doi:10.1016/j.jclinepi.2018.07.010
+
     Tang J, Yin X, Lai J, Luo K, Wu D. JMIR Med Inform 2025;13:e70738. doi:10.2196/70738
 
     Examples
@@ -173,16 +211,17 @@ def run_study(
     ...     image_column=None, models=["age_sex_bmi", "logistic"], limits=["SYNTHETIC patients."],
     ...     verbose=0,
     ... )
-    >>> study.table(2)["accuracy"]
+    >>> study.table(2)["AUC"]
     Logistic: age, sex, BMI          ...
     Logistic: all clinical columns   ...
-    Name: accuracy, dtype: object
+    Name: AUC, dtype: object
     """
     if out is not None:
         StudyFolder(out)
         check_cache_beside(out, cache_dir)
     validate_texts(title, limits)
-    validate_numbers(n_folds, prevalence, random_state, n_jobs)
+    validate_numbers(n_folds, n_repeats, prevalence, random_state, n_jobs)
+    rule = validate_rule(operating_point, internal_validation)
     resolve_device(device)
     columns: dict[str, Any] = {"image_column": image_column, "site": site}
     columns["clinical_columns"] = clinical_columns
@@ -195,6 +234,8 @@ def run_study(
         preset=preset,
         seed=int(random_state),
         n_folds=int(n_folds),
+        n_repeats=int(n_repeats),
+        operating_point=rule,
         drawn_test=test is None,
         image_column=image_column,
         clinical_columns=tuple(given.clinical),
@@ -207,7 +248,13 @@ def run_study(
             "ignore_rules": tuple(sorted(check_ignore_rules(ignore_rules))),
         }
         work = {"n_jobs": n_jobs, "verbose": verbose}
-        study = _fitted(given, settings, models, flow, site, out, device, reading, work)
+        chosen = make_models(models, given.X, settings, device=device, **reading)
+        about = primary_of(chosen, primary)
+        against = comparator_of(chosen, about, comparator)
+        how = {"n_folds": settings.n_folds, "n_repeats": settings.n_repeats}
+        how |= {"validation": internal_validation, "seed": settings.seed}
+        plan = Plan(settings, chosen, about, against, how)
+        study = _fitted(given, plan, flow, site, out, reading, work)
     if out is not None:
         study.save(out)
     return study
@@ -219,20 +266,35 @@ def _title(image_column: str | None, clinical: Sequence[str]) -> str:
     return f"Screening for osteoporosis from {parts or 'given columns'}"
 
 
+class Plan(NamedTuple):
+    """What is fixed before anything is fitted."""
+
+    settings: Settings
+    models: dict[str, StudyModel]
+    primary: str
+    comparator: str | None
+    design: dict[str, Any]  # what `make_design` is asked for
+
+    def designed(self, given: Inputs) -> Design:
+        """Split rows, with enough patients in each fold for every model."""
+        design = make_design(given, **self.design)
+        if "multimodal" in self.models:
+            check_out_of_fold(design)
+        return design
+
+
 def _fitted(
     given: Inputs,
-    settings: Settings,
-    models: Iterable[Choice] | Mapping[str, Any] | None,
+    plan: Plan,
     flow: Flow | None,
     site: str | None,
     out: str | PathLike | None,
-    device: str,
     reading: dict[str, Any],
     work: dict[str, Any],
 ) -> Study:
     """Read the radiographs, divide the rows, look for leaks, then fit; only fits are written."""
-    chosen = make_models(models, given.X, settings, device=device, **reading)
-    _designed(given, settings, chosen)  # too few patients are told before films are read
+    settings, chosen = plan.settings, plan.models
+    plan.designed(given)  # too few patients are told before films are read
     if any(map(sees_all_clinical, chosen.values())):
         check_free_text(given.X, given.clinical)
     patients = pd.DataFrame({"patient": given.patient})
@@ -241,7 +303,7 @@ def _fitted(
         films = read_films(given.X[settings.image_column], rows, **reading, **work)
     kept = np.flatnonzero(rows.kept)
     used = given.take(kept)
-    design = _designed(used, settings, chosen)
+    design = plan.designed(used)
     groupings = all_groupings(used, None if films is None else films.facts)
     leakage = _checked_leakage(used, design, chosen.values(), films, settings.image_column, site)
     check_no_leak(leakage, kept, text_is_masked=all(map(masks_text, chosen.values())))
@@ -249,20 +311,18 @@ def _fitted(
     if out is not None:
         StudyFolder(out, digest).claim()
         store = Store(out, digest)
-    every, what = chosen.values(), _to_explain(chosen)
-    results = fit_models(design, every, what, store=store, seed=settings.seed, **work)
+    family = family_of(chosen, plan.primary, plan.comparator)
+    repeated = {chosen[name].key for name in family}
+    results = fit_models(design, chosen.values(), repeated, store=store, **work)
+    primary = chosen[plan.primary]
+    final, results[primary.key] = fit_final_model(
+        design, primary, results[primary.key], settings.operating_point,
+        store=store, seed=settings.seed,
+    )  # fmt: skip
     flow = joined_flow(flow, rows, used.y, settings.outcome)
-    primary = chosen[reference_of(chosen)]
-    described = settings.clinical_columns
-    final = fit_final_model(design, primary, results[primary.key], described, store=store)
-    return Study(design, chosen, results, settings, flow, leakage, groupings, digest, final)
-
-
-def _designed(given: Inputs, settings: Settings, models: Mapping[str, StudyModel]) -> Design:
-    design = make_design(given, settings.n_folds, settings.seed)
-    if "multimodal" in models:
-        check_out_of_fold(design)
-    return design
+    return Study(
+        design, chosen, results, settings, flow, leakage, groupings, digest, final, family
+    )
 
 
 def _checked_leakage(
@@ -281,19 +341,16 @@ def _checked_leakage(
         design.X[[*dict.fromkeys(seen)]],
         design.y,
         design.patient if used.grouped else None,
-        splits=[*design.folds, (design.development, design.test)],
+        splits=_splits(design),
         image_column=image_column,
         site=site,
         films=None if films is None else films.to_array(),
     )
 
 
-def _to_explain(models: Mapping[str, StudyModel]) -> dict[str, tuple[str, ...]]:
-    """Say what to explain: the fusion, or else the models of images and of values alone."""
-    if "multimodal" in models:
-        return {models["multimodal"].key: ("shap", "grad_cam", "fusion")}
-    alone = {"image": ("grad_cam",), "clinical": ("shap",)}
-    return {models[name].key: what for name, what in alone.items() if name in models}
+def _splits(design: Design) -> list[Fold]:
+    test = [(design.development, design.test)] if design.has_test else []
+    return [fold for folds in design.repeats for fold in folds] + test
 
 
 def _digest(design: Design, settings: Settings, films: Films | None) -> str:
@@ -303,5 +360,5 @@ def _digest(design: Design, settings: Settings, films: Films | None) -> str:
     """
     table = design.X.drop(columns=[] if settings.image_column is None else settings.image_column)
     shown = None if films is None else films.digests
-    split = (design.y, design.patient, design.test, design.folds)
+    split = (design.y, design.patient, design.test, design.repeats)
     return joblib.hash((table_digest(table), shown, *split, settings.seed, versions()))

@@ -1,4 +1,4 @@
-"""On-disk store of fitted results by model and fold, so that an interrupted study goes on.
+"""On-disk store of fitted results by model and split, so that an interrupted study goes on.
 
 An entry holds probabilities, training histories and explanations, as plain arrays: loading it runs
 no code, and nothing in it names a patient.
@@ -29,10 +29,9 @@ _SEAL = "seal"
 
 @dataclass(frozen=True)
 class FoldResult:
-    """What one model learnt on one fold."""
+    """What one fit of a model gave."""
 
-    validation: NDArray[np.float64]  # probability of the positive class, validation rows
-    test: NDArray[np.float64]  # and test rows
+    probability: NDArray[np.float64]  # of the positive class, of the rows that were to be predicted
     seconds: float  # time of the fit
     histories: dict[str, pd.DataFrame] = field(default_factory=dict)  # a row per epoch, by net
     explained: dict[str, Arrays] = field(default_factory=dict)  # by kind; see `skosteo.explain`
@@ -40,7 +39,7 @@ class FoldResult:
 
 
 class Store:
-    """Results by model and fold in the folder "work" of `out`, which `StudyFolder` has claimed.
+    """Results by model and split in the folder "work" of `out`, which `StudyFolder` has claimed.
 
     `digest` stands for rows, splits and versions. Each result is kept with a digest of its own over
     this, its name and its arrays: one that was changed, or is of another study, is not taken.
@@ -101,7 +100,7 @@ class Store:
             save_model(model, self.folder / f"{name}.skops", card=self._seal(name, {}))
 
     def _seal(self, name: str, arrays: Arrays) -> str:
-        """Stand for the study, the model and fold, and every array."""
+        """Stand for the study, the model and split, and every array."""
         digest = hashlib.sha256(f"{self._digest}/{name}".encode())
         for key, array in sorted(arrays.items()):
             digest.update(f"{key} {array.dtype} {array.shape}\n".encode())
@@ -111,8 +110,7 @@ class Store:
 
 def _packed(result: FoldResult) -> Arrays:
     arrays: Arrays = {
-        "validation": result.validation,
-        "test": result.test,
+        "probability": result.probability,
         "seconds": np.array(result.seconds),
         "notes": np.array(result.notes, dtype=str),
     }
@@ -134,6 +132,5 @@ def _unpacked(arrays: Arrays) -> FoldResult:
                 histories.setdefault(net, pd.DataFrame())[column] = array
             case ["explained", kind, name]:
                 explained.setdefault(kind, {})[name] = array
-    probability, seconds = (arrays["validation"], arrays["test"]), float(arrays["seconds"])
-    notes = tuple(arrays["notes"].tolist())
-    return FoldResult(*probability, seconds, histories, explained, notes)
+    seconds, notes = float(arrays["seconds"]), tuple(arrays["notes"].tolist())
+    return FoldResult(arrays["probability"], seconds, histories, explained, notes)

@@ -41,11 +41,19 @@ class Figure(NamedTuple):
     patients: int
 
 
-def figures_of(rows: Scored, threshold: float, curve: CalibrationCurve) -> pd.DataFrame:
-    """Return a row per figure: figure, estimate, low, high, count, total and patients."""
+def figures_of(
+    rows: Scored,
+    threshold: float,
+    curve: CalibrationCurve,
+    predicted: NDArray[np.bool_] | None = None,
+) -> pd.DataFrame:
+    """Return a row per figure: figure, estimate, low, high, count, total and patients.
+
+    `predicted` says which rows are positive, where thresholds of their own decide.
+    """
     positive, patient, risk = rows.positive, rows.patient, rows.score
     everyone = int(positive.sum()), len(positive), int(patient.max()) + 1
-    predicted = risk >= threshold
+    predicted = risk >= threshold if predicted is None else predicted
     scores = {name: rest for name, *rest in model_figures(rows, risk, predicted)}
     line = line_of_rows(rows, away_from_edges(risk))
     nowhere = np.nan, np.nan
@@ -77,7 +85,7 @@ def gain_of_treating(positive: NDArray[np.bool_], threshold: float) -> NDArray[n
     return np.where(positive, 1.0, -odds) if threshold < 1 else np.full(len(positive), np.nan)
 
 
-def printed(figures: pd.DataFrame) -> pd.Series:
+def printed(figures: pd.DataFrame, *, counts: bool = True) -> pd.Series:
     """Return each figure as it is printed, by its name; rates with their counts."""
     texts: dict[str, str] = {}
     for figure in figures.to_dict("records"):
@@ -88,9 +96,9 @@ def printed(figures: pd.DataFrame) -> pd.Series:
         elif name in _NUMBERS:
             texts[name] = number_text(*interval).replace("-", "\N{MINUS SIGN}")
         else:
-            counted = name in (*_RATES, "prevalence") and total
-            counts = f"{figure['count']:,}/{total:,} = " if counted else ""
-            texts[name] = counts + interval_text(*interval)
+            counted = counts and name in (*_RATES, "prevalence") and total
+            rate = f"{figure['count']:,}/{total:,} = " if counted else ""
+            texts[name] = rate + interval_text(*interval)
             if name.startswith("ICI"):  # which has no interval
                 texts[name] = texts[name].partition(" [")[0]
     return pd.Series(texts)

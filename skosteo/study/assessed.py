@@ -1,0 +1,125 @@
+"""The rows that models are judged on, with the risks and thresholds that each row was given.
+
+Risks are recalibrated alike for all models, and thresholds chosen by one rule, from predictions for
+rows that are not judged by them. With a test set, both are learned from the out-of-fold predictions
+of all other rows. In cross-validation, what a fold's rows are given is learned from the out-of-fold
+predictions of the other folds, and the rows of several repeats follow one another: clustered by
+patient, each patient counts once.
+"""
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.frozen import FrozenEstimator
+
+from skosteo.evaluation import operating_point
+from skosteo.recalibration import RecalibratedClassifier
+from skosteo.study.design import Design
+from skosteo.study.fitting import ModelResult
+from skosteo.study.inputs import RULES
+
+Scores = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Assessed:
+    """Rows that models are judged on; every frame has a column per model, by name."""
+
+    row: NDArray[np.intp]  # positions; those of several repeats follow one another
+    repeat: NDArray[np.intp]  # of the cross-validation, from 0
+    y: NDArray[np.intp]
+    patient: NDArray[np.intp]
+    probability: pd.DataFrame  # as the models give it
+    risk: pd.DataFrame  # recalibrated
+    threshold: pd.DataFrame  # a risk of at least this is positive
+
+    @property
+    def positive(self) -> pd.DataFrame:
+        """Whether each row is positive at its threshold."""
+        return self.risk >= self.threshold
+
+    @property
+    def n_repeats(self) -> int:
+        """Number of repeats."""
+        return int(self.repeat.max()) + 1
+
+    def given(
+        self, names: Sequence[str], titles: dict[str, str] | None = None, *, rates: bool = True
+    ) -> dict[str, Any]:
+        """Return what the functions of `skosteo.evaluation` take, models by their titles."""
+        titles = titles or {}
+        found: dict[str, Any] = {
+            "y_true": self.y,
+            "y_prob": self.risk[list(names)].rename(columns=titles),
+            "groups": self.patient,
+        }
+        if rates:
+            found["threshold"] = {
+                titles.get(name, name): self.threshold[name].to_numpy() for name in names
+            }
+        return found
+
+
+def assess(
+    design: Design, results: dict[str, ModelResult], rule: str | float, n_repeats: int
+) -> Assessed:
+    """Recalibrate what models say of the rows they are judged on, and choose thresholds.
+
+    `results` are by the name of the model; `rule` is one of `RULES`, or a risk.
+    """
+    rows = design.test
+    if not design.has_test:
+        rows = np.concatenate([np.arange(len(design.y))] * n_repeats)
+    repeat = np.arange(len(rows)) // (len(design.y) if not design.has_test else len(rows))
+    columns: dict[str, list[Scores]] = {
+        name: list(_assessed(design, result, rule, n_repeats)) for name, result in results.items()
+    }
+    frames = (
+        pd.DataFrame({name: three[part] for name, three in columns.items()}) for part in range(3)
+    )
+    return Assessed(rows, repeat, design.y[rows], design.patient[rows], *frames)
+
+
+def _assessed(
+    design: Design, result: ModelResult, rule: str | float, n_repeats: int
+) -> tuple[Scores, Scores, Scores]:
+    """Probability, risk and threshold of each row."""
+    if result.test is not None:
+        learned, at, _ = learn(design, result, rule)
+        return result.test, learned.put_right(result.test), np.full(len(result.test), at)
+    said = result.out_of_fold[:n_repeats].astype(np.float64)
+    risk, threshold = np.empty_like(said), np.empty_like(said)
+    for repeat, folds in enumerate(design.repeats[:n_repeats]):
+        for others, fold in folds:
+            learned, at, _ = _learned(said[repeat][others], design.y[others], rule)
+            risk[repeat, fold] = learned.put_right(said[repeat][fold])
+            threshold[repeat, fold] = at
+    return said.ravel(), risk.ravel(), threshold.ravel()
+
+
+def learn(
+    design: Design, result: ModelResult, rule: str | float
+) -> tuple[RecalibratedClassifier, float, tuple[str, ...]]:
+    """Learn from all out-of-fold predictions: what recalibrates, a threshold, and notes."""
+    rows = design.development
+    said = result.out_of_fold[:, rows]
+    return _learned(said.ravel(), np.tile(design.y[rows], len(said)), rule)
+
+
+def _learned(
+    said: Scores, y: NDArray[np.intp], rule: str | float
+) -> tuple[RecalibratedClassifier, float, tuple[str, ...]]:
+    learned = RecalibratedClassifier(FrozenEstimator(None))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        learned.learn(None, np.array([0, 1]), said, y == 1, np.ones(len(y)))
+    notes = tuple(dict.fromkeys(str(one.message) for one in caught))
+    if not isinstance(rule, str):
+        return learned, rule, notes
+    risk = learned.put_right(said)
+    return learned, operating_point(y, risk, **RULES[rule]).threshold, notes
