@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from numbers import Real
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ from skosteo._validation import check_groups, to_pandas
 from skosteo.exceptions import InputError
 
 Scores = NDArray[np.float64]
+Threshold = float | ArrayLike  # a proportion, or one per row
 
 
 def as_positive(y_true: ArrayLike) -> NDArray[np.bool_]:
@@ -203,9 +205,9 @@ class Scored:
 
 
 def as_thresholds(
-    threshold: float | Mapping[str, float], models: Iterable[str]
-) -> dict[str, float]:
-    """Take one threshold per model, or the same for all; InputError outside 0 to 1."""
+    threshold: Threshold | Mapping[str, Threshold], models: Iterable[str], n: int
+) -> dict[str, float | Scores]:
+    """Take a threshold, or one per row, by model or for all alike; InputError outside 0 to 1."""
     models = list(models)
     if isinstance(threshold, Mapping):
         given = {str(name): value for name, value in threshold.items()}
@@ -214,11 +216,39 @@ def as_thresholds(
             unknown = [name for name in given if name not in models]
             raise InputError(
                 f"threshold lacks {lacking} and names {unknown} that y_prob does not; give one "
-                "number for each model, or one for all."
+                "for each model, or one for all."
             )
     else:
         given = dict.fromkeys(models, threshold)
-    return {name: as_proportion(given[name], "threshold") for name in models}
+    return {name: _as_threshold(given[name], n) for name in models}
+
+
+def _as_threshold(threshold: Threshold, n: int) -> float | Scores:
+    if np.ndim(threshold) == 0:
+        return as_proportion(cast(float, threshold), "threshold")
+    try:
+        at = np.asarray(to_pandas(threshold), dtype=float)
+    except (TypeError, ValueError):
+        raise InputError("threshold is not numeric; it is a proportion, or one per row.") from None
+    if at.shape != (n,):
+        raise InputError(
+            f"threshold has shape {at.shape} for {n} rows; give one proportion, or one per row."
+        )
+    bad = ~((at >= 0) & (at <= 1))
+    if bad.any():
+        raise InputError(
+            f"threshold is missing, or not from 0 to 1, in {bad.sum()} of {n} rows, the first in "
+            f"row {bad.argmax() + 1}. It is a proportion per row; divide per cents by 100."
+        )
+    return at
+
+
+def thresholds_text(thresholds: Mapping[str, float | Scores]) -> str:
+    """Return the thresholds of all models for a note: "threshold 0.6, 0.3"."""
+    values = list(thresholds.values())
+    if any(isinstance(at, np.ndarray) for at in values):
+        return "thresholds of each row"
+    return f"threshold {', '.join(f'{at:g}' for at in dict.fromkeys(map(float, values)))}"
 
 
 def as_proportion(value: float, name: str, *, inside: bool = False) -> float:

@@ -13,7 +13,7 @@ from scipy.stats import norm, t
 from skosteo._plotting import ForestLine, forest_plot, with_more_fonts
 from skosteo._validation import guess
 from skosteo.evaluation._format import p_text, signed_text
-from skosteo.evaluation._scored import Scored, Scores, as_thresholds
+from skosteo.evaluation._scored import Scored, Scores, Threshold, as_thresholds
 from skosteo.evaluation.metrics import (
     FEWEST_PATIENTS,
     auc_influence,
@@ -131,7 +131,7 @@ def compare(
     *,
     reference: str | None = None,
     groups: ArrayLike | None = None,
-    threshold: float | Mapping[str, float] = 0.5,
+    threshold: Threshold | Mapping[str, Threshold] = 0.5,
     level: float = 0.95,
 ) -> "Comparison":
     """Compare models on the same rows: AUC, accuracy, sensitivity and specificity with Holm.
@@ -174,7 +174,8 @@ def compare(
     specificity  +.091 [+.007, +.173], P = .034
     """
     scored = Scored.of_models(y_true, y_prob, groups)
-    models, thresholds = scored.models, as_thresholds(threshold, scored.models)
+    models = scored.models
+    thresholds = as_thresholds(threshold, models, len(scored.positive))
     pairs = _pairs(list(models), reference)
     y_pred = {name: p >= thresholds[name] for name, p in models.items()}
     rows = []

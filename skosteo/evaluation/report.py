@@ -10,7 +10,14 @@ from sklearn.metrics import roc_curve
 
 from skosteo._plotting import add_legend, hide_spines, make_axes, series_style, with_more_fonts
 from skosteo.evaluation._format import interval_text
-from skosteo.evaluation._scored import Scored, Scores, as_proportion, as_thresholds
+from skosteo.evaluation._scored import (
+    Scored,
+    Scores,
+    Threshold,
+    as_proportion,
+    as_thresholds,
+    thresholds_text,
+)
 from skosteo.evaluation.metrics import (
     FEWEST_PATIENTS,
     Interval,
@@ -38,7 +45,7 @@ def evaluate(
     y_prob: ArrayLike | Mapping[str, ArrayLike] | pd.DataFrame,
     *,
     groups: ArrayLike | None = None,
-    threshold: float | Mapping[str, float] = 0.5,
+    threshold: Threshold | Mapping[str, Threshold] = 0.5,
     prevalence: float | None = None,
 ) -> "Report":
     """Score probabilities against labels: counts, rates, AUC and more with 95 % intervals.
@@ -54,10 +61,11 @@ def evaluate(
         Patient of each row. Give it whenever a patient has several rows, or the intervals are
         too narrow; figures of fewer than 10 patients of a class then have none. None takes every
         row as a patient of its own.
-    threshold : float or mapping of str to float, default=0.5
-        Rows with at least this probability are predicted positive; a mapping gives each model its
-        own. Choose it on other data than these (`operating_point`): a threshold fitted here makes
-        sensitivity and specificity too good.
+    threshold : float or array-like of shape (n,), or mapping of str to such, default=0.5
+        Rows with at least this probability are predicted positive; an array gives each row its
+        own, such as that of the training rows of its fold, a mapping each model. Choose it on
+        other data than these (`operating_point`): a threshold fitted here makes sensitivity and
+        specificity too good.
     prevalence : float, default=None
         Proportion of positives, above 0 and below 1, among those the model is meant for. Given, the
         predictive values there are reported too; those of these rows hold at their prevalence only.
@@ -98,7 +106,7 @@ def evaluate(
     Brier              .150 [.062, .319]
     """
     scored = Scored.of_models(y_true, y_prob, groups)
-    thresholds = as_thresholds(threshold, scored.models)
+    thresholds = as_thresholds(threshold, scored.models, len(scored.positive))
     if prevalence is not None:
         prevalence = as_proportion(prevalence, "prevalence", inside=True)
     return Report(scored, thresholds, prevalence)
@@ -124,8 +132,10 @@ class Report:
     ----------
     positive, patient : ndarray of shape (n,)
         True where the row is positive; codes 0, 1, ... of the patients.
-    probability, thresholds : dict of str to ndarray of shape (n,) and to float
-        Probability of the positive class by model, and from where on it is predicted positive.
+    probability : dict of str to ndarray of shape (n,)
+        Probability of the positive class by model.
+    thresholds : dict of str to float or ndarray of shape (n,)
+        From which probability on a row is predicted positive, by model.
     counts : DataFrame of shape (n_models, 4), int
         Columns tp, fp, tn, fn; every rate is derived from them.
     metrics : tuple of str
@@ -135,7 +145,7 @@ class Report:
     """
 
     def __init__(
-        self, scored: Scored, thresholds: dict[str, float], prevalence: float | None = None
+        self, scored: Scored, thresholds: dict[str, float | Scores], prevalence: float | None = None
     ) -> None:
         self.positive = scored.positive
         self.probability = scored.models
@@ -216,18 +226,17 @@ class Report:
         ax.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal")
         ax.set_xlabel("1 \N{MINUS SIGN} specificity")
         ax.set_ylabel("Sensitivity")
-        thresholds = list(dict.fromkeys(self.thresholds.values()))
-        dot = f"threshold {thresholds[0]:g}" if len(thresholds) == 1 else "each model's threshold"
+        dot = thresholds_text(self.thresholds)
+        dot = "each model's threshold" if "," in dot else dot
         add_legend(ax, "lower right", f"AUC [95 % interval]; dot: {dot}")
         return hide_spines(ax)
 
     def __repr__(self) -> str:
         repeated = self.n_patients < self.n_rows
         clustered = ", both clustered by patient (Obuchowski; Rao-Scott)" if repeated else ""
-        thresholds = ", ".join(f"{t:g}" for t in dict.fromkeys(self.thresholds.values()))
         return (
             f"{self.table().to_string()}\n"
-            f"{self.note}; threshold {thresholds}.\n"
+            f"{self.note}; {thresholds_text(self.thresholds)}.\n"
             f"95 % intervals: AUC DeLong on the logit scale, rates Wilson{clustered}."
         )
 

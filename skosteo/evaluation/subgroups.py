@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from skosteo._plotting import ForestLine, forest_plot, with_more_fonts
 from skosteo._validation import to_pandas
 from skosteo.evaluation._format import interval_text
-from skosteo.evaluation._scored import Scored, as_thresholds
+from skosteo.evaluation._scored import Scored, Threshold, as_thresholds
 from skosteo.evaluation.report import model_figures
 from skosteo.exceptions import InputError
 
@@ -63,7 +63,7 @@ def subgroups(
     by: pd.DataFrame | Mapping[str, ArrayLike],
     *,
     groups: ArrayLike | None = None,
-    threshold: float | Mapping[str, float] = 0.5,
+    threshold: Threshold | Mapping[str, Threshold] = 0.5,
     min_events: int = 10,
 ) -> "Subgroups":
     """Score models within each level of sex, age band, projection, device or site.
@@ -109,11 +109,12 @@ def subgroups(
              C                         suppressed
     """
     scored = Scored.of_models(y_true, y_prob, groups)
-    thresholds = as_thresholds(threshold, scored.models)
+    n = len(scored.positive)
+    thresholds = as_thresholds(threshold, scored.models, n)
+    y_pred = {name: p >= thresholds[name] for name, p in scored.models.items()}
     if not isinstance(min_events, int | np.integer) or min_events < 1:
         raise InputError(f"min_events is {min_events!r}; it is a number of patients, 1 or more.")
     columns = {str(name): values for name, values in to_pandas(by).items()}
-    n = len(scored.positive)
     levels = [
         (name, *level) for name, values in columns.items() for level in _levels(name, values, n)
     ]
@@ -121,9 +122,13 @@ def subgroups(
         raise InputError("by names no column; give at least one, such as {'sex': table['sex']}.")
     hidden = _hidden(levels, scored, min_events)
     rows = []
-    for name, at in thresholds.items():
+    for name in scored.models:
         for (variable, level, inside), suppressed in zip(levels, hidden, strict=True):
-            cell = _suppressed() if suppressed else _cell(scored.at(inside), name, at)
+            cell = (
+                _suppressed()
+                if suppressed
+                else _cell(scored.at(inside), name, y_pred[name][inside])
+            )
             rows += [{"model": name, "variable": variable, "level": level, **row} for row in cell]
     return Subgroups(pd.DataFrame(rows), min_events)
 
@@ -263,12 +268,11 @@ def _hidden(
     return hidden
 
 
-def _cell(part: Scored, model: str, threshold: float) -> list[dict]:
+def _cell(part: Scored, model: str, y_pred: NDArray[np.bool_]) -> list[dict]:
     """Figures of one level."""
-    probability = part.models[model]
     figures = {
         metric: figure[:-1]  # patients are those of the level
-        for metric, *figure in model_figures(part, probability, probability >= threshold)
+        for metric, *figure in model_figures(part, part.models[model], y_pred)
     }
     size = (len(part.positive), int(part.patient.max()) + 1, int(part.positive.sum()))
     return [_line(metric, size, figures[metric], suppressed=False) for metric in _METRICS]

@@ -252,6 +252,16 @@ def cohort():
     )
 
 
+def test_rates_are_compared_at_the_threshold_of_each_row(cohort):
+    y, models, _ = cohort
+    at = {"image": np.linspace(0.3, 0.6, 300), "clinical": np.linspace(0.6, 0.3, 300), "both": 0.5}
+    frame = compare(y, models, reference="image", threshold=at).frame()
+    rate = evaluate(y, models, threshold=at).frame().set_index(["metric", "model"])["estimate"]
+    for row in frame.itertuples():
+        expected = rate[row.metric, row.model_a] - rate[row.metric, "image"]
+        assert row.difference == pytest.approx(expected)
+
+
 @pytest.mark.parametrize("clustered", [False, True])
 def test_compare_is_its_tests_in_one_call(cohort, clustered):
     y, models, group = cohort

@@ -181,6 +181,31 @@ def test_each_model_may_have_its_own_threshold(cohort):
     assert "threshold 0.6, 0.3." in repr(report)
 
 
+def test_each_row_may_have_its_own_threshold(cohort):
+    """Folds that learn their thresholds apart, put together, count what they count apart."""
+    y, models = cohort
+    fold = np.arange(len(y)) % 3
+    at = np.array([0.3, 0.45, 0.6])
+    report = evaluate(y, models, threshold={"strong": at[fold], "weak": 0.5})
+    parts = [
+        evaluate(y[fold == f], models["strong"][fold == f], threshold=at[f]).counts.loc["model"]
+        for f in range(3)
+    ]
+    assert report.counts.loc["strong"].tolist() == sum(parts).tolist()
+    weak = evaluate(y, models["weak"]).counts.loc["model"]
+    assert report.counts.loc["weak"].tolist() == weak.tolist()
+    assert "; thresholds of each row." in repr(report)
+    ax = report.plot()
+    assert "dot: thresholds of each row" in ax.get_legend().get_title().get_text()
+    plt.close("all")
+
+
+def test_rows_of_one_threshold_are_scored_as_by_that_threshold(cohort):
+    y, models = cohort
+    rows = evaluate(y, models, threshold=pd.Series(np.full(len(y), 0.4))).frame()
+    pd.testing.assert_frame_equal(rows, evaluate(y, models, threshold=0.4).frame())
+
+
 def test_a_model_that_calls_nobody_positive_and_a_class_of_one():
     report = evaluate([0] * 9 + [1], np.linspace(0, 0.4, 10), prevalence=0.1)
     text = report.table(metrics="all").loc["model"]
@@ -211,6 +236,11 @@ def test_a_hundred_thousand_rows_of_patients():
         ([0.1, 0.2, 0.9], {"threshold": {"a": 0.5}}, r"lacks \['model'\] and names \['a'\]"),
         ([0.1, 0.2, 0.9], {"threshold": {"model": 7}}, "threshold is 7.*per cent"),
         ([0.1, 0.2, 0.9], {"threshold": "half"}, "threshold is 'half'"),
+        ([0.1, 0.2, 0.9], {"threshold": None}, "threshold is None"),
+        ([0.1, 0.2, 0.9], {"threshold": [0.1, 0.2]}, r"shape \(2,\) for 3 rows; give one"),
+        ([0.1, 0.2, 0.9], {"threshold": [0.1, np.nan, 0.2]}, "missing, or .* in 1 of 3.* row 2"),
+        ([0.1, 0.2, 0.9], {"threshold": {"model": [10, 20, 0.3]}}, "in 2 of 3.*row 1.*per cents"),
+        ([0.1, 0.2, 0.9], {"threshold": ["a", "b", "c"]}, "threshold is not numeric"),
         ([0.1, 0.2, 0.9], {"prevalence": 10}, "prevalence is 10.*above 0.*per cent"),
         ([0.1, 0.2, 0.9], {"prevalence": 0}, "prevalence is 0"),
         ({1: [0.1, 0.2, 0.9], "1": [0.1, 0.2, 0.9]}, {}, "same name as text"),

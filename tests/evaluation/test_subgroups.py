@@ -47,6 +47,17 @@ def test_each_level_is_its_own_evaluation(cohort):
             )
 
 
+def test_each_row_may_have_its_own_threshold(cohort):
+    y, models, by, _ = cohort
+    female = (by["sex"] == "F").to_numpy()
+    frame = subgroups(y, models, by, threshold=np.where(female, 0.3, 0.6)).frame()
+    counts = frame.set_index(["model", "level", "metric"])["count"]
+    for level, rows, at in (("F", female, 0.3), ("M", ~female, 0.6)):
+        cells = evaluate(y[rows], models["a"][rows], threshold=at).counts.loc["model"]
+        assert counts["a", level, "sensitivity"] == cells["tp"]
+        assert counts["a", level, "specificity"] == cells["tn"]
+
+
 def test_levels_come_in_their_order_and_missing_ones_have_a_name(cohort):
     y, models, by, patient = cohort
     by = by.astype({"sex": object})
