@@ -187,13 +187,10 @@ class Study:
         Those of the prespecified comparisons are of all repeats, others of the first. Rates have
         their counts where each row is judged once.
         """
-        parts = []
-        for report in (self._report(True), self._report(False)):
-            counts = report.n_rows == len(np.unique(self.assessed_once().row))
-            parts.append(report.table(metrics, counts=counts))
-        titles = [self.titles[name] for name in names]
-        both = pd.concat(parts)
-        return both[~both.index.duplicated()].loc[titles]
+        counts = len(self.design.repeats) == 1
+        reports = (self._report(True), self._report(False))
+        both = pd.concat([report.table(metrics, counts=counts) for report in reports])
+        return both[~both.index.duplicated()].loc[[self.titles[name] for name in names]]
 
     @_once
     def _report(self, family: bool) -> Report:
