@@ -25,9 +25,10 @@ def cohort(rng, least=20, most=40):
     return y, patient
 
 
-def design_of(y, patient, *, test=None, n_folds=5, seed=0):
+def design_of(y, patient, *, test=None, n_folds=5, seed=0, validation="split", n_repeats=2):
     given = validate_inputs(pd.DataFrame({"x": np.arange(len(y)) / 7}), y, patient, test=test)
-    return make_design(given, n_folds, seed)
+    how = {"n_repeats": n_repeats, "validation": validation, "seed": seed}
+    return make_design(given, n_folds=n_folds, **how)
 
 
 GIVEN = validate_inputs(pd.DataFrame({"x": [1, 2]}), [0, 1])
@@ -35,17 +36,18 @@ GIVEN = validate_inputs(pd.DataFrame({"x": [1, 2]}), [0, 1])
 
 def check(design, patient):
     everything = np.arange(len(patient))
-    validated = np.concatenate([validation for _, validation in design.folds])
-    # every row is tested on, or validated on once
-    np.testing.assert_array_equal(np.sort([*design.test, *validated]), everything)
-    for train, validation in design.folds:
-        np.testing.assert_array_equal(np.sort([*train, *validation, *design.test]), everything)
-        for one, other in (
-            (train, validation), (train, design.test), (validation, design.test)
-        ):  # fmt: skip
-            assert not set(patient[one]) & set(patient[other])
-        for part in (train, validation, design.test):
-            assert set(design.y[part]) == {0, 1}
+    for folds in design.repeats:
+        validated = np.concatenate([validation for _, validation in folds])
+        # every row is tested on, or validated on once
+        np.testing.assert_array_equal(np.sort([*design.test, *validated]), everything)
+        for train, validation in folds:
+            np.testing.assert_array_equal(np.sort([*train, *validation, *design.test]), everything)
+            for one, other in (
+                (train, validation), (train, design.test), (validation, design.test)
+            ):  # fmt: skip
+                assert not set(patient[one]) & set(patient[other])
+            for part in (train, validation, design.test):
+                assert not len(part) or set(design.y[part]) == {0, 1}
 
 
 def test_a_thousand_cohorts_without_a_patient_on_both_sides():
@@ -54,9 +56,13 @@ def test_a_thousand_cohorts_without_a_patient_on_both_sides():
     for seed in range(1000):
         y, patient = cohort(rng, 18, 28)
         codes = np.unique(patient, return_inverse=True)[1]
-        given = GIVEN._replace(X=pd.DataFrame(index=range(len(y))), y=y, patient=codes)
+        table = pd.DataFrame({"x": np.arange(len(y)) / 7})
+        given = GIVEN._replace(X=table, y=y, patient=codes)
+        validation = "split" if seed % 2 else "repeated_cv"
+        n_folds = int(rng.integers(2, 5))
+        how = {"n_folds": n_folds, "n_repeats": 2, "validation": validation, "seed": seed}
         try:
-            design = make_design(given, int(rng.integers(2, 5)), seed)
+            design = make_design(given, **how)
         except InputError:  # too few of a class, said so
             continue
         check(design, patient)
@@ -94,11 +100,55 @@ def test_the_test_part_is_as_large_as_a_fold_and_as_ill_as_the_others():
     assert y[design.test].sum() == 25
 
 
+def test_repeats_have_other_folds_and_no_test_set():
+    y = np.resize([0, 1, 0], 90)
+    design = design_of(y, None, validation="repeated_cv", n_repeats=3)
+    check(design, np.arange(90))
+    assert not design.has_test
+    assert len(design.development) == 90
+    firsts = [set(folds[0][1]) for folds in design.repeats]
+    assert len(firsts) == 3
+    assert firsts[0] != firsts[1] != firsts[2] != firsts[0]
+
+
+@pytest.mark.parametrize(("n", "has_test"), [(1190, False), (1200, True)])
+def test_a_test_set_is_drawn_where_it_has_100_patients_of_either_outcome(n, has_test):
+    y = np.resize([0, 1], n)  # six parts of 100 cases each, or one too few
+    design = design_of(y, None, validation="auto")
+    assert design.has_test == has_test
+    assert len(design.repeats) == (1 if has_test else 2)
+
+
+def test_repeated_cross_validation_has_no_test_rows():
+    y = np.resize([0, 1, 0], 90)
+    with pytest.raises(InputError, match="judges models on all rows, and test names some"):
+        design_of(y, None, test=np.arange(90) >= 70, validation="repeated_cv")
+
+
+def test_folds_balance_patients_of_either_outcome_and_sex_whatever_their_films():
+    """One case has 60 films: by rows, its fold would get no other case."""
+    rng = np.random.default_rng(0)
+    n = 120
+    ill, sex = np.resize([0, 0, 1], n), rng.permutation(np.resize(["F", "F", "M"], n))
+    films = np.where(np.arange(n) == 2, 60, 1)
+    patient = np.repeat(np.arange(n), films)
+    table = pd.DataFrame({"sex": sex[patient], "bmi": rng.normal(26, 3, len(patient))})
+    given = validate_inputs(table, ill[patient], patient)
+    design = make_design(given, n_folds=5, n_repeats=2, validation="repeated_cv")
+    strata = pd.Series(list(zip(ill, sex, strict=True)))
+    for folds in design.repeats:
+        for _, validation in folds:
+            counts = strata[np.unique(patient[validation])].value_counts()
+            wanted = strata.value_counts() / 5
+            assert (counts - wanted).abs().max() < 1
+
+
 def test_counts_add_up():
     y, patient = np.resize([0, 1, 0], 120), np.arange(120) // 2
     counts = design_of(y, patient, n_folds=3).counts()
     parts = counts.drop(index="all").sum()
-    assert parts.tolist() == counts.loc["all"].tolist() == [120, 60, 40]
+    assert parts.tolist() == counts.loc["all"].tolist()
+    assert counts.loc["all"].tolist() == [120, 60, 40, len(np.unique(patient[y == 1]))]
 
 
 def test_labels_of_words_are_coded_in_their_order():
@@ -110,7 +160,7 @@ def test_labels_of_words_are_coded_in_their_order():
 Y = np.resize([0, 1], 60)
 FROM_30 = np.arange(60) >= 30
 BAD = {
-    "one patient of a class": (np.arange(60) == 3, None, {}, "5 folds and a test part need 6"),
+    "one patient of a class": (np.arange(60) == 3, None, {}, "5 folds and a test set need 6"),
     "three patients": (Y, np.arange(60) % 3, {}, "there are 3 positive and 3 negative"),
     "one class": (np.zeros(60, int), None, {}, "1 class"),
     "T-scores": (np.linspace(-4, 1, 60), None, {}, r"y = t_score <= -2\.5"),
@@ -156,5 +206,5 @@ def test_versions_are_those_installed():
 def test_settings_hold_no_data_of_a_patient():
     assert {field.name for field in fields(Settings)} == {
         "title", "outcome", "limits", "preset", "seed", "n_folds", "drawn_test", "image_column",
-        "clinical_columns", "prevalence", "published",
+        "clinical_columns", "prevalence", "published", "n_repeats", "operating_point",
     }  # fmt: skip
