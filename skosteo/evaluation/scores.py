@@ -12,6 +12,7 @@ from skosteo.evaluation.metrics import (
     Interval,
     clustered_quantile,
     influence_variance,
+    n_patients,
     patient_variance,
     proportion_interval,
     too_few,
@@ -118,11 +119,15 @@ def mean_interval(values: NDArray[np.float64], patient: NDArray[np.intp]) -> Int
     or of fewer than 10 who repeat.
     """
     mean = float(values.mean())
-    if too_few(patient) or len(np.unique(patient)) < 2 or np.ptp(values) == 0:
+    if too_few(patient) or n_patients(patient) < 2 or _alike(values):
         return mean, np.nan, np.nan
     variance = patient_variance((values - mean) / len(values), patient)
     half = clustered_quantile(0.95, patient) * float(np.sqrt(variance))
     return mean, mean - half, mean + half
+
+
+def _alike(values: NDArray[np.float64]) -> bool:
+    return bool(np.ptp(values) <= 1e-12 * np.abs(values).max())  # more is rounding
 
 
 def average_precision_interval(

@@ -234,7 +234,7 @@ class ExternalValidation:
         if self.after is not None:
             risks[AFTER] = self.after
         at = np.union1d(_GRID, [self.threshold] if self.threshold < 1 else [])
-        return decision_curve(self.rows.positive, risks, at)
+        return decision_curve(self.rows.positive, risks, at, groups=self.rows.patient)
 
     def _update_frame(self, after: NDArray[np.float64]) -> pd.DataFrame:
         rows = Scored(self.rows.positive, self.rows.patient, self.rows.weight, {AFTER: after})

@@ -70,12 +70,87 @@ def test_references(rows):
     y, p = rows
     frame = decision_curve(y, {"a": p, "b": 1 - p}).frame()
     assert frame["model"].drop_duplicates().tolist() == ["a", "b", "treat all", "treat none"]
-    assert len(frame) == 4 * 99
+    assert len(frame) == 4 * 29  # 2, 3, ..., 30 %
+    assert frame["threshold"].agg(["min", "max"]).tolist() == [0.02, 0.3]
     curve = frame.pivot_table(index="threshold", columns="model", values="net_benefit")
     odds = curve.index / (1 - curve.index)
     assert curve["treat all"].to_numpy() == pytest.approx(y.mean() - (1 - y.mean()) * odds)
     assert (curve["treat none"] == 0).all()
     assert (decision_curve(y, p, [0, 0.1]).frame().tail(2)["net_benefit"] == 0).all()
+
+
+def test_intervals_are_those_of_the_mean_of_what_rows_add(rows):
+    y, p = rows
+    curve = decision_curve(y, {"a": p, "b": p[::-1]}, [0.2])
+    gain = {k: (q >= 0.2) * np.where(y, 1, -0.25) for k, q in {"a": p, "b": p[::-1]}.items()}
+    gain |= {"treat all": np.where(y, 1, -0.25), "treat none": np.zeros(400)}
+    frame = curve.frame().set_index("model")
+    differences = curve.differences("a").set_index("model")
+    assert list(differences.index) == ["b", "treat all", "treat none"]
+    for name, estimate, values in (
+        *((k, frame.loc[k], gain[k]) for k in ("a", "b", "treat all")),
+        *((k, differences.loc[k], gain[k] - gain["a"]) for k in differences.index),
+    ):
+        half = 1.959964 * values.std(ddof=1) / 20
+        expected = [0.2, values.mean(), values.mean() - half, values.mean() + half]
+        assert estimate.to_numpy() == pytest.approx(expected), name
+    assert frame.loc["treat none", ["low", "high"]].isna().all()
+
+
+def test_at_a_stated_prevalence_only_the_two_rates_vary(rows):
+    y, p = rows
+    curve = decision_curve(y, p, [0.2], prevalence=0.05)
+    model = curve.frame().iloc[0]
+    odds = p / (1 - p) * (0.05 / 0.95) / (y.mean() / (1 - y.mean()))
+    called = odds >= 0.25
+    sensitivity, false = called[y].mean(), called[~y].mean()
+    variance = 0.05**2 * sensitivity * (1 - sensitivity) / y.sum()
+    variance += (0.95 * 0.25) ** 2 * false * (1 - false) / (~y).sum()
+    assert model["net_benefit"] == pytest.approx(0.05 * sensitivity - 0.95 * 0.25 * false)
+    assert model["high"] - model["low"] == pytest.approx(2 * 1.96 * np.sqrt(variance), rel=0.003)
+    assert curve.frame().set_index("model").loc["treat all", ["low", "high"]].isna().all()
+
+
+def test_films_of_a_patient_that_are_alike_count_once(rows):
+    y, p = rows
+    once = decision_curve(y, {"a": p}, [0.1, 0.3])
+    thrice = decision_curve(np.repeat(y, 3), {"a": np.repeat(p, 3)}, [0.1, 0.3],
+                            groups=np.repeat(np.arange(400), 3))  # fmt: skip
+    for one, three in (
+        (once.frame(), thrice.frame()),
+        (once.differences("treat all"), thrice.differences("treat all")),
+    ):
+        assert three.iloc[:, 2:].to_numpy() == pytest.approx(
+            one.iloc[:, 2:].to_numpy(), abs=3e-4, nan_ok=True
+        )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stated", [None, 0.05])
+def test_intervals_hold_the_truth(stated):
+    """Planted: 200 patients of 1 to 7 films; a case is one in 5 by chance, or by design."""
+    rng = np.random.default_rng(0)
+
+    def draw(k):
+        case = rng.random(k) < 0.2 if stated is None else np.arange(k) < k // 5
+        patient = np.repeat(np.arange(k), 1 + rng.poisson(0.7, k).clip(0, 6))
+        finding = (1.2 * case + 0.8 * rng.normal(size=k))[patient]
+        noise = rng.normal(size=(2, len(patient))) * [[0.6], [1.5]]
+        weak, strong = finding + noise[1], finding + noise[0]
+        risk = {k: 1 / (1 + np.exp(2 - v)) for k, v in {"weak": weak, "strong": strong}.items()}
+        return {"y_true": case[patient], "y_prob": risk, "groups": patient}
+
+    at = [0.05, 0.15, 0.3]
+    many = decision_curve(**draw(400_000), thresholds=at, prevalence=stated)
+    truth = [many.frame()["net_benefit"], many.differences("weak")["difference"]]
+    held = [[], []]
+    for _ in range(1000):
+        curve = decision_curve(**draw(200), thresholds=at, prevalence=stated)
+        for i, frame in enumerate((curve.frame(), curve.differences("weak"))):
+            held[i].append(((frame["low"] <= truth[i]) & (truth[i] <= frame["high"]))[:6])
+    coverage = np.concatenate([np.mean(held[0], axis=0), np.mean(held[1], axis=0)[:3]])
+    assert (coverage > 0.91).all(), coverage
+    assert (coverage < 0.975).all(), coverage
 
 
 @pytest.mark.parametrize(
@@ -89,6 +164,7 @@ def test_references(rows):
         (lambda y, p: net_benefit(y, 5 * p, 0.1), "probabilities lie within 0 and 1"),
         (lambda y, p: decision_curve(y, {"treat all": p}), "rename it"),
         (lambda y, p: decision_curve(y, pd.DataFrame({})), "names no model"),
+        (lambda y, p: decision_curve(y, {"a": p}).differences("treat al"), "mean 'treat all'"),
     ],
 )
 def test_wrong_input_is_named(rows, call, message):
@@ -103,4 +179,8 @@ def test_decision_curve_shows_models_and_both_references(report):
     lines = {line.get_label(): line.get_xydata() for line in ax.lines}
     expected = np.column_stack([100 * curve.thresholds, curve.net_benefit["image"]])
     assert lines["image"] == pytest.approx(expected)
+    band = ax.collections[0].get_paths()[0].get_extents()
+    frame = curve.frame().query("model == 'image'")
+    assert band.intervaly == pytest.approx([frame["low"].min(), frame["high"].max()])
+    assert ax.get_legend().get_title().get_text() == "Band: 95 % interval"
     assert ax.get_ylim()[0] < 0 < curve.net_benefit["treat all"].max() < ax.get_ylim()[1]
