@@ -10,14 +10,15 @@ from skosteo.clinical.variables import recognise
 from skosteo.commands.outcome import add_outcome_arguments, known_rows, read_outcome
 from skosteo.commands.tables import add_table_arguments, check_column, film_paths, read_cohort
 from skosteo.exceptions import InputError
-from skosteo.study.inputs import is_sex_or_age
+from skosteo.study.inputs import DEFAULT_RULE, VALIDATIONS, is_sex_or_age
 from skosteo.study.run import run_study
 
 ABOUT = "the paper's tables and figures for one's own patients"
 # options that `run_study` takes as they are
 _AS_GIVEN = (
-    *("out", "title", "preset", "models", "site", "n_folds", "prevalence", "limits", "published"),
-    *("ignore_rules", "cache_dir", "device", "n_jobs", "random_state"),
+    *("out", "title", "preset", "models", "primary", "comparator", "site", "internal_validation"),
+    *("n_folds", "n_repeats", "imputations", "prevalence", "limits", "published", "ignore_rules"),
+    *("cache_dir", "device", "n_jobs", "random_state"),
 )
 
 
@@ -35,7 +36,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--test", metavar="COLUMN", help="column that is 1 for the rows to test on")
     add("--preset", choices=["quick", "paper"], default="quick", help="small nets, or the paper's")
     add("--models", nargs="+", metavar="NAME", help="models (default: those of the preset)")
-    add("--folds", dest="n_folds", type=int, default=5, help="beside the test part (default: 5)")
+    add("--primary", metavar="NAME", help="model that the report is about (default: multimodal)")
+    add("--comparator", metavar="NAME", help="model that it has to beat (default: age_sex_bmi)")
+    add("--internal-validation", choices=VALIDATIONS, default="auto",
+        help="how models are judged (default: a test set where it would be large enough)")  # fmt: skip
+    add("--folds", dest="n_folds", type=int, default=5, help="beside a test set (default: 5)")
+    add("--repeats", dest="n_repeats", type=int, default=5, help="of cross-validation (default: 5)")
+    add("--operating-point", default=DEFAULT_RULE, metavar="RULE",
+        help="rule for thresholds: sensitivity .90 (default), specificity .90, Youden's index; or "
+             "a risk, such as .1")  # fmt: skip
+    add("--imputations", type=int, default=0, help="of missing values, in a sensitivity analysis")
     add("--prevalence", type=float, help="proportion of positives where the model is to be used")
     add("--title", help="heading of the report")
     add("--outcome", help="what the target means, in words (default: its column)")
@@ -71,6 +81,7 @@ def run(given: argparse.Namespace) -> None:
         image_column=image_column,
         clinical_columns=clinical,
         test=None if given.test is None else _as_bool(table, given.test),
+        operating_point=_rule(given.operating_point),
         subgroups=table[asked],
         outcome=outcome,
         flow=flow,
@@ -97,6 +108,13 @@ def _clinical_columns(
             f"Columns that are not used (name them by --clinical): {', '.join(unused)}"
         )
     return clinical
+
+
+def _rule(given: str) -> str | float:
+    try:
+        return float(given)
+    except ValueError:
+        return given  # the name of one
 
 
 def _as_bool(table: pd.DataFrame, column: str) -> np.ndarray:

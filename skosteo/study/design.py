@@ -1,6 +1,7 @@
 """The design of a study: its settings, whom models are judged on, and the rules for thresholds."""
 
 import platform
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -35,6 +36,7 @@ class Settings:
     n_folds: int
     n_repeats: int  # of the cross-validation, where it is what models are judged by
     operating_point: str | float  # rule of `RULES` that thresholds are chosen by, or a risk
+    imputations: int  # of missing numbers, in a sensitivity analysis
     drawn_test: bool  # whether the test set, if there is one, was drawn from the same rows
     image_column: str | None
     clinical_columns: tuple[str, ...]
@@ -163,7 +165,11 @@ def _folds(
         if sizes[outcome : outcome + 2].min() < n_folds:
             stratum[stratum == outcome + 1] = outcome
     splitter = StratifiedKFold(n_folds, shuffle=True, random_state=seed)
-    for train, validation in splitter.split(patients, stratum):
+    with warnings.catch_warnings():
+        # patients whose rows differ may leave few of one outcome: every part is checked after
+        warnings.filterwarnings("ignore", "The least populated class")
+        splits = list(splitter.split(patients, stratum))
+    for train, validation in splits:
         one, other = (rows[np.isin(patient[rows], patients[part])] for part in (train, validation))
         yield one, other
 

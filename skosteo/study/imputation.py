@@ -22,7 +22,7 @@ from skosteo.evaluation import auc_interval, delong_test, pool_estimates
 from skosteo.evaluation._format import interval_text, signed_text
 from skosteo.exceptions import InputError
 from skosteo.study.assessed import Assessed
-from skosteo.study.design import Design
+from skosteo.study.design import Design, Settings
 from skosteo.study.models import StudyModel
 
 AS_IT_IS, COMPLETE = "missing values filled as in the models", "patients without missing values"
@@ -57,19 +57,20 @@ class DrawnValues(TransformerMixin, BaseEstimator):
 
 
 def drawn_models(
-    design: Design, models: Sequence[StudyModel], clinical: Sequence[str], m: int, seed: int
+    design: Design, models: Sequence[StudyModel], settings: Settings
 ) -> dict[str, StudyModel]:
-    """Models as they are after each of m imputations, by name; none where nothing is missing.
+    """Models as they are after each imputation, by name; none where nothing is missing.
 
     Raises
     ------
     InputError
         A column has no value among the training rows of a fold.
     """
-    made = {}
+    made, m, seed = {}, settings.imputations, settings.seed
     for model in models:
         seen = model.part(design.X)
-        numbers = [c for c in seen if c in clinical and pd.api.types.is_numeric_dtype(seen[c])]
+        clinical = [c for c in seen if c in settings.clinical_columns]
+        numbers = [c for c in clinical if pd.api.types.is_numeric_dtype(seen[c])]
         if not seen[numbers].isna().any(axis=None):
             continue
         for train, _ in [*design.folds, (design.development, design.test)]:

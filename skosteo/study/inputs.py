@@ -34,6 +34,7 @@ RULES: dict[str, dict[str, float]] = {
     "specificity .90": {"specificity": 0.9},
     "Youden's index": {},
 }
+DEFAULT_RULE = "sensitivity .90"
 _MANY = 50  # rows from which on numbers that follow each other are no measurement
 
 
@@ -72,9 +73,14 @@ def validate_texts(title: Any, limits: Any) -> None:
 
 
 def validate_numbers(
-    n_folds: Any, n_repeats: Any, prevalence: Any, random_state: Any, n_jobs: Any
+    n_folds: Any, n_repeats: Any, imputations: Any, prevalence: Any, random_state: Any, n_jobs: Any
 ) -> None:
     """Refuse folds and proportions that are none, and a seed that repeats nothing."""
+    if not _is_whole(imputations) or imputations < 0 or imputations == 1:
+        raise InputError(
+            f"imputations={imputations!r}: allowed are 0, for none, and whole numbers from 2; 20 "
+            "are usual."
+        )
     if not _is_whole(n_folds) or n_folds < 2:
         raise InputError(f"n_folds={n_folds!r}: allowed is a whole number from 2; the paper has 5.")
     if not _is_whole(n_repeats) or n_repeats < 1:

@@ -1,6 +1,6 @@
 """`Study`, the results of `run_study`: risks, scores, tables, plots and one report."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, wraps
 from os import PathLike
@@ -26,14 +26,17 @@ from skosteo.evaluation import (
 from skosteo.evaluation._scored import Scored
 from skosteo.evaluation.leakage import LeakageReport
 from skosteo.exceptions import InputError
+from skosteo.study.adequacy import missing_values, sample_size
 from skosteo.study.assessed import Assessed, assess
 from skosteo.study.characteristics import characteristics
 from skosteo.study.design import Design, Settings
 from skosteo.study.final import FinalModel
 from skosteo.study.fitting import ModelResult
 from skosteo.study.folds import fold_scores, fold_tests, stability
+from skosteo.study.imputation import missing_values_matter
 from skosteo.study.inputs import RULES
 from skosteo.study.models import FUSIONS, TABLES, StudyModel, published, shown_in
+from skosteo.study.usefulness import confident_errors, film_beside, per_thousand
 from skosteo.validation.figures import figures_of
 
 if TYPE_CHECKING:
@@ -86,6 +89,8 @@ class Study:
         The final model.
     family : tuple of str
         Models of the prespecified comparisons: the primary one, its comparator, its parts.
+    drawn : dict of str to StudyModel
+        Primary model and comparator after each imputation of missing numbers.
     """
 
     design: Design
@@ -98,6 +103,7 @@ class Study:
     digest: str
     final: FinalModel
     family: tuple[str, ...]
+    drawn: dict[str, StudyModel]
     _computed: dict[tuple, Any] = field(default_factory=dict, init=False)
 
     @property
@@ -136,15 +142,18 @@ class Study:
         for None.
         """
         n_repeats = len(self.design.repeats)
-        return assess(self.design, self._results(self.family), self._rule(rule), n_repeats)
+        return assess(self.design, self._results(self._chosen()), self._rule(rule), n_repeats)
 
     @_once
     def assessed_once(self, rule: str | float | None = None) -> Assessed:
         """Return the same of all models, of the first repeat alone."""
-        return assess(self.design, self._results(tuple(self.models)), self._rule(rule), 1)
+        return assess(self.design, self._results(self.models), self._rule(rule), 1)
 
-    def _results(self, names: Sequence[str]) -> dict[str, ModelResult]:
-        return {name: self.results[self.models[name].key] for name in names}
+    def _chosen(self) -> dict[str, StudyModel]:
+        return {name: self.models[name] for name in self.family}
+
+    def _results(self, models: Mapping[str, StudyModel]) -> dict[str, ModelResult]:
+        return {name: self.results[model.key] for name, model in models.items()}
 
     def _rule(self, rule: str | float | None) -> str | float:
         return self.settings.operating_point if rule is None else rule
@@ -292,6 +301,60 @@ class Study:
     def stability(self) -> pd.DataFrame:
         """Return figures of the primary model by repeat; see `skosteo.study.folds`."""
         return stability(self.assessed(), self.primary)
+
+    # ------------------------------------------------------------ what a reviewer asks
+
+    @_once
+    def per_thousand(self) -> pd.DataFrame:
+        """Return what becomes of 1,000 people by the primary model, its comparator, and neither."""
+        titles = {name: self.titles[name] for name in self.family[:2]}
+        return per_thousand(self.assessed(), titles, self.settings.prevalence)
+
+    @_once
+    def added_value(self) -> pd.DataFrame:
+        """Return whether the film adds to the comparator's risk, in all and by projection.
+
+        Empty where there is no film or no comparator. As text; see `film_beside`.
+        """
+        films = [name for name in ("image", self.primary) if name in self.family]
+        if self.settings.image_column is None or self.comparator in (None, *films) or not films:
+            return pd.DataFrame()
+        projection = self.groupings.get("projection")
+        return film_beside(self.assessed(), cast(str, self.comparator), films[0], projection)
+
+    @_once
+    def failures(self) -> pd.DataFrame:
+        """Return the most confident errors of the primary model, as text."""
+        titles = {name: self.titles[name] for name in self.family}
+        return confident_errors(self.assessed_once(), self.primary, titles)
+
+    @_once
+    def missing_values(self) -> pd.DataFrame:
+        """Return what is missing of each clinical column by outcome, as text."""
+        return missing_values(self.design, self.settings)
+
+    @_once
+    def imputation(self) -> pd.DataFrame | None:
+        """Return what the primary model is worth by what fills missing values; None if not asked.
+
+        Nor where no number is missing.
+        """
+        if not self.drawn:
+            return None
+        drawn = assess(self.design, self._results(self.drawn), self._rule(None), 1)
+        clinical = self.design.X[list(self.settings.clinical_columns)]
+        return missing_values_matter(
+            self.assessed_once(), drawn, clinical, self.primary, self.comparator,
+            self.settings.imputations,
+        )  # fmt: skip
+
+    @_once
+    def sample_size(self) -> pd.DataFrame:
+        """Return how many patients are wanted to develop and to validate the primary model."""
+        figures = self.figures().set_index("figure")["estimate"]
+        return sample_size(self.design, self.settings, float(figures["AUC"]))
+
+    # ------------------------------------------------------------ folds and figures
 
     @_once
     def fold_scores(self) -> pd.DataFrame:

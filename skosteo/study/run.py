@@ -29,7 +29,9 @@ from skosteo.study.films import read_films
 from skosteo.study.final import fit_final_model
 from skosteo.study.fitting import fit_models
 from skosteo.study.folder import StudyFolder, check_cache_beside
+from skosteo.study.imputation import drawn_models
 from skosteo.study.inputs import (
+    DEFAULT_RULE,
     Inputs,
     all_groupings,
     check_free_text,
@@ -71,7 +73,8 @@ def run_study(
     test: ArrayLike | None = None,
     n_folds: int = 5,
     n_repeats: int = 5,
-    operating_point: str | float = "sensitivity .90",
+    operating_point: str | float = DEFAULT_RULE,
+    imputations: int = 0,
     subgroups: Sequence[str] | pd.DataFrame = (),
     site: str | None = None,
     prevalence: float | None = None,
@@ -138,6 +141,9 @@ def run_study(
         Rule by which the threshold of every model is chosen on out-of-fold predictions:
         "sensitivity .90", "specificity .90", "Youden's index"; or a risk, such as .1, which is the
         threshold of all.
+    imputations : int, default=0
+        Multiple imputations of missing numbers, as a sensitivity analysis: the primary model and
+        its comparator are fitted again with each, and pooled by Rubin's rules. 20 are usual.
     subgroups : sequence of str, or DataFrame of n rows, default=()
         Columns of X, or a table, by which scores are split: device, projection. Sex, age band,
         site and what the headers of the radiographs state come by themselves. Columns of X are
@@ -220,7 +226,7 @@ def run_study(
         StudyFolder(out)
         check_cache_beside(out, cache_dir)
     validate_texts(title, limits)
-    validate_numbers(n_folds, n_repeats, prevalence, random_state, n_jobs)
+    validate_numbers(n_folds, n_repeats, imputations, prevalence, random_state, n_jobs)
     rule = validate_rule(operating_point, internal_validation)
     resolve_device(device)
     columns: dict[str, Any] = {"image_column": image_column, "site": site}
@@ -236,6 +242,7 @@ def run_study(
         n_folds=int(n_folds),
         n_repeats=int(n_repeats),
         operating_point=rule,
+        imputations=int(imputations),
         drawn_test=test is None,
         image_column=image_column,
         clinical_columns=tuple(given.clinical),
@@ -313,7 +320,11 @@ def _fitted(
         store = Store(out, digest)
     family = family_of(chosen, plan.primary, plan.comparator)
     repeated = {chosen[name].key for name in family}
-    results = fit_models(design, chosen.values(), repeated, store=store, **work)
+    drawn = {}
+    if settings.imputations:
+        drawn = drawn_models(design, [chosen[name] for name in family[:2]], settings)
+    every = [*chosen.values(), *drawn.values()]
+    results = fit_models(design, every, repeated, store=store, **work)
     primary = chosen[plan.primary]
     final, results[primary.key] = fit_final_model(
         design, primary, results[primary.key], settings.operating_point,
@@ -321,7 +332,7 @@ def _fitted(
     )  # fmt: skip
     flow = joined_flow(flow, rows, used.y, settings.outcome)
     return Study(
-        design, chosen, results, settings, flow, leakage, groupings, digest, final, family
+        design, chosen, results, settings, flow, leakage, groupings, digest, final, family, drawn
     )
 
 

@@ -49,12 +49,23 @@ def of_values(tmp_path_factory):
     X["hunch"] = (X["age"] - 30) / 65
     out = tmp_path_factory.mktemp("values") / "report"
     study = run_study(
-        X, y, groups=groups, out=out, image_column=None, n_folds=3, verbose=0,
+        X, y, groups=groups, out=out, image_column=None, n_folds=3, n_repeats=2, verbose=0,
         clinical_columns=["age", "sex", "bmi", "weight_kg"],
         models=["age_sex_bmi", "osta", "logistic", ("hunch", Says("hunch"))],
         limits=["SYNTHETIC patients."], outcome="osteoporosis", prevalence=0.1,
     )  # fmt: skip
     return Ran(study, X, y, groups, out)
+
+
+@pytest.fixture(scope="session")
+def of_split():
+    """The same patients and two baselines, with a test set; nothing is written."""
+    X, y, groups = patients()
+    study = run_study(
+        X, y, groups=groups, image_column=None, n_folds=3, verbose=0, internal_validation="split",
+        models=["age_sex_bmi", "logistic"], outcome="osteoporosis",
+    )  # fmt: skip
+    return Ran(study, X, y, groups, None)
 
 
 @pytest.fixture(scope="session")
@@ -65,7 +76,7 @@ def of_films(tmp_path_factory):
     out = folder / "report"
     with small_nets():
         study = run_study(
-            X, y, groups=groups, out=out, n_folds=2, verbose=0, published=True,
+            X, y, groups=groups, out=out, n_folds=2, n_repeats=2, verbose=0, published=True,
             models=["image", "clinical", "multimodal", "backbone", "backbone_wt", "age_sex_bmi"],
         )  # fmt: skip
     return Ran(study, X, y, groups, out)

@@ -27,7 +27,9 @@ X, Y, GROUPS = patients(120, rows_each=2)
 def counted(out, folder, seconds=0.0, n_models=N_MODELS, **changes):
     """A study whose fits leave a file each in a folder."""
     own = [(f"m{i}", Counts(str(folder), float(seconds), i / 50)) for i in range(int(n_models))]
-    params = {"image_column": None, "n_folds": N_FOLDS, "verbose": 0, "models": own} | changes
+    params = {
+        "image_column": None, "n_folds": N_FOLDS, "n_repeats": 1, "verbose": 0, "models": own,
+    } | changes  # fmt: skip
     return run_study(X, Y, groups=GROUPS, out=out, **params)
 
 
@@ -41,29 +43,30 @@ def folder(tmp_path):
 # ---------------------------------------------------------------- honest probabilities
 
 
-def test_test_rows_get_the_mean_of_the_models_of_all_folds(of_values):
+def test_every_row_is_judged_by_the_model_that_has_not_seen_it(of_values):
     study = of_values.study
+    model = study.models[study.primary]
+    X, y = model.part(study.design.X), study.design.y
+    judged = study.assessed()
+    for repeat, folds in enumerate(study.design.repeats):
+        for train, validation in folds:
+            fitted = clone(model.estimator).fit(X.iloc[train], y[train])
+            expected = fitted.predict_proba(X.iloc[validation])[:, 1]
+            here = (judged.repeat == repeat) & np.isin(judged.row, validation)
+            said = judged.probability[study.primary].to_numpy()[here]
+            np.testing.assert_array_equal(said, expected)
+
+
+def test_test_rows_are_judged_by_models_of_all_other_rows(of_split):
+    study = of_split.study
+    assert study.design.has_test
     for name, model in study.models.items():
-        said = []
-        for train, _ in study.design.folds:
-            fitted = clone(model.estimator).fit(
-                model.part(study.design.X).iloc[train], study.design.y[train]
-            )
-            tested = model.part(study.design.X).iloc[study.design.test]
-            said.append(fitted.predict_proba(tested)[:, 1])
-        np.testing.assert_array_equal(study.probability()[name], np.mean(said, axis=0))
-
-
-def test_validation_rows_are_judged_by_the_model_that_has_not_seen_them(of_values):
-    study = of_values.study
-    model = study.models["logistic"]
-    for train, validation in study.design.folds:
-        fitted = clone(model.estimator).fit(
-            model.part(study.design.X).iloc[train], study.design.y[train]
-        )
-        expected = fitted.predict_proba(model.part(study.design.X).iloc[validation])[:, 1]
-        said = study.probability("validation").loc[validation, "logistic"]
-        np.testing.assert_array_equal(said, expected)
+        X, rows = model.part(study.design.X), study.design.development
+        fitted = clone(model.estimator).fit(X.iloc[rows], study.design.y[rows])
+        expected = fitted.predict_proba(X.iloc[study.design.test])[:, 1]
+        judged = study.assessed_once()
+        np.testing.assert_array_equal(judged.row, study.design.test)
+        np.testing.assert_allclose(judged.probability[name], expected, atol=1e-12)
 
 
 def test_a_model_that_learns_patients_by_heart_gains_nothing():
@@ -73,17 +76,23 @@ def test_a_model_that_learns_patients_by_heart_gains_nothing():
     y = rng.permutation(np.resize([0, 1], 300))[groups]
     table = pd.DataFrame({"noise": rng.permutation(300)[groups] + rng.normal(0, 0.01, 900)})
     study = run_study(
-        table, y, groups=groups, image_column=None, n_folds=3, verbose=0,
+        table, y, groups=groups, image_column=None, n_folds=3, n_repeats=1, verbose=0,
         models=[("by heart", Remembers()), ("chance", DummyClassifier(strategy="prior"))],
     )  # fmt: skip
-    for part in ("test", "validation"):
-        report = study.report(part, names=["by heart"]).frame().set_index("metric")
-        assert report.loc["AUC", "low"] < 0.5 < report.loc["AUC", "high"]
+    low, high = auc_of(study)
+    assert low < 0.5 < high
     # the same without patients: it recognises them, so that the test above can fail
     leaking = run_study(
-        table, y, image_column=None, n_folds=3, verbose=0, models=[("by heart", Remembers())]
-    )
-    assert leaking.report("validation").frame().set_index("metric").loc["AUC", "estimate"] > 0.8
+        table, y, image_column=None, n_folds=3, n_repeats=1, verbose=0,
+        models=[("by heart", Remembers()), ("chance", DummyClassifier(strategy="prior"))],
+    )  # fmt: skip
+    assert auc_of(leaking)[0] > 0.8
+
+
+def auc_of(study):
+    """Limits of the AUC of the primary model."""
+    figures = study.figures().set_index("figure")
+    return figures.loc["AUC", ["low", "high"]]
 
 
 def test_labels_of_chance_are_predicted_by_chance():
@@ -92,22 +101,23 @@ def test_labels_of_chance_are_predicted_by_chance():
         table, _, groups = patients(120, seed)
         y = np.random.default_rng(100 + seed).permutation(np.resize([0, 1], 120))
         study = run_study(
-            table, y, groups=groups, image_column=None, models=["logistic"], n_folds=2, verbose=0
-        )
-        auc = study.report("validation").frame().set_index("metric").loc["AUC"]
-        inside += auc["low"] <= 0.5 <= auc["high"]
+            table, y, groups=groups, image_column=None, models=["logistic"], n_folds=2,
+            n_repeats=2, verbose=0,
+        )  # fmt: skip
+        low, high = auc_of(study)
+        inside += low <= 0.5 <= high
     assert inside >= 8  # of intervals of 95 %
 
 
 def test_a_model_that_says_no_probability_is_named():
     with pytest.raises(
-        InputError, match="gives no probability, a number from 0 to 1, for 80 of 80 rows"
+        InputError, match="gives no probability, a number from 0 to 1, for 120 of 120 rows"
     ) as caught:
         run_study(
             X, Y, groups=GROUPS, image_column=None, n_folds=2, verbose=0,
             models=["age_sex_bmi", ("broken", Fails())],
         )  # fmt: skip
-    assert caught.value.__notes__ == ["Model 'broken', fold 1 of 2."]
+    assert caught.value.__notes__ == ["Model 'broken', fold 1-1."]
 
 
 # ---------------------------------------------------------------- nothing twice
@@ -122,8 +132,11 @@ def test_the_same_call_again_fits_nothing(tmp_path, folder):
     assert fits_in(folder) == N_FOLDS * N_MODELS + 1
     again = counted(tmp_path / "out", folder)
     assert fits_in(folder) == N_FOLDS * N_MODELS + 2
-    for part in ("test", "validation"):
-        pd.testing.assert_frame_equal(first.probability(part), again.probability(part))
+    same(first, again)
+
+
+def same(one, other):
+    pd.testing.assert_frame_equal(one.assessed_once().risk, other.assessed_once().risk)
 
 
 def test_models_that_are_the_same_are_fitted_once(of_films):
@@ -131,8 +144,16 @@ def test_models_that_are_the_same_are_fitted_once(of_films):
     image, backbone = study.models["image"], study.models["backbone"]
     assert image.key == backbone.key  # of the preset "quick"
     assert len(study.results) == len(study.models) - 1
-    assert study.probability()["image"].equals(study.probability()["backbone"])
-    assert len(list((of_films.out / "work").glob("*.npz"))) == 2 * len(study.results)
+    said = study.assessed_once().probability
+    assert said["image"].equals(said["backbone"])
+
+
+def test_only_models_of_the_prespecified_comparisons_are_fitted_in_every_repeat(tmp_path, folder):
+    study = counted(tmp_path / "out", folder, n_repeats=3)
+    assert len(study.family) == 2
+    assert fits_in(folder) == N_FOLDS * (2 * 3 + N_MODELS - 2) + 1
+    assert study.assessed().n_repeats == 3
+    assert study.assessed_once().n_repeats == 1
 
 
 def test_another_model_beside_is_the_only_one_fitted(tmp_path, folder):
@@ -151,7 +172,7 @@ def test_a_damaged_entry_is_fitted_again(tmp_path, folder):
     with pytest.warns(UserWarning, match="is damaged"):
         again = counted(tmp_path / "out", folder)
     assert fits_in(folder) == N_FOLDS * N_MODELS + 4 + 2
-    pd.testing.assert_frame_equal(first.probability(), again.probability())
+    same(first, again)
 
 
 def test_what_was_finished_before_an_error_stays(tmp_path, folder):
@@ -180,7 +201,8 @@ def test_other_data_do_not_take_the_results_of_these(changed, tmp_path, folder):
     with pytest.raises(InputError, match="out holds the study of other rows"):
         run_study(
             table, y, groups=groups, out=tmp_path / "out", image_column=None,
-            **{"n_folds": N_FOLDS, "verbose": 0, "models": [("m", Says("bmi"))]} | params,
+            **{"n_folds": N_FOLDS, "n_repeats": 1, "verbose": 0, "models": [("m", Says("bmi"))]}
+            | params,
         )  # fmt: skip
     assert fits_in(folder) == before
 
@@ -220,8 +242,7 @@ def test_a_killed_study_goes_on_where_it_was(tmp_path, folder):
     study = counted(out, folder, 0.1)
     assert fits_in(folder) == begun + N_FOLDS * N_MODELS - finished + 1
     undisturbed = counted(tmp_path / "whole", folder, 0.0)
-    for part in ("test", "validation"):
-        pd.testing.assert_frame_equal(study.probability(part), undisturbed.probability(part))
+    same(study, undisturbed)
     for number in (1, 2):
         pd.testing.assert_frame_equal(study.table(number), undisturbed.table(number))
 
@@ -230,5 +251,4 @@ def test_a_killed_study_goes_on_where_it_was(tmp_path, folder):
 def test_several_fits_at_a_time_give_the_same(tmp_path, folder):
     one = counted(None, folder)
     several = counted(tmp_path / "out", folder, n_jobs=2)
-    for part in ("test", "validation"):
-        pd.testing.assert_frame_equal(one.probability(part), several.probability(part))
+    same(one, several)

@@ -56,6 +56,7 @@ def changed(study, *, models=None, results=None, groupings=None, **settings):
         study.design, models or study.models, results or study.results,
         replace(study.settings, **settings), study.flow, study.leakage,
         study.groupings if groupings is None else groupings, study.digest, study.final,
+        study.family, study.drawn,
     )  # fmt: skip
 
 
