@@ -46,7 +46,7 @@ def make_environment(package: str, *functions: Callable[..., Any]) -> "Environme
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    public = (cells, data_uri, *functions)
+    public = (cells, data_uri, unbroken, *functions)
     environment.globals |= {function.__name__: function for function in public}
     return environment
 
@@ -98,7 +98,12 @@ def _words(value: Any) -> str:
         if math.isnan(number):
             return _MISSING
         return f"{number:.3f}" if abs(number) < 1000 else f"{number:,.0f}"
-    text = _INTERVAL.sub("[\\1,\N{NO-BREAK SPACE}\\2]", str(value))
+    return unbroken(str(value))
+
+
+def unbroken(text: str) -> str:
+    """Keep an interval, and "P = .041", on one line."""
+    text = _INTERVAL.sub("[\\1,\N{NO-BREAK SPACE}\\2]", text)
     return _P_VALUE.sub("P\N{NO-BREAK SPACE}\\1\N{NO-BREAK SPACE}", text)
 
 

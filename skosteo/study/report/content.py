@@ -75,7 +75,12 @@ def names_text(names: Any) -> str:
 
 def predictors_text(study: Any) -> str:
     """Name the clinical predictors."""
-    return names_text(map(label, study.settings.clinical_columns))
+    return names_text(map(_within, map(label, study.settings.clinical_columns)))
+
+
+def _within(text: str) -> str:
+    """Return a label as it stands within a sentence: "age", but "BMI"."""
+    return text if text[1:2].isupper() else text[:1].lower() + text[1:]
 
 
 def split_text(study: Any) -> str:
