@@ -7,6 +7,7 @@ loaded on first use.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from skosteo.evaluation.added_value import AddedValue, added_value
 from skosteo.evaluation.bootstrap import BootstrapInterval, bootstrap_interval
 from skosteo.evaluation.calibration import CalibrationLine, calibration_line
 from skosteo.evaluation.calibration_curve import CalibrationCurve, calibration_curve
@@ -26,6 +27,7 @@ from skosteo.evaluation.report import Report, evaluate
 from skosteo.evaluation.subgroups import Subgroups, age_band, subgroups
 
 __all__ = [
+    "AddedValue",
     "BootstrapInterval",
     "CalibrationCurve",
     "CalibrationLine",
@@ -39,6 +41,7 @@ __all__ = [
     "Reliability",
     "Report",
     "Subgroups",
+    "added_value",
     "age_band",
     "auc_interval",
     "bootstrap_interval",

@@ -99,10 +99,11 @@ def delong_test(
         y_true, y_prob_a, y_prob_b, groups=groups, sample_weight=sample_weight
     )
     a, b = scored.models.values()
-    return _delong_of_rows(scored, a, b, level)
+    return delong_of_rows(scored, a, b, level)
 
 
-def _delong_of_rows(scored: Scored, a: Scores, b: Scores, level: float) -> DelongTest:
+def delong_of_rows(scored: Scored, a: Scores, b: Scores, level: float) -> DelongTest:
+    """Return `delong_test` of checked rows."""
     normal_quantile(level)
     (auc_a, by_a), (auc_b, by_b) = (
         auc_influence(scored.positive, score, scored.weight) for score in (a, b)
@@ -180,7 +181,7 @@ def compare(
     y_pred = {name: p >= thresholds[name] for name, p in models.items()}
     rows = []
     for a, b in pairs:
-        delong = _delong_of_rows(scored, models[a], models[b], level)
+        delong = delong_of_rows(scored, models[a], models[b], level)
         rows.append(_row(a, b, "AUC", delong, "DeLong"))
         right_a, right_b = (y_pred[name] == scored.positive for name in (a, b))
         for metric in METRICS[1:]:

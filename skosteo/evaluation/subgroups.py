@@ -12,6 +12,7 @@ from skosteo._plotting import ForestLine, forest_plot, with_more_fonts
 from skosteo._validation import to_pandas
 from skosteo.evaluation._format import interval_text
 from skosteo.evaluation._scored import Scored, Threshold, as_thresholds
+from skosteo.evaluation.metrics import Interval
 from skosteo.evaluation.report import model_figures
 from skosteo.exceptions import InputError
 
@@ -83,12 +84,12 @@ def subgroups(
     Returns
     -------
     Subgroups
-        With ``frame()``, ``table()`` and ``plot()``.
+        With ``frame()``, ``table()``, ``differences()`` and ``plot()``.
 
     Notes
     -----
     Intervals as in `evaluate`. Many levels are many looks: one that differs may do so by chance,
-    so compare intervals rather than look for the worst.
+    so look at ``differences()`` with their intervals rather than for the worst.
 
     The counts of all suppressed levels together follow from those of the others and the total, so
     there are always two or more, and of each class enough patients in them, unless all are
@@ -180,6 +181,58 @@ class Subgroups:
         table.index = pd.MultiIndex.from_tuples(lines, names=["model", "variable", "level"])
         return table
 
+    def differences(self) -> pd.DataFrame:
+        r"""Return how far each level is above the largest level of its variable.
+
+        .. math:: d - \sqrt{(a - l_a)^2 + (u_b - b)^2}, \qquad d + \sqrt{(u_a - a)^2 + (b - l_b)^2}
+
+        These are the limits of :math:`d = a - b` from those of the level, :math:`l_a` and
+        :math:`u_a`, and of the largest one, :math:`l_b` and :math:`u_b` (square-and-add [1]_, or
+        MOVER [2]_). They take the levels as independent, which those of patients are, such as sex
+        and age; where one patient has films of both, such as of two devices, they err to the wide
+        side. Suppressed levels do not enter: all comes from figures that are shown.
+
+        Returns
+        -------
+        DataFrame
+            A row per model, variable, level other than the reference, and metric (AUC, sensitivity
+            and specificity): model, variable, level, reference (of shown levels that with the most
+            patients, "not known" only where it is alone), metric, difference, low and high; NaN is
+            not estimable. Each interval is of 95 % by itself.
+
+        References
+        ----------
+        .. [1] Newcombe 1998,
+           doi:10.1002/(SICI)1097-0258(19980430)17:8<873::AID-SIM779>3.0.CO;2-I
+        .. [2] Zou and Donner 2008, doi:10.1002/sim.3095
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skosteo.evaluation import subgroups
+        >>> y, p = np.tile([0, 1], 40), np.tile([0.2, 0.6, 0.4, 0.3, 0.6, 0.8], 14)[:80]
+        >>> scores = subgroups(y, p, {"sex": np.repeat(["F", "M"], [48, 32])})
+        >>> scores.differences().drop(columns=["model", "variable"]).round(3)
+          level reference       metric  difference    low   high
+        0     M         F          AUC       0.024 -0.208  0.233
+        1     M         F  sensitivity       0.021 -0.267  0.284
+        2     M         F  specificity       0.021 -0.267  0.284
+        """
+        lines = []
+        shown = self._figures[~self._figures["suppressed"]]
+        for (model, variable), rows in shown.groupby(["model", "variable"], sort=False):
+            known = rows[rows["level"] != NOT_KNOWN]
+            first = (known if len(known) else rows).sort_values("patients", ascending=False).iloc[0]
+            reference = first["level"]
+            others = rows[rows["level"] != reference]
+            of = rows[rows["level"] == reference].set_index("metric")[["estimate", "low", "high"]]
+            for _, f in others.iterrows():
+                a = (f["estimate"], f["low"], f["high"])
+                names = (model, variable, f["level"], reference, f["metric"])
+                lines.append((*names, *_mover(a, of.loc[f["metric"]])))
+        which = ["model", "variable", "level", "reference", "metric"]
+        return pd.DataFrame(lines, columns=[*which, "difference", "low", "high"])
+
     @with_more_fonts
     def plot(self, ax: "Axes | None" = None) -> "Axes":
         """Draw the AUC of every level with its interval, on `ax` or a new figure."""
@@ -207,6 +260,13 @@ class Subgroups:
                 name = "" if series else f"  {level} ({size})"
                 lines.append(ForestLine(name, series, *interval, text))
         return lines
+
+
+def _mover(a: Sequence[float], b: Sequence[float]) -> Interval:
+    """Difference of two independent estimates with its limits, from theirs."""
+    (x, x_low, x_high), (y, y_low, y_high) = a, b
+    low, high = np.hypot(x - x_low, y_high - y), np.hypot(x_high - x, y - y_low)
+    return x - y, x - y - float(low), x - y + float(high)
 
 
 def level_codes(column: pd.Series, what: str) -> tuple[NDArray[np.intp], Any]:

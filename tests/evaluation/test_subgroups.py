@@ -58,6 +58,68 @@ def test_each_row_may_have_its_own_threshold(cohort):
         assert counts["a", level, "specificity"] == cells["tn"]
 
 
+def test_differences_are_newcombes_of_his_own_example():
+    """56/70 less 48/80: .2000 [.0524, .3339] by his method 10, here as a specificity."""
+    called = np.repeat([0.1, 0.9, 0.1, 0.9], [56, 14, 48, 32])
+    sex = np.repeat(["M", "F"], [70, 80])
+    y, p = np.repeat([0, 1], [150, 40]), np.append(called, np.full(40, 0.9))
+    by = {"sex": np.append(sex, np.tile(["M", "F"], 20))}
+    found = subgroups(y, p, by).differences().set_index("metric").loc["specificity"]
+    assert [found["level"], found["reference"]] == ["M", "F"]
+    limits = found[["difference", "low", "high"]].to_numpy(dtype=float)
+    assert limits == pytest.approx([0.2, 0.0524, 0.3339], abs=5e-5)
+
+
+def test_differences_tell_of_shown_levels_only(cohort):
+    y, models, by, patient = cohort
+    by = by.assign(site=np.array(["A", "B", "C", None])[np.minimum(patient // 60, 3)])
+    by.loc[by["site"].isna(), "site"] = "D"
+    by["site"] = by["site"].where(by["site"] != "A", None)  # the largest is not known
+    result = subgroups(y, models, by, groups=patient)
+    found, frame = result.differences(), result.frame()
+    assert set(found["variable"]) == {"sex", "band", "site"}  # one level of projection is shown
+    shown = (
+        frame[~frame["suppressed"]].set_index(["model", "variable", "level", "metric"]).sort_index()
+    )
+    for row in found.itertuples():
+        a = shown.loc[(row.model, row.variable, row.level, row.metric)]
+        b = shown.loc[(row.model, row.variable, row.reference, row.metric)]
+        assert row.difference == pytest.approx(a["estimate"] - b["estimate"])
+        assert row.low < row.difference < row.high
+        peers = shown.loc[(row.model, row.variable)].drop("not known", errors="ignore")
+        assert b["patients"] == peers["patients"].max()
+    assert not found.isna().any(axis=None)
+    few = subgroups(y[:30], models["a"][:30], by.iloc[:30], groups=patient[:30])
+    assert few.differences().empty
+
+
+@pytest.mark.slow
+def test_differences_hold_the_truth():
+    """Planted areas, sensitivities and specificities of men and women, films in clusters."""
+    from scipy.stats import norm
+
+    rng = np.random.default_rng(0)
+    shift = {"F": 1.6, "M": 1.0}
+    truth = {
+        "AUC": np.subtract(*(norm.cdf(shift[s] / 2**0.5) for s in "MF")),
+        "sensitivity": np.subtract(*(norm.cdf(shift[s] - 0.8) for s in "MF")),
+        "specificity": 0.0,
+    }
+    held = dict.fromkeys(truth, 0)
+    for _ in range(600):
+        sex = np.repeat(["F", "M"], [140, 60])
+        y = np.arange(200) % 3 == 0
+        patient = np.repeat(np.arange(200), 1 + rng.poisson(0.7, 200))
+        own, noise = rng.normal(size=200), rng.normal(size=len(patient))
+        score = (own * 0.8 + y * pd.Series(sex).map(shift))[patient] + 0.6 * noise
+        p = norm.cdf(score - 0.8)
+        scores = subgroups(y[patient], p, {"sex": sex[patient]}, groups=patient)
+        for row in scores.differences().itertuples():
+            held[row.metric] += row.low <= truth[row.metric] <= row.high
+    coverage = {name: n / 600 for name, n in held.items()}
+    assert all(0.93 <= c <= 0.98 for c in coverage.values()), coverage
+
+
 def test_levels_come_in_their_order_and_missing_ones_have_a_name(cohort):
     y, models, by, patient = cohort
     by = by.astype({"sex": object})
