@@ -4,6 +4,7 @@ matplotlib is imported only when something is drawn; results draw themselves in 
 class of results is known here.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from functools import wraps
 from io import BytesIO
@@ -38,6 +39,7 @@ _MORE_FONTS = (
     "WenQuanYi Micro Hei",
     "Arial Unicode MS",
 )
+_EAST_ASIAN = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 
 
 def with_more_fonts(draw: Callable[P, T]) -> Callable[P, T]:
@@ -50,14 +52,23 @@ def with_more_fonts(draw: Callable[P, T]) -> Callable[P, T]:
     @wraps(draw)
     def drawn(*args: P.args, **kwargs: P.kwargs) -> T:
         from matplotlib import rc_context, rcParams
-        from matplotlib.font_manager import fontManager
 
-        installed = set(fontManager.get_font_names())
-        more = [name for name in _MORE_FONTS if name in installed]
-        with rc_context({"font.family": [*rcParams["font.family"], *more]}):
+        with rc_context({"font.family": [*rcParams["font.family"], *_more_fonts()]}):
             return draw(*args, **kwargs)
 
     return drawn
+
+
+def _more_fonts() -> list[str]:
+    from matplotlib.font_manager import fontManager
+
+    installed = set(fontManager.get_font_names())
+    return [name for name in _MORE_FONTS if name in installed]
+
+
+def lacks_signs(text: str) -> bool:
+    """Whether a text has signs of Chinese, Japanese or Korean, and no font with them is there."""
+    return bool(_EAST_ASIAN.search(text)) and not _more_fonts()
 
 
 class ForestLine(NamedTuple):

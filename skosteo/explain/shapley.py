@@ -11,7 +11,7 @@ from numpy.random import RandomState
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
-from skosteo._plotting import PALETTE, make_axes, name_rows, with_more_fonts
+from skosteo._plotting import PALETTE, add_legend, make_axes, name_rows, with_more_fonts
 from skosteo._validation import logits, to_pandas
 from skosteo.evaluation._format import proportion_text
 from skosteo.exceptions import InputError
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _OUTPUTS = ("probability", "log_odds")
+# of the first and the second word of a variable of two
+_LOOKS = ({"color": PALETTE[2], "marker": "o"}, {"color": PALETTE[4], "marker": "D"})
 MOST_FEATURES = 12  # 4,096 coalitions, each evaluated for every row with every row of background
 
 
@@ -104,8 +106,9 @@ class ShapValues:
     def plot(self, kind: str = "dot", ax: "Axes | None" = None) -> "Axes":
         """Draw the values like the paper's Figure 3, on `ax` or a new figure.
 
-        "dot": a dot per row, dark where the variable is high (Figure 3A); rings for words and
-        missing values. "bar": the mean of the absolute values (Figure 3B).
+        "dot": a dot per row, dark where the variable is high (Figure 3A). A variable of two words
+        has a colour for each, which a legend names; rings are other words and missing values.
+        "bar": the mean of the absolute values (Figure 3B).
         """
         draw = {"dot": self._plot_dots, "bar": self._plot_bars}
         if kind not in draw:
@@ -122,18 +125,30 @@ class ShapValues:
 
         colours = LinearSegmentedColormap.from_list("skosteo", ["#f2c879", PALETTE[1], PALETTE[0]])
         width = np.ptp(self.values) or 1.0
+        named: tuple[list[str], list[str]] = ([], [])  # of first and second words
         for place, name in enumerate(sizes.index):
             feature = self.feature_names.index(name)
             values, high = self.values[:, feature], _rank_proportion(self.data[:, feature])
             up, words = place + _swarm(values / width), np.isnan(high)
+            levels = _two_words(self.data[:, feature])
+            for level, look, names in zip(levels, _LOOKS, named, strict=False):
+                here = self.data[:, feature] == level
+                ax.scatter(values[here], up[here], s=14, linewidths=0, **look)
+                names.append(f"{name}: {level}")
+                words &= ~here
             ring: dict[str, Any] = {"facecolors": "none", "linewidths": 0.8}
             ax.scatter(values[words], up[words], s=14, edgecolors=PALETTE[5], **ring)
-            ax.scatter(values[~words], up[~words], s=14, c=colours(high[~words]), linewidths=0)
+            number = ~np.isnan(high)
+            ax.scatter(values[number], up[number], s=14, c=colours(high[number]), linewidths=0)
         ax.axvline(0, color="0.6", linewidth=0.8, zorder=0)
         ax.set_xlabel(f"SHAP value (change of {self.unit})")
+        if named[0]:
+            for names, look in zip(named, _LOOKS, strict=True):
+                ax.scatter([], [], s=24, label="; ".join(names), linewidths=0, **look)
+            add_legend(ax, "upper left", None, bbox_to_anchor=(0, -0.22), ncols=2)
         bar = ax.figure.colorbar(ScalarMappable(cmap=colours), ax=ax, aspect=30, pad=0.02)
         bar.set_ticks([0, 1], labels=["low", "high"], fontsize=8)
-        bar.set_label("Value of the variable (ring: words, or missing)", fontsize=8, labelpad=-8)
+        bar.set_label("Value of the variable (ring: missing, or words)", fontsize=8, labelpad=-8)
         bar.outline.set_visible(False)
 
     def _plot_bars(self, ax: "Axes", sizes: pd.Series) -> None:
@@ -144,7 +159,11 @@ class ShapValues:
         ax.set_xlabel(f"Mean |SHAP value| (change of {self.unit})")
 
     def to_arrays(self) -> dict[str, NDArray]:
-        """Return plain arrays, to be stored by ``numpy.savez``; no objects among them."""
+        """Return plain arrays, to be stored by ``numpy.savez``; no objects among them.
+
+        ``second`` is 1 where a variable of two values has the second of them, 0 where the first,
+        and NaN elsewhere: so much may be kept where the words may not.
+        """
         number = np.vectorize(lambda cell: isinstance(cell, Real), otypes=[bool])(self.data)
         return {
             "values": self.values,
@@ -152,6 +171,7 @@ class ShapValues:
             "numbers": np.where(number, self.data, np.nan).astype(np.float64),
             "words": np.where(number, "", self.data).astype(str),
             "is_number": number,
+            "second": np.column_stack([_second(column) for column in self.data.T]),
             "feature_names": np.array(self.feature_names, dtype=str),
             "unit": np.array(self.unit),
             "method": np.array(self.method),
@@ -326,6 +346,22 @@ def _rank_proportion(cells: NDArray[np.object_]) -> NDArray[np.float64]:
     known = np.unique(numbers[~np.isnan(numbers)])
     proportion = np.searchsorted(known, numbers) / max(len(known) - 1, 1)
     return np.where(np.isnan(numbers), np.nan, proportion)
+
+
+def _two_words(cells: NDArray[np.object_]) -> list[str]:
+    """Words of a variable of two, in their order; none of any other."""
+    words = sorted({cell for cell in cells if isinstance(cell, str)})
+    return words if len(words) == 2 else []
+
+
+def _second(cells: NDArray[np.object_]) -> NDArray[np.float64]:
+    """Whether each cell is the second of two values: 1 or 0; NaN where it is missing, or of more."""
+    known = ~pd.isna(cells)
+    place = np.full(len(cells), np.nan)
+    codes, levels = pd.factorize(pd.Series(cells[known]).map(str), sort=True)
+    if len(levels) == 2:
+        place[known] = codes
+    return place
 
 
 def _swarm(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,8 +1,9 @@
-"""The items of TRIPOD+AI and CLAIM that a study can fill by itself, and those left to its author.
+"""The items of TRIPOD+AI and CLAIM that a study can answer by itself, and those of its author.
 
 ``checklists.csv`` names the items by number, in words of our own (their full text is in the
-papers), with the facts that fill each. ``facts.csv`` says what each fact means, and holds the
-sentence, a template, by which a study states it; some only an author can state.
+papers), with the facts that answer each. ``facts.csv`` says what each fact means, where in the
+report it stands, whether it is all of an answer, and holds the sentence, a template, by which a
+study states it; some only an author can state.
 """
 
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ from skosteo.exceptions import InputError
 
 TRIPOD_AI = "TRIPOD+AI (Collins et al. 2024, doi:10.1136/bmj-2023-078378)"
 CLAIM = "CLAIM 2024 (Tejani et al. 2024, doi:10.1148/ryai.240300)"
+YES, PARTLY, OPEN = "yes", "partly", "for the author"
 
 
 def _read(name: str) -> pd.DataFrame:
@@ -27,29 +29,37 @@ FACTS = _read("facts.csv").set_index("name")
 
 
 def fill(facts: Mapping[str, str]) -> pd.DataFrame:
-    """Fill both checklists with what a study knows of itself: sentences by name, of `FACTS`.
+    """Answer both checklists with what a study knows of itself: sentences by name, of `FACTS`.
 
-    The items come with ``checklist``, ``item`` (its number), ``topic``, ``status``: "filled" or
-    "for the author", and ``text``, "" where it is for the author. An item that asks for several
-    facts is filled if one is known. Filled does not mean complete: whoever signs the checklist
-    reads it first.
+    The items come with ``checklist``, ``item`` (its number), ``topic``, ``status``, ``text``, and
+    ``where``, the part of the report. The status is "yes" where the study answers all that the item
+    asks for, "partly" where the author has to add to it, and "for the author", without a text.
+    Whoever signs the checklist reads it first.
 
     Examples
     --------
-    >>> table = fill({"missing_data": "Median of the training fold."})
-    >>> table.loc[table["status"] == "filled", ["item", "topic", "text"]].values.tolist()
-    [['11', 'missing data', 'Median of the training fold.'],
-     ['12', 'missing data', 'Median of the training fold.']]
+    >>> table = fill({"split": "Five folds.", "limits": "Small."})
+    >>> table.loc[table["text"] != "", ["item", "topic", "status"]].values.tolist()
+    [['12a', 'use of the data: parts and their purpose', 'partly'],
+     ['26', 'limitations', 'partly'],
+     ['19', 'how data were divided', 'yes'],
+     ['40', 'limitations', 'partly']]
     """
     for name in facts:
         if name not in FACTS.index:
             raise InputError(f"No checklist asks for the fact {name!r}{guess(name, FACTS.index)}")
     known = {name: text.strip() for name, text in facts.items() if text.strip()}
+    answers = [_answer(names.split(), known) for names in _ITEMS["facts"]]
     table = _ITEMS[["checklist", "item", "topic"]].copy()
-    texts = [
-        " ".join(known[name] for name in names.split() if name in known)
-        for names in _ITEMS["facts"]
-    ]
-    table["status"] = ["filled" if text else "for the author" for text in texts]
-    table["text"] = texts
+    table[["status", "text", "where"]] = pd.DataFrame(answers, index=table.index)
     return table
+
+
+def _answer(asked: list[str], known: Mapping[str, str]) -> tuple[str, str, str]:
+    """Status, text and place of one item."""
+    found = [name for name in asked if name in known]
+    if not found:
+        return OPEN, "", ""
+    whole = found == asked and (FACTS.loc[found, "answer"] == YES).all()
+    text = " ".join(known[name] for name in found)
+    return YES if whole else PARTLY, text, str(FACTS.loc[found[0], "where"])

@@ -6,13 +6,14 @@ from typing import Any
 
 import pandas as pd
 
+from skosteo.clinical import table_one
 from skosteo.evaluation._format import proportion_text
 from skosteo.image.classifier import ImageOsteoClassifier
 from skosteo.persistence.content import parts
 from skosteo.study.design import versions
-from skosteo.study.report.content import limits, split_text
-from skosteo.validation.case_mix import DEVELOPMENT
-from skosteo.validation.figures import printed
+from skosteo.study.report.abstract import judged, limits, texts
+from skosteo.study.report.content import split_text
+from skosteo.study.report.tables import decimal
 
 _USE = (
     "To find adults who may be sent to a bone density scan (DXA), from what is at hand already. "
@@ -39,33 +40,31 @@ _COHORT = "## Development cohort"
 def model_card(study: Any) -> str:
     """Write the card of a study's final model."""
     settings, final, design = study.settings, study.final, study.design
-    risk, judged = final.recalibrated, final.judged
+    risk, figures = final.recalibrated, texts(study)
     counts = design.counts().loc["all"]
     n_development = len(set(design.patient[design.development]))
-    figures = printed(judged.figures)
     seen = _seen(study)
     sections = {
         f"# {_plain(settings.title)}": [f"Final model: {_plain(final.title)}."],
         "## Intended use": [_USE],
         "## What it answers": [
             f"The risk of: {_plain(settings.outcome)}. It may see {', '.join(seen)}.",
-            f"Its risks were put right on out-of-fold predictions: slope {risk.slope_:.3f}, "
-            f"intercept {risk.intercept_:+.3f} on the log odds.",
+            f"Its risks are recalibrated on out-of-fold predictions: slope "
+            f"{decimal(risk.slope_, 3)}, intercept {decimal(risk.intercept_, 3)} on the log odds.",
             f"Positive is a risk of {proportion_text(final.model.threshold)} or more, chosen on "
             f"the same predictions by this rule: {final.rule}.",
             *map(_plain, final.notes),
         ],
         "## Limits": _items(map(_plain, limits(study))),
         "## What it was shown to do": [
-            f"On the test part, {len(design.test):,} rows of "
-            f"{len(set(design.patient[design.test])):,} patients, of whom it has learned nothing, "
-            f"with 95 % confidence intervals clustered by patient. ({split_text(study)}.)",
-            _table(["figure", "test part"], [[n, figures[n]] for n in _FIGURES if n in figures]),
+            f"Judged on {judged(study)[0]:,} patients by predictions for those whom a model had not "
+            f"seen, with 95 % confidence intervals by patient. ({split_text(study)}.)",
+            _table(["figure", "value"], [[n, figures[n]] for n in _FIGURES if n in figures]),
         ],
         _COHORT: [
             f"{n_development:,} patients, in aggregates; small cells are suppressed. The study has "
             f"{counts['patients']:,} patients in all.",
-            *_development(judged.case_mix),
+            *_development(study),
         ],
         "## Left open": [
             "What follows a study cannot know. Fill it in before the model is given away.",
@@ -81,7 +80,7 @@ def model_card(study: Any) -> str:
 
 def _seen(study: Any) -> list[str]:
     """Say what the final model may see: the radiograph, clinical columns."""
-    model, fitted = study.models[study.reference], study.final.recalibrated.estimator_
+    model, fitted = study.models[study.primary], study.final.recalibrated.estimator_
     film = any(isinstance(part, ImageOsteoClassifier) for part in parts(fitted))
     columns = study.settings.clinical_columns if model.columns is None else model.columns
     if isinstance(fitted, ImageOsteoClassifier):
@@ -103,13 +102,15 @@ def development_of(card: str) -> pd.DataFrame | None:
     return pd.DataFrame({"all": [row[2] for row in rows]}, index=index)
 
 
-def _development(case_mix: pd.DataFrame | None) -> list[str]:
-    if case_mix is None or DEVELOPMENT not in case_mix:
+def _development(study: Any) -> list[str]:
+    """Describe the patients that the model was made from, by the columns as they are called."""
+    rows, columns = study.design.development, list(study.settings.clinical_columns)
+    if not columns:
         return []
-    known = case_mix[DEVELOPMENT].dropna()
-    pairs = zip(known.index.tolist(), known.tolist(), strict=True)
-    rows = [[*index, value] for index, value in pairs]
-    return [_table(["characteristic", "level", "patients"], rows)]
+    shown = study.design.X.iloc[rows][columns]
+    everyone = table_one(shown, groups=study.design.patient[rows])["all"]
+    lines = [[*index, value] for index, value in everyone.items()]
+    return [_table(["characteristic", "level", "patients"], lines)]
 
 
 def _items(lines: Iterable[str]) -> list[str]:

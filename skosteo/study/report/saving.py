@@ -12,8 +12,10 @@ from skosteo._files import write_atomic, write_csv
 from skosteo._plotting import as_file
 from skosteo.exceptions import InputError
 from skosteo.persistence import save_model
+from skosteo.study.assessed import Assessed
 from skosteo.study.design import versions
 from skosteo.study.folder import StudyFolder
+from skosteo.study.report import tables
 from skosteo.study.report.content import Pictures, checklist, render_page
 from skosteo.study.report.figures import available
 from skosteo.study.report.model_card import model_card
@@ -26,16 +28,16 @@ def save(study: Any, out: str | PathLike) -> None:
     """Write a study into a folder; see `Study.save`."""
     import matplotlib.pyplot as plt
 
-    tables, figures = _tables(study), available(study)
+    frames, figures = _tables(study), available(study)
     names = {"report.html", "settings.json", "model_card.md"}
-    names |= {f"tables/{name}.csv" for name in tables}
+    names |= {f"tables/{name}.csv" for name in frames}
     names |= {f"figures/figure_{which}.{kind}" for which in figures for kind in _KINDS}
     folder = StudyFolder(out, study.digest)
     folder.announce({*names, "model.skops"})
     for part in ("tables", "figures"):
         Path(out, part).mkdir(exist_ok=True)
     pictures: Pictures = {}
-    for name, frame in tables.items():
+    for name, frame in frames.items():
         index = not isinstance(frame.index, pd.RangeIndex)
         write_csv(Path(out, "tables", f"{name}.csv"), frame, index=index)
     for which in figures:
@@ -66,30 +68,54 @@ def _tables(study: Any) -> dict[str, pd.DataFrame]:
         "flow": study.flow.frame(),
         "parts": study.design.counts(),
         "leakage": study.leakage.frame().drop(columns="rows"),
-        "fold_scores": study.fold_scores(),
-        "operating_points": study.operating_points,
-        "calibration": study.calibration().frame(),
+        "figures": study.figures(),
+        "scores": study.report().frame(),
+        "discrimination": tables.discrimination(study),
+        "calibration": _calibration(study),
         "decision_curve": study.decision_curve().frame(),
+        "per_thousand": study.per_thousand(),
+        "operating_points": study.operating_points,
+        "sample_size": study.sample_size(),
+        "failures": study.failures(),
+        "fold_scores": study.fold_scores(),
         "checklists": checklist(study),
+        "probabilities": _probabilities(study.assessed_once()),
     }
-    for number in (2, 3, 4, 5):
-        if len(study.names(number)) >= (1 if number == 2 else 2):  # one row compares nothing
-            found[f"table_{number}"] = study.table(number)
-    for part in ("test", "validation"):
-        found[f"scores_{part}"] = study.report(part).frame()
-        found[f"probabilities_{part}"] = _probabilities(study, part)
-    if len(study.distinct()) > 1:
+    for number, _ in tables.tables_of_the_paper(study):
+        found[f"table_{number}"] = study.table(number)
+    if len(study.design.repeats) > 1:
+        found["stability"] = study.stability()
+        found["probabilities_repeats"] = _probabilities(study.assessed())
+    if study.comparator is not None:
         found["comparison"] = study.comparison().frame()
-    tests = study.fold_tests()
-    if len(tests):
-        found["fold_tests"] = tests
+        found["differences"] = study.differences()
+    if tables.has_test_of_folds(study):
+        found["fold_tests"] = study.fold_tests()
     if study.groupings.shape[1]:
         found["subgroups"] = study.subgroups().frame()
+    found |= {
+        name: frame
+        for name, frame in {
+            "missing_values": study.missing_values(),
+            "added_value": study.added_value(),
+            "imputation": study.imputation(),
+        }.items()
+        if frame is not None and not frame.empty
+    }
     return found
 
 
-def _probabilities(study: Any, part: str) -> pd.DataFrame:
-    """Label and probabilities by position of the row among those studied."""
-    y_prob = study.probability(part)
-    y_prob.insert(0, "target", study.design.y[y_prob.index])
-    return y_prob.rename_axis("row")
+def _calibration(study: Any) -> pd.DataFrame:
+    """Points of the calibration curves, as fitted and recalibrated."""
+    parts = {name: curve.frame() for name, curve in study.calibration().items()}
+    return pd.concat(parts, names=["risks"]).reset_index("risks").reset_index(drop=True)
+
+
+def _probabilities(rows: Assessed) -> pd.DataFrame:
+    """Label, and by model probability as fitted, risk and threshold, by position of the row."""
+    found = pd.DataFrame({"repeat": rows.repeat + 1, "target": rows.y}, index=rows.row)
+    for name in rows.risk:
+        found[f"{name}: as fitted"] = rows.probability[name].to_numpy()
+        found[f"{name}: risk"] = rows.risk[name].to_numpy()
+        found[f"{name}: threshold"] = rows.threshold[name].to_numpy()
+    return found.rename_axis("row")

@@ -1,0 +1,266 @@
+"""The first page of a report: what was done and found, its limits, and four lights.
+
+The rules of the lights are in `sample_size_light`, `leakage_light`, `missing_light` and
+`calibration_light`, one each.
+"""
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from skosteo.clinical.small_levels import FEWEST
+from skosteo.clinical.values import values_in_words
+from skosteo.evaluation._format import p_text, proportion_text, signed_text
+from skosteo.study.design import ENOUGH_EVENTS
+from skosteo.validation.figures import OBSERVED_EXPECTED, printed
+
+SLOPE = "calibration slope"
+SOME_MISSING, MUCH_MISSING = 0.05, 0.30  # proportions of a variable; the paper leaves out above .30
+_NEAR, _TOLD = (0.8, 1.25), (0.5, 2.0)  # of observed / expected and slope: estimate, limits
+_WORDS = {"green": "Good", "amber": "Caution", "red": "Problem"}
+
+
+class Light(NamedTuple):
+    """How far one topic can be relied on: green, amber or red, and why."""
+
+    topic: str
+    colour: str
+    reason: str
+
+    @property
+    def word(self) -> str:
+        """The colour in a word, for whoever cannot see it."""
+        return _WORDS[self.colour]
+
+
+# ---------------------------------------------------------------- lights
+
+
+def lights(study: Any) -> list[Light]:
+    """Return the four lights of a study."""
+    return [
+        sample_size_light(study),
+        leakage_light(study),
+        missing_light(study),
+        calibration_light(study),
+    ]
+
+
+def sample_size_light(study: Any) -> Light:
+    """Green where every criterion is met, amber where half or more are, red below.
+
+    Red too where fewer than 10 patients of a class are judged.
+    """
+    criteria = study.sample_size()
+    met = int((criteria["met"] == "yes").sum())
+    fewest = min(judged(study)[1:])
+    colour = "green" if met == len(criteria) else "amber" if 2 * met >= len(criteria) else "red"
+    reason = f"{met} of {len(criteria)} criteria for the number of patients are met."
+    if met < len(criteria):
+        short = criteria[criteria["met"] != "yes"]
+        name = short["patients needed"].astype(float).idxmax()
+        needed, here = short.loc[name, ["patients needed", "patients here"]]
+        reason += f" The most demanding, {name}, asks for {needed:,.0f} patients; {here:,.0f} are here."
+    if fewest < FEWEST:
+        colour = "red"
+        reason += f" Fewer than {FEWEST} patients with or without the outcome are judged."
+    return Light("Sample size", colour, reason)
+
+
+def leakage_light(study: Any) -> Light:
+    """Red where something leaks, amber where something is suspect, else green."""
+    found = study.leakage.frame()["severity"].value_counts()
+    looked = "patients on both sides of a split and columns that give the outcome away"
+    if study.settings.image_column is not None:
+        looked = f"radiographs that are in twice, {looked}"
+    for severity, colour in (("leak", "red"), ("suspect", "amber")):
+        if severity in found:
+            n = found[severity]
+            reason = f"{n} finding{'s' * (n > 1)} of severity '{severity}': see Participants."
+            return Light("Leakage", colour, reason)
+    return Light("Leakage", "green", f"Looked for and not found: {looked}.")
+
+
+def missing_light(study: Any) -> Light:
+    """Green where each variable of the model is missing in 5 % at most, red above 30 % of any."""
+    columns = study.models[study.primary].columns
+    columns = study.settings.clinical_columns if columns is None else columns
+    missing = study.design.X[list(columns)].isna().mean()
+    worst = float(missing.max()) if len(missing) else 0.0
+    much = int((missing > MUCH_MISSING).sum())
+    if worst <= SOME_MISSING:
+        reason = "No variable of the primary model is missing in more than 5 % of the patients."
+        return Light("Missing data", "green", reason)
+    if much == 0:
+        reason = f"The variable with most missing values lacks {100 * worst:.0f} % of them."
+        return Light("Missing data", "amber", reason)
+    are = "variables of the primary model are" if much > 1 else "variable of the primary model is"
+    return Light("Missing data", "red", f"{much} {are} missing in more than 30 % of the patients.")
+
+
+def calibration_light(study: Any) -> Light:
+    """Judge observed / expected and slope, after recalibration, both ideally 1.
+
+    Red: one is not estimable, or outside .8 to 1.25 with an interval that excludes 1. Amber: one is
+    outside otherwise, or has an interval that reaches beyond .5 to 2. Else green.
+    """
+    figures = study.figures().set_index("figure")
+    off = vague = False
+    for name in (OBSERVED_EXPECTED, SLOPE):
+        estimate, low, high = figures.loc[name, ["estimate", "low", "high"]].to_numpy(float)
+        outside = not _NEAR[0] <= estimate <= _NEAR[1]
+        off |= bool(np.isnan(estimate) or (outside and not low <= 1 <= high))
+        vague |= bool(outside or not (low >= _TOLD[0] and high <= _TOLD[1]))
+    said = f"{OBSERVED_EXPECTED} {texts(study)[OBSERVED_EXPECTED]}, slope {texts(study)[SLOPE]}"
+    if off:
+        return Light("Calibration", "red", f"The risks are off: {said}.")
+    if vague:
+        return Light("Calibration", "amber", f"Too uncertain, or somewhat off: {said}.")
+    return Light("Calibration", "green", f"Observed and predicted risks agree: {said}.")
+
+
+# ---------------------------------------------------------------- the abstract
+
+
+def abstract(study: Any) -> list[tuple[str, str]]:
+    """Return the lines of the abstract: what each is about, and its sentences."""
+    settings, titles = study.settings, study.titles
+    classes = study.design.classes
+    model = f"{titles[study.primary]}, specified before any model was fitted."
+    if study.comparator is not None:
+        model += f" Comparator: {titles[study.comparator]}."
+    lines = [
+        ("Design", design_text(study)),
+        ("Patients", patients_text(study)),
+        ("Outcome", f"{settings.outcome} (coded {classes[1]}; without it {classes[0]})."),
+        ("Primary model", model),
+        ("Discrimination", discrimination_text(study)),
+        ("At the threshold", threshold_text(study)),
+        ("Calibration", calibration_text(study)),
+        ("Limits", " ".join(sentences_of_limits(study))),
+    ]
+    return lines
+
+
+def texts(study: Any) -> dict[str, str]:
+    """Figures of the final model as they are printed; with counts where rows are judged once."""
+    return dict(printed(study.figures(), counts=len(study.design.repeats) == 1))
+
+
+def judged(study: Any) -> tuple[int, int, int]:
+    """Patients that models are judged on: all, with the outcome, and without."""
+    design = study.design
+    rows = design.test if design.has_test else np.arange(len(design.y))
+    y, patient = design.y[rows], design.patient[rows]
+    with_it, without = (len(np.unique(patient[y == code])) for code in (1, 0))
+    return len(np.unique(patient)), with_it, without
+
+
+def design_text(study: Any) -> str:
+    """Say how models were developed and judged."""
+    settings = study.settings
+    if not study.design.has_test:
+        return (
+            f"Development with internal validation: {settings.n_repeats} repeats of "
+            f"{settings.n_folds}-fold cross-validation by patient, every step within the folds."
+        )
+    if settings.drawn_test:
+        return "Development, and validation on a test set drawn by patient from the same source."
+    return "Development, and validation on a test set specified by the investigator."
+
+
+def patients_text(study: Any) -> str:
+    """Count patients, radiographs and events, in development and test set."""
+    counts = study.design.counts()
+    names = {"development": "development", "test": "test set"}
+    parts = [(names[name], counts.loc[name]) for name in names if name in counts.index]
+    said = [
+        f"{part}: {of_patients(study, n)}" for part, n in parts or [("", counts.loc["all"])]
+    ]
+    return "; ".join(text.removeprefix(": ") for text in said).capitalize() + "."
+
+
+def of_patients(study: Any, n: Any) -> str:
+    """Say one row of the counts of a design in words."""
+    patients, rows, cases = n["patients"], n["rows"], n["positive patients"]
+    what = "radiographs" if study.settings.image_column is not None else "rows"
+    of = f" with {rows:,} {what}" if what == "radiographs" or rows != patients else ""
+    return f"{patients:,} patients{of}, {cases:,} ({100 * cases / patients:.1f} %) with the outcome"
+
+
+def discrimination_text(study: Any) -> str:
+    """AUC of the primary model, and its difference from the comparator."""
+    said = f"AUC {texts(study)['AUC']}"
+    if study.comparator is None:
+        return f"{said}."
+    other = study.titles[study.comparator]
+    found = study.comparison().frame().query("metric == 'AUC' and model_a == @other").iloc[0]
+    reports = study.scores([study.comparator], ["AUC"])
+    difference = signed_text(-found["difference"], -found["high"], -found["low"])
+    p = "" if np.isnan(found["pvalue_holm"]) else f", {p_text(found['pvalue_holm'])}"
+    return f"{said}; comparator {reports.iloc[0, 0]}. Difference {difference}{p}."
+
+
+def threshold_text(study: Any) -> str:
+    """Sensitivity and specificity by the rule, and referrals for each case found."""
+    said, rule = texts(study), study.settings.operating_point
+    at = proportion_text(study.final_model_.threshold)
+    rule = (
+        f"Threshold {at}, chosen for {rule} on out-of-fold predictions"
+        if isinstance(rule, str)
+        else f"Threshold {at}, set beforehand"
+    )
+    each = study.per_thousand().loc[study.titles[study.primary], "referrals per case found"]
+    referrals = f" {each:.1f} referrals (such as for DXA) per case found." if each > 0 else ""
+    return (
+        f"{rule}: sensitivity {said['sensitivity']}, specificity {said['specificity']}.{referrals}"
+    )
+
+
+def calibration_text(study: Any) -> str:
+    """Observed / expected and slope of the risks that are given."""
+    said = texts(study)
+    return (
+        f"Observed / expected {said[OBSERVED_EXPECTED]}, slope {said[SLOPE]}, after recalibration "
+        "on out-of-fold predictions (ideal values: 1)."
+    )
+
+
+# ---------------------------------------------------------------- limits
+
+
+def limits(study: Any) -> list[str]:
+    """Return everything that limits what a study says, the investigator's sentences first."""
+    return [*warnings_first(study), *sentences_of_limits(study)]
+
+
+def warnings_first(study: Any) -> list[str]:
+    """Return what a reader must know before any number."""
+    settings = study.settings
+    found = list(settings.limits)
+    _, positive, negative = judged(study)
+    if min(positive, negative) < ENOUGH_EVENTS:
+        where = "test set" if study.design.has_test else "study"
+        found.append(
+            f"The {where} is small: {positive:,} patients with the outcome and {negative:,} "
+            "without. Read the confidence intervals, not the estimates."
+        )
+    # what the models were warned of: a reader of the report sees no warnings
+    found += values_in_words(study.design.X[list(settings.clinical_columns)], fewest=FEWEST)
+    if settings.preset == "quick" and settings.image_column is not None:
+        found.append("The neural networks are small ones (preset 'quick'), not the paper's.")
+    found.append("For research only; this is not a medical device.")
+    return found
+
+
+def sentences_of_limits(study: Any) -> Iterable[str]:
+    """Return the two limits that every study has."""
+    if study.design.has_test and not study.settings.drawn_test:
+        source = "One set of patients was tested on, and results elsewhere may differ."
+    else:
+        source = "All patients are of one source: this is no external validation."
+    return source, (
+        "The intervals are those of the patients judged; they do not reflect variability from "
+        "refitting."
+    )
