@@ -7,7 +7,6 @@ import pandas as pd
 
 from skosteo.evaluation import added_value
 from skosteo.evaluation._format import (
-    interval_text,
     number_text,
     p_number_text,
     proportion_text,
@@ -64,11 +63,12 @@ def film_beside(
             rows.risk[film].to_numpy()[inside],
             groups=rows.patient[inside],
         )
+        gain = found.auc_difference
         lines[part] = {
-            "AUC without film": interval_text(*found.base_auc),
-            "AUC with film": interval_text(*found.combined_auc),
-            "difference": signed_text(*found.difference),
-            "odds ratio per SD": number_text(*found.odds_ratio),
+            "AUC without film": proportion_text(found.auc_base),
+            "AUC with film": proportion_text(found.auc_both),
+            "difference": signed_text(gain.difference, gain.low, gain.high),
+            "odds ratio per SD": number_text(found.odds_ratio, found.low, found.high),
             "P": p_number_text(found.pvalue),
         }
     return pd.DataFrame.from_dict(lines, orient="index")

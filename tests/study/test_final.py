@@ -11,33 +11,38 @@ from skosteo.study import run_study
 from tests.study.cohorts import Says
 
 
-def out_of_fold(study):
-    return study.probability("validation")[study.reference].to_numpy()
-
-
 @pytest.mark.parametrize("ran", ["of_values", "of_films"])
 def test_the_saved_model_is_the_final_one(ran, request):
     study, *_, out = request.getfixturevalue(ran)
-    rows = study.design.test
-    seen = study.models[study.reference].part(study.design.X).iloc[rows]
+    seen = study.models[study.primary].part(study.design.X)
     loaded = load_model(out / "model.skops")
     probability = study.final_model_.predict_proba(seen)
     np.testing.assert_allclose(loaded.predict_proba(seen), probability, atol=1e-7)
     np.testing.assert_array_equal(loaded.predict(seen), study.final_model_.predict(seen))
-    np.testing.assert_allclose(study.final.judged.rows.score, probability[:, 1], atol=1e-7)
 
 
-def test_it_is_the_fusion_and_has_learned_from_no_test_row(of_films):
+def test_what_the_report_says_of_a_test_set_the_final_model_says(of_split):
+    study = of_split.study
+    rows, name = study.assessed(), study.primary
+    seen = study.models[name].part(study.design.X).iloc[study.design.test]
+    risk = study.final_model_.predict_proba(seen)[:, 1]
+    np.testing.assert_allclose(rows.risk[name], risk, atol=1e-12)
+    np.testing.assert_array_equal(rows.positive[name], study.final_model_.predict(seen) == 1)
+
+
+def test_it_is_the_fusion_and_has_learned_from_every_row_where_there_is_no_test_set(of_films):
     study = of_films.study
-    assert study.final.title == study.models["multimodal"].title
+    assert study.final.title == study.titles["multimodal"]
+    assert not study.design.has_test
     fitted = study.final.recalibrated.estimator_
     assert fitted.n_features_in_ == study.design.X.shape[1]
-    assert len(study.final.judged.rows.positive) == len(study.design.test)
+    assert set(study.final.fit.explained) == {"shap", "grad_cam", "fusion"}
 
 
-def test_risks_and_threshold_come_from_out_of_fold_predictions(of_values):
+def test_risks_and_threshold_come_from_all_out_of_fold_predictions(of_values):
     study = of_values.study
-    y, p = study.design.y[study.design.development], out_of_fold(study)
+    rows = study.assessed()
+    y, p = rows.y, rows.probability[study.primary].to_numpy()
     line = calibration_line(y, p)
     risk = study.final.recalibrated
     assert risk.slope_ == pytest.approx(line.slope, rel=1e-6)
@@ -52,8 +57,8 @@ def test_risks_and_threshold_come_from_out_of_fold_predictions(of_values):
 def test_a_study_that_goes_on_does_not_fit_it_again(of_values, monkeypatch, tmp_path):
     X, y, groups = of_values.X, of_values.y, of_values.groups
     given = {
-        "groups": groups, "image_column": None, "n_folds": 3, "verbose": 0, "out": tmp_path / "s",
-        "clinical_columns": ["age", "sex", "bmi"], "models": ["age_sex_bmi"],
+        "groups": groups, "image_column": None, "n_folds": 3, "n_repeats": 1, "verbose": 0,
+        "out": tmp_path / "s", "clinical_columns": ["age", "sex", "bmi"], "models": ["age_sex_bmi"],
     }  # fmt: skip
     first = run_study(X, y, **given)
     fits = []
@@ -73,7 +78,7 @@ def test_a_study_that_goes_on_does_not_fit_it_again(of_values, monkeypatch, tmp_
 
 def test_the_final_model_of_another_study_is_not_taken(of_values, tmp_path):
     X, y, groups = of_values.X, of_values.y, of_values.groups
-    given = {"image_column": None, "n_folds": 2, "verbose": 0, "models": ["age_sex_bmi"],
+    given = {"image_column": None, "n_folds": 2, "n_repeats": 1, "verbose": 0, "models": ["age_sex_bmi"],
              "clinical_columns": ["age", "sex", "bmi"]}  # fmt: skip
     run_study(X[:100], y[:100], groups=groups[:100], out=tmp_path / "a", **given)
     study = run_study(X, y, groups=groups, out=tmp_path / "b", **given)
@@ -88,7 +93,7 @@ def test_the_final_model_of_another_study_is_not_taken(of_values, tmp_path):
 def test_a_model_of_foreign_parts_is_in_no_file_and_the_report_says_why(of_values, tmp_path):
     out = tmp_path / "s"
     study = run_study(
-        of_values.X, of_values.y, groups=of_values.groups, image_column=None, n_folds=2,
+        of_values.X, of_values.y, groups=of_values.groups, image_column=None, n_folds=2, n_repeats=1,
         clinical_columns=["age", "sex"], models=[("hunch", Says("hunch"))], out=out, verbose=0,
     )  # fmt: skip
     assert not (out / "model.skops").exists()
@@ -100,8 +105,8 @@ def test_a_model_of_foreign_parts_is_in_no_file_and_the_report_says_why(of_value
 def test_risks_that_no_slope_fits_are_said(of_values, tmp_path):
     X = of_values.X.assign(noise=1 - of_values.X["hunch"])
     study = run_study(
-        X, of_values.y, groups=of_values.groups, image_column=None, n_folds=2,
+        X, of_values.y, groups=of_values.groups, image_column=None, n_folds=2, n_repeats=1,
         clinical_columns=["age", "sex"], models=[("wrong", Says("noise"))], verbose=0,
     )  # fmt: skip
     assert "No slope can be learned" in " ".join(study.final.notes)
-    assert study.final.rule.startswith("sensitivity .90")
+    assert study.figures().set_index("figure").loc["AUC", "estimate"] < 0.6

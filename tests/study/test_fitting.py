@@ -92,7 +92,7 @@ def test_a_model_that_learns_patients_by_heart_gains_nothing():
 def auc_of(study):
     """Limits of the AUC of the primary model."""
     figures = study.figures().set_index("figure")
-    return figures.loc["AUC", ["low", "high"]]
+    return figures.loc["AUC", ["low", "high"]].tolist()
 
 
 def test_labels_of_chance_are_predicted_by_chance():
