@@ -77,10 +77,20 @@ def cells(frame: pd.DataFrame) -> dict[str, Any]:
         "n_index": index.shape[1],
         "right": [_stands_right(frame.iloc[:, j]) for j in range(frame.shape[1])],
         "rows": [
-            (list(map(_words, labels)), list(map(_words, row)))
-            for labels, row in zip(index.to_numpy(dtype=object), plain, strict=True)
+            (labels, list(map(_words, row)))
+            for labels, row in zip(_labels(index), plain, strict=True)
         ],
     }
+
+
+def _labels(index: pd.DataFrame) -> list[list[str]]:
+    """Labels of the rows; of several, the first is not repeated from row to row."""
+    found = [list(map(_words, labels)) for labels in index.to_numpy(dtype=object)]
+    firsts = [labels[0] for labels in found]
+    for labels, before in zip(found[1:], firsts, strict=False):
+        if len(labels) > 1 and labels[0] == before:
+            labels[0] = ""
+    return found
 
 
 def _words(value: Any) -> str:

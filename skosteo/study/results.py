@@ -295,7 +295,9 @@ class Study:
             table = report.table(["sensitivity", "specificity", "PPV", "NPV"], counts=counts)
             table.insert(0, "mean threshold", rows.threshold.mean().to_numpy())
             parts[str(rule)] = table
-        return pd.concat(parts, names=["rule", "model"]).swaplevel().sort_index(sort_remaining=False)
+        return (
+            pd.concat(parts, names=["rule", "model"]).swaplevel().sort_index(sort_remaining=False)
+        )
 
     @_once
     def stability(self) -> pd.DataFrame:

@@ -61,7 +61,9 @@ def sample_size_light(study: Any) -> Light:
         short = criteria[criteria["met"] != "yes"]
         name = short["patients needed"].astype(float).idxmax()
         needed, here = short.loc[name, ["patients needed", "patients here"]]
-        reason += f" The most demanding, {name}, asks for {needed:,.0f} patients; {here:,.0f} are here."
+        reason += (
+            f" The most demanding, {name}, asks for {needed:,.0f} patients; {here:,.0f} are here."
+        )
     if fewest < FEWEST:
         colour = "red"
         reason += f" Fewer than {FEWEST} patients with or without the outcome are judged."
@@ -175,9 +177,7 @@ def patients_text(study: Any) -> str:
     counts = study.design.counts()
     names = {"development": "development", "test": "test set"}
     parts = [(names[name], counts.loc[name]) for name in names if name in counts.index]
-    said = [
-        f"{part}: {of_patients(study, n)}" for part, n in parts or [("", counts.loc["all"])]
-    ]
+    said = [f"{part}: {of_patients(study, n)}" for part, n in parts or [("", counts.loc["all"])]]
     return "; ".join(text.removeprefix(": ") for text in said).capitalize() + "."
 
 
@@ -246,12 +246,16 @@ def warnings_first(study: Any) -> list[str]:
             f"The {where} is small: {positive:,} patients with the outcome and {negative:,} "
             "without. Read the confidence intervals, not the estimates."
         )
-    # what the models were warned of: a reader of the report sees no warnings
-    found += values_in_words(study.design.X[list(settings.clinical_columns)], fewest=FEWEST)
+    found += strange_values(study)
     if settings.preset == "quick" and settings.image_column is not None:
         found.append("The neural networks are small ones (preset 'quick'), not the paper's.")
     found.append("For research only; this is not a medical device.")
     return found
+
+
+def strange_values(study: Any) -> list[str]:
+    """Say what the models were warned of: a reader of the report sees no warnings."""
+    return values_in_words(study.design.X[list(study.settings.clinical_columns)], fewest=FEWEST)
 
 
 def sentences_of_limits(study: Any) -> Iterable[str]:

@@ -20,6 +20,7 @@ from skosteo.study.report.abstract import (
     lights,
     limits,
     of_patients,
+    strange_values,
     warnings_first,
 )
 from skosteo.study.report.figures import explanations
@@ -57,8 +58,8 @@ def _environment() -> "Environment":
         *(abstract, baselines_text, checklist, clusters_text, each_fold_text, exclusions_text),
         *(explanation_text, fusion_text, has, has_image_models, has_nets, has_report_text, judged),
         *(lacks_signs_text, lights, limits, map_is_behind_frozen_backbone, names_text, of_patients),
-        *(operating_text, predictors_text, sample_size_text, split_text, takes_missing_values),
-        *(threshold_text, versions_text, warnings_first),
+        *(operating_text, predictors_text, sample_size_text, split_text, strange_values),
+        *(takes_missing_values, threshold_text, versions_text, warnings_first),
     )
     environment.globals["tables"] = tables
     return environment
@@ -200,12 +201,12 @@ def takes_missing_values(study: Any) -> list[str]:
 def fusion_text(study: Any) -> str:
     """Say how the primary model joins radiograph and values; nothing where it is no fusion."""
     ways = {
-        "multimodal": "A fusion of the probabilities of an image and a clinical branch",
-        "feature_fusion": "A joint neural network on the features of both branches",
-        "learned_fusion": "A joint neural network on weighted features of both branches",
-        "attention_fusion": "A joint neural network with cross-attention between both branches",
+        "multimodal": "fused the probabilities of an image and a clinical branch",
+        "feature_fusion": "joined the features of an image and a clinical branch",
+        "learned_fusion": "joined the weighted features of an image and a clinical branch",
+        "attention_fusion": "joined an image and a clinical branch by cross-attention",
     }
-    return f"{ways[study.primary]}." if study.primary in FUSIONS else ""
+    return f"The primary model {ways[study.primary]}." if study.primary in FUSIONS else ""
 
 
 def explanation_text(study: Any) -> str:

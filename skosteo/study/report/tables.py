@@ -18,6 +18,7 @@ from skosteo.evaluation._format import (
     signed_text,
 )
 from skosteo.exceptions import InputError
+from skosteo.study.characteristics import EVERYONE
 
 _SEXES = {"F": "female", "M": "male"}
 MINUS = "\N{MINUS SIGN}"
@@ -32,11 +33,16 @@ def decimal(number: float, digits: int = 2) -> str:
 
 
 def characteristics(study: Any) -> pd.DataFrame:
-    """Return Table 1 without the lines that say that nothing is missing."""
+    """Return Table 1 with what is missing in a column of its own."""
     table = study.table(1)
-    counts = table.drop(columns="SMD", errors="ignore")
-    none = (counts == "0").all(axis=1) & (table.index.get_level_values("level") == "missing")
-    return table[~none]
+    levels = table.index.get_level_values(1)
+    missing = table.loc[levels == "missing", EVERYONE].droplevel(1)
+    table = table[levels != "missing"]
+    names = table.index.get_level_values(0)
+    first = ~names.duplicated()
+    table["missing"] = np.where(first, missing.reindex(names).fillna("0"), "")
+    table.loc[names == "n", "missing"] = ""
+    return table
 
 
 def not_shown(study: Any) -> list[str]:
