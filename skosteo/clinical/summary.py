@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from skosteo._validation import check_groups, check_table, to_pandas
 from skosteo.clinical import columns
+from skosteo.clinical.balance import largest_difference
 from skosteo.clinical.small_levels import (
     FEWEST,
     OTHERS,
@@ -17,7 +18,7 @@ from skosteo.clinical.small_levels import (
     suppressed_levels,
     with_printable_levels,
 )
-from skosteo.clinical.variables import is_variable
+from skosteo.clinical.variables import display_name, is_variable
 from skosteo.exceptions import InputError
 
 _SPLITS = ("train", "validation", "test")
@@ -31,6 +32,8 @@ def table_one(
     *,
     median: Sequence[str] = (),
     groups: ArrayLike | None = None,
+    smd: bool = False,
+    labels: bool = False,
 ) -> pd.DataFrame:
     """Describe the rows of a table, per split or per group, like the paper's Table 1.
 
@@ -48,6 +51,15 @@ def table_one(
         patients have, or that look like a person's name, number or date, then stand together as
         "other levels", and what fewer than ten patients of a column stand behind is "suppressed".
         None prints everything.
+    smd : bool, default=False
+        Add a column "SMD" with the largest absolute standardized mean difference over pairs of
+        groups in the first row of each characteristic: of means (Austin 2009,
+        doi:10.1002/sim.3697), also where medians are printed, and of the proportions of all levels
+        (Yang and Dalton 2012). It is "-" where there is none, and where a cell of the
+        characteristic is suppressed.
+    labels : bool, default=False
+        Call known columns as a clinician does, "Age, years", and unknown ones by their name with
+        blanks for underscores.
 
     Returns
     -------
@@ -84,23 +96,30 @@ def table_one(
     parts = _groups(data, by)
     patient = check_groups(groups, len(data))
     grouping = by if isinstance(by, str) else getattr(by, "name", None)
-    rows: Rows = {("n", ""): [str(len(part)) for part in parts.values()]}
+    if smd and len(parts) < 2:
+        raise InputError(f"smd compares groups, and by makes {len(parts)}. Give two or more.")
+    names = _titles(data) if labels else {column: str(column) for column in data}
+    rows: Rows = {("n", ""): [str(len(part)) for part in parts.values()] + [""] * smd}
     left_out = []
     for column in data:
         if column == grouping:
             continue
         values = columns.read_words(data[column])
         if column in median or _is_number(values):
-            rows |= _of_numbers(values, parts, column in median, patient)
-            continue
-        if patient is not None and _is_category(values):
-            values = with_printable_levels(values, patient)
-        if _is_category(values) and not (values.dropna() == OTHERS).all():
-            rows |= _of_categories(values, parts, patient)
+            numbers, n_levels = _numbers(values), 0
+            cells = _of_numbers(numbers, names[column], parts, column in median, patient)
         else:
-            left_out.append(column)
+            if patient is not None and _is_category(values):
+                values = with_printable_levels(values, patient)
+            if not _is_category(values) or (values.dropna() == OTHERS).all():
+                left_out.append(column)
+                continue
+            levels = _levels(values)
+            numbers, n_levels = pd.Categorical(values, levels).codes.astype(float), len(levels)
+            cells = _of_categories(values, names[column], parts, patient)
+        rows |= _with_smd(cells, numbers, parts, n_levels) if smd else cells
     index = pd.MultiIndex.from_tuples(rows, names=["characteristic", "level"])
-    table = pd.DataFrame(list(rows.values()), index=index, columns=list(parts))
+    table = pd.DataFrame(list(rows.values()), index=index, columns=[*parts, *["SMD"] * smd])
     table.attrs["left_out"] = left_out
     return table
 
@@ -176,13 +195,36 @@ def _is_category(values: pd.Series) -> bool:
     return 0 < values.nunique() <= columns.MAX_CATEGORIES
 
 
-def _of_numbers(
-    values: pd.Series, groups: Positions, as_median: bool, patient: NDArray[np.intp] | None
-) -> Rows:
+def _titles(data: pd.DataFrame) -> dict[Any, str]:
+    """Return what each column is called; columns of one variable keep their own name behind it."""
+    titles = {column: display_name(column) for column in data}
+    often = pd.Series(list(titles.values())).value_counts()
+    return {c: title if often[title] == 1 else f"{title} ({c})" for c, title in titles.items()}
+
+
+def _with_smd(cells: Rows, values: NDArray[np.float64], groups: Positions, n_levels: int) -> Rows:
+    """Add how far the groups differ to the first row of a characteristic."""
+    hidden = any(SUPPRESSED in line for line in cells.values())
+    smd = np.nan if hidden else largest_difference(values, list(groups.values()), n_levels)
+    texts = ["-" if np.isnan(smd) else f"{smd:.2f}"] + [""] * (len(cells) - 1)
+    return {key: [*line, text] for (key, line), text in zip(cells.items(), texts, strict=True)}
+
+
+def _numbers(values: pd.Series) -> NDArray[np.float64]:
     numbers = columns.read_numbers(values, str(values.name))
     if np.isinf(numbers).any():
         where = f"Column {values.name!r} holds infinity."
         raise InputError(f"{where} Where it marks a detection limit, put the limit itself there.")
+    return numbers
+
+
+def _of_numbers(
+    numbers: NDArray[np.float64],
+    name: str,
+    groups: Positions,
+    as_median: bool,
+    patient: NDArray[np.intp] | None,
+) -> Rows:
     known = [rows[~np.isnan(numbers[rows])] for rows in groups.values()]
     spread = np.nanstd(numbers) if np.isfinite(numbers).sum() > 1 else 0
     digits = max(1, 1 - int(np.floor(np.log10(spread)))) if spread > 0 else 1
@@ -202,13 +244,15 @@ def _of_numbers(
         (mean,) = show(part.mean())
         return f"{mean} ({show(part.std(ddof=1))[0]})" if len(part) > 1 else f"{mean} (-)"
 
-    title = f"{values.name}, {'median [quartiles]' if as_median else 'mean (SD)'}"
+    title = f"{name}, {'median [quartiles]' if as_median else 'mean (SD)'}"
     missing = [str(len(r) - len(k)) for r, k in zip(groups.values(), known, strict=True)]
     return {(title, ""): [describe(rows) for rows in known], (title, "missing"): missing}
 
 
-def _of_categories(values: pd.Series, groups: Positions, patient: NDArray[np.intp] | None) -> Rows:
-    title, levels = f"{values.name}, n (%)", _levels(values)
+def _of_categories(
+    values: pd.Series, name: str, groups: Positions, patient: NDArray[np.intp] | None
+) -> Rows:
+    title, levels = f"{name}, n (%)", _levels(values)
     cells, missing = [], []
     for rows in groups.values():
         part = values.iloc[rows]

@@ -14,7 +14,7 @@ from sklearn.utils.extmath import randomized_svd
 from skosteo.clinical.small_levels import FEWEST
 from skosteo.exceptions import InputError
 
-_COMPONENTS = 8
+N_COMPONENTS = 8
 _BUCKETS = 2**14
 _CJK = re.compile("([\u3400-\u9fff])")
 
@@ -53,7 +53,7 @@ class ReportText:
             )
         rarity = 1 + np.log((1 + n) / (1 + n_rows[self.words_]))
         words = normalize(counts[:, self.words_].multiply(rarity).tocsr())
-        n_components = min(_COMPONENTS, *words.shape)
+        n_components = min(N_COMPONENTS, *words.shape)
         components = randomized_svd(words, n_components, random_state=0)[2]
         self.weights_ = components * rarity
         known = self._known(counts)

@@ -267,6 +267,45 @@ def recognise(column: object) -> Recognised | None:
     return _KNOWN.get(plain_name(_STEP.sub("", column)))
 
 
+_TITLES = {
+    "age": "Age", "sex": "Sex", "height_cm": "Height", "weight_kg": "Weight", "bmi": "BMI",
+    "wbc_10e9_l": "White blood cells", "platelets_10e9_l": "Platelets",
+    "calcium_mmol_l": "Calcium", "glucose_mmol_l": "Glucose",
+    "xray_diagnosis": "X-ray diagnosis", "xray_description": "X-ray description",
+}  # fmt: skip
+_PRINTED_UNITS = {
+    "kg/m2": "kg/m\N{SUPERSCRIPT TWO}",
+    "10^9/L": "10\N{SUPERSCRIPT NINE}/L",
+    "10^4/uL": "10\N{SUPERSCRIPT FOUR}/\N{MICRO SIGN}L",
+    "/uL": "/\N{MICRO SIGN}L",
+}
+
+
+def display_name(column: object) -> str:
+    """Return what a column is called in a table or figure that a clinician reads.
+
+    Parameters
+    ----------
+    column : str
+        Name of a column; the unit is the one that `recognise` reads from it.
+
+    Returns
+    -------
+    str
+        Variable and unit; of an unknown column its name, with blanks for underscores.
+
+    Examples
+    --------
+    >>> [display_name(name) for name in ("age", "Serum calcium (mg/dL)", "smoking_status")]
+    ['Age, years', 'Calcium, mg/dL', 'smoking status']
+    """
+    hit = recognise(column)
+    if hit is None:
+        return str(column).replace("_", " ")
+    unit = _PRINTED_UNITS.get(hit.unit, hit.unit)
+    return _TITLES[hit.variable.name] + (f", {unit}" if unit else "")
+
+
 def is_variable(column: object, name: str) -> bool:
     """Whether a column is, by its name, the variable of a canonical name."""
     hit = recognise(column)

@@ -22,8 +22,10 @@ from skosteo.evaluation.paired_tests import (
     mcnemar_test,
     paired_t_test,
 )
+from skosteo.evaluation.pooling import PooledEstimate, pool_estimates
 from skosteo.evaluation.reliability import Reliability, reliability
 from skosteo.evaluation.report import Report, evaluate
+from skosteo.evaluation.sample_size import development_sample_size, validation_sample_size
 from skosteo.evaluation.subgroups import Subgroups, age_band, subgroups
 
 __all__ = [
@@ -38,6 +40,7 @@ __all__ = [
     "McnemarTest",
     "OperatingPoint",
     "PairedTTest",
+    "PooledEstimate",
     "Reliability",
     "Report",
     "Subgroups",
@@ -51,14 +54,17 @@ __all__ = [
     "compare",
     "decision_curve",
     "delong_test",
+    "development_sample_size",
     "evaluate",
     "holm",
     "mcnemar_test",
     "net_benefit",
     "operating_point",
     "paired_t_test",
+    "pool_estimates",
     "reliability",
     "subgroups",
+    "validation_sample_size",
 ]
 
 

@@ -9,8 +9,7 @@ from scipy.special import expit
 
 from skosteo._validation import logits
 from skosteo.evaluation._scored import as_probability, as_proportion
-from skosteo.evaluation.calibration import curvature
-from skosteo.evaluation.metrics import normal_quantile
+from skosteo.evaluation.sample_size import patients_for_ratio, patients_for_slope, width
 from skosteo.exceptions import InputError
 from skosteo.recalibration.classifier import ALL_ALIKE, edge
 
@@ -89,12 +88,9 @@ def how_many_local_patients(
         )
     expected = _moved(log_odds, prevalence)
     cases = float(expit(expected).mean())
-    z = normal_quantile(0.95)
-    for_intercept = (1 - cases) / cases * (z / np.arcsinh(_width(oe_width, "oe_width") / 2)) ** 2
-    design = np.column_stack([log_odds, np.ones_like(log_odds)])
-    information = curvature(design, expected, np.full(len(log_odds), 1 / len(log_odds)))
-    error = _width(slope_width, "slope_width") / (2 * z)
-    for_slope = np.linalg.inv(information)[0, 0] / error**2
+    for_intercept = patients_for_ratio(cases, width(oe_width, "oe_width"))
+    alike = np.full(len(log_odds), 1 / len(log_odds))
+    for_slope = patients_for_slope(log_odds, expected, alike, width(slope_width, "slope_width"))
     numbers = int(np.ceil(for_intercept)), int(np.ceil(for_slope))
     return LocalPatients(*numbers, max(numbers) * cases)
 
@@ -106,9 +102,3 @@ def _moved(log_odds: NDArray[np.float64], prevalence: float | None) -> NDArray[n
     stated = as_proportion(prevalence, "prevalence", inside=True)
     far = np.abs(log_odds).max() + 40
     return log_odds + brentq(lambda c: expit(log_odds + c).mean() - stated, -far, far)
-
-
-def _width(value: float, name: str) -> float:
-    if not isinstance(value, int | float | np.number) or not 0 < value < np.inf:
-        raise InputError(f"{name} is {value!r}; it is a width above 0, such as 0.4.")
-    return float(value)

@@ -1,9 +1,14 @@
 """Whether a study has enough patients, and what of their values is missing."""
 
+from collections.abc import Sequence
+
 import pandas as pd
 
+from skosteo.clinical.reading import REPORT_TEXTS, kind_of
+from skosteo.clinical.text_components import N_COMPONENTS
 from skosteo.clinical.variables import label
 from skosteo.evaluation import development_sample_size, validation_sample_size
+from skosteo.evaluation.sample_size import ALL
 from skosteo.study.design import Design, Settings
 
 
@@ -21,11 +26,56 @@ def missing_values(design: Design, settings: Settings) -> pd.DataFrame:
     return pd.DataFrame.from_dict(lines, orient="index")
 
 
-def sample_size(design: Design, settings: Settings, auc: float) -> pd.DataFrame:
+def sample_size(
+    design: Design, settings: Settings, columns: Sequence[str], auc: float
+) -> pd.DataFrame:
     """Return how many patients are wanted, by criterion, beside those that there are.
 
-    For development by the criteria of Riley et al. with a parameter for each clinical column, one
-    less for a category, and one for the film: a net learns many more, so that this is a lower
-    bound. For validation by the precision of observed / expected, slope and AUC.
+    Parameters
+    ----------
+    design, settings : Design, Settings
+        Of the study.
+    columns : sequence of str
+        Clinical columns that the model sees.
+    auc : float
+        Its area under the ROC curve as it was measured.
+
+    Notes
+    -----
+    `development_sample_size` with a parameter for a number, levels less one for a category, a few
+    for report text and one for the film: a net or a forest has many more, so that this is the
+    least. `validation_sample_size` at its widths of intervals. No number is wanted ("not
+    estimable") where the model does not tell patients apart.
     """
-    return pd.DataFrame()
+    counts = design.counts()
+    known = [counts.loc[name] for name in ("development", "test") if design.has_test]
+    there = known or [counts.loc["all"]] * 2
+    cases = there[1]["positive patients"] / there[1]["patients"]
+    lines = {}
+    wanted = {}
+    if 0.5 < auc < 1:
+        n_parameters = n_parameters_of(design, settings, columns)
+        wanted = {
+            f"development, {n_parameters} parameters": development_sample_size(
+                n_parameters, there[0]["positive patients"] / there[0]["patients"], auc
+            ),
+            "validation": validation_sample_size(cases, auc),
+        }
+    for (part, sizes), here in zip(wanted.items(), there, strict=False):
+        for line in sizes[sizes["criterion"] != ALL].to_dict("records"):
+            met = "yes" if here["patients"] >= line["n"] else "no"
+            lines[f"{part}: {line['criterion']}"] = (
+                line["n"], line["events"], here["patients"], here["positive patients"], met
+            )  # fmt: skip
+    names = ["patients needed", "events needed", "patients here", "events here", "met"]
+    return pd.DataFrame.from_dict(lines, orient="index", columns=names)
+
+
+def n_parameters_of(design: Design, settings: Settings, columns: Sequence[str]) -> int:
+    """Count the parameters of a logistic model of the film's risk and the clinical columns."""
+    n = int(settings.image_column is not None)
+    for column in columns:
+        kind = kind_of(design.X, column, REPORT_TEXTS)
+        levels = design.X[column].nunique()
+        n += {"text": N_COMPONENTS, "category": max(levels - 1, 1)}.get(kind, 1)
+    return max(n, 1)

@@ -354,7 +354,10 @@ class Study:
     def sample_size(self) -> pd.DataFrame:
         """Return how many patients are wanted to develop and to validate the primary model."""
         figures = self.figures().set_index("figure")["estimate"]
-        return sample_size(self.design, self.settings, float(figures["AUC"]))
+        columns = self.models[self.primary].columns
+        if columns is None:
+            columns = self.settings.clinical_columns
+        return sample_size(self.design, self.settings, columns, float(figures["AUC"]))
 
     # ------------------------------------------------------------ folds and figures
 

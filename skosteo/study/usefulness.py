@@ -12,7 +12,7 @@ from skosteo.evaluation._format import (
     proportion_text,
     signed_text,
 )
-from skosteo.evaluation.metrics import too_few
+from skosteo.evaluation.metrics import FEWEST_PATIENTS
 from skosteo.study.assessed import Assessed
 
 EVERYONE = "Refer everyone"
@@ -52,8 +52,8 @@ def film_beside(rows: Assessed, base: str, film: str, projection: pd.Series | No
         parts |= {str(level): shown == level for level in ("AP", "PA")}
     lines = {}
     for part, inside in parts.items():
-        sides = [rows.patient[inside & (rows.y == code)] for code in (0, 1)]
-        if min(map(len, sides)) == 0 or too_few(*sides):
+        sides = (rows.patient[inside & (rows.y == code)] for code in (0, 1))
+        if min(len(np.unique(side)) for side in sides) < FEWEST_PATIENTS:
             continue
         found = added_value(
             rows.y[inside],

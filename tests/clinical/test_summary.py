@@ -230,3 +230,23 @@ def test_a_table_of_another_library(library):
     expected = table_one(pd.DataFrame(columns), by=by["part"])
     pd.testing.assert_frame_equal(table_one(make(columns | by), by="part"), expected)
     pd.testing.assert_frame_equal(table_one(make(columns), by=make(by)["part"]), expected)
+
+
+def test_labels_are_those_that_a_clinician_reads():
+    data = pd.DataFrame(
+        {
+            "age": [50.5, 60],
+            "patient age": [50.5, 60],
+            "platelets_10e9_l": [201.0, 250],
+            "BMI": [22.5, 23],
+            "sex": ["F", "M"],
+            "smoking_status": ["yes", "no"],
+        }
+    )
+    table = table_one(data, labels=True)
+    assert table.index.get_level_values(0).unique().tolist() == [
+        "n", "Age, years (age), mean (SD)", "Age, years (patient age), mean (SD)",
+        "Platelets, 10⁹/L, mean (SD)", "BMI, kg/m², mean (SD)", "Sex, n (%)",
+        "smoking status, n (%)",
+    ]  # fmt: skip
+    assert table.to_numpy().tolist() == table_one(data).to_numpy().tolist()

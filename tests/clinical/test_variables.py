@@ -3,7 +3,13 @@
 import pandas as pd
 import pytest
 
-from skosteo.clinical.variables import VARIABLES, find_column, recognise, resolve_column
+from skosteo.clinical.variables import (
+    VARIABLES,
+    display_name,
+    find_column,
+    recognise,
+    resolve_column,
+)
 from skosteo.datasets.cohort import CLINICAL
 from skosteo.exceptions import InputError
 
@@ -180,3 +186,14 @@ def test_a_columns_own_name_goes_before_an_alias():
     assert resolve_column(table, "ward") is None
     with pytest.raises(InputError, match="are all 'glucose_mmol_l'"):
         resolve_column(table, "FBG")
+
+
+def test_every_variable_has_a_name_for_print_with_the_unit_of_its_column():
+    shown = {name: display_name(name) for name in VARIABLES}
+    assert shown["age"] == "Age, years"
+    assert shown["wbc_10e9_l"] == "White blood cells, 10⁹/L"
+    assert display_name("血钙 (mg/dL)") == "Calcium, mg/dL"
+    assert display_name("PLT (/uL)") == "Platelets, /µL"
+    assert display_name("time_to_scan") == "time to scan"
+    assert display_name(7) == "7"
+    assert len(set(shown.values())) == len(VARIABLES)

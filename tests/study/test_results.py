@@ -9,7 +9,7 @@ from skosteo.evaluation.calibration import at_prevalence
 from skosteo.exceptions import InputError
 from skosteo.study import results, run_study
 from skosteo.study.inputs import RULES
-from skosteo.study.report.content import not_shown
+from skosteo.study.report.tables import not_shown
 from tests.study.cohorts import Says, patients
 from tests.study.report.pages import changed, page_of
 
