@@ -9,7 +9,7 @@ import pandas as pd
 
 from skosteo import _page
 from skosteo._plotting import lacks_signs
-from skosteo.clinical.variables import is_report_text, label
+from skosteo.clinical.variables import display_name, is_report_text
 from skosteo.evaluation._format import proportion_text
 from skosteo.study.design import Settings, versions
 from skosteo.study.models import BASELINES, CLINICAL, FUSIONS, TEXT_CONTROLS, TITLES
@@ -76,11 +76,13 @@ def names_text(names: Any) -> str:
 
 def predictors_text(study: Any) -> str:
     """Name the clinical predictors."""
-    return names_text(map(_within, map(label, study.settings.clinical_columns)))
+    return names_text(map(_within, map(display_name, study.settings.clinical_columns)))
 
 
 def _within(text: str) -> str:
-    """Return a label as it stands within a sentence: "age", but "BMI"."""
+    """Return a name as it stands within a sentence: "age (years)", but "BMI"."""
+    name, _, unit = text.partition(", ")
+    text = f"{name} ({unit})" if unit else name
     return text if text[1:2].isupper() else text[:1].lower() + text[1:]
 
 

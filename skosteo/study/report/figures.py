@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from skosteo._plotting import PALETTE, add_legend, hide_spines, with_more_fonts
-from skosteo.clinical.variables import label
+from skosteo.clinical.variables import display_name
 from skosteo.exceptions import InputError
 from skosteo.explain import FusionView, GradCam, ShapValues
 from skosteo.study.report import curves
@@ -104,7 +104,7 @@ def shap_with_labels(study: Any) -> ShapValues:
             second = arrays["second"][:, j]
             known = ~np.isnan(second)
             data[known, j] = np.where(second[known] == 1, levels[1], levels[0])
-    names = tuple(map(label, values.feature_names))
+    names = tuple(map(display_name, values.feature_names))
     return ShapValues(values.values, values.base, data, names, values.unit, values.method)
 
 
