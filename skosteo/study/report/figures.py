@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from skosteo._plotting import PALETTE, add_legend, hide_spines, with_more_fonts
-from skosteo.clinical.variables import label
+from skosteo.clinical.variables import display_name
 from skosteo.exceptions import InputError
 from skosteo.explain import FusionView, GradCam, ShapValues
 from skosteo.study.report import curves

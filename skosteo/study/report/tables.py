@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from skosteo.clinical.variables import label
+from skosteo.clinical.variables import display_name
 from skosteo.evaluation import calibration_line
 from skosteo.evaluation._format import (
     NO_INTERVAL,
@@ -43,9 +43,9 @@ def not_shown(study: Any) -> list[str]:
     shown = set(study.table(1).index.get_level_values(0).str.rsplit(",", n=1).str[0])
     missing = study.design.X.isna()
     return [
-        f"{label(column)} (missing in {missing[column].sum():,} of {len(missing):,})"
+        f"{display_name(column)} (missing in {missing[column].sum():,} of {len(missing):,})"
         for column in study.settings.clinical_columns
-        if label(column) not in shown
+        if display_name(column) not in shown
     ]
 
 
@@ -53,7 +53,7 @@ def nearly_empty(study: Any) -> list[str]:
     """Name the clinical columns that are missing in more than 30 % of the rows."""
     missing = study.design.X[list(study.settings.clinical_columns)].isna().mean()
     return [
-        f"{label(column)} ({100 * proportion:.0f} %)"
+        f"{display_name(column)} ({100 * proportion:.0f} %)"
         for column, proportion in missing.items()
         if proportion > _MOST_EMPTY
     ]
