@@ -9,7 +9,7 @@ import pandas as pd
 
 from skosteo import _page
 from skosteo._plotting import lacks_signs
-from skosteo.clinical.variables import is_report_text, label
+from skosteo.clinical.variables import display_name, is_report_text
 from skosteo.evaluation._format import proportion_text
 from skosteo.study.design import Settings, versions
 from skosteo.study.models import BASELINES, CLINICAL, FUSIONS, TEXT_CONTROLS, TITLES
