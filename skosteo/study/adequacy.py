@@ -6,7 +6,7 @@ import pandas as pd
 
 from skosteo.clinical.reading import REPORT_TEXTS, kind_of
 from skosteo.clinical.text_components import N_COMPONENTS
-from skosteo.clinical.variables import label
+from skosteo.clinical.variables import display_name
 from skosteo.evaluation import development_sample_size, validation_sample_size
 from skosteo.evaluation.sample_size import ALL
 from skosteo.study.design import Design, Settings
@@ -19,7 +19,7 @@ def missing_values(design: Design, settings: Settings) -> pd.DataFrame:
         missing = design.X[column].isna().to_numpy()
         if missing.any():
             sides = {settings.outcome: design.y == 1, f"no {settings.outcome}": design.y == 0}
-            lines[label(column)] = {
+            lines[display_name(column)] = {
                 name: f"{missing[side].sum():,}/{side.sum():,} ({100 * missing[side].mean():.1f} %)"
                 for name, side in sides.items()
             }
