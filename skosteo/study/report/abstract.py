@@ -50,13 +50,16 @@ def lights(study: Any) -> list[Light]:
 def sample_size_light(study: Any) -> Light:
     """Green where every criterion is met, amber where half or more are, red below.
 
-    Red too where fewer than 10 patients of a class are judged.
+    Amber where no criterion could be reckoned, red where fewer than 10 patients of a class are
+    judged.
     """
     criteria = study.sample_size()
     met = int((criteria["met"] == "yes").sum())
     fewest = min(judged(study)[1:])
     colour = "green" if met == len(criteria) else "amber" if 2 * met >= len(criteria) else "red"
     reason = f"{met} of {len(criteria)} criteria for the number of patients are met."
+    if criteria.empty:
+        colour, reason = "amber", "Not estimable: the AUC is .5 or less, or 1."
     if met < len(criteria):
         short = criteria[criteria["met"] != "yes"]
         name = short["patients needed"].astype(float).idxmax()

@@ -154,9 +154,9 @@ def clusters_text(study: Any) -> str:
 
 
 def sample_size_text(study: Any) -> str:
-    """Count the criteria that are met."""
+    """Count the criteria that are met; nothing where none could be reckoned."""
     met = study.sample_size()["met"] == "yes"
-    return f"{int(met.sum())} of {len(met)} criteria are met"
+    return f"{int(met.sum())} of {len(met)} criteria are met" if len(met) else ""
 
 
 def lacks_signs_text(study: Any) -> str:

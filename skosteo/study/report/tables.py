@@ -42,6 +42,11 @@ def characteristics(study: Any) -> pd.DataFrame:
     first = ~names.duplicated()
     table["missing"] = np.where(first, missing.reindex(names).fillna("0"), "")
     table.loc[names == "n", "missing"] = ""
+    sex = names.str.startswith(display_name("sex"))
+    words = table.index.get_level_values(1).map(lambda level: _SEXES.get(level, level))
+    table.index = pd.MultiIndex.from_arrays(
+        [names, np.where(sex, words, table.index.get_level_values(1))], names=table.index.names
+    )
     return table
 
 
