@@ -75,7 +75,7 @@ def names_text(names: Any) -> str:
 
 def predictors_text(study: Any) -> str:
     """Name the clinical predictors."""
-    return names_text(map(label, study.settings.clinical_columns))
+    return names_text(map(display_name, study.settings.clinical_columns))
 
 
 def split_text(study: Any) -> str:

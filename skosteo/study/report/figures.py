@@ -85,7 +85,7 @@ def shap_with_labels(study: Any) -> ShapValues:
             second = arrays["second"][:, j]
             known = ~np.isnan(second)
             data[known, j] = np.where(second[known] == 1, levels[1], levels[0])
-    names = tuple(map(label, values.feature_names))
+    names = tuple(map(display_name, values.feature_names))
     return ShapValues(values.values, values.base, data, names, values.unit, values.method)
 
 

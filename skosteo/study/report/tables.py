@@ -176,7 +176,7 @@ def levels_shown(study: Any) -> pd.DataFrame:
     if study.groupings.shape[1] == 0:
         return pd.DataFrame(columns=["variable", "level", "metric"])
     frame = study.subgroups().frame()
-    frame["variable"] = frame["variable"].map(label)
+    frame["variable"] = frame["variable"].map(display_name)
     return frame[~frame["suppressed"]]
 
 
@@ -187,7 +187,7 @@ def levels_suppressed(study: Any) -> str:
     frame = study.subgroups().frame()
     hidden = frame.loc[frame["suppressed"], ["variable", "level"]].drop_duplicates()
     n = hidden.groupby("variable", sort=False).size()
-    return ", ".join(f"{label(name)} ({count})" for name, count in n.items())
+    return ", ".join(f"{display_name(name)} ({count})" for name, count in n.items())
 
 
 def subgroups(study: Any) -> pd.DataFrame:
