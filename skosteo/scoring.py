@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skosteo._validation import check_image_column, check_table, missing_cells, to_pandas
 from skosteo.exceptions import InputError, MissingModalityWarning, SkosteoError
+from skosteo.fusion.columns import renumbering
 from skosteo.fusion.feature import FeatureFusionClassifier
 from skosteo.fusion.probability import ProbabilityFusionClassifier
 from skosteo.image.classifier import ImageOsteoClassifier
@@ -27,7 +28,7 @@ SCORED, PARTLY, NOT = "scored", "scored in part", "not scored"
 
 
 @contextmanager
-def refusals_in_words(table: pd.DataFrame, model: Any) -> Iterator[None]:
+def _refusals_in_words(table: pd.DataFrame, model: Any) -> Iterator[None]:
     """Say without a cell of a patient's what scikit-learn's estimators refuse with one."""
     try:
         yield
@@ -106,9 +107,10 @@ class Scorer:
         found = used.to_numpy(bool)
         probability = np.full(len(X), np.nan)
         if answers.any():
-            with warnings.catch_warnings(), refusals_in_words(table, self.model):
+            with warnings.catch_warnings(), _refusals_in_words(table, self.model):
                 warnings.simplefilter("ignore", MissingModalityWarning)  # each row says it
-                probability[answers] = self.model.predict_proba(table[answers])[:, 1]
+                with renumbering(np.flatnonzero(answers), len(X)):
+                    probability[answers] = self.model.predict_proba(table[answers])[:, 1]
         positive = (probability >= threshold_of(self.model, None)[0]).astype(int)
         predicted = pd.Series(self.model.classes_[positive]).where(answers)
         status = np.where(found.all(axis=1), SCORED, PARTLY)

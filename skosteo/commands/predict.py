@@ -20,12 +20,12 @@ from skosteo.commands.tables import (
     film_paths,
     read_csv,
     read_words,
+    score_in_parts,
 )
 from skosteo.exceptions import InputError
 from skosteo.scoring import COLUMNS, NOT, PARTLY, Scorer
 
 ABOUT = "probabilities of a saved model for the rows of a table; a bad film is a row, never an end"
-_ROWS = 256  # that are scored and kept at a time
 _MANIFEST = "run.json"
 
 
@@ -85,13 +85,14 @@ def _scored(
     """Scores of some rows at a time, taken from `parts` where an earlier run has left them."""
     whole = np.asarray(scorer.model.classes_).dtype.kind in "iu"
     with tqdm(total=len(table), unit="row", disable=quiet) as bar:
-        for start in range(0, max(1, len(table)), _ROWS):
-            rows, part = table.iloc[start : start + _ROWS], parts / f"{start}.csv"
+        for start, score in score_in_parts(scorer, table):
+            part = parts / f"{start}.csv"
             if not part.exists():
-                text = scorer(rows).to_csv(index=False)
+                text = score().to_csv(index=False)
                 write_atomic(part, text.encode("utf-8", "surrogatepass"))
-            yield _read(part, whole_numbers=whole)
-            bar.update(len(rows))
+            scores = _read(part, whole_numbers=whole)
+            yield scores
+            bar.update(len(scores))
 
 
 def _read(part: Path, *, whole_numbers: bool) -> pd.DataFrame:

@@ -2,16 +2,22 @@
 
 import argparse
 import warnings
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterator
+from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from skosteo._validation import guess
 from skosteo.clinical.identifiers import names_patient
 from skosteo.commands.image_paths import image_paths
 from skosteo.exceptions import InputError
+from skosteo.fusion.columns import renumbering
+from skosteo.scoring import Scorer
 
+ROWS = 256  # that are scored, and whose films are in memory, at a time
 # Marks of a cell that is not known; blanks are besides
 _NOT_KNOWN = ["NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "<NA>", "#N/A"]
 
@@ -109,6 +115,22 @@ def _check_patient(table: pd.DataFrame, given: argparse.Namespace) -> None:
                 f"as where patients come more than once. Give --patient {column!r}, so that nobody "
                 "is on both sides of a split; or --no-patient, if each row is a patient of its own."
             )
+
+
+def score_in_parts(
+    scorer: Scorer, table: pd.DataFrame
+) -> Iterator[tuple[int, Callable[[], pd.DataFrame]]]:
+    """Position of the first of some rows, and what scores these: one part at least.
+
+    Errors name the rows of the whole table.
+    """
+
+    def score(rows: NDArray[np.intp]) -> pd.DataFrame:
+        with renumbering(rows, len(table)):
+            return scorer(table.iloc[rows])
+
+    for start in range(0, max(1, len(table)), ROWS):
+        yield start, partial(score, np.arange(start, min(start + ROWS, len(table))))
 
 
 def film_paths(table: pd.DataFrame, column: str, given: argparse.Namespace) -> pd.Series:

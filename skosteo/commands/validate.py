@@ -14,14 +14,17 @@ from skosteo.commands.tables import (
     check_model,
     film_paths,
     read_cohort,
+    score_in_parts,
 )
+from skosteo.evaluation.subgroups import level_codes
 from skosteo.exceptions import InputError
 from skosteo.persistence import read_card
-from skosteo.scoring import Scorer, refusals_in_words
+from skosteo.scoring import NOT, PARTLY, Scorer
 from skosteo.study.inputs import joined_flow
 from skosteo.study.report.model_card import development_of
-from skosteo.validation import validate
+from skosteo.validation.external import judge
 from skosteo.validation.page import check_folder
+from skosteo.validation.threshold import threshold_of
 
 ABOUT = "a saved model judged on the patients of another hospital"
 
@@ -45,16 +48,19 @@ def run(given: argparse.Namespace) -> None:
     check_model(given.model)
     scorer = Scorer(given.model, image_column=given.image_column, n_jobs=given.n_jobs)
     column = scorer.image_column
+    threshold_of(scorer.model, given.threshold)  # slips are told before a film is read
     table = read_cohort(given, column)
+    for name in given.subgroups:
+        level_codes(table[name], f"--subgroups {name!r}")
     if column is not None:
         check_column(table, column, "--image-column")
         table[column] = film_paths(table, column, given)
     outcome = read_outcome(table, given)
     table, target, flow = known_rows(table, outcome, given.patient, outcome.name)
-    seen, unread = scorer.read(table)
-    _, answered = scorer.answering(seen, unread)
+    scores = pd.concat([score() for _, score in score_in_parts(scorer, table)])
+    answered = (scores["status"] != NOT).to_numpy()
     rows = ExclusionLog(table, given.patient)
-    why = _reasons(unread)
+    why = _reasons(scores)
     for reason in why[~answered].unique():
         rows.exclude(reason, (why == reason).to_numpy() & ~answered)
     kept = np.flatnonzero(rows.kept)
@@ -64,25 +70,27 @@ def run(given: argparse.Namespace) -> None:
         )
     labels = np.asarray(scorer.model.classes_)[target.to_numpy()]
     card = read_card(given.model)
-    with refusals_in_words(seen, scorer.model):
-        found = validate(
-            scorer.model,
-            seen.iloc[kept],
-            pd.Series(labels[kept], name=outcome.name),
-            None if given.patient is None else table[given.patient].iloc[kept],
-            subgroups=table[given.subgroups].iloc[kept],
-            threshold=given.threshold,
-            development=None if card is None else development_of(card),
-            flow=joined_flow(flow, rows, target.to_numpy()[kept], outcome.name),
-        )
+    found = judge(
+        scorer.model,
+        table.drop(columns=[] if column is None else column).iloc[kept],
+        pd.Series(labels[kept], name=outcome.name),
+        None if given.patient is None else table[given.patient].iloc[kept],
+        scores["probability"].to_numpy()[kept],
+        subgroups=table[given.subgroups].iloc[kept],
+        threshold=given.threshold,
+        development=None if card is None else development_of(card),
+        flow=joined_flow(flow, rows, target.to_numpy()[kept], outcome.name),
+    )
     found.save(given.out)
     print(repr(found))  # noqa: T201
+    if in_part := (scores["status"] == PARTLY).sum():
+        print(f"Rows that not all branches answer: {in_part:,} of {len(kept):,}.")  # noqa: T201
     print(f"\nvalidation.html and its tables are in {given.out}")  # noqa: T201
 
 
-def _reasons(unread: pd.DataFrame) -> pd.Series:
+def _reasons(scores: pd.DataFrame) -> pd.Series:
     """Why a row without an answer is left out, in words that are the same for many."""
-    rules = "radiograph breaks the rule '" + unread["rule"] + "'"
-    other = np.where(unread["reason"] == "", "nothing for the model to see",
+    rules = "radiograph breaks the rule '" + scores["rule"] + "'"
+    other = np.where(scores["reason"] == "", "nothing for the model to see",
                      "radiograph missing or cannot be read")  # fmt: skip
-    return rules.where(unread["rule"] != "", other)
+    return rules.where(scores["rule"] != "", other)

@@ -6,18 +6,19 @@ A row that holds nothing for a branch teaches it nothing, and has no prediction 
 import warnings
 from collections.abc import Mapping, Sequence
 from numbers import Integral
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from joblib import Memory
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.callback import CallbackContext
 from sklearn.pipeline import Pipeline
 from sklearn.utils.metadata_routing import MetadataRequest, get_routing_for_object
-from sklearn.utils.validation import check_is_fitted, has_fit_parameter
+from sklearn.utils.validation import check_consistent_length, check_is_fitted, has_fit_parameter
 
+from skosteo._validation import check_groups, check_weights
 from skosteo.exceptions import InputError
 from skosteo.fusion.columns import Part, renumbering
 from skosteo.fusion.memory import branch_digest
@@ -149,32 +150,53 @@ def _predict_rows(fitted: Any, part: Part, rows: NDArray) -> NDArray[np.float64]
     return probability
 
 
-def splits_of_used_rows(
-    cv: Any, y: NDArray, groups: NDArray | None, used: NDArray, seed: int
-) -> Splits:
-    """Folds of the rows that are used, by their positions among these.
+class FitRows(NamedTuple):
+    """The n rows of a fit, and the m of them that are used: those with a weight above 0."""
 
-    A number of folds, None for 5, is drawn from the rows used, and is lowered with a warning where
-    a class has fewer patients; a cross-validator may have folds of all rows.
+    codes: NDArray  # (n,), 0 and 1
+    patients: NDArray | None  # (n,)
+    used: NDArray  # (m,), positions
+    weights: NDArray[np.float64]  # (m,)
+    metadata: dict[str, NDArray]  # sample_weight and groups as far as they were given, (m,) each
 
-    Raises
-    ------
-    InputError
-        Folds let a patient through, lack a class, or do not test each row once.
-    """
-    cv = _DEFAULT_FOLDS if cv is None else cv
-    rows = used if isinstance(cv, Integral) else np.arange(len(y))
-    position = np.full(len(y), -1)
-    position[used] = np.arange(len(used))
-    patients = None if groups is None else groups[rows]
-    if isinstance(cv, Integral):
-        cv = _possible_folds(int(cv), y[rows], patients)
-    splits = []
-    for train, test in fold_splitter(cv, patients, seed).split(rows, y[rows], patients):
-        train, test = position[rows[train]], position[rows[test]]
-        splits.append((train[train >= 0], test[test >= 0]))
-    _check_splits(splits, y[used], None if groups is None else groups[used])
-    return splits
+    @classmethod
+    def of(
+        cls, X: Any, codes: NDArray, sample_weight: ArrayLike | None, groups: ArrayLike | None
+    ) -> Self:
+        """Check that table, labels, weights and patients are of the same rows."""
+        check_consistent_length(X, codes)
+        patients = check_groups(groups, len(codes))
+        weights = check_weights(sample_weight, X, codes)
+        used = np.flatnonzero(weights > 0)
+        metadata = {} if sample_weight is None else {"sample_weight": weights[used]}
+        if patients is not None:
+            metadata["groups"] = patients[used]
+        return cls(codes, patients, used, weights[used], metadata)
+
+    def splits(self, cv: Any, seed: int) -> Splits:
+        """Folds of the rows that are used, by their positions among these.
+
+        A number of folds, None for 5, is drawn from the rows used, and is lowered with a warning
+        where a class has fewer patients; a cross-validator may have folds of all rows.
+
+        Raises
+        ------
+        InputError
+            Folds let a patient through, lack a class, or do not test each row once.
+        """
+        cv = _DEFAULT_FOLDS if cv is None else cv
+        rows = self.used if isinstance(cv, Integral) else np.arange(len(self.codes))
+        position = np.full(len(self.codes), -1)
+        position[self.used] = np.arange(len(self.used))
+        y, patients = self.codes[rows], None if self.patients is None else self.patients[rows]
+        if isinstance(cv, Integral):
+            cv = _possible_folds(int(cv), y, patients)
+        splits = []
+        for train, test in fold_splitter(cv, patients, seed).split(rows, y, patients):
+            train, test = position[rows[train]], position[rows[test]]
+            splits.append((train[train >= 0], test[test >= 0]))
+        _check_splits(splits, self.codes[self.used], self.metadata.get("groups"))
+        return splits
 
 
 def _possible_folds(n_folds: int, y: NDArray, groups: NDArray | None) -> int:

@@ -16,11 +16,9 @@ from sklearn.model_selection import BaseCrossValidator
 from sklearn.pipeline import make_pipeline
 from sklearn.utils import Tags, _safe_indexing, check_random_state, get_tags
 from sklearn.utils.metaestimators import _BaseComposition
-from sklearn.utils.validation import check_consistent_length, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
 from skosteo._validation import (
-    check_groups,
-    check_weights,
     encode_target,
     gives_probabilities,
     to_pandas,
@@ -43,11 +41,11 @@ from skosteo.fusion.columns import (
 from skosteo.fusion.final_estimators import check_final_estimator, fit_final_estimators, fuse
 from skosteo.fusion.memory import open_memory
 from skosteo.fusion.out_of_fold import (
+    FitRows,
     Splits,
     check_prefit,
     fit_out_of_fold,
     predict_present,
-    splits_of_used_rows,
     validate_steps,
 )
 from skosteo.image.classifier import ImageOsteoClassifier
@@ -291,28 +289,18 @@ class ProbabilityFusionClassifier(CallbackSupportMixin, ClassifierMixin, _BaseCo
         context = self._init_callback_context(max_subtasks=len(self._branches()))
         context.call_on_fit_task_begin(estimator=self, X=X, y=y)
         table, X = X, to_pandas(X)
-        check_consistent_length(X, codes)
-        patients = check_groups(groups, len(codes))
-        weights = check_weights(sample_weight, X, codes)
+        rows = FitRows.of(X, codes, sample_weight, groups)
         others = {name: columns for name, _, columns in self.other_branches or ()}
         self.columns_ = resolve_columns(X, self.image_column, self.clinical_columns, others)
         self.image_column_ = self.image_column if self.columns_ else None
         X = self._check(X, reset=True)
 
-        used = np.flatnonzero(weights > 0)
-        metadata: dict[str, NDArray] = {}
-        if sample_weight is not None:
-            metadata["sample_weight"] = weights[used]
-        if patients is not None:
-            metadata["groups"] = patients[used]
         seed = check_random_state(self.random_state).randint(2**31 - 1)
-        splits = None
-        if not isinstance(self.cv, str):
-            splits = splits_of_used_rows(self.cv, codes, patients, used, seed)
-        self.classes_ = classes
-        with renumbering(used, len(codes)):
-            parts = split_columns(_safe_indexing(X, used), self.columns_)
-            self._fit_parts(parts, classes[codes[used]], metadata, splits, seed, context)
+        splits = None if isinstance(self.cv, str) else rows.splits(self.cv, seed)
+        self.classes_, y_used = classes, classes[codes[rows.used]]
+        with renumbering(rows.used, len(codes)):
+            parts = split_columns(_safe_indexing(X, rows.used), self.columns_)
+            self._fit_parts(parts, y_used, rows.metadata, splits, seed, context)
         context.call_on_fit_task_end(estimator=self, X=table, y=y, reconstruction_attributes={})
         return self
 

@@ -16,8 +16,6 @@ from sklearn.utils import Tags, _safe_indexing, get_tags, indexable
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from skosteo._validation import (
-    check_groups,
-    check_weights,
     encode_target,
     gives_probabilities,
     logits,
@@ -30,11 +28,10 @@ from skosteo.exceptions import InputError
 from skosteo.fusion.columns import Part, renumbering
 from skosteo.fusion.memory import open_memory
 from skosteo.fusion.out_of_fold import (
-    Splits,
+    FitRows,
     check_prefit,
     fit_out_of_fold,
     predict_present,
-    splits_of_used_rows,
     validate_steps,
 )
 
@@ -197,17 +194,8 @@ class RecalibratedClassifier(
         self._check_parameters(classes)
         table = X
         X, _ = indexable(to_pandas(X), codes)
-        patients = check_groups(groups, len(codes))
-        weights = check_weights(sample_weight, X, codes)
-        used = np.flatnonzero(weights > 0)
-        metadata: dict[str, NDArray] = {}
-        if sample_weight is not None:
-            metadata["sample_weight"] = weights[used]
-        if patients is not None:
-            metadata["groups"] = patients[used]
-        splits: Splits = ()
-        if not self._is_prefit():
-            splits = splits_of_used_rows(self.cv, codes, patients, used, _SEED)
+        rows = FitRows.of(X, codes, sample_weight, groups)
+        used, splits = rows.used, () if self._is_prefit() else rows.splits(self.cv, _SEED)
         context = self._init_callback_context(max_subtasks=len(splits) + bool(splits))
         context.call_on_fit_task_begin(estimator=self, X=table, y=y)
         with renumbering(used, len(codes)):
@@ -215,12 +203,12 @@ class RecalibratedClassifier(
             if splits:
                 labels, memory = classes[codes[used]], open_memory(None)
                 fitted, probability = fit_out_of_fold(
-                    self.estimator, part, labels, splits, metadata, memory, context
+                    self.estimator, part, labels, splits, rows.metadata, memory, context
                 )
             else:
                 fitted = self.estimator
                 probability = predict_present(fitted, part)
-        self.learn(fitted, classes, probability, codes[used] == 1, weights[used])
+        self.learn(fitted, classes, probability, codes[used] == 1, rows.weights)
         context.call_on_fit_task_end(estimator=self, X=table, y=y, reconstruction_attributes={})
         return self
 

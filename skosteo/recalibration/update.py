@@ -138,11 +138,18 @@ def update_of_rows(model: Any, classes: NDArray, rows: Scored) -> ModelUpdate:
 
 
 def predicted_rows(
-    model: Any, X: Any, y: ArrayLike, groups: ArrayLike | None, *, fewest: int = 1
+    model: Any,
+    X: Any,
+    y: ArrayLike,
+    groups: ArrayLike | None,
+    known: NDArray[np.float64] | None = None,
+    *,
+    fewest: int = 1,
 ) -> tuple[Scored, NDArray]:
     """Check a fitted model and rows; return them with the model's probability, and its classes.
 
-    A class of fewer patients than `fewest` is refused before anything is predicted.
+    A class of fewer patients than `fewest` is refused before anything is predicted. Nothing is,
+    where the probabilities are `known`.
     """
     if not gives_probabilities(model):
         raise InputError(
@@ -155,7 +162,7 @@ def predicted_rows(
     patients = check_groups(groups, len(codes))
     members = np.arange(len(codes)) if patients is None else patients
     check_enough(codes == 1, members, fewest)
-    probability = predict_present(model, whole(table))
+    probability = predict_present(model, whole(table)) if known is None else known
     return Scored.of_scores(codes, probability, groups=patients, check=as_probability), classes
 
 

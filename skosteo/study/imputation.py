@@ -1,8 +1,8 @@
 """What missing values cost: multiple imputation within each fold, and complete cases alone.
 
 Numbers that are missing are drawn from their distribution given the other numbers, m times, by
-scikit-learn's `IterativeImputer`, which is fitted on the training rows of each fold. Each imputation
-is fitted and judged like a model of its own, and Rubin's rules pool what they say.
+scikit-learn's `IterativeImputer`, which is fitted on the training rows of each fold. Each
+imputation is fitted and judged like a model of its own, and Rubin's rules pool what they say.
 """
 
 from collections.abc import Sequence

@@ -6,7 +6,6 @@ from functools import cached_property, wraps
 from os import PathLike
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
-import numpy as np
 import pandas as pd
 from sklearn.model_selection import FixedThresholdClassifier
 
@@ -295,9 +294,8 @@ class Study:
             table = report.table(["sensitivity", "specificity", "PPV", "NPV"], counts=counts)
             table.insert(0, "mean threshold", rows.threshold.mean().to_numpy())
             parts[str(rule)] = table
-        return (
-            pd.concat(parts, names=["rule", "model"]).swaplevel().sort_index(sort_remaining=False)
-        )
+        both = pd.concat(parts, names=["rule", "model"]).swaplevel()
+        return both.sort_index(level="model", sort_remaining=False)
 
     @_once
     def stability(self) -> pd.DataFrame:

@@ -22,7 +22,7 @@ _ERRORS = 3  # of either kind that are shown
 def per_thousand(
     rows: Assessed, titles: Mapping[str, str], prevalence: float | None
 ) -> pd.DataFrame:
-    """What becomes of 1,000 people by each strategy, at the thresholds of the models.
+    """Say what becomes of 1,000 people by each strategy, at the thresholds of the models.
 
     `titles` name the models to show; `prevalence` is where they are to be used, None as here.
     """
@@ -40,7 +40,9 @@ def per_thousand(
     return table.assign(**{"referrals per case found": table["referred"] / found})
 
 
-def film_beside(rows: Assessed, base: str, film: str, projection: pd.Series | None) -> pd.DataFrame:
+def film_beside(
+    rows: Assessed, base: str, film: str, projection: pd.Series | None
+) -> pd.DataFrame:
     """Whether the risk from the film adds to that of the comparator, in all and by projection.
 
     `projection` is of each row of the study. A level with fewer than ten patients of either outcome
@@ -82,9 +84,8 @@ def confident_errors(rows: Assessed, primary: str, titles: Mapping[str, str]) ->
     controls = [row for row in order[::-1] if rows.y[row] == 0][:_ERRORS]
     cases = [row for row in order if rows.y[row] == 1][:_ERRORS]
     chosen = [*controls, *cases]
-    table = pd.DataFrame(
-        {"row": rows.row[chosen], "outcome": np.where(rows.y[chosen], "yes", "no")}
-    )
+    outcome = np.where(rows.y[chosen], "yes", "no")
+    table = pd.DataFrame({"row": rows.row[chosen], "outcome": outcome})
     for name, title in titles.items():
         table[title] = rows.risk[name].iloc[chosen].map(proportion_text).to_numpy()
     return table

@@ -130,12 +130,31 @@ def validate(
     2         as it came  observed / expected      0.49
     3  updated, held out  observed / expected      1.00
     """
+    return judge(
+        model, X, y, groups, None,
+        subgroups=subgroups, threshold=threshold, development=development, flow=flow,
+    )  # fmt: skip
+
+
+def judge(
+    model: Any,
+    X: Any,
+    y: ArrayLike,
+    groups: ArrayLike | None,
+    known: NDArray[np.float64] | None,
+    *,
+    subgroups: Sequence[str] | pd.DataFrame = (),
+    threshold: float | None = None,
+    development: pd.DataFrame | None = None,
+    flow: Flow | None = None,
+) -> "ExternalValidation":
+    """`validate` by the model's probabilities (n,) where these are known; for developers."""
     _check_labels(y)
     check_development(development)
     table = to_pandas(X)
     at, source = threshold_of(model, threshold)
     stated, named = _groupings(table, subgroups)  # refused before anything is predicted
-    rows, classes = predicted_rows(model, table, y, groups)
+    rows, classes = predicted_rows(model, table, y, groups, known)
     check_flow(flow, len(rows.positive))
     curve = curve_of_rows(rows)
     return ExternalValidation(

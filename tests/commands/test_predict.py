@@ -2,21 +2,16 @@
 
 import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-import skosteo
-from skosteo import Scorer, save_model
-from skosteo.commands import main, predict
+from skosteo import RiskIndexClassifier, Scorer, save_model
+from skosteo.commands import main, tables
 from tests.small_models import lacking, small_fusion, write_films
 from tests.study.test_fitting import wait_for
-
-ROOT = Path(skosteo.__file__).parents[1]
 
 
 @pytest.fixture(scope="module")
@@ -65,17 +60,16 @@ def test_every_row_is_there_in_order_with_its_identifier_alone(home, suffix, tmp
     assert os.listdir(tmp_path) == [out.name]
 
 
-def test_after_a_kill_it_goes_on_with_what_is_left(home, tmp_path, monkeypatch):
-    out, code = tmp_path / "scores.csv", "from skosteo.commands import main, predict; import sys\n"
-    code += "predict._ROWS = 4; sys.exit(main(sys.argv[1:]))"
-    process = subprocess.Popen([sys.executable, "-c", code, *given(home, out)], cwd=ROOT)
+def test_after_a_kill_it_goes_on_with_what_is_left(home, tmp_path, monkeypatch, fresh):
+    out, code = tmp_path / "scores.csv", "from skosteo.commands import main, tables\n"
+    fresh.start(f"{code}tables.ROWS = 4; main(argv)", *given(home, out))
     parts = tmp_path / "scores.csv.parts"
-    wait_for(lambda: (parts / "4.csv").exists(), process)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    wait_for(lambda: (parts / "4.csv").exists(), fresh)
+    os.kill(fresh.pid, signal.SIGKILL)
+    assert fresh.wait() == -signal.SIGKILL
     assert not out.exists()
     done = {part.name: part.stat().st_mtime_ns for part in parts.iterdir()}
-    monkeypatch.setattr(predict, "_ROWS", 4)
+    monkeypatch.setattr(tables, "ROWS", 4)
     scored, called = Scorer.__call__, []
     monkeypatch.setattr(Scorer, "__call__", lambda *a: (called.append(1), scored(*a))[1])
     assert main(given(home, out)) == 0
@@ -84,6 +78,18 @@ def test_after_a_kill_it_goes_on_with_what_is_left(home, tmp_path, monkeypatch):
     assert scores["row"].tolist() == list(range(1, 49))
     wanted = expected(home)["probability"]  # of a batch of other films
     np.testing.assert_allclose(scores["probability"], wanted, atol=1e-6)
+
+
+def test_an_error_about_a_row_counts_the_rows_of_the_table(tmp_path, monkeypatch, capsys):
+    table = pd.DataFrame({"age": np.arange(60.0, 70), "weight_kg": np.arange(50.0, 60)})
+    save_model(RiskIndexClassifier("osta").fit(table, [0, 1] * 5), tmp_path / "model.skops")
+    table.loc[4] = np.nan  # nothing to see
+    table.loc[6, "weight_kg"] = np.nan
+    table.to_csv(tmp_path / "new.csv", index=False)
+    monkeypatch.setattr(tables, "ROWS", 4)
+    files = [str(tmp_path / name) for name in ("model.skops", "new.csv", "scores.csv")]
+    assert main(["predict", *files[:2], "--out", files[2], "--quiet"]) == 2
+    assert "row 7 of 10: " in capsys.readouterr().err
 
 
 def test_names_of_films_stay_as_they_are_and_identifiers_are_words(home, tmp_path):

@@ -22,7 +22,7 @@ from skosteo import (
     ProbabilityFusionClassifier,
 )
 from skosteo.exceptions import InputError, MissingModalityWarning
-from skosteo.fusion import columns, probability, study_reader
+from skosteo.fusion import columns, out_of_fold, probability, study_reader
 from skosteo.training import net_classifier
 from tests.small_models import small_clinical, small_image, still_fusion, still_image, write_films
 
@@ -84,7 +84,9 @@ def calls(monkeypatch):
         monkeypatch.setattr(module, name, outer)
 
     for module in (probability, net_classifier):
-        for name in ("encode_target", "check_groups", "check_weights"):
+        counted(module, "encode_target")
+    for module in (out_of_fold, net_classifier):
+        for name in ("check_groups", "check_weights"):
             counted(module, name)
     for name in ("present_rows", "validate_data"):
         counted(columns, name)

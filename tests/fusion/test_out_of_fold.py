@@ -13,11 +13,7 @@ from sklearn.tree import DecisionTreeClassifier
 from skosteo import ProbabilityFusionClassifier
 from skosteo.exceptions import InputError, InSampleWarning, MissingModalityWarning
 from skosteo.fusion.columns import Part
-from skosteo.fusion.out_of_fold import (
-    predict_present,
-    splits_of_used_rows,
-    validate_steps,
-)
+from skosteo.fusion.out_of_fold import FitRows, predict_present, validate_steps
 from tests.fusion.spies import Spy, cheap_fusion, noise_and_signal, spied, table
 
 
@@ -136,7 +132,8 @@ def test_folds_are_of_the_rows_used_and_part_no_patient():
     groups = rng.integers(0, 40, 200)
     y = rng.integers(0, 2, 200)
     used = np.flatnonzero(rng.random(200) < 0.7)
-    splits = splits_of_used_rows(4, y, groups, used, seed=0)
+    weights = np.isin(np.arange(200), used).astype(float)
+    splits = FitRows.of(groups, y, weights, groups).splits(4, seed=0)
     assert len(splits) == 4
     tested = np.concatenate([test for _, test in splits])
     assert sorted(tested) == list(range(len(used)))  # positions among these, each once

@@ -119,15 +119,23 @@ def _items(lines: Iterable[str]) -> list[str]:
 
 def _table(heading: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     lines = [heading, ["---"] * len(heading), *rows]
-    return "\n".join("| " + " | ".join(map(_plain, line)) + " |" for line in lines)
+    return "\n".join("| " + " | ".join(map(_cell, line)) + " |" for line in lines)
 
 
 def _plain(text: Any) -> str:
     """Text of a study as Markdown shows it: no HTML, no cell that ends another."""
-    text = " ".join(str(text).split())
+    return _escaped(" ".join(str(text).split()))
+
+
+def _escaped(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace("|", r"\|")
 
 
+def _cell(text: Any) -> str:
+    """Text of a table's cell, from which `_read` has it back to the last blank and line break."""
+    return re.sub(r"^\s|\s$|(?<=\s)\s|[^\S ]", lambda c: f"&#{ord(c[0])};", _escaped(str(text)))
+
+
 def _read(cell: str) -> str:
-    text = cell.strip().replace(r"\|", "|").replace("&lt;", "<")
-    return text.replace("&amp;", "&")
+    text = re.sub(r"&#(\d+);", lambda code: chr(int(code[1])), cell.strip())
+    return text.replace(r"\|", "|").replace("&lt;", "<").replace("&amp;", "&")

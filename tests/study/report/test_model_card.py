@@ -1,6 +1,8 @@
 """The card says what a stranger must know, and holds aggregates alone."""
 
+import copy
 import re
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -35,6 +37,21 @@ def test_the_development_cohort_can_be_read_back(of_values):
     expected = table_one(shown, groups=study.design.patient[rows])
     found = development_of(model_card(study))
     pd.testing.assert_frame_equal(found.astype(object), expected.astype(object), check_names=True)
+
+
+@pytest.mark.parametrize(
+    "name", ["age\n(years)", " a  b\t", "\r\n", "a\u2028b\x0b\x85", r"a\|b&#10;<&amp;", "a\\"]
+)
+def test_names_of_columns_are_read_back_to_the_last_character(name, of_values):
+    study = of_values.study
+    index = pd.MultiIndex.from_tuples(
+        [("n", ""), (f"{name}, n (%)", name)], names=["characteristic", "level"]
+    )
+    expected = pd.DataFrame({"all": ["72", "9 (12.5)"]}, index=index)
+    judged = replace(study.final.judged, case_mix=expected.set_axis(["development"], axis=1))
+    study = copy.copy(study)
+    study.final = replace(study.final, judged=judged)
+    pd.testing.assert_frame_equal(development_of(model_card(study)), expected)
 
 
 def test_a_card_without_a_cohort_has_none():
