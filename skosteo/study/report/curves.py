@@ -40,7 +40,7 @@ def roc(study: Any) -> "Figure":
     report = study.report()
     titles = [study.titles[name] for name in study.family[:_MOST_CURVES]]
     areas = report.table(["AUC"])["AUC"]
-    ax = make_axes(None, 7.6, 3.7)
+    ax = make_axes(None, 7.6, 3.4)
     ax.plot([0, 1], [0, 1], color="0.75", linewidth=0.8, zorder=1)
     for i, title in enumerate(titles):
         false_positive, sensitivity, _ = roc_curve(report.positive, report.probability[title])
