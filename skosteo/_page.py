@@ -46,7 +46,7 @@ def make_environment(package: str, *functions: Callable[..., Any]) -> "Environme
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    public = (cells, data_uri, *functions)
+    public = (cells, data_uri, unbroken, *functions)
     environment.globals |= {function.__name__: function for function in public}
     return environment
 
@@ -77,10 +77,20 @@ def cells(frame: pd.DataFrame) -> dict[str, Any]:
         "n_index": index.shape[1],
         "right": [_stands_right(frame.iloc[:, j]) for j in range(frame.shape[1])],
         "rows": [
-            (list(map(_words, labels)), list(map(_words, row)))
-            for labels, row in zip(index.to_numpy(dtype=object), plain, strict=True)
+            (labels, list(map(_words, row)))
+            for labels, row in zip(_labels(index), plain, strict=True)
         ],
     }
+
+
+def _labels(index: pd.DataFrame) -> list[list[str]]:
+    """Labels of the rows; of several, the first is not repeated from row to row."""
+    found = [list(map(_words, labels)) for labels in index.to_numpy(dtype=object)]
+    firsts = [labels[0] for labels in found]
+    for labels, before in zip(found[1:], firsts, strict=False):
+        if len(labels) > 1 and labels[0] == before:
+            labels[0] = ""
+    return found
 
 
 def _words(value: Any) -> str:
@@ -98,7 +108,12 @@ def _words(value: Any) -> str:
         if math.isnan(number):
             return _MISSING
         return f"{number:.3f}" if abs(number) < 1000 else f"{number:,.0f}"
-    text = _INTERVAL.sub("[\\1,\N{NO-BREAK SPACE}\\2]", str(value))
+    return unbroken(str(value))
+
+
+def unbroken(text: str) -> str:
+    """Keep an interval, and "P = .041", on one line."""
+    text = _INTERVAL.sub("[\\1,\N{NO-BREAK SPACE}\\2]", text)
     return _P_VALUE.sub("P\N{NO-BREAK SPACE}\\1\N{NO-BREAK SPACE}", text)
 
 

@@ -122,6 +122,7 @@ class ShapValues:
     def _plot_dots(self, ax: "Axes", sizes: pd.Series) -> None:
         from matplotlib.cm import ScalarMappable
         from matplotlib.colors import LinearSegmentedColormap
+        from matplotlib.transforms import ScaledTranslation
 
         colours = LinearSegmentedColormap.from_list("skosteo", ["#f2c879", PALETTE[1], PALETTE[0]])
         width = np.ptp(self.values) or 1.0
@@ -145,7 +146,9 @@ class ShapValues:
         if named[0]:
             for names, look in zip(named, _LOOKS, strict=True):
                 ax.scatter([], [], s=24, label="; ".join(names), linewidths=0, **look)
-            add_legend(ax, "upper left", None, bbox_to_anchor=(0, -0.22), ncols=2)
+            below = ScaledTranslation(0, -0.45, ax.figure.dpi_scale_trans)
+            anchor = {"bbox_to_anchor": (0, 0), "bbox_transform": ax.transAxes + below}
+            add_legend(ax, "upper left", None, ncols=2, **anchor)
         bar = ax.figure.colorbar(ScalarMappable(cmap=colours), ax=ax, aspect=30, pad=0.02)
         bar.set_ticks([0, 1], labels=["low", "high"], fontsize=8)
         bar.set_label("Value of the variable (ring: missing, or words)", fontsize=8, labelpad=-8)

@@ -50,18 +50,23 @@ def lights(study: Any) -> list[Light]:
 def sample_size_light(study: Any) -> Light:
     """Green where every criterion is met, amber where half or more are, red below.
 
-    Red too where fewer than 10 patients of a class are judged.
+    Amber where no criterion could be reckoned, red where fewer than 10 patients of a class are
+    judged.
     """
     criteria = study.sample_size()
     met = int((criteria["met"] == "yes").sum())
     fewest = min(judged(study)[1:])
     colour = "green" if met == len(criteria) else "amber" if 2 * met >= len(criteria) else "red"
     reason = f"{met} of {len(criteria)} criteria for the number of patients are met."
+    if criteria.empty:
+        colour, reason = "amber", "Not estimable: the AUC is .5 or less, or 1."
     if met < len(criteria):
         short = criteria[criteria["met"] != "yes"]
         name = short["patients needed"].astype(float).idxmax()
         needed, here = short.loc[name, ["patients needed", "patients here"]]
-        reason += f" The most demanding, {name}, asks for {needed:,.0f} patients; {here:,.0f} are here."
+        reason += (
+            f" The most demanding, {name}, asks for {needed:,.0f} patients; {here:,.0f} are here."
+        )
     if fewest < FEWEST:
         colour = "red"
         reason += f" Fewer than {FEWEST} patients with or without the outcome are judged."
@@ -175,9 +180,7 @@ def patients_text(study: Any) -> str:
     counts = study.design.counts()
     names = {"development": "development", "test": "test set"}
     parts = [(names[name], counts.loc[name]) for name in names if name in counts.index]
-    said = [
-        f"{part}: {of_patients(study, n)}" for part, n in parts or [("", counts.loc["all"])]
-    ]
+    said = [f"{part}: {of_patients(study, n)}" for part, n in parts or [("", counts.loc["all"])]]
     return "; ".join(text.removeprefix(": ") for text in said).capitalize() + "."
 
 
@@ -246,12 +249,16 @@ def warnings_first(study: Any) -> list[str]:
             f"The {where} is small: {positive:,} patients with the outcome and {negative:,} "
             "without. Read the confidence intervals, not the estimates."
         )
-    # what the models were warned of: a reader of the report sees no warnings
-    found += values_in_words(study.design.X[list(settings.clinical_columns)], fewest=FEWEST)
+    found += strange_values(study)
     if settings.preset == "quick" and settings.image_column is not None:
         found.append("The neural networks are small ones (preset 'quick'), not the paper's.")
     found.append("For research only; this is not a medical device.")
     return found
+
+
+def strange_values(study: Any) -> list[str]:
+    """Say what the models were warned of: a reader of the report sees no warnings."""
+    return values_in_words(study.design.X[list(study.settings.clinical_columns)], fewest=FEWEST)
 
 
 def sentences_of_limits(study: Any) -> Iterable[str]:

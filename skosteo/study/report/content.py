@@ -20,6 +20,7 @@ from skosteo.study.report.abstract import (
     lights,
     limits,
     of_patients,
+    strange_values,
     warnings_first,
 )
 from skosteo.study.report.figures import explanations
@@ -57,8 +58,8 @@ def _environment() -> "Environment":
         *(abstract, baselines_text, checklist, clusters_text, each_fold_text, exclusions_text),
         *(explanation_text, fusion_text, has, has_image_models, has_nets, has_report_text, judged),
         *(lacks_signs_text, lights, limits, map_is_behind_frozen_backbone, names_text, of_patients),
-        *(operating_text, predictors_text, sample_size_text, split_text, takes_missing_values),
-        *(threshold_text, versions_text, warnings_first),
+        *(operating_text, predictors_text, sample_size_text, split_text, strange_values),
+        *(takes_missing_values, threshold_text, versions_text, warnings_first),
     )
     environment.globals["tables"] = tables
     return environment
@@ -75,7 +76,14 @@ def names_text(names: Any) -> str:
 
 def predictors_text(study: Any) -> str:
     """Name the clinical predictors."""
-    return names_text(map(display_name, study.settings.clinical_columns))
+    return names_text(map(_within, map(display_name, study.settings.clinical_columns)))
+
+
+def _within(text: str) -> str:
+    """Return a name as it stands within a sentence: "age (years)", but "BMI"."""
+    name, _, unit = text.partition(", ")
+    text = f"{name} ({unit})" if unit else name
+    return text if text[1:2].isupper() else text[:1].lower() + text[1:]
 
 
 def split_text(study: Any) -> str:
@@ -146,9 +154,9 @@ def clusters_text(study: Any) -> str:
 
 
 def sample_size_text(study: Any) -> str:
-    """Count the criteria that are met."""
+    """Count the criteria that are met; nothing where none could be reckoned."""
     met = study.sample_size()["met"] == "yes"
-    return f"{int(met.sum())} of {len(met)} criteria are met"
+    return f"{int(met.sum())} of {len(met)} criteria are met" if len(met) else ""
 
 
 def lacks_signs_text(study: Any) -> str:
@@ -195,12 +203,12 @@ def takes_missing_values(study: Any) -> list[str]:
 def fusion_text(study: Any) -> str:
     """Say how the primary model joins radiograph and values; nothing where it is no fusion."""
     ways = {
-        "multimodal": "A fusion of the probabilities of an image and a clinical branch",
-        "feature_fusion": "A joint neural network on the features of both branches",
-        "learned_fusion": "A joint neural network on weighted features of both branches",
-        "attention_fusion": "A joint neural network with cross-attention between both branches",
+        "multimodal": "fused the probabilities of an image and a clinical branch",
+        "feature_fusion": "joined the features of an image and a clinical branch",
+        "learned_fusion": "joined the weighted features of an image and a clinical branch",
+        "attention_fusion": "joined an image and a clinical branch by cross-attention",
     }
-    return f"{ways[study.primary]}." if study.primary in FUSIONS else ""
+    return f"The primary model {ways[study.primary]}." if study.primary in FUSIONS else ""
 
 
 def explanation_text(study: Any) -> str:

@@ -40,7 +40,7 @@ def roc(study: Any) -> "Figure":
     report = study.report()
     titles = [study.titles[name] for name in study.family[:_MOST_CURVES]]
     areas = report.table(["AUC"])["AUC"]
-    ax = make_axes(None, 4.8, 4.8)
+    ax = make_axes(None, 7.6, 3.4)
     ax.plot([0, 1], [0, 1], color="0.75", linewidth=0.8, zorder=1)
     for i, title in enumerate(titles):
         false_positive, sensitivity, _ = roc_curve(report.positive, report.probability[title])
@@ -55,7 +55,7 @@ def roc(study: Any) -> "Figure":
     ax.set_xlabel("1 \N{MINUS SIGN} specificity")
     ax.set_ylabel("Sensitivity")
     title = "AUC [95 % interval]; dot: at the threshold"
-    add_legend(ax, "upper left", title, bbox_to_anchor=(0, -0.14))
+    add_legend(ax, "center left", title, bbox_to_anchor=(1.02, 0.5))
     return figure_of(hide_spines(ax))
 
 
@@ -76,17 +76,18 @@ def decision_curve(study: Any) -> "Figure":
 
     curve, titles = study.decision_curve(), study.titles
     n = 1 if study.comparator is None else 2
-    figure, panels = plt.subplots(
-        1, n, figsize=(4.4 * n, 3.7), layout="constrained", squeeze=False
-    )
+    figure, panels = plt.subplots(1, n, figsize=(4.4 * n, 3.7), layout="constrained", squeeze=False)
     curve.plot(panels[0, 0])
+    lines, names = panels[0, 0].get_legend_handles_labels()
+    panels[0, 0].get_legend().remove()  # which would lie over the curves
+    legend = figure.legend(lines, names, loc="outside lower center", ncols=3, frameon=False)
+    for text in legend.get_texts():
+        text.set(fontsize=8, parse_math=False)
     if n == 2:
         ax, other = panels[0, 1], titles[study.comparator]
         found = curve.differences(other).query("model == @titles[@study.primary]")
         at = 100 * found["threshold"]
-        ax.fill_between(
-            at, found["low"], found["high"], color=PALETTE[0], alpha=0.15, linewidth=0
-        )
+        ax.fill_between(at, found["low"], found["high"], color=PALETTE[0], alpha=0.15, linewidth=0)
         ax.plot(at, found["difference"], color=PALETTE[0], linewidth=2)
         ax.axhline(0, color="0.6", linewidth=0.8)
         ax.set_xlabel("Threshold probability, %")

@@ -1,6 +1,8 @@
 """Draws the figures of a study; matplotlib is imported only when one is drawn."""
 
+import re
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,16 +13,15 @@ from skosteo.clinical.variables import display_name
 from skosteo.exceptions import InputError
 from skosteo.explain import FusionView, GradCam, ShapValues
 from skosteo.study.report import curves
-from skosteo.study.report.tables import levels_shown
+from skosteo.study.report.tables import in_words, levels_shown
 from skosteo.study.store import Arrays
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+_ZERO = re.compile(r"(?<!\d)0(?=\.)")
 Histories = list[pd.DataFrame]
-
-_SEXES = {"F": "female", "M": "male"}
 
 
 def draw(study: Any, which: int | str) -> "Figure":
@@ -29,7 +30,25 @@ def draw(study: Any, which: int | str) -> "Figure":
         raise InputError(f"figure({which!r}): allowed are {', '.join(map(repr, FIGURES))}.")
     if which not in available(study):
         raise InputError(f"This study has nothing to draw figure({which!r}) from: {_NEEDS[which]}.")
-    return with_more_fonts(FIGURES[which])(study)
+    figure = with_more_fonts(FIGURES[which])(study)
+    for ax in figure.axes:
+        _ticks_as_printed(ax)
+    return figure
+
+
+def _ticks_as_printed(ax: "Axes") -> None:
+    """Write the ticks of numbers as the tables do: without a leading 0."""
+    from matplotlib.ticker import FuncFormatter, ScalarFormatter
+
+    for axis in (ax.xaxis, ax.yaxis):
+        plain = axis.get_major_formatter()
+        if type(plain) is ScalarFormatter:
+            axis.set_major_formatter(FuncFormatter(partial(_printed, plain)))
+
+
+def _printed(plain: Any, number: float, place: int) -> str:
+    plain.set_locs(plain.axis.get_majorticklocs())
+    return "0" if number == 0 else _ZERO.sub("", plain(number, place))
 
 
 def available(study: Any) -> list[int | str]:
@@ -92,7 +111,7 @@ def shap_with_labels(study: Any) -> ShapValues:
 def _two_levels(X: pd.DataFrame, name: str) -> list[str] | None:
     """Names of the levels of a column, in their order, where it has two."""
     levels = sorted(map(str, X[name].dropna().unique())) if name in X else []
-    return [_SEXES.get(level, level) for level in levels] if len(levels) == 2 else None
+    return [in_words(name, level) for level in levels] if len(levels) == 2 else None
 
 
 def _grad_cam(study: Any) -> "Figure":

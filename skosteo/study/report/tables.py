@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from skosteo.clinical.variables import display_name
+from skosteo.clinical.variables import display_name, is_variable
 from skosteo.evaluation import calibration_line
 from skosteo.evaluation._format import (
     NO_INTERVAL,
@@ -18,7 +18,9 @@ from skosteo.evaluation._format import (
     signed_text,
 )
 from skosteo.exceptions import InputError
+from skosteo.study.characteristics import EVERYONE
 
+_SEXES = {"F": "female", "M": "male"}
 MINUS = "\N{MINUS SIGN}"
 _MOST_EMPTY = 0.3  # proportion missing from which on a column is named, as the paper's limit
 
@@ -31,11 +33,21 @@ def decimal(number: float, digits: int = 2) -> str:
 
 
 def characteristics(study: Any) -> pd.DataFrame:
-    """Return Table 1 without the lines that say that nothing is missing."""
+    """Return Table 1 with what is missing in a column of its own."""
     table = study.table(1)
-    counts = table.drop(columns="SMD", errors="ignore")
-    none = (counts == "0").all(axis=1) & (table.index.get_level_values("level") == "missing")
-    return table[~none]
+    levels = table.index.get_level_values(1)
+    missing = table.loc[levels == "missing", EVERYONE].droplevel(1)
+    table = table[levels != "missing"]
+    names = table.index.get_level_values(0)
+    first = ~names.duplicated()
+    table["missing"] = np.where(first, missing.reindex(names).fillna("0"), "")
+    table.loc[names == "n", "missing"] = ""
+    sex = names.str.startswith(display_name("sex"))
+    words = table.index.get_level_values(1).map(lambda level: _SEXES.get(level, level))
+    table.index = pd.MultiIndex.from_arrays(
+        [names, np.where(sex, words, table.index.get_level_values(1))], names=table.index.names
+    )
+    return table
 
 
 def not_shown(study: Any) -> list[str]:
@@ -171,35 +183,49 @@ def fold_tests(study: Any) -> pd.DataFrame:
 # ---------------------------------------------------------------- subgroups
 
 
+def in_words(variable: str, level: str) -> str:
+    """Return a level as a reader says it: F and M of sex."""
+    return _SEXES.get(level, level) if is_variable(variable, "sex") else level
+
+
 def levels_shown(study: Any) -> pd.DataFrame:
     """Return figures of the subgroups with enough patients; empty where there are none."""
-    if study.groupings.shape[1] == 0:
-        return pd.DataFrame(columns=["variable", "level", "metric"])
-    frame = study.subgroups().frame()
-    frame["variable"] = frame["variable"].map(display_name)
-    return frame[~frame["suppressed"]]
+    frame = _levels(study, "frame")
+    return frame[~frame["suppressed"].astype(bool)]
 
 
 def levels_suppressed(study: Any) -> str:
-    """Name the variables with levels of too few patients."""
-    if study.groupings.shape[1] == 0:
-        return ""
-    frame = study.subgroups().frame()
-    hidden = frame.loc[frame["suppressed"], ["variable", "level"]].drop_duplicates()
+    """Name the variables with levels of too few patients, and count these."""
+    frame = _levels(study, "frame")
+    hidden = frame[frame["suppressed"].astype(bool)].drop_duplicates(["variable", "level"])
     n = hidden.groupby("variable", sort=False).size()
-    return ", ".join(f"{display_name(name)} ({count})" for name, count in n.items())
+    return ", ".join(f"{name} ({count})" for name, count in n.items())
 
 
 def subgroups(study: Any) -> pd.DataFrame:
-    """Return patients, sensitivity and specificity by level, with differences of sensitivity."""
-    frame = levels_shown(study)
+    """Return sensitivity and specificity by level, and how far they are from the largest level."""
     lines: dict[tuple[str, str], dict[str, Any]] = {}
-    for row in frame.to_dict("records"):
+    for row in levels_shown(study).query("metric != 'AUC'").to_dict("records"):
         line = lines.setdefault((row["variable"], row["level"]), {"patients": row["patients"]})
         line[row["metric"]] = interval_text(row["estimate"], row["low"], row["high"])
+        line[f"difference in {row['metric']}"] = "reference"
+    for row in _levels(study, "differences").query("metric != 'AUC'").to_dict("records"):
+        text = signed_text(row["difference"], row["low"], row["high"])
+        lines[row["variable"], row["level"]][f"difference in {row['metric']}"] = text
     table = pd.DataFrame.from_dict(lines, orient="index")
     table.index = pd.MultiIndex.from_tuples(lines, names=["grouping", "level"])
     return table
+
+
+def _levels(study: Any, what: str) -> pd.DataFrame:
+    """Frame or differences of the subgroups, variables and levels as a reader says them."""
+    if study.groupings.shape[1] == 0:
+        return pd.DataFrame(columns=["variable", "level", "metric", "suppressed"])
+    frame: pd.DataFrame = getattr(study.subgroups(), what)()
+    levels = zip(frame["variable"], frame["level"], strict=True)
+    frame["level"] = [in_words(*level) for level in levels]
+    frame["variable"] = frame["variable"].map(display_name)
+    return frame
 
 
 def tables_of_the_paper(study: Any) -> list[tuple[int, str]]:
