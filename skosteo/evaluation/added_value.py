@@ -78,13 +78,21 @@ def added_value(
     not that of the areas, is the one to report: a difference of areas of nested models is a less
     powerful test of the same question [2]_.
 
-    The combination is learned in 10 folds by patient and scores the rows that it has not seen, so
-    that ``auc_both`` owes nothing to fitting noise; it may then be below ``auc_base``.
+    Of out-of-fold risks that know nothing new, c is a little below 0, as each patient was left out
+    where his own risk was learned: P was below .05 in 13 to 16 of 100 (200 patients, 5 folds, 3
+    repeats), nearly all with an odds ratio below 1, and in 3 to 4 with one above 1. So a risk adds
+    where ``low`` is above 1; an odds ratio below 1 says nothing.
+
+    The combination is the mean of both risks' standardized log odds, weighted by their coefficients
+    where these are above 0 [3]_. The weights are learned in 10 folds by patient, each for the rows
+    that they have not seen, so that ``auc_both`` owes nothing to fitting noise; it may be below
+    ``auc_base``.
 
     References
     ----------
     .. [1] White 1982, doi:10.2307/1912526
     .. [2] Pepe et al. 2013, doi:10.1002/sim.5727
+    .. [3] Breiman 1996, doi:10.1007/BF00117832
 
     Examples
     --------
@@ -95,7 +103,7 @@ def added_value(
     >>> y = rng.random(400) < 1 / (1 + np.exp(1 - age - film))
     >>> found = added_value(y, 1 / (1 + np.exp(1 - age)), 1 / (1 + np.exp(1 - film)))
     >>> print(f"{found.odds_ratio:.2f} [{found.low:.2f}, {found.high:.2f}], P = {found.pvalue:.0e}")
-    3.37 [2.41, 4.71], P = 1e-12
+    3.37 [2.41, 4.70], P = 9e-13
     """
     rows = Scored.of_scores(y_true, base, added, groups=groups, check=as_probability)
     probability, other = rows.models.values()
@@ -132,18 +140,25 @@ def _wald(design: NDArray[np.float64], rows: Scored) -> tuple[float, float, floa
 
 
 def _cross_fitted(design: NDArray[np.float64], rows: Scored) -> Scores | None:
-    """Log odds of each row but for a constant, learned without its patient; None if they cannot."""
+    """Mean of both standardized log odds, its weights learned without the row's patient, or None.
+
+    Weights that sum to 1 keep the rows of all folds on one scale: with nothing added the order is
+    the base risk's.
+    """
     classes = [n_patients(rows.patient[side]) for side in (rows.positive, ~rows.positive)]
-    folds = fold_splitter(min(_N_FOLDS, *classes), rows.patient, 0)
+    repeated = n_patients(rows.patient) < len(rows.positive)
+    groups = rows.patient if repeated else None
+    folds = fold_splitter(min(_N_FOLDS, *classes), groups, 0)
     score = np.empty(len(rows.positive))
-    for train, test in folds.split(design, rows.positive, rows.patient):
+    for train, test in folds.split(design, rows.positive, groups):
         inside = np.zeros(len(score), dtype=bool)
         inside[train] = True
         coefficients = _fitted(design[inside], rows.at(inside))
         if coefficients is None:
             return None
-        # without the intercept, which differs by fold and would put them out of order
-        score[test] = design[test, :-1] @ coefficients[:-1]
+        weight = np.maximum(coefficients[:-1], 0)  # no risk counts against itself
+        weight = weight / weight.sum() if weight.any() else np.array([1.0, 0.0])
+        score[test] = design[test, :-1] @ weight
     return score
 
 

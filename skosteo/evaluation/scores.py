@@ -119,15 +119,12 @@ def mean_interval(values: NDArray[np.float64], patient: NDArray[np.intp]) -> Int
     or of fewer than 10 who repeat.
     """
     mean = float(values.mean())
-    if too_few(patient) or n_patients(patient) < 2 or _alike(values):
+    alike = np.ptp(values) <= 1e-12 * np.abs(values).max()  # more is rounding
+    if too_few(patient) or n_patients(patient) < 2 or alike:
         return mean, np.nan, np.nan
     variance = patient_variance((values - mean) / len(values), patient)
     half = clustered_quantile(0.95, patient) * float(np.sqrt(variance))
     return mean, mean - half, mean + half
-
-
-def _alike(values: NDArray[np.float64]) -> bool:
-    return bool(np.ptp(values) <= 1e-12 * np.abs(values).max())  # more is rounding
 
 
 def average_precision_interval(

@@ -219,12 +219,11 @@ class Study:
         return characteristics(self.design, self.settings)
 
     def distinct(self) -> list[str]:
-        """Models of Tables 2 and 4 that are not the same under another name."""
-        shown = [*self.names(2), *self.names(4)] or list(self.models)
-        first: dict[str, str] = {self.models[name].key: name for name in reversed(self.family)}
-        for name in shown:
+        """Models that are not the same under another name; the prespecified ones keep theirs."""
+        first: dict[str, str] = {}
+        for name in (*self.family, *self.models):
             first.setdefault(self.models[name].key, name)
-        return [name for name in shown if name in first.values()]
+        return [name for name in self.models if name in first.values()]
 
     # ------------------------------------------------------------ the final model
 
@@ -259,14 +258,10 @@ class Study:
     def differences(self) -> pd.DataFrame:
         """Compare every distinct model with the primary one, in the first repeat: exploratory."""
         names = self.distinct()
-        names += [name for name in self.models if name not in names and self._differs(name)]
         if len(names) < 2:
             raise InputError("The study has one model; a comparison takes two.")
         given = self.assessed_once().given(names, self.titles)
         return compare(**given, reference=self.titles[self.primary]).frame()
-
-    def _differs(self, name: str) -> bool:
-        return self.models[name].key not in {self.models[n].key for n in self.distinct()}
 
     @_once
     def subgroups(self) -> Subgroups:

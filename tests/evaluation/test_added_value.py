@@ -62,9 +62,15 @@ def test_the_combination_is_scored_on_patients_that_it_has_not_seen():
         base = expit(0.5 * y + rng.normal(size=60))
         found = added_value(y, base, expit(rng.normal(size=60)))
         gains.append(found.auc_both - found.auc_base)
-        test = found.auc_difference
-        assert test.low < test.difference < test.high
-    assert np.mean(gains) < 0
+    assert -0.02 < np.mean(gains) < 0.001
+
+
+def test_a_risk_that_counts_against_itself_adds_nothing():
+    y, base, added, patient = draw(np.random.default_rng(3), 400, 1.0)
+    found = added_value(y, base, 1 - added, groups=patient)
+    assert found.high < 1
+    assert found.auc_both == found.auc_base
+    assert found.auc_difference[:3] == (0, 1, 0)
 
 
 @pytest.mark.parametrize("which", ["few", "separated", "same", "constant"])
@@ -105,5 +111,5 @@ def test_error_rate_and_power():
     null = np.mean([p < 0.05 for p in pvalues(100, 0, 1000)])
     assert 0.036 <= null <= 0.064, null  # .05, give or take two standard errors
     power = [np.mean([p < 0.05 for p in pvalues(k, 0.9, 100)]) for k in (100, 300)]
-    assert power[0] > 0.6, power
+    assert power[0] > 0.8, power
     assert power[1] > 0.98, power

@@ -23,7 +23,7 @@ def test_patients_wanted_are_those_of_the_criteria(of_values):
     study = of_values.study
     auc = study.figures().set_index("figure").loc["AUC", "estimate"]
     found = study.sample_size()
-    developed = development_sample_size(3, 1 / 3, auc).set_index("criterion")["n"]
+    developed = development_sample_size(4, 1 / 3, auc).set_index("criterion")["n"]
     validated = validation_sample_size(1 / 3, auc).set_index("criterion")["n"]
     for name, n in [*developed.items(), *validated.items()]:
         if name == "all of these":
@@ -33,7 +33,7 @@ def test_patients_wanted_are_those_of_the_criteria(of_values):
         assert line["patients needed"] == n
         assert (line["patients here"], line["events here"]) == (150, 50)
         assert line["met"] == ("yes" if n <= 150 else "no")
-    assert found.index[0] == "development, 3 parameters: shrinkage"
+    assert found.index[0] == "development, 4 parameters: shrinkage"
 
 
 def test_no_number_is_wanted_of_a_model_that_tells_nothing(of_values):
