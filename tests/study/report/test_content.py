@@ -7,6 +7,7 @@ import pytest
 from sklearn.base import clone
 
 from skosteo import _plotting
+from skosteo.study.report.checklists import CLAIM, TRIPOD_AI
 from skosteo.study.report.content import checklist, render_page
 from skosteo.study.report.figures import available
 from tests.study.report.pages import Reader, captions, changed, page_of
@@ -98,7 +99,9 @@ def test_one_model_is_named_as_such(of_values):
     one = {"age_sex_bmi": study.models["age_sex_bmi"]}
     html = page_of(changed(study, fields={"models": one, "family": ("age_sex_bmi",)}))
     assert "The study has one model." in html
-    assert "comparator" not in Reader(html.split('<h2 id="methods">')[1].split("</section>")[0]).text
+    assert (
+        "comparator" not in Reader(html.split('<h2 id="methods">')[1].split("</section>")[0]).text
+    )
 
 
 def test_what_could_not_be_explained_is_said(of_values):
@@ -136,8 +139,6 @@ def answers(study):
 @pytest.mark.parametrize("drawn", [True, False])
 def test_a_checklist_claims_no_more_than_happened(of_split, drawn):
     """No external test for one that was given, no Grad-CAM without films."""
-    from skosteo.study.report.checklists import CLAIM, TRIPOD_AI
-
     items = answers(changed(of_split.study, drawn_test=drawn))
     assert items.loc[(CLAIM, "33"), "status"] == "for the author"
     assert (items.loc[(CLAIM, "32"), "status"] == "yes") == drawn
@@ -148,8 +149,6 @@ def test_a_checklist_claims_no_more_than_happened(of_split, drawn):
 
 
 def test_the_size_is_judged_and_never_only_counted(of_values, of_split):
-    from skosteo.study.report.checklists import CLAIM, TRIPOD_AI
-
     for ran in (of_values, of_split):
         said = answers(ran.study).loc[(TRIPOD_AI, "10")]
         assert said["status"] == "partly"
