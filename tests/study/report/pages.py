@@ -7,7 +7,6 @@ from html.parser import HTMLParser
 
 import numpy as np
 
-from skosteo.study import Study
 from skosteo.study.report.content import render_page
 from skosteo.study.report.figures import available
 
@@ -50,14 +49,10 @@ def picture(kind="svg"):
     return buffer.getvalue()
 
 
-def changed(study, *, models=None, results=None, groupings=None, **settings):
-    """Return the same study with other models, results, groupings or settings."""
-    return Study(
-        study.design, models or study.models, results or study.results,
-        replace(study.settings, **settings), study.flow, study.leakage,
-        study.groupings if groupings is None else groupings, study.digest, study.final,
-        study.family, study.drawn,
-    )  # fmt: skip
+def changed(study, *, fields=None, **settings):
+    """Return the same study with other settings; `fields` are others of its own."""
+    given = {"settings": replace(study.settings, **settings)} | (fields or {})
+    return replace(study, **given)
 
 
 def page_of(study):
@@ -67,20 +62,23 @@ def page_of(study):
 
 def captions(html, kind):
     """Captions of the tables or figures of a page, by their numbers."""
-    found = re.findall(rf"<b>{kind} (\d+)\.</b>(.*?)</(?:fig)?caption>", html, re.DOTALL)
+    found = re.findall(rf"<b>{kind} (\d+)\.</b>(.*?)(?:</span>)?</(?:fig)?caption>", html, re.DOTALL)
     return {int(number): " ".join(text.split()) for number, text in found}
 
 
 def attacked(study, attack):
     """Return a study of one model with a text put in wherever a user may put one."""
-    name, model = next(iter(study.models.items()))
-    result, *others = study.results[model.key]
+    name = study.primary
+    model = replace(study.models[name], title=f"Model {attack}")
+    final = replace(study.final, fit=replace(study.final.fit, notes=(f"shap: {attack}",)))
+    fields = {
+        "models": {name: model},
+        "results": {model.key: study.results[model.key]},
+        "family": (name,),
+        "final": final,
+        "groupings": study.groupings.rename(columns=lambda column: f"{column} {attack}"),
+    }
     return changed(
-        study,
-        models={name: replace(model, title=f"Model {attack}")},
-        results={model.key: [replace(result, notes=(f"shap: {attack}",)), *others]},
-        groupings=study.groupings.rename(columns=lambda column: f"{column} {attack}"),
-        title=f"Report {attack}",
-        outcome=f"ill {attack}",
+        study, fields=fields, title=f"Report {attack}", outcome=f"ill {attack}",
         limits=(f"Synthetic. {attack}",),
-    )
+    )  # fmt: skip

@@ -12,12 +12,15 @@ from tests.study.report.pages import Reader
 SETTINGS = Settings(
     title="t", outcome="o", limits=(), preset="paper", seed=0, n_folds=5, drawn_test=True,
     image_column="image", clinical_columns=("age", "xray_description"), prevalence=None,
-    published=False,
+    published=False, n_repeats=2, operating_point="sensitivity .90", imputations=None,
 )  # fmt: skip
 
 
-def said(names, **changes):
-    study = SimpleNamespace(settings=replace(SETTINGS, **changes), models=dict.fromkeys(names))
+def said(names, has_test=True, **changes):
+    study = SimpleNamespace(
+        settings=replace(SETTINGS, **changes), models=dict.fromkeys(names),
+        design=SimpleNamespace(has_test=has_test),
+    )  # fmt: skip
     return Reader(render("departures.html.jinja", study=study)).text
 
 
@@ -26,7 +29,7 @@ def said(names, **changes):
     [("frozen ImageNet weights", ["image"], {"preset": "quick"}),
      ("Equation 1", ["image"], {}),
      ("A conventional CNN", ["cnn"], {}),
-     ("named by whoever ran", ["clinical"], {"drawn_test": False}),
+     ("specified by the investigator", ["clinical"], {"drawn_test": False}),
      ("hashed words", ["clinical"], {}),
      ("hashed words", ["learned_fusion"], {}),
      ("out-of-fold probabilities", ["multimodal"], {}),
@@ -40,8 +43,11 @@ def test_a_departure_is_named_where_it_was_made(words, names, changes):
 
 def test_what_holds_for_every_study():
     text = said(["age_sex_bmi"])
-    for words in ("one fixed test fold", "mean of those of the models of all folds", "DeLong"):
+    for words in ("one test fold", "judged on the test set", "by one rule", "DeLong"):
         assert words in text
+    without = said(["age_sex_bmi"], has_test=False)
+    assert "all patients are judged, by repeated cross-validation" in without
+    assert "judged on the test set" not in without
 
 
 def test_text_is_not_spoken_of_where_there_is_none():

@@ -1,0 +1,224 @@
+"""The first page: its lights, by their rules, and its sentences, from the study's figures."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from skosteo.study.report.abstract import (
+    abstract,
+    calibration_light,
+    judged,
+    leakage_light,
+    lights,
+    limits,
+    missing_light,
+    sample_size_light,
+    warnings_first,
+)
+from skosteo.validation.figures import OBSERVED_EXPECTED
+from tests.study.report.pages import changed
+
+
+def figures(observed_expected, slope):
+    lines = [(OBSERVED_EXPECTED, *observed_expected), ("calibration slope", *slope)]
+    frame = pd.DataFrame(lines, columns=["figure", "estimate", "low", "high"])
+    return frame.assign(count=50, total=100, patients=100)
+
+
+def of_judged(n_cases=50, n_controls=100, **methods):
+    """What the lights look at, of a study without a test set."""
+    y = np.repeat([1, 0], [n_cases, n_controls])
+    design = SimpleNamespace(
+        has_test=False, y=y, patient=np.arange(len(y)), repeats=((),),
+        X=pd.DataFrame({"bmi": np.arange(len(y), dtype=float)}),
+    )  # fmt: skip
+    settings = SimpleNamespace(image_column=None, clinical_columns=("bmi", "age"))
+    return SimpleNamespace(design=design, settings=settings, **methods)
+
+
+# ---------------------------------------------------------------- sample size
+
+
+def criteria(*met):
+    return pd.DataFrame(
+        {
+            "patients needed": [100 * (i + 1) for i in range(len(met))],
+            "patients here": 150,
+            "met": met,
+        },
+        index=[f"criterion {i}" for i in range(len(met))],
+    )
+
+
+@pytest.mark.parametrize(
+    ("met", "colour"),
+    [(["yes", "yes"], "green"), (["yes", "no"], "amber"), (["yes", "no", "no"], "red")],
+)
+def test_sample_size_is_judged_by_the_criteria_that_are_met(met, colour):
+    light = sample_size_light(of_judged(sample_size=lambda: criteria(*met)))
+    assert light.colour == colour
+    assert f"{met.count('yes')} of {len(met)} criteria" in light.reason
+
+
+def test_the_most_demanding_criterion_is_named():
+    light = sample_size_light(of_judged(sample_size=lambda: criteria("yes", "no", "no")))
+    assert "criterion 2, asks for 300 patients; 150 are here" in light.reason
+
+
+def test_fewer_than_ten_patients_of_a_class_are_too_few_whatever_is_met():
+    light = sample_size_light(of_judged(9, 500, sample_size=lambda: criteria("yes", "yes")))
+    assert light.colour == "red"
+
+
+def test_a_size_that_cannot_be_reckoned_is_not_good():
+    light = sample_size_light(of_judged(sample_size=criteria))
+    assert (light.colour, light.word) == ("amber", "Caution")
+    assert "Not estimable" in light.reason
+
+
+# ---------------------------------------------------------------- leakage, missing values
+
+
+@pytest.mark.parametrize(
+    ("severities", "colour"),
+    [([], "green"), (["note"], "green"), (["note", "suspect"], "amber"),
+     (["suspect", "leak"], "red")],
+)  # fmt: skip
+def test_leakage_is_as_bad_as_its_worst_finding(severities, colour):
+    found = SimpleNamespace(frame=lambda: pd.DataFrame({"severity": severities}, dtype=object))
+    assert leakage_light(of_judged(leakage=found)).colour == colour
+
+
+@pytest.mark.parametrize(
+    ("missing", "columns", "colour"),
+    [(7, ("bmi",), "green"), (8, ("bmi",), "amber"), (45, ("bmi",), "amber"),
+     (46, ("bmi",), "red"), (46, (), "green")],
+)  # fmt: skip
+def test_missing_values_are_judged_by_the_worst_variable_of_the_model(missing, columns, colour):
+    study = of_judged(models={"m": SimpleNamespace(columns=columns)}, primary="m")
+    study.design.X.loc[: missing - 1, "bmi"] = np.nan
+    assert missing_light(study).colour == colour
+
+
+# ---------------------------------------------------------------- calibration
+
+
+@pytest.mark.parametrize(
+    ("ratio", "slope", "colour"),
+    [
+        ((1.0, 0.9, 1.1), (1.0, 0.8, 1.2), "green"),
+        ((0.85, 0.75, 0.95), (1.0, 0.8, 1.2), "green"),  # surely off, and by little
+        ((0.6, 0.5, 0.7), (1.0, 0.8, 1.2), "red"),
+        ((1.0, 0.9, 1.1), (0.5, 0.3, 0.7), "red"),
+        ((1.0, 0.9, 1.1), (0.7, 0.3, 1.1), "amber"),
+        ((1.0, 0.9, 1.1), (1.0, 0.2, 1.8), "amber"),  # nothing is known
+        ((1.0, np.nan, np.nan), (1.0, 0.8, 1.2), "amber"),
+        ((1.0, 0.9, 1.1), (np.nan, np.nan, np.nan), "red"),
+    ],
+)
+def test_calibration_is_good_where_it_is_near_and_known_to_be(ratio, slope, colour):
+    study = of_judged(figures=lambda: figures(ratio, slope))
+    assert calibration_light(study).colour == colour
+
+
+def test_a_light_says_its_colour_in_a_word(of_values):
+    words = {"green": "Good", "amber": "Caution", "red": "Problem"}
+    for light in lights(of_values.study):
+        assert light.word == words[light.colour]
+        assert light.reason.endswith((".", "]."))
+
+
+# ---------------------------------------------------------------- the abstract
+
+
+def test_the_abstract_of_repeated_cross_validation(of_values):
+    study = of_values.study
+    said = dict(abstract(study))
+    assert "2 repeats of 3-fold cross-validation by patient" in said["Design"]
+    assert said["Patients"] == "150 patients, 50 (33.3 %) with the outcome."
+    assert said["Primary model"].startswith("Logistic: age, sex, BMI, specified before")
+    assert "Comparator: OSTA." in said["Primary model"]
+    assert study.table(2).loc["Logistic: age, sex, BMI", "AUC"] in said["Discrimination"]
+    each = study.per_thousand().loc["Logistic: age, sex, BMI", "referrals per case found"]
+    assert f"{each:.1f} referrals (such as for DXA) per case found" in said["At the threshold"]
+
+
+def test_the_difference_is_that_of_the_primary_model_from_its_comparator(of_values):
+    study = of_values.study
+    rows = study.assessed()
+    from sklearn.metrics import roc_auc_score
+
+    one, other = (roc_auc_score(rows.y, rows.risk[name]) for name in study.family[:2])
+    sign = "+" if one > other else "\N{MINUS SIGN}"
+    difference = f"{abs(one - other):.3f}".removeprefix("0")
+    assert f"Difference {sign}{difference} [" in dict(abstract(study))["Discrimination"]
+
+
+def test_the_abstract_of_a_test_set(of_split):
+    study = of_split.study
+    said = dict(abstract(study))
+    n, cases, _ = judged(study)
+    assert "a test set drawn by patient from the same source" in said["Design"]
+    assert f"test set: {n} patients, {cases} (" in said["Patients"]
+    given = changed(study, drawn_test=False)
+    assert "specified by the investigator" in dict(abstract(given))["Design"]
+
+
+def test_a_threshold_that_was_set_beforehand_is_not_said_to_be_chosen(of_values):
+    said = dict(abstract(changed(of_values.study, operating_point=0.2)))
+    assert "set beforehand" in said["At the threshold"]
+    assert "chosen" not in said["At the threshold"]
+
+
+def test_a_study_of_one_model_has_no_comparator(of_values):
+    study = changed(of_values.study, fields={"family": ("age_sex_bmi",)})
+    said = dict(abstract(study))
+    assert "Comparator" not in said["Primary model"]
+    assert "Difference" not in said["Discrimination"]
+
+
+# ---------------------------------------------------------------- limits
+
+
+@pytest.mark.parametrize(
+    ("settings", "words", "stands"),
+    [({}, "SYNTHETIC patients.", True),
+     ({}, "The study is small: 50 patients with the outcome and 100 without", True),
+     ({}, "no external validation", True),
+     ({"preset": "quick"}, "small ones (preset 'quick')", False),  # there are no radiographs
+     ({"image_column": "image"}, "small ones (preset 'quick')", True),
+     ({"image_column": "image", "preset": "paper"}, "small ones (preset", False),
+     ({}, "not a medical device", True)],
+)  # fmt: skip
+def test_what_a_reader_must_know(settings, words, stands, of_values):
+    assert (words in " ".join(limits(changed(of_values.study, **settings)))) == stands
+
+
+def test_the_investigators_own_limits_come_first(of_values):
+    assert limits(of_values.study)[0] == "SYNTHETIC patients."
+
+
+def test_a_test_set_that_was_given_may_be_external(of_split):
+    assert "no external validation" in " ".join(limits(of_split.study))
+    given = limits(changed(of_split.study, drawn_test=False))
+    assert "no external validation" not in " ".join(given)
+    assert "The test set is small" in " ".join(given)
+
+
+def test_values_that_look_wrong_are_said_first(of_values):
+    study = changed(of_values.study)
+    assert not [sentence for sentence in warnings_first(study) if "Column" in sentence]
+    X = study.design.X.copy()
+    X["bmi"] *= 10
+    X.loc[:2, "age"] = 690
+    from dataclasses import replace
+
+    said = warnings_first(changed(study, fields={"design": replace(study.design, X=X)}))
+    [bmi] = [sentence for sentence in said if "'bmi'" in sentence]
+    [age] = [sentence for sentence in said if "'age'" in sentence]
+    assert "lie outside the plausible range in kg/m2" in bmi
+    assert f"{len(X)} of {len(X)}" in bmi
+    assert "some values" in age
+    assert "3" not in age
