@@ -39,9 +39,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--primary", metavar="NAME", help="model that the report is about (default: multimodal)")
     add("--comparator", metavar="NAME", help="model that it has to beat (default: age_sex_bmi)")
     add("--internal-validation", choices=VALIDATIONS, default="auto",
-        help="how models are judged (default: a test set where it would be large enough)")  # fmt: skip
+        help="how models are judged (default: by a test set if it is large enough)")  # fmt: skip
     add("--folds", dest="n_folds", type=int, default=5, help="beside a test set (default: 5)")
-    add("--repeats", dest="n_repeats", type=int, default=5, help="of cross-validation (default: 5)")
+    add("--repeats", dest="n_repeats", type=int, default=5,
+        help="of the cross-validation (default: 5)")  # fmt: skip
     add("--operating-point", default=DEFAULT_RULE, metavar="RULE",
         help="rule for thresholds: sensitivity .90 (default), specificity .90, Youden's index; or "
              "a risk, such as .1")  # fmt: skip

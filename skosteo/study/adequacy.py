@@ -1,6 +1,7 @@
 """Whether a study has enough patients, and what of their values is missing."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -47,19 +48,17 @@ def sample_size(
     least. `validation_sample_size` at its widths of intervals. No number is wanted ("not
     estimable") where the model does not tell patients apart.
     """
-    counts = design.counts()
-    known = [counts.loc[name] for name in ("development", "test") if design.has_test]
-    there = known or [counts.loc["all"]] * 2
-    cases = there[1]["positive patients"] / there[1]["patients"]
-    lines = {}
-    wanted = {}
+    counts: dict[Any, dict[Any, int]] = design.counts().to_dict("index")
+    known = [counts[name] for name in ("development", "test") if design.has_test]
+    there = known or [counts["all"]] * 2
+    cases = [n["positive patients"] / n["patients"] for n in there]
+    lines, wanted = {}, {}
     if 0.5 < auc < 1:
         n_parameters = n_parameters_of(design, settings, columns)
+        developed = development_sample_size(n_parameters, cases[0], auc)
         wanted = {
-            f"development, {n_parameters} parameters": development_sample_size(
-                n_parameters, there[0]["positive patients"] / there[0]["patients"], auc
-            ),
-            "validation": validation_sample_size(cases, auc),
+            f"development, {n_parameters} parameters": developed,
+            "validation": validation_sample_size(cases[1], auc),
         }
     for (part, sizes), here in zip(wanted.items(), there, strict=False):
         for line in sizes[sizes["criterion"] != ALL].to_dict("records"):

@@ -39,6 +39,11 @@ class Assessed:
     threshold: pd.DataFrame  # a risk of at least this is positive
 
     @property
+    def names(self) -> list[str]:
+        """Names of the models."""
+        return [str(name) for name in self.risk]
+
+    @property
     def positive(self) -> pd.DataFrame:
         """Whether each row is positive at its threshold."""
         return self.risk >= self.threshold

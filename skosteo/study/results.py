@@ -203,7 +203,7 @@ class Study:
     @_once
     def _report(self, family: bool) -> Report:
         rows = self.assessed() if family else self.assessed_once()
-        given = rows.given(list(rows.risk), self.titles)
+        given = rows.given(rows.names, self.titles)
         return evaluate(**given, prevalence=self.settings.prevalence)
 
     def report(self) -> Report:

@@ -40,13 +40,12 @@ def per_thousand(
     return table.assign(**{"referrals per case found": table["referred"] / found})
 
 
-def film_beside(
-    rows: Assessed, base: str, film: str, projection: pd.Series | None
-) -> pd.DataFrame:
+def film_beside(rows: Assessed, base: str, film: str, projection: pd.Series | None) -> pd.DataFrame:
     """Whether the risk from the film adds to that of the comparator, in all and by projection.
 
     `projection` is of each row of the study. A level with fewer than ten patients of either outcome
-    is left out.
+    is left out. P is of the risk from the film adding something: those of models that have learned
+    nothing, out of fold, mostly have an odds ratio below 1.
     """
     parts = {"all patients": np.ones(len(rows.y), dtype=bool)}
     if projection is not None:
@@ -69,9 +68,13 @@ def film_beside(
             "AUC with film": proportion_text(found.auc_both),
             "difference": signed_text(gain.difference, gain.low, gain.high),
             "odds ratio per SD": number_text(found.odds_ratio, found.low, found.high),
-            "P": p_number_text(found.pvalue),
+            "P, one-sided": p_number_text(_one_sided(found.odds_ratio, found.pvalue)),
         }
     return pd.DataFrame.from_dict(lines, orient="index")
+
+
+def _one_sided(odds_ratio: float, pvalue: float) -> float:
+    return pvalue / 2 if odds_ratio > 1 else 1 - pvalue / 2
 
 
 def confident_errors(rows: Assessed, primary: str, titles: Mapping[str, str]) -> pd.DataFrame:

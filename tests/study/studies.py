@@ -70,3 +70,9 @@ def study_of_films(folder):
             models=["image", "clinical", "multimodal", "backbone", "backbone_wt", "age_sex_bmi"],
         )  # fmt: skip
     return Ran(study, X, y, groups, out)
+
+
+def said_of(study):
+    """Return the probabilities of all models, of the first repeat, by position of the row."""
+    rows = study.assessed_once()
+    return rows.probability.set_axis(rows.row)

@@ -74,7 +74,9 @@ def planted(n, n_repeats, seed):
     folds = []
     for _ in range(n_repeats):
         part = rng.permutation(np.arange(n) % 5)
-        folds.append(tuple((np.flatnonzero(part != k), np.flatnonzero(part == k)) for k in range(5)))
+        folds.append(
+            tuple((np.flatnonzero(part != k), np.flatnonzero(part == k)) for k in range(5))
+        )
     out_of_fold = [1 / (1 + np.exp(-(2 * z + 2 + rng.normal(0, 0.1, n)))) for _ in folds]
     return y, tuple(folds), ModelResult(np.array(out_of_fold), None, ())
 

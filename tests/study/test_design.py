@@ -206,5 +206,6 @@ def test_versions_are_those_installed():
 def test_settings_hold_no_data_of_a_patient():
     assert {field.name for field in fields(Settings)} == {
         "title", "outcome", "limits", "preset", "seed", "n_folds", "drawn_test", "image_column",
-        "clinical_columns", "prevalence", "published", "n_repeats", "operating_point", "imputations",
+        "clinical_columns", "prevalence", "published", "n_repeats", "operating_point",
+        "imputations",
     }  # fmt: skip

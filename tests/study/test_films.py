@@ -11,6 +11,7 @@ from skosteo.exceptions import InputError
 from skosteo.study import run_study
 from tests.films import dataset, save
 from tests.study.cohorts import Says, filmed_patients
+from tests.study.studies import said_of
 
 OWN = [("age", Says("share"))]
 
@@ -22,7 +23,7 @@ def cohort(tmp_path):
 
 
 def study_of(X, y, groups, **changes):
-    params = {"models": OWN, "n_folds": 2, "verbose": 0} | changes
+    params = {"models": OWN, "n_folds": 2, "n_repeats": 1, "verbose": 0} | changes
     return run_study(X, y, groups=groups, **params)
 
 
@@ -51,7 +52,7 @@ def test_what_cannot_be_used_is_counted_by_reason(cohort, tmp_path):
     # rows that are left are those that were there, in their order
     left = X.drop(index=[3, 4, 5, 6, 7, 8])
     np.testing.assert_array_equal(study.design.X["age"], left["age"])
-    said = study.probability()["age"]
+    said = said_of(study)["age"]
     np.testing.assert_allclose(said, left["share"].to_numpy()[said.index])
 
 
@@ -172,7 +173,7 @@ def test_films_in_memory(cohort, tmp_path):
     from_files = study_of(X, y, groups)
     X["image"] = [np.asarray(Image.open(path)) for path in X["image"]]
     in_memory = study_of(X, y, groups, out=tmp_path / "out")
-    np.testing.assert_array_equal(from_files.probability(), in_memory.probability())
+    np.testing.assert_array_equal(said_of(from_files), said_of(in_memory))
     assert (tmp_path / "out" / "report.html").exists()
 
 
@@ -181,9 +182,9 @@ def test_a_study_of_films_alone(cohort, tmp_path, small_preset):
     study = study_of(X[["image"]], y, groups, models=["image", "backbone_wt"], out=tmp_path / "out")
     assert study.settings.title == "Screening for osteoporosis from chest X-rays"
     assert study.leakage.ok
-    assert study.probability().notna().all(axis=None)
+    assert said_of(study).notna().all(axis=None)
     with_age = study_of(X[["image", "age"]], y, groups, models=["image"], clinical_columns=["age"])
-    pd.testing.assert_series_equal(study.probability()["image"], with_age.probability()["image"])
+    pd.testing.assert_series_equal(said_of(study)["image"], said_of(with_age)["image"])
 
 
 def test_films_alone_that_are_in_twice_are_found(cohort):

@@ -78,8 +78,8 @@ def test_a_study_that_goes_on_does_not_fit_it_again(of_values, monkeypatch, tmp_
 
 def test_the_final_model_of_another_study_is_not_taken(of_values, tmp_path):
     X, y, groups = of_values.X, of_values.y, of_values.groups
-    given = {"image_column": None, "n_folds": 2, "n_repeats": 1, "verbose": 0, "models": ["age_sex_bmi"],
-             "clinical_columns": ["age", "sex", "bmi"]}  # fmt: skip
+    given = {"image_column": None, "n_folds": 2, "n_repeats": 1, "verbose": 0,
+             "models": ["age_sex_bmi"], "clinical_columns": ["age", "sex", "bmi"]}  # fmt: skip
     run_study(X[:100], y[:100], groups=groups[:100], out=tmp_path / "a", **given)
     study = run_study(X, y, groups=groups, out=tmp_path / "b", **given)
     kept = next((tmp_path / "b" / "work").glob("*.skops"))
@@ -93,7 +93,8 @@ def test_the_final_model_of_another_study_is_not_taken(of_values, tmp_path):
 def test_a_model_of_foreign_parts_is_in_no_file_and_the_report_says_why(of_values, tmp_path):
     out = tmp_path / "s"
     study = run_study(
-        of_values.X, of_values.y, groups=of_values.groups, image_column=None, n_folds=2, n_repeats=1,
+        of_values.X, of_values.y, groups=of_values.groups, image_column=None, n_folds=2,
+        n_repeats=1,
         clinical_columns=["age", "sex"], models=[("hunch", Says("hunch"))], out=out, verbose=0,
     )  # fmt: skip
     assert not (out / "model.skops").exists()

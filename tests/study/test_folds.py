@@ -62,7 +62,7 @@ def test_each_repeat_has_figures_of_its_own(of_values):
     for repeat, line in enumerate(found.itertuples()):
         here = rows.repeat == repeat
         risk = rows.risk[study.primary].to_numpy()[here]
-        assert line.AUC == pytest.approx(roc_auc_score(rows.y[here], risk))
+        assert pytest.approx(roc_auc_score(rows.y[here], risk)) == line.AUC
         positive = rows.positive[study.primary].to_numpy()[here]
         assert line.sensitivity == pytest.approx(positive[rows.y[here] == 1].mean())
     assert found["AUC"].nunique() == 2

@@ -15,6 +15,7 @@ from skosteo.exceptions import InputError, SkosteoError
 from skosteo.study import run_study
 from skosteo.study.inputs import all_groupings, validate_inputs
 from tests.study.cohorts import Counts, Says, fits_in, patients
+from tests.study.studies import said_of
 
 X, Y, GROUPS = patients(90)
 WARDS = pd.Series(["\udcff", "b"] * 45, dtype=object)
@@ -22,6 +23,7 @@ WARDS = pd.Series(["\udcff", "b"] * 45, dtype=object)
 
 def study_of(X=X, y=Y, groups=GROUPS, **changes):
     params = {"image_column": None, "models": ["age_sex_bmi"], "n_folds": 2, "verbose": 0}
+    params["n_repeats"] = 1
     return run_study(X, y, groups=groups, **params | changes)
 
 
@@ -128,7 +130,7 @@ def test_an_error_names_no_value_of_a_patient():
 
 @pytest.fixture(scope="module")
 def plain():
-    return study_of().probability()
+    return said_of(study_of())
 
 
 WAYS = {
@@ -158,14 +160,14 @@ def test_tables_of_other_libraries_give_the_same(library):
         for name, value in given.items()
     }
     study = study_of(**made)
-    pd.testing.assert_frame_equal(study.probability(), plain.probability())
+    pd.testing.assert_frame_equal(said_of(study), said_of(plain))
     assert list(study.groupings) == list(plain.groupings) == ["sex", "age", "device"]
     pd.testing.assert_frame_equal(study.table(1), plain.table(1))
 
 
 @pytest.mark.parametrize("way", WAYS)
 def test_the_same_rows_in_another_form_give_the_same(way, plain):
-    pd.testing.assert_frame_equal(study_of(**WAYS[way]).probability(), plain)
+    pd.testing.assert_frame_equal(said_of(study_of(**WAYS[way])), plain)
 
 
 def test_labels_of_words_and_numbers_of_numpy_can_be_saved(tmp_path):
@@ -177,9 +179,8 @@ def test_labels_of_words_and_numbers_of_numpy_can_be_saved(tmp_path):
 def test_probabilities_stand_by_position_of_the_row():
     table = X.assign(share=X["age"] / 100).set_axis(np.arange(90)[::-1])
     study = study_of(table, models=[("age", Says("share"))])
-    for part in ("test", "validation"):
-        said = study.probability(part)["age"]
-        np.testing.assert_allclose(said, X["age"].iloc[said.index] / 100)
+    said = said_of(study)["age"]
+    np.testing.assert_allclose(said, X["age"].iloc[said.index] / 100)
 
 
 def test_without_groups_every_row_is_a_patient():

@@ -15,12 +15,14 @@ from skosteo.exceptions import InputError
 from skosteo.study import Study, run_study
 from tests.study.cohorts import filmed_patients, patients
 from tests.study.report.pages import page_of
+from tests.study.studies import said_of
 
 
 def study_of(**changes):
     X, y, groups = patients(90)
     params = {
-        "image_column": None, "models": ["age_sex_bmi", "logistic"], "n_folds": 2, "verbose": 0,
+        "image_column": None, "models": ["age_sex_bmi", "logistic"], "n_folds": 2, "n_repeats": 1,
+        "verbose": 0,
     } | changes  # fmt: skip
     return run_study(X, y, groups=groups, **params)
 
@@ -47,10 +49,10 @@ def test_the_same_seed_gives_the_same_bits_and_leaves_the_global_one(tmp_path, s
     X, y, groups = filmed_patients(tmp_path, 48)
 
     def said(seed):
-        return run_study(
-            X, y, groups=groups, models=["image", "clinical"], n_folds=2, random_state=seed,
-            verbose=0,
-        ).probability()  # fmt: skip
+        return said_of(run_study(
+            X, y, groups=groups, models=["image", "clinical"], n_folds=2, n_repeats=1,
+            random_state=seed, verbose=0,
+        ))  # fmt: skip
 
     np.random.seed(5)  # noqa: NPY002
     before = np.random.get_state()[1].copy()  # noqa: NPY002
@@ -102,7 +104,7 @@ def test_findings_of_the_leakage_check_stand_in_the_report():
     html = page_of(study)
     assert "45 patient ids at several sites" in html
     assert "join site and id into one" in html
-    assert html.index("45 patient ids at several sites") < html.index("Models on the test part")
+    assert html.index("45 patient ids at several sites") < html.index("Discrimination</h2>")
 
 
 def test_every_option_of_the_call_is_one_of_the_command(capsys):
@@ -125,6 +127,6 @@ def test_the_quick_preset_as_it_is_finds_the_signal(tmp_path):
     study = run_study(
         cohort.data, cohort.target, groups=cohort.groups, n_folds=2, out=tmp_path, verbose=0
     )
-    frame = study.report("validation", names=["multimodal"]).frame().set_index("metric")
-    assert frame.loc["AUC", "low"] > 0.5
+    figures = study.figures().set_index("figure")
+    assert figures.loc["AUC", "low"] > 0.5
     assert (tmp_path / "figures" / "figure_7.png").exists()

@@ -48,10 +48,10 @@ def test_a_film_that_adds_is_told_from_one_that_does_not():
     rows = rows_of(y, risks)
     adds = film_beside(rows, "age", "film", view)
     assert adds.index.tolist() == ["all patients", "PA"]  # of ten AP films nothing can be said
-    assert (adds["P"] == "< .001").all()
+    assert (adds["P, one-sided"] == "< .001").all()
     assert adds["difference"].str.startswith("+").all()
     nothing = film_beside(rows, "age", "noise", None)
-    assert float(nothing["P"].iloc[0].replace("< ", "")) > 0.05
+    assert float(nothing["P, one-sided"].iloc[0].replace("< ", "")) > 0.05
 
 
 def test_the_most_confident_errors_of_either_kind():
