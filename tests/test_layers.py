@@ -55,6 +55,7 @@ HOMES = {
         "explain.fusion_view",
         "explain.gradcam",
         "explain.shapley",
+        "study.report.curves",
         "study.report.figures",
         "study.report.saving",
         "validation.external",

@@ -324,15 +324,42 @@ def test_the_most_important_feature_is_on_top_and_the_unit_is_named(drawn, kind)
     assert "probability" in ax.get_xlabel()
 
 
-def test_every_row_is_a_dot_and_words_and_gaps_are_rings(drawn):
+def test_every_row_is_a_dot_and_gaps_are_rings(drawn):
     ax = drawn.plot()
     rings, dots = ([c for c in ax.collections if len(c.get_facecolors()) == n] for n in (0, 59))
     assert sum(len(c.get_offsets()) for c in ax.collections) == 120
-    assert sum(len(c.get_offsets()) for c in rings) == 61
+    assert sum(len(c.get_offsets()) for c in rings) == 1
     # dark is high, in grey print too
     shades = dots[0].get_facecolors()[:, :3] @ [0.299, 0.587, 0.114]
     values = drawn.data[1:, 0].astype(float)
     assert np.corrcoef(values, shades)[0, 1] < -0.9
+
+
+def test_a_variable_of_two_words_has_a_colour_for_each_which_the_legend_names(drawn):
+    ax = drawn.plot()
+    legend = ax.get_legend()
+    said = dict(
+        zip((text.get_text() for text in legend.get_texts()), legend.legend_handles, strict=True)
+    )
+    assert set(said) == {"sex: F", "sex: M"}
+    for word, handle in ((name[-1], handle) for name, handle in said.items()):
+        of_word = [c for c in ax.collections if len(c.get_offsets())
+                   and np.array_equal(c.get_facecolor()[:1], handle.get_facecolor())]  # fmt: skip
+        found = np.concatenate([c.get_offsets()[:, 0] for c in of_word])
+        np.testing.assert_allclose(found, drawn.values[drawn.data[:, 1] == word, 1])
+
+
+def test_words_of_more_than_two_kinds_and_missing_ones_are_rings():
+    data = [["a"], ["b"], ["c"], ["a"]]
+    ax = ShapValues(np.zeros((4, 1)), 0.4, data, ["ward"]).plot()
+    assert sum(len(c.get_offsets()) for c in ax.collections if not len(c.get_facecolors())) == 4
+    assert ax.get_legend() is None
+
+
+def test_what_is_stored_says_which_of_two_words_a_row_has(drawn):
+    second = drawn.to_arrays()["second"]
+    np.testing.assert_array_equal(second[:, 1], drawn.data[:, 1] == "M")
+    assert np.isnan(second[:, 0]).all()
 
 
 def test_bars_are_the_mean_absolute_values(drawn):
