@@ -6,20 +6,32 @@ from os import PathLike
 from typing import Any
 
 import numpy as np
+from sklearn.base import ClusterMixin
+from sklearn.cluster import FeatureAgglomeration
 
 from skosteo.exceptions import InputError
 from skosteo.training.net_classifier import NetClassifier
 
 # What only a fit needs, or a machine: folders, callbacks, scorers, reports of the last rows read
 _LEFT_OUT = {"cache_dir": None, "memory": None, "callbacks": None}
-_REMOVED = ("_skl_callbacks", "_metadata_request", "_curve_scorer", "report_")
-# Where scikit-learn's estimators keep the rows of their fit, or words of texts
+_REMOVED = (
+    *("_skl_callbacks", "_metadata_request", "_curve_scorer", "report_"),
+    # a line per row of the fit, which no prediction needs
+    *("oob_decision_function_", "oob_prediction_", "transduction_", "labeled_iter_"),
+    *("x_scores_", "y_scores_", "_x_scores", "_y_scores", "outliers_", "inlier_mask_"),
+    "cv_results_",
+)
+# Where scikit-learn's estimators keep the rows of their fit, or words of texts; the test of these
+# lists fits all of its classifiers and transformers
 _KEEPS = {
     "_fit_X": "the rows it was fitted on",
     "support_vectors_": "rows it was fitted on",
     "X_train_": "the rows it was fitted on",
     "X_fit_": "the rows it was fitted on",
     "X_": "the rows it was fitted on",
+    "component_indices_": "rows it was fitted on",  # of Nystroem, beside the rows
+    "subcluster_centers_": "rows it was fitted on",  # of Birch, where a cluster has one
+    "quantiles_": "the values it was fitted on",  # of QuantileTransformer
     "vocabulary_": "the words of the texts it was fitted on",
 }
 
@@ -82,7 +94,7 @@ def forget(model: Any) -> None:
         for name in list(state):
             if name in _LEFT_OUT:
                 state[name] = _LEFT_OUT[name]
-            elif name in _REMOVED:
+            elif name in _REMOVED or (name == "labels_" and _of_rows(part)):
                 del state[name]
             elif isinstance(state[name], dict) and any(isinstance(k, bool) for k in state[name]):
                 # equal keys; of bool("False") JSON would make True
@@ -91,6 +103,11 @@ def forget(model: Any) -> None:
                 }
             elif name.endswith("pretrained") and isinstance(state[name], str | PathLike):
                 state[name] = False
+
+
+def _of_rows(part: Any) -> bool:
+    """Whether an estimator finds clusters of rows, and not of columns."""
+    return isinstance(part, ClusterMixin) and not isinstance(part, FeatureAgglomeration)
 
 
 def nets(model: Any) -> list[NetClassifier]:

@@ -77,10 +77,15 @@ def save_model(
     equal files. The answers of the model to six synthetic inputs are in it: see `load_model`.
 
     What only a fit or a machine needs is left out: ``cache_dir``, ``memory``, the path of
-    pretrained weights, ``callbacks`` and metadata requests. Estimators that keep rows of their fit
-    (nearest neighbours, support vectors, Gaussian processes) or a vocabulary are refused.
-    Categories that foreign encoders such as ``OneHotEncoder`` have seen are kept, rare ones too:
-    `ClinicalPreprocessor` keeps none that fewer than ten rows have.
+    pretrained weights, ``callbacks`` and metadata requests; so is what scikit-learn keeps of each
+    row of the fit and no prediction needs, such as ``oob_decision_function_`` or the ``labels_`` of
+    clusters. Estimators that keep rows of their fit (nearest neighbours, support vectors, Gaussian
+    processes, ``Nystroem``), all values of a column (``QuantileTransformer``) or a vocabulary are
+    refused. That goes by a list, which is tested on all classifiers and transformers of
+    scikit-learn: of others look yourself. Single values stay: extremes, edges of bins, thresholds
+    of trees, a cluster's centre or a leaf that is of one row, and the categories that foreign
+    encoders such as ``OneHotEncoder`` have seen, rare ones too; `ClinicalPreprocessor` keeps none
+    that fewer than ten rows have.
 
     Examples
     --------
