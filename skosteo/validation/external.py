@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from skosteo._plotting import with_more_fonts
-from skosteo._validation import to_pandas
+from skosteo._validation import named_columns, to_pandas
 from skosteo.clinical.flow import Flow, check_flow
 from skosteo.evaluation import CalibrationCurve, DecisionCurve, Subgroups, decision_curve
 from skosteo.evaluation import subgroups as by_subgroup
@@ -368,13 +368,9 @@ def _groupings(
     """Sex and age band of the rows, and the columns that were named."""
     table = X.reset_index(drop=True) if isinstance(X, pd.DataFrame) else pd.DataFrame()
     named = to_pandas(subgroups)
-    if isinstance(named, str):
-        raise InputError(f"subgroups={named!r} is one text; give a list of columns.")
     if not isinstance(named, pd.DataFrame):
-        absent = [name for name in named if name not in table]
-        if absent:
-            raise InputError(f"X has no columns {absent} (subgroups).")
-        named = pd.DataFrame({name: table[name] for name in named}, index=range(len(X)))
+        names = named_columns(table, named, "subgroups")
+        named = pd.DataFrame({name: table[name] for name in names}, index=range(len(X)))
     if len(named) != len(X):
         raise InputError(f"subgroups has {len(named)} rows, and X has {len(X)}.")
     for name in named:

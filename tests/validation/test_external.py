@@ -224,6 +224,15 @@ def test_wrong_input(change, said):
         validate(**given | change)
 
 
+@pytest.mark.parametrize("as_given", [lambda column: column, lambda column: column.tolist()])
+def test_cells_for_names_of_columns_are_refused_without_a_cell(as_given, site):
+    model, _, there = site
+    doctors = pd.Series(np.resize(["Wang Fang", "Li Na", "Zhao Min"], 500), name="doctor")
+    with pytest.raises(InputError, match=r"column itself|3 entries that are no columns") as caught:
+        validate(model, there.data, there.target, subgroups=as_given(doctors))
+    assert "Li Na" not in str(caught.value)
+
+
 def test_a_column_that_the_model_needs_is_missed_by_the_model_itself(site):
     model, _, there = site
     with pytest.raises(ValueError, match="age"):
