@@ -9,10 +9,10 @@ from scipy.special import expit
 
 from skosteo._validation import logits
 from skosteo.evaluation._scored import as_probability, as_proportion
-from skosteo.evaluation.calibration import curvature
+from skosteo.evaluation.calibration import ALL_ALIKE, curvature
 from skosteo.evaluation.metrics import normal_quantile
 from skosteo.exceptions import InputError
-from skosteo.recalibration.classifier import ALL_ALIKE, edge
+from skosteo.recalibration.classifier import edge
 
 
 class LocalPatients(NamedTuple):

@@ -12,6 +12,7 @@ from sklearn.utils import indexable
 from skosteo._validation import check_groups, encode_target, gives_probabilities, logits, to_pandas
 from skosteo.evaluation._scored import Scored, as_probability
 from skosteo.evaluation.calibration import (
+    ALL_ALIKE,
     curvature,
     fit_logistic,
     influences,
@@ -21,7 +22,7 @@ from skosteo.evaluation.calibration import (
 from skosteo.evaluation.metrics import FEWEST_PATIENTS, patient_variance
 from skosteo.exceptions import InputError
 from skosteo.fusion.out_of_fold import check_prefit, predict_present
-from skosteo.recalibration.classifier import ALL_ALIKE, RecalibratedClassifier, edge, whole
+from skosteo.recalibration.classifier import RecalibratedClassifier, edge, whole
 
 _SIGNIFICANT = 0.05
 _ORIGINAL, _INTERCEPT, _BOTH = "original", "intercept", "slope and intercept"
