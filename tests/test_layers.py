@@ -39,6 +39,7 @@ HOMES = {
         "training.inference",
         "training.net",
         "training.net_classifier",
+        "training.net_state",
     },
     "timm": {"nets.backbone"},
     "pooch": {"datasets._home"},

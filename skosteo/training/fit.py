@@ -5,25 +5,21 @@ One call of `train` gives a net that has learnt, or an error: a net that saw no 
 """
 
 import math
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from inspect import Parameter, signature
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import torch
-from numpy.typing import NDArray
 from skorch.callbacks import Callback, LRScheduler
 from skorch.callbacks import EarlyStopping as SkorchEarlyStopping
 from skorch.dataset import Dataset
 from skorch.helper import predefined_split
-from skorch.history import History
 from torch import nn
 
-from skosteo.exceptions import InputError, TrainingError, WeightsError
+from skosteo.exceptions import InputError, TrainingError
 from skosteo.nets.randomness import use_generator
 from skosteo.training.callbacks import (
     EarlyStopping,
@@ -36,7 +32,6 @@ from skosteo.training.data import Inputs, to_device_if_fits
 from skosteo.training.inference import is_out_of_memory
 from skosteo.training.net import WEIGHT, Net
 
-_DTYPES = {"float32": torch.float32, "float64": torch.float64}
 # what skorch calls the columns of a history
 _NAMES = {"event_lr": "lr", "dur": "seconds", "valid_acc": "valid_accuracy"}
 
@@ -155,7 +150,7 @@ def train(
     stopping = [] if valid is None else [EarlyStopping(recipe.n_iter_no_change)]
     bar = [ProgressBar(recipe.name)] if recipe.verbose else []
     ours = [NoteFacts(), RefuseNonFiniteLoss(), *bar, *own_callbacks, *stopping]
-    net = _make_net(module, parameters, recipe, rows.y.dtype)
+    net = make_net(module, parameters, recipe, rows.y.dtype)
     # the facts come first, so that a user's callbacks find them in the history
     net.callbacks = [("facts", ours[0]), *net.callbacks]
     net.callbacks += [(f"skosteo_{i}", callback) for i, callback in enumerate(ours[1:])]
@@ -186,86 +181,10 @@ def train(
     return net, _history(net)
 
 
-def rebuild(
-    module: type[nn.Module],
-    parameters: Mapping[str, Any],
-    weights: Mapping[str, NDArray],
-    recipe: Recipe,
-    dtype: str,
-    history: pd.DataFrame,
-) -> Net:
-    """Build a trained net again from its weights; where there is no GPU, on the CPU.
-
-    Parameters
-    ----------
-    module, parameters, recipe
-        As `train` was given them.
-    weights : mapping of str to ndarray
-        State dict of the trained module.
-    dtype : {"float32", "float64"}
-        Type of its weights.
-    history : DataFrame
-        As `train` returned it.
-
-    Returns
-    -------
-    Net
-        Ready to predict and to be trained on.
-
-    Raises
-    ------
-    WeightsError
-        The weights are not those of such a module, or not finite.
-    """
-    on_cpu = recipe.device == "auto" or recipe.device.startswith("cpu")
-    if not (on_cpu or torch.cuda.is_available()):
-        warnings.warn(
-            f"The model was set to device={recipe.device!r}, and torch sees no GPU here: it "
-            "computes on the CPU. Set device='auto' to choose so by itself.",
-            UserWarning,
-            stacklevel=4,
-        )
-        recipe = replace(recipe, device="cpu")
-    if dtype not in _DTYPES:
-        raise WeightsError(f"The weights are said to be {dtype!r}: allowed are {[*_DTYPES]}.")
-    net = _make_net(module, parameters, recipe, _DTYPES[dtype])
-    _check_weights(weights, module, net.get_params_for("module"))
-    net.initialize()
-    # a copy: arrays that another process shares cannot be written to
-    net.module_.load_state_dict({name: torch.tensor(array) for name, array in weights.items()})
-    net.module_.eval()
-    net.history, net.train_split = History(_epochs(history)), None
-    for group in net.optimizer_.param_groups:  # where the schedule goes on from
-        group.setdefault("initial_lr", group["lr"])
-    return net
-
-
-def _check_weights(
-    weights: Mapping[str, NDArray], module: type[nn.Module], parameters: Mapping[str, Any]
-) -> None:
-    """Refuse weights that do not fit, before memory is taken for a module of the size said."""
-    with torch.device("meta"):
-        wanted = module(**parameters).state_dict()
-    for name in {**wanted, **weights}:
-        shapes = [of[name].shape if name in of else None for of in (weights, wanted)]
-        if shapes[0] is None or shapes[1] is None or tuple(shapes[0]) != tuple(shapes[1]):
-            raise WeightsError(
-                f"The weights do not fit the net: {name!r} is {_shape(shapes[0])} and should be "
-                f"{_shape(shapes[1])}. Load the file that was saved, with its release of skosteo."
-            )
-        if weights[name].dtype.kind == "f" and not np.isfinite(weights[name]).all():
-            raise WeightsError(
-                f"The weights {name!r} are not finite: the net would answer nothing. Fit again."
-            )
-
-
-def _shape(shape: Sequence[int] | None) -> str:
-    return "not there" if shape is None else " x ".join(map(str, shape)) or "one number"
-
-
-def _make_net(
+def make_net(
     module: type[nn.Module], parameters: Mapping[str, Any], recipe: Recipe, dtype: torch.dtype
 ) -> Net:
+    """Make a net of skorch that is yet to be trained."""
     device = resolve_device(recipe.device)
     callbacks = list(recipe.callbacks)
     if not any(isinstance(_instance(callback), LRScheduler) for callback in callbacks):
@@ -389,7 +308,7 @@ def _history(net: Net) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=pd.Index(columns, dtype=object))
 
 
-def _epochs(history: pd.DataFrame) -> list[dict[str, Any]]:
+def epochs(history: pd.DataFrame) -> list[dict[str, Any]]:
     """Return such a table as the rows of skorch's history."""
     names = {ours: theirs for theirs, ours in _NAMES.items()}
     rows = history.rename(columns=names).to_dict("records")

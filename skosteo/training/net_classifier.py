@@ -39,9 +39,10 @@ from skosteo.exceptions import InputError, SkosteoError, renumbered
 from skosteo.splits import validation_split
 from skosteo.training.callbacks import ScikitLearnCallbacks, check_callbacks
 from skosteo.training.data import Inputs, take
-from skosteo.training.fit import Recipe, rebuild, resolve_device, train
+from skosteo.training.fit import Recipe, resolve_device, train
 from skosteo.training.inference import predict_logits
 from skosteo.training.net import WEIGHT, Net
+from skosteo.training.net_state import as_plain, from_plain, rebuild
 
 _ROWS_EMBEDDED_AT_A_TIME = 1024
 # Gradients of a smaller loss come near the 1e-8 that Adam adds to them
@@ -100,18 +101,6 @@ def _weights_of_loss(
             "to a mean of about 1."
         )
     return weights
-
-
-def _untrained(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Parameters of the same module with random weights."""
-    return {
-        name: False
-        if name == "pretrained"
-        else _untrained(value)
-        if isinstance(value, Mapping)
-        else value
-        for name, value in parameters.items()
-    }
 
 
 class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
@@ -372,31 +361,10 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
     def __getstate__(self) -> dict[str, Any]:
         """Parameters, and what was learnt, as plain values and arrays: nothing of torch."""
-        state = dict(super().__getstate__())
-        net = state.pop("net_", None)
-        if net is not None:
-            state["_weights"] = {
-                name: weight.numpy(force=True) for name, weight in net.module_.state_dict().items()
-            }
-        if "_built_from" in state:
-            # the weights are there, and need not be had from elsewhere again
-            untrained = _untrained(state["_built_from"]["parameters"])
-            state["_built_from"] = state["_built_from"] | {"parameters": untrained}
-        if "history_" in state:
-            state["history_"] = {name: c.to_numpy() for name, c in state["history_"].items()}
-        name = getattr(self.optimizer, "__name__", "")
-        if getattr(torch.optim, name, None) is self.optimizer:
-            state["optimizer"] = name
-        return state
+        return as_plain(super().__getstate__())
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        state = dict(state)
-        if "history_" in state:
-            columns = pd.Index(list(state["history_"]), dtype=object)
-            state["history_"] = pd.DataFrame(state["history_"]).set_axis(columns, axis=1)
-        if isinstance(state["optimizer"], str):
-            state["optimizer"] = getattr(torch.optim, state["optimizer"])
-        super().__setstate__(state)
+        super().__setstate__(from_plain(state))
 
     def _class_weights(self, classes: NDArray, plan: Plan) -> NDArray[np.float64]:
         """Weight of each class in the loss: shape (2,)."""

@@ -2,21 +2,16 @@
 
 import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-import skosteo
 from skosteo import RiskIndexClassifier, Scorer, save_model
 from skosteo.commands import main, tables
 from tests.small_models import lacking, small_fusion, write_films
 from tests.study.test_fitting import wait_for
-
-ROOT = Path(skosteo.__file__).parents[1]
 
 
 @pytest.fixture(scope="module")
@@ -65,14 +60,13 @@ def test_every_row_is_there_in_order_with_its_identifier_alone(home, suffix, tmp
     assert os.listdir(tmp_path) == [out.name]
 
 
-def test_after_a_kill_it_goes_on_with_what_is_left(home, tmp_path, monkeypatch):
-    out, code = tmp_path / "scores.csv", "from skosteo.commands import main, tables; import sys\n"
-    code += "tables.ROWS = 4; sys.exit(main(sys.argv[1:]))"
-    process = subprocess.Popen([sys.executable, "-c", code, *given(home, out)], cwd=ROOT)
+def test_after_a_kill_it_goes_on_with_what_is_left(home, tmp_path, monkeypatch, fresh):
+    out, code = tmp_path / "scores.csv", "from skosteo.commands import main, tables\n"
+    fresh.start(f"{code}tables.ROWS = 4; main(argv)", *given(home, out))
     parts = tmp_path / "scores.csv.parts"
-    wait_for(lambda: (parts / "4.csv").exists(), process)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    wait_for(lambda: (parts / "4.csv").exists(), fresh)
+    os.kill(fresh.pid, signal.SIGKILL)
+    assert fresh.wait() == -signal.SIGKILL
     assert not out.exists()
     done = {part.name: part.stat().st_mtime_ns for part in parts.iterdir()}
     monkeypatch.setattr(tables, "ROWS", 4)

@@ -9,29 +9,22 @@ import pytest
 from skosteo import load_model, validate
 from skosteo.commands import main, tables
 from skosteo.image.reader import RadiographReader
-from skosteo.study import run_study
 from skosteo.validation import external
-from tests.small_models import write_films
-from tests.study.conftest import small_nets
+from tests.study.cohorts import filmed_patients
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory):
+def home(tmp_path_factory, of_films):
     """The report of a study, and the table and films of another hospital."""
     home = tmp_path_factory.mktemp("home")
-    for name in ("here", "there"):
-        (home / name).mkdir()
-    X, y, patient = write_films(home / "here", 72)
-    with small_nets():
-        run_study(
-            X, y, groups=patient, out=home / "report", n_folds=2, verbose=0,
-            models=["multimodal"], clinical_columns=["age", "bmi"],
-        )  # fmt: skip
-    X, y, patient = write_films(home / "there", 80, seed=1)
+    (home / "report").symlink_to(of_films.out)
+    (home / "there").mkdir()
+    X, y, patient = filmed_patients(home / "there", 80, seed=1)
+    seen = ["age", "sex", "bmi", "weight_kg"]
     X["image"] = X["image"].map(lambda path: Path(path).name)
     (home / "there" / "damaged.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     X.loc[[1, 2], "image"] = ["damaged.png", "gone.dcm"]
-    X.loc[2, ["age", "bmi"]] = np.nan  # nothing is left to see
+    X.loc[2, seen] = None  # nothing is left to see
     frail = pd.Series(y).astype(object)
     frail[[5, 6, 7]] = None
     X.assign(frail=frail, mrn=[f"M{p:04}" for p in patient], ward="east").to_csv(
@@ -54,7 +47,7 @@ def test_the_page_says_what_validate_says_of_the_rows_that_are_answered(home, tm
     X.loc[1, "image"] = None
     model = load_model(home / "report" / "model.skops")
     with pytest.warns(UserWarning, match="hold nothing for the branch 'image'"):
-        expected = validate(model, X[["age", "bmi", "image"]], X["frail"], X["mrn"])
+        expected = validate(model, X.drop(columns=["frail", "mrn", "ward"]), X["frail"], X["mrn"])
     figures = pd.read_csv(tmp_path / "external" / "figures.csv")
     np.testing.assert_allclose(figures["estimate"], expected.figures["estimate"], atol=1e-6)
     np.testing.assert_allclose(figures["low"], expected.figures["low"], atol=1e-6)

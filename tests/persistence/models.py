@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import StackingClassifier, VotingClassifier
 from sklearn.frozen import FrozenEstimator
@@ -27,6 +28,7 @@ from tests.small_models import (
 def unfitted(folder):
     """Models by name, each with what it is fitted on, and the labels."""
     X, y, _ = write_films(folder)
+    image, still = small_image(max_epochs=1), still_image(max_epochs=1)
     rng = np.random.default_rng(0)
     table = X[["age", "bmi"]]
     cohort = table.assign(
@@ -43,11 +45,11 @@ def unfitted(folder):
     strategies = ("concat", "learned", "attention")
     final = {"logistic": lacking(X, [0, 1, 2, 3], [4, 5, 6, 7]), "mean": X, None: X}
     models = {
-        "image": (small_image(), X[["image"]]),
-        "image of paths": (small_image(), X["image"].to_numpy()),
-        "image of arrays": (small_image(), films),
-        "image of channels": (small_image(), rng.random((48, 3, 24, 24))),
-        "frozen image": (still_image(), X[["image"]]),
+        "image": (image, X[["image"]]),
+        "image of paths": (image, X["image"].to_numpy()),
+        "image of arrays": (image, films),
+        "image of channels": (image, rng.random((48, 3, 24, 24))),
+        "frozen image": (still, X[["image"]]),
         "clinical": (small_clinical(), table),
         "clinical of arrays": (small_clinical(), table.to_numpy()),
         "imputed": (make_pipeline(SimpleImputer(), StandardScaler(), small_clinical()), table),
@@ -71,15 +73,21 @@ def unfitted(folder):
         ),
         "recalibrated": (RecalibratedClassifier(small_clinical(), cv=2), table),
         "recalibrated by a curve": (RecalibratedClassifier(small_clinical(), "isotonic", 2), table),
-        "recalibrated fusion": (RecalibratedClassifier(small_fusion(), "intercept", 2), X),
+        "recalibrated fusion": (
+            RecalibratedClassifier(small_fusion(image=still), "intercept", 2),
+            X,
+        ),
         **{
-            f"fusion by {kind or 'net'}": (small_fusion(final_estimator=kind), seen)
+            f"fusion by {kind or 'net'}": (small_fusion(image=image, final_estimator=kind), seen)
             for kind, seen in final.items()
         },
         **{
-            f"feature fusion by {name}": (small_feature_fusion(strategy=name), X)
+            f"feature fusion by {name}": (
+                small_feature_fusion(image=image, max_epochs=1, strategy=name),
+                X,
+            )
             for name in strategies
         },
-        "frozen feature fusion": (still_fusion(strategy="attention"), X),
+        "frozen feature fusion": (still_fusion(image=still, max_epochs=1, strategy="attention"), X),
     }
-    return models, y
+    return {name: (clone(model), seen) for name, (model, seen) in models.items()}, y

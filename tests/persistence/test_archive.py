@@ -2,8 +2,6 @@
 
 import json
 import re
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -19,10 +17,10 @@ import json, resource, sys, warnings
 from pathlib import Path
 from skosteo import load_model
 warnings.simplefilter("ignore")
-load_model(sys.argv[1])
+load_model(argv[0])
 told, peak = {}, lambda: 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 before = peak()
-for path in sorted(Path(sys.argv[2]).iterdir(), key=lambda path: path.stat().st_size):
+for path in sorted(Path(argv[1]).iterdir(), key=lambda path: path.stat().st_size):
     start = peak()
     try:
         load_model(path)
@@ -35,7 +33,7 @@ print(json.dumps(told))
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory):
+def told(tmp_path_factory, fresh):
     """What a process says to all hostile files, and what they should make it say."""
     folder = tmp_path_factory.mktemp("hostile")
     X = np.random.default_rng(0).normal(size=(40, 2))
@@ -45,8 +43,7 @@ def told(tmp_path_factory):
     (folder / "files").mkdir()
     for name, (data, _) in files.items():
         (folder / "files" / f"{name}.skops").write_bytes(data)
-    command = [sys.executable, "-c", LOADER, str(folder / "good.skops"), str(folder / "files")]
-    found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    found = json.loads(fresh.run(LOADER, folder / "good.skops", folder / "files"))
     assert not mark.exists()
     return found, {name: said for name, (_, said) in files.items()}
 

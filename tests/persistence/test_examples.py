@@ -78,5 +78,5 @@ def test_numbers_of_a_frozen_fusion_do_not_replace_its_films(tmp_path):
     X, y, _ = write_films(tmp_path)
     X["sex"] = np.resize(["F", "M", "F"], len(X))  # two columns of the net, one of the table
     for strategy in ("attention", "learned", "concat"):
-        model = FrozenEstimator(small_feature_fusion(strategy=strategy).fit(X, y))
+        model = FrozenEstimator(small_feature_fusion(strategy=strategy, max_epochs=1).fit(X, y))
         assert make_examples(model)["image"].ndim == 3
