@@ -50,7 +50,7 @@ _MAX_SIDE, _MAX_JOBS = 2048, 512
 def save_model(
     model: Any, path: str | os.PathLike[str], *, card: str | None = None, examples: Any = None
 ) -> None:
-    """Write a fitted model to one file that holds no patient and runs no code when it is loaded.
+    """Write a fitted model to one file that holds no row of a patient and runs no code when loaded.
 
     Parameters
     ----------
