@@ -92,6 +92,7 @@ def test_a_right_model_is_seldom_changed_by_patients_of_many_films():
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:No slope can be learned")
 @pytest.mark.parametrize(
     ("n", "films"),
     [
