@@ -62,7 +62,9 @@ def page_of(study):
 
 def captions(html, kind):
     """Captions of the tables or figures of a page, by their numbers."""
-    found = re.findall(rf"<b>{kind} (\d+)\.</b>(.*?)(?:</span>)?</(?:fig)?caption>", html, re.DOTALL)
+    found = re.findall(
+        rf"<b>{kind} (\d+)\.</b>(.*?)(?:</span>)?</(?:fig)?caption>", html, re.DOTALL
+    )
     return {int(number): " ".join(text.split()) for number, text in found}
 
 

@@ -98,7 +98,9 @@ def test_one_model_is_named_as_such(of_values):
     one = {"age_sex_bmi": study.models["age_sex_bmi"]}
     html = page_of(changed(study, fields={"models": one, "family": ("age_sex_bmi",)}))
     assert "The study has one model." in html
-    assert "comparator" not in Reader(html.split('<h2 id="methods">')[1].split("</section>")[0]).text
+    assert (
+        "comparator" not in Reader(html.split('<h2 id="methods">')[1].split("</section>")[0]).text
+    )
 
 
 def test_what_could_not_be_explained_is_said(of_values):

@@ -38,7 +38,9 @@ def test_each_is_drawn(which, of_films):
 
 @pytest.mark.parametrize("which", [which for which in FIGURES if which not in OF_VALUES])
 def test_what_cannot_be_drawn_is_said(which, of_values):
-    with pytest.raises(InputError, match=r"has nothing to draw figure\(.*\) from: (none of|the primary model)"):
+    with pytest.raises(
+        InputError, match=r"has nothing to draw figure\(.*\) from: (none of|the primary model)"
+    ):
         of_values.study.figure(which)
 
 
