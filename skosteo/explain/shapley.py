@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 
 _OUTPUTS = ("probability", "log_odds")
 # of the first and the second word of a variable of two
-_LOOKS = ({"color": PALETTE[2], "marker": "o"}, {"color": PALETTE[4], "marker": "D"})
+_LOOKS: tuple[dict[str, Any], ...] = (
+    {"color": PALETTE[2], "marker": "o"},
+    {"color": PALETTE[4], "marker": "D"},
+)
 MOST_FEATURES = 12  # 4,096 coalitions, each evaluated for every row with every row of background
 
 
@@ -358,7 +361,7 @@ def _two_words(cells: NDArray[np.object_]) -> list[str]:
 
 
 def _second(cells: NDArray[np.object_]) -> NDArray[np.float64]:
-    """Whether each cell is the second of two values: 1 or 0; NaN where it is missing, or of more."""
+    """Whether each cell is the second of two values, 1 or 0; NaN where it is missing or of more."""
     known = ~pd.isna(cells)
     place = np.full(len(cells), np.nan)
     codes, levels = pd.factorize(pd.Series(cells[known]).map(str), sort=True)

@@ -81,7 +81,7 @@ def leakage_light(study: Any) -> Light:
         looked = f"radiographs that are in twice, {looked}"
     for severity, colour in (("leak", "red"), ("suspect", "amber")):
         if severity in found:
-            n = found[severity]
+            n = int(found[severity])
             reason = f"{n} finding{'s' * (n > 1)} of severity '{severity}': see Participants."
             return Light("Leakage", colour, reason)
     return Light("Leakage", "green", f"Looked for and not found: {looked}.")
@@ -135,7 +135,7 @@ def abstract(study: Any) -> list[tuple[str, str]]:
     model = f"{titles[study.primary]}, specified before any model was fitted."
     if study.comparator is not None:
         model += f" Comparator: {titles[study.comparator]}."
-    lines = [
+    return [
         ("Design", design_text(study)),
         ("Patients", patients_text(study)),
         ("Outcome", f"{settings.outcome} (coded {classes[1]}; without it {classes[0]})."),
@@ -145,7 +145,6 @@ def abstract(study: Any) -> list[tuple[str, str]]:
         ("Calibration", calibration_text(study)),
         ("Limits", " ".join(sentences_of_limits(study))),
     ]
-    return lines
 
 
 def texts(study: Any) -> dict[str, str]:
@@ -198,7 +197,8 @@ def discrimination_text(study: Any) -> str:
     if study.comparator is None:
         return f"{said}."
     other = study.titles[study.comparator]
-    found = study.comparison().frame().query("metric == 'AUC' and model_a == @other").iloc[0]
+    frame = study.comparison().frame().query("metric == 'AUC'").set_index("model_a")
+    found = frame.loc[other]
     reports = study.scores([study.comparator], ["AUC"])
     difference = signed_text(-found["difference"], -found["high"], -found["low"])
     p = "" if np.isnan(found["pvalue_holm"]) else f", {p_text(found['pvalue_holm'])}"

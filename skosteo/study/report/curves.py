@@ -46,7 +46,7 @@ def roc(study: Any) -> "Figure":
         false_positive, sensitivity, _ = roc_curve(report.positive, report.probability[title])
         tp, fp, tn, fn = report.counts.loc[title].to_numpy()
         colour, z = PALETTE[i], 5 - i
-        line = {"color": colour, "linewidth": 1.3 if i else 2.8, "zorder": z}
+        line: dict[str, Any] = {"color": colour, "linewidth": 1.3 if i else 2.8, "zorder": z}
         label = f"{title}: {areas[title]}"
         ax.plot(false_positive, sensitivity, _STYLES[i], label=label, **line)
         point = (fp / (fp + tn), tp / (tp + fn))

@@ -57,8 +57,8 @@ def model_card(study: Any) -> str:
         ],
         "## Limits": _items(map(_plain, limits(study))),
         "## What it was shown to do": [
-            f"Judged on {judged(study)[0]:,} patients by predictions for those whom a model had not "
-            f"seen, with 95 % confidence intervals by patient. ({split_text(study)}.)",
+            f"Judged on {judged(study)[0]:,} patients by predictions for those whom a model had "
+            f"not seen, with 95 % confidence intervals by patient. ({split_text(study)}.)",
             _table(["figure", "value"], [[n, figures[n]] for n in _FIGURES if n in figures]),
         ],
         _COHORT: [
@@ -109,7 +109,8 @@ def _development(study: Any) -> list[str]:
         return []
     shown = study.design.X.iloc[rows][columns]
     everyone = table_one(shown, groups=study.design.patient[rows])["all"]
-    lines = [[*index, value] for index, value in everyone.items()]
+    pairs = zip(everyone.index.tolist(), everyone.tolist(), strict=True)
+    lines = [[*index, value] for index, value in pairs]
     return [_table(["characteristic", "level", "patients"], lines)]
 
 

@@ -83,6 +83,10 @@ _CUT = """
   .filter(e => e.scrollWidth > e.clientWidth + 1)
   .map(e => 'cut: ' + e.getAttribute('aria-label').split(',')[0])
 """
+_STOPS = """
+() => [...document.querySelectorAll('a, summary, [tabindex="0"]')]
+  .filter(e => e.checkVisibility()).length
+"""
 _FOCUSED = """
 () => {
   const e = document.activeElement, shown = getComputedStyle(e);
@@ -140,7 +144,7 @@ def findings(path):
 def tab_stops(path):
     """Walk through a page with the Tab key: (tag, what it is, whether its focus shows)."""
     with opened(path) as (tab, _):
-        n = tab.evaluate("document.querySelectorAll('a, [tabindex=\"0\"]').length")
+        n = tab.evaluate(_STOPS)
         stops = []
         for _ in range(n):
             tab.keyboard.press("Tab")

@@ -7,6 +7,7 @@ import pytest
 from sklearn.base import clone
 
 from skosteo import _plotting
+from skosteo.study.report.checklists import CLAIM, TRIPOD_AI
 from skosteo.study.report.content import checklist, render_page
 from skosteo.study.report.figures import available
 from tests.study.report.pages import Reader, captions, changed, page_of
@@ -138,8 +139,6 @@ def answers(study):
 @pytest.mark.parametrize("drawn", [True, False])
 def test_a_checklist_claims_no_more_than_happened(of_split, drawn):
     """No external test for one that was given, no Grad-CAM without films."""
-    from skosteo.study.report.checklists import CLAIM, TRIPOD_AI
-
     items = answers(changed(of_split.study, drawn_test=drawn))
     assert items.loc[(CLAIM, "33"), "status"] == "for the author"
     assert (items.loc[(CLAIM, "32"), "status"] == "yes") == drawn
@@ -150,8 +149,6 @@ def test_a_checklist_claims_no_more_than_happened(of_split, drawn):
 
 
 def test_the_size_is_judged_and_never_only_counted(of_values, of_split):
-    from skosteo.study.report.checklists import CLAIM, TRIPOD_AI
-
     for ran in (of_values, of_split):
         said = answers(ran.study).loc[(TRIPOD_AI, "10")]
         assert said["status"] == "partly"

@@ -47,7 +47,8 @@ def test_names_of_columns_are_read_back_to_the_last_character(name, of_values):
     design = replace(study.design, X=X)
     study = changed(study, fields={"design": design}, clinical_columns=(name,))
     expected = table_one(X[[name]], groups=design.patient)
-    pd.testing.assert_frame_equal(development_of(model_card(study)), expected.astype(object))
+    found = development_of(model_card(study)).astype(object)
+    pd.testing.assert_frame_equal(found, expected.astype(object))
 
 
 def test_a_card_without_a_cohort_has_none():

@@ -10,19 +10,17 @@ import stat
 import subprocess
 import sys
 from base64 import b64decode
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.metrics import roc_auc_score
 
 import skosteo
 from skosteo import _files as files
 from skosteo.exceptions import InputError
 from skosteo.study import run_study
-from skosteo.study.report.checklists import CLAIM, TRIPOD_AI
-from skosteo.study.report.content import checklist
 from tests.study.cohorts import Says, files_in, filmed_patients, patients
 from tests.study.report.pages import Reader, changed
 
@@ -37,11 +35,12 @@ def csv(out, name, **params):
 def test_the_files(of_values):
     found = {name for name in files_in(of_values.out) if not name.startswith("work")}
     tables = [
-        "table_1", "table_2", "flow", "parts", "leakage", "fold_scores", "operating_points",
-        "calibration", "decision_curve", "checklists", "scores_test", "scores_validation",
-        "probabilities_test", "probabilities_validation", "comparison", "subgroups",
+        "table_1", "flow", "parts", "leakage", "figures", "scores", "discrimination",
+        "calibration", "decision_curve", "per_thousand", "operating_points", "sample_size",
+        "failures", "fold_scores", "stability", "checklists", "probabilities",
+        "probabilities_repeats", "comparison", "differences", "subgroups",
     ]  # fmt: skip
-    figures = [2, 5, "calibration", "decision_curve", "comparison", "subgroups"]
+    figures = [2, 5, "calibration", "decision_curve", "differences", "subgroups", "stability"]
     assert found == {
         "report.html", "settings.json", "model.skops", "model_card.md",
         *(f"tables/{name}.csv" for name in tables),
@@ -51,7 +50,7 @@ def test_the_files(of_values):
 
 def test_the_files_of_a_study_of_films(of_films):
     found = set(files_in(of_films.out))
-    figures = [2, 3, 4, 5, 6, 7, "calibration", "decision_curve", "fusion", "subgroups"]
+    figures = [2, 3, 4, 5, 6, 7, "calibration", "decision_curve", "differences", "fusion"]
     assert {f"figures/figure_{which}.png" for which in figures} <= found
     assert {f"tables/table_{number}.csv" for number in (1, 2, 3)} <= found
     # of one row or none, so that there is nothing to compare
@@ -75,30 +74,42 @@ def test_every_file_is_what_its_name_says(ran, request):
             assert data.startswith(signatures[kind]), name
 
 
-def test_counts_of_table_2_are_those_of_its_probabilities(of_values):
-    said = csv(of_values.out, "probabilities_test").set_index("row")
-    table = csv(of_values.out, "table_2", index_col=0)
+@pytest.mark.parametrize("name", ["probabilities", "probabilities_repeats"])
+def test_rates_of_the_report_are_those_of_its_probabilities(name, of_values):
+    """Recomputed from the risks and thresholds beside, by whoever holds the folder."""
+    study = of_values.study
+    said = csv(of_values.out, name)
+    table = csv(of_values.out, "discrimination", index_col=0)
     y = said["target"].to_numpy()
-    np.testing.assert_array_equal(y, np.asarray(of_values.y)[said.index])
-    for name, model in of_values.study.models.items():
-        positive = said[name].to_numpy() >= 0.5
-        for metric, right, total in (
-            ("accuracy", (positive == y).sum(), len(y)),
-            ("sensitivity", (positive & (y == 1)).sum(), (y == 1).sum()),
-            ("specificity", (~positive & (y == 0)).sum(), (y == 0).sum()),
+    np.testing.assert_array_equal(y, np.asarray(of_values.y)[said["row"]])
+    shown = study.family if name == "probabilities_repeats" else set(study.models) - {*study.family}
+    for model in shown:
+        risk = said[f"{model}: risk"].to_numpy()
+        positive = risk >= said[f"{model}: threshold"].to_numpy()
+        row = table.loc[study.titles[model]]
+        for metric, rate in (
+            ("AUC", roc_auc_score(y, risk)),
+            ("accuracy", (positive == y).mean()),
+            ("sensitivity", positive[y == 1].mean()),
+            ("specificity", (~positive)[y == 0].mean()),
         ):
-            assert table.loc[model.title, metric].startswith(f"{right}/{total} = ")
+            assert float(row[metric].split(" ")[0]) == pytest.approx(rate, abs=0.0006)
 
 
 def test_rows_of_the_parts_add_up(of_values):
     parts = csv(of_values.out, "parts", index_col=0)
     assert parts.loc["all", "rows"] == len(of_values.X)
-    assert parts["rows"].iloc[:3].sum() == len(of_values.X)
-    n_test = len(csv(of_values.out, "probabilities_test"))
-    n_validation = len(csv(of_values.out, "probabilities_validation"))
-    assert n_test == parts.loc["test", "rows"]
-    assert n_test + n_validation == len(of_values.X)
+    assert len(csv(of_values.out, "probabilities")) == len(of_values.X)
+    repeats = csv(of_values.out, "probabilities_repeats")
+    assert repeats.groupby("repeat")["row"].nunique().tolist() == [len(of_values.X)] * 2
     assert csv(of_values.out, "flow")["remaining"].iloc[-1] == len(of_values.X)
+
+
+def test_a_test_set_has_its_rows_alone(of_split, tmp_path):
+    of_split.study.save(tmp_path)
+    said = csv(tmp_path, "probabilities")
+    assert sorted(said["row"]) == sorted(of_split.study.design.test)
+    assert not (tmp_path / "tables" / "probabilities_repeats.csv").exists()
 
 
 def test_settings_say_what_was_asked(of_values):
@@ -132,7 +143,7 @@ def test_the_limits_come_before_any_figure(of_values):
     first = html.index("SYNTHETIC patients.")
     assert html.index("<h1>") < first < html.index("<dl") < html.index("<table")
     assert first < html.index("<img")
-    assert first < html.index("The test part is small") < html.index("<table")
+    assert first < html.index("The study is small") < html.index("<table")
 
 
 @pytest.fixture(scope="module")
@@ -144,7 +155,8 @@ def attacked(tmp_path_factory):
     out = tmp_path_factory.mktemp("attacked")
     run_study(
         X.assign(p=X["age"] / 100, q=X["bmi"] / 60), y, groups=groups, out=out,
-        image_column=None, n_folds=2, verbose=0, subgroups=["device"], title=f"T {SCRIPT}",
+        image_column=None, n_folds=2, n_repeats=1, verbose=0, subgroups=["device"],
+        title=f"T {SCRIPT}",
         outcome=f"{FORMULA} {SCRIPT}", limits=[f"L {SCRIPT}"],
         models=["age_sex_bmi", (FORMULA, Says("p")), (f"m {SCRIPT}", Says("q"))],
     )  # fmt: skip
@@ -189,9 +201,10 @@ def test_files_of_models_that_are_gone_vanish(of_values, tmp_path):
     assert (out / "tables" / "comparison.csv").exists()
     assert "Logistic: all" in (out / "report.html").read_text("utf-8")
     study = of_values.study
-    changed(study, models={"age_sex_bmi": study.models["age_sex_bmi"]}).save(out)
+    one = {"age_sex_bmi": study.models["age_sex_bmi"]}
+    changed(study, fields={"models": one, "family": ("age_sex_bmi",)}).save(out)
     assert not (out / "tables" / "comparison.csv").exists()
-    assert not list((out / "figures").glob("figure_comparison.*"))
+    assert not list((out / "figures").glob("figure_differences.*"))
     assert "Logistic: all" not in (out / "report.html").read_text("utf-8")
 
 
@@ -204,7 +217,7 @@ def test_nothing_else_is_written(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(home))
     out = tmp_path / "out"
     run_study(
-        X, y, groups=groups, out=out, image_column=None, n_folds=2, verbose=0,
+        X, y, groups=groups, out=out, image_column=None, n_folds=2, n_repeats=1, verbose=0,
         models=["age_sex_bmi"],
     )  # fmt: skip
     assert files_in(work) == {}
@@ -253,14 +266,20 @@ def test_a_full_disk_leaves_no_report_where_none_was(of_values, tmp_path, monkey
 
 def test_a_disk_that_fills_up_in_the_fits(tmp_path, monkeypatch):
     X, y, groups = patients(60)
-    params = {"image_column": None, "n_folds": 2, "verbose": 0, "models": ["age_sex_bmi"]}
+    params = {
+        "image_column": None,
+        "n_folds": 2,
+        "n_repeats": 1,
+        "verbose": 0,
+        "models": ["age_sex_bmi"],
+    }
     with monkeypatch.context() as patch:
         full_after(patch, 2)  # the manifest and the first fold
         with pytest.raises(OSError, match="No space left"):
             run_study(X, y, groups=groups, out=tmp_path / "out", **params)
     assert len(list((tmp_path / "out" / "work").glob("*.npz"))) == 1
     study = run_study(X, y, groups=groups, out=tmp_path / "out", **params)
-    assert np.isfinite(study.probability()).all(axis=None)
+    assert np.isfinite(study.assessed().risk).all(axis=None)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="limits of a process are POSIX")
@@ -271,6 +290,7 @@ def test_files_that_may_not_grow(tmp_path):
     command = [
         sys.executable, "-m", "skosteo", "study", tmp_path / "a.csv", "--target", "y",
         "--patient", "id", "--no-images", "--models", "age_sex_bmi", "--folds", "2",
+        "--repeats", "1",
         "--out", tmp_path / "out", "--quiet",
     ]  # fmt: skip
     done = subprocess.run(
@@ -292,7 +312,8 @@ def test_a_folder_that_cannot_be_written_to(tmp_path):
     tmp_path.chmod(0o500)
     with pytest.raises(PermissionError):
         run_study(
-            X, y, groups=groups, out=tmp_path / "out", image_column=None, n_folds=2, verbose=0,
+            X, y, groups=groups, out=tmp_path / "out", image_column=None, n_folds=2, n_repeats=1,
+            verbose=0,
             models=["age_sex_bmi"],
         )  # fmt: skip
 
@@ -309,33 +330,10 @@ def test_a_folder_that_cannot_be_made(tmp_path):
     assert (tmp_path / "file").read_text() == "mine"
 
 
-def test_checklists_are_filled_with_what_the_study_knows(of_values):
-    items = checklist(of_values.study)
-    assert (items["status"] == "filled").sum() > 40
-    assert items["text"].str.contains("SYNTHETIC patients.", regex=False).any()
-
-
-def test_a_checklist_claims_no_more_than_happened(of_values):
-    """No external test for a named one, no Grad-CAM without films, no reason for a size."""
-    for drawn in (True, False):
-        study = changed(of_values.study, drawn_test=drawn)
-        items = checklist(study).set_index(["checklist", "item"])["text"]
-        assert items[CLAIM, "33"] == items[CLAIM, "21"] == items[TRIPOD_AI, "10"] == ""
-        assert bool(items[CLAIM, "32"]) == drawn
-        assert "Radiographs" not in items[TRIPOD_AI, "27a"]
-    assert items[CLAIM, "31"] == ""  # nothing was explained
-    results = {
-        key: [replace(found[0], explained={"shap": {}}), *found[1:]]
-        for key, found in of_values.study.results.items()
-    }
-    items = checklist(changed(of_values.study, results=results)).set_index(["checklist", "item"])
-    assert items.loc[(CLAIM, "31"), "text"] == "SHAP; of fold 1's model."
-
-
 def test_a_study_without_the_models_of_table_2(tmp_path, small_preset):
     X, y, groups = filmed_patients(tmp_path, 48)
     run_study(
-        X, y, groups=groups, out=tmp_path / "out", n_folds=2, verbose=0,
+        X, y, groups=groups, out=tmp_path / "out", n_folds=2, n_repeats=1, verbose=0,
         models=["backbone", "backbone_wt"],
     )  # fmt: skip
     assert (tmp_path / "out" / "report.html").exists()

@@ -1,6 +1,7 @@
 """Tables of the report: the study's figures, as a reader sees them."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -31,8 +32,6 @@ def test_missing_values_are_a_column_of_table_1(of_values):
     study = of_values.study
     X = study.design.X.copy()
     X.loc[:29, "bmi"] = np.nan
-    from dataclasses import replace
-
     other = changed(study, fields={"design": replace(study.design, X=X)})
     table = tables.characteristics(other)
     assert "missing" not in table.index.get_level_values(1)
