@@ -2,8 +2,9 @@
 The paper in one call
 =====================
 
-From films, a table and an outcome to the paper's tables and figures, with baselines, comparisons,
-calibration, subgroups and explanations, as one report that opens without a network.
+From films, a table and an outcome to one model, and a report of it that opens without a network: an
+abstract with its limits first, the paper's tables and figures, calibration and clinical use, what
+each part adds, subgroups and explanations.
 
 By default on a **synthetic** cohort, whose films are written as DICOM of mixed encodings. Two real
 data sets take the same road::
@@ -11,7 +12,7 @@ data sets take the same road::
     python examples/plot_06_study.py --data hannover  # real chest films, target: ICU stay
     python examples/plot_06_study.py --data nhanes    # real people with measured DXA, no films
 
-From a shell it is ``python -m skosteo study cohort.csv --images films/ ...``.
+From a shell it is ``skosteo study cohort.csv --images films/ ...``.
 """
 
 # %%
@@ -123,7 +124,9 @@ with tempfile.TemporaryDirectory() as work:
     study = (runs | {"nhanes": nhanes})[args.data]()
 
 print(f"\n{study}\n")
+print("Prespecified comparisons with the primary model:")
 print(study.comparison().table().to_string())
+print(f"\nOf 1,000 people:\n{study.per_thousand().round(1).to_string()}")
 
 # %%
 # Every table and figure is at hand, as a frame and as a plot.

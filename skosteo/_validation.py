@@ -104,6 +104,32 @@ def check_image_column(X: pd.DataFrame, image_column: str, remedy: str) -> None:
         )
 
 
+def named_columns(X: pd.DataFrame, names: Any, parameter: str) -> list[Any]:
+    """Names of columns that X must have; of cells, given for names, no error holds any."""
+    if isinstance(names, str):
+        raise InputError(f"{parameter}={names!r} is one text; give a list of columns.")
+    refuse_cells(names, parameter)
+    absent = [*dict.fromkeys(name for name in names if name not in X)]
+    if len(absent) > X.shape[1]:
+        raise InputError(
+            f"{parameter} has {len(absent)} entries that are no columns of X; it takes the names "
+            "of columns, not what is in them."
+        )
+    if absent:
+        raise InputError(
+            f"X has no columns {absent} ({parameter}); its columns are {X.columns.tolist()}."
+        )
+    return list(names)
+
+
+def refuse_cells(names: Any, parameter: str) -> None:
+    """Refuse a column itself where its name is asked for: an error would print its cells."""
+    if isinstance(to_pandas(names), pd.Series):
+        raise InputError(
+            f"{parameter} is a column itself; give its name, such as {parameter}=['age']."
+        )
+
+
 def encode_target(y: ArrayLike) -> tuple[NDArray, NDArray[np.int64]]:
     """Classes, sorted, and the code 0 or 1 of every row.
 

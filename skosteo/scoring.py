@@ -21,7 +21,7 @@ from skosteo.fusion.probability import ProbabilityFusionClassifier
 from skosteo.image.classifier import ImageOsteoClassifier
 from skosteo.persistence import load_model
 from skosteo.persistence.content import parts
-from skosteo.validation.threshold import threshold_of
+from skosteo.validation.threshold import decides_by_risk, threshold_of
 
 COLUMNS = ("probability", "predicted", "answered_by", "status", "rule", "reason")
 SCORED, PARTLY, NOT = "scored", "scored in part", "not scored"
@@ -106,13 +106,14 @@ class Scorer:
         used, answers = self.answering(table, unread)
         found = used.to_numpy(bool)
         probability = np.full(len(X), np.nan)
+        positive = np.zeros(len(X), dtype=bool)
         if answers.any():
             with warnings.catch_warnings(), _refusals_in_words(table, self.model):
                 warnings.simplefilter("ignore", MissingModalityWarning)  # each row says it
                 with renumbering(np.flatnonzero(answers), len(X)):
                     probability[answers] = self.model.predict_proba(table[answers])[:, 1]
-        positive = (probability >= threshold_of(self.model, None)[0]).astype(int)
-        predicted = pd.Series(self.model.classes_[positive]).where(answers)
+                    positive[answers] = self._decided(table[answers], probability[answers])
+        predicted = pd.Series(self.model.classes_[positive.astype(int)]).where(answers)
         status = np.where(found.all(axis=1), SCORED, PARTLY)
         names = [" + ".join(used.columns[row]) for row in found]
         found_by_column = (
@@ -124,6 +125,12 @@ class Scorer:
             unread["reason"].to_numpy(),
         )
         return pd.DataFrame(dict(zip(COLUMNS, found_by_column, strict=True)), index=X.index)
+
+    def _decided(self, table: pd.DataFrame, probability: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Whether each row is positive, as the model's own ``predict`` says."""
+        if decides_by_risk(self.model):
+            return probability >= threshold_of(self.model, None)[0]
+        return self.model.predict(table) == self.model.classes_[1]
 
     @cached_property
     def model(self) -> Any:

@@ -114,6 +114,24 @@ def test_the_threshold_of_a_wrapped_model_and_its_branches(fusion, cohort, mixed
     assert Scorer(model)(mixed)["answered_by"][1] == "clinical"
 
 
+@pytest.mark.parametrize(
+    "by",
+    [{"threshold": -0.5, "response_method": "decision_function"},
+     {"threshold": 0.4, "response_method": "predict_proba", "pos_label": "healthy"}],
+)  # fmt: skip
+def test_a_threshold_of_another_figure_than_the_risk_is_the_models_own(by, cohort):
+    X, y, _ = cohort
+    words = np.array(["healthy", "ill"])[y]
+    table = X[["age", "bmi"]]
+    model = FixedThresholdClassifier(LogisticRegression(), **by).fit(table, words)
+    table = pd.concat([table, table[:1] * np.nan], ignore_index=True)
+    scores = Scorer(model)(table)
+    assert scores["predicted"][:-1].tolist() == model.predict(table[:-1]).tolist()
+    assert (scores["predicted"][:-1] != np.where(scores["probability"][:-1] < 0.5, *model.classes_)
+            ).any()  # fmt: skip
+    assert scores["predicted"].isna().tolist() == [False] * len(X) + [True]
+
+
 def test_a_file_is_loaded_where_it_is_needed_and_a_scorer_travels(fusion, cohort, tmp_path):
     X, _, _ = cohort
     save_model(fusion, tmp_path / "model.skops")

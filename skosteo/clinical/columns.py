@@ -69,6 +69,14 @@ def is_numbers(values: pd.Series, column: str) -> bool:
     return len(different) > len(words)
 
 
+def is_in_words(values: pd.Series) -> bool:
+    """Whether all that is known of a column are words, none of them a number: ages as "50-59"."""
+    if strange_cells(values):
+        return False
+    numbers, words = split_numbers(values)
+    return len(words) > 0 and bool(np.isnan(numbers).all())
+
+
 def read_numbers(values: pd.Series, column: str) -> NDArray[np.float64]:
     """Numbers (n,) of a column, NaN where missing; InputError for texts that are no numbers."""
     numbers, others = split_numbers(values)

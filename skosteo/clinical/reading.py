@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from skosteo._validation import guess
+from skosteo._validation import guess, refuse_cells
 from skosteo.clinical.bmi import BodyMassIndex
 from skosteo.clinical.columns import as_word, check_cells, is_numbers, read_numbers, read_words
 from skosteo.clinical.giveaways import is_of_relatives
@@ -71,6 +71,7 @@ class TableReader:
         for name, value in (("columns", columns), ("text_columns", text_columns)):
             if isinstance(value, str):
                 raise InputError(f"{name}={value!r}: give a list of names, such as [{value!r}].")
+            refuse_cells(value, name)
         self.columns, self.text_columns = columns, text_columns
         self.units, self.infinities, self.absent = units, infinities, absent
         self.sources: dict[str, str] = {}

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from skosteo._validation import check_groups, check_table, to_pandas
+from skosteo._validation import check_groups, check_table, refuse_cells, to_pandas
 from skosteo.clinical import columns
 from skosteo.clinical.balance import largest_difference
 from skosteo.clinical.small_levels import (
@@ -91,6 +91,7 @@ def table_one(
                    M            0 (0.0)    1 (100.0)
                    missing            0            1
     """
+    refuse_cells(median, "median")
     median = [median] if isinstance(median, str) else list(median)
     data, by = _checked(data, median), to_pandas(by)
     parts = _groups(data, by)

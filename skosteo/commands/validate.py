@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from skosteo.clinical.flow import ExclusionLog
 from skosteo.commands.outcome import add_outcome_arguments, known_rows, read_outcome
@@ -56,6 +57,8 @@ def run(given: argparse.Namespace) -> None:
         check_column(table, column, "--image-column")
         table[column] = film_paths(table, column, given)
     outcome = read_outcome(table, given)
+    if given.positive is not None:
+        _check_words(scorer.model.classes_, table[given.target], given)
     table, target, flow = known_rows(table, outcome, given.patient, outcome.name)
     scores = pd.concat([score() for _, score in score_in_parts(scorer, table)])
     answered = (scores["status"] != NOT).to_numpy()
@@ -86,6 +89,24 @@ def run(given: argparse.Namespace) -> None:
     if in_part := (scores["status"] == PARTLY).sum():
         print(f"Rows that not all branches answer: {in_part:,} of {len(kept):,}.")  # noqa: T201
     print(f"\nvalidation.html and its tables are in {given.out}")  # noqa: T201
+
+
+def _check_words(classes: NDArray, values: pd.Series, given: argparse.Namespace) -> None:
+    """Refuse an outcome whose words are those of the model, turned round."""
+    if not all(isinstance(label, str) for label in classes):
+        return
+    first, second = (label.strip().casefold() for label in classes)
+    ill = {word.strip().casefold() for word in given.positive}
+    well = {word.strip().casefold() for word in given.negative or ()}
+    if given.negative is None:
+        well = {str(word).strip().casefold() for word in values.dropna()} - ill
+    if first in ill or second in well:
+        raise InputError(
+            f"The model gives the probability of {classes[1]!r}, which sorts behind "
+            f"{classes[0]!r}, and --positive names another word. Give --positive {classes[1]} to "
+            "judge that; a model of the other probability is fitted to labels such as 0 and 1, of "
+            "which the greater one means ill."
+        )
 
 
 def _reasons(scores: pd.DataFrame) -> pd.Series:

@@ -16,6 +16,8 @@ from skosteo.evaluation.metrics import (
     too_few,
 )
 
+ALL_ALIKE = 1e-6  # range of log odds below which no slope is to be had
+
 
 class CalibrationLine(NamedTuple):
     """What `calibration_line` returns, and explains."""
@@ -59,8 +61,9 @@ def calibration_line(
     CalibrationLine
         ``slope``, ``slope_low`` and ``slope_high``: 1 is right; below 1 the probabilities are too
         extreme, above 1 too timid; NaN where no finite slope fits best: one probability for all
-        rows, or positive and negative rows that do not overlap. ``intercept``, ``intercept_low``
-        and ``intercept_high``, in logits: 0 is right, below 0 the probabilities are too high.
+        rows (log odds within 1e-6), or positive and negative rows that do not overlap.
+        ``intercept``, ``intercept_low`` and ``intercept_high``, in logits: 0 is right, below 0 the
+        probabilities are too high.
 
     Notes
     -----
@@ -125,7 +128,8 @@ def line_of_rows(
     log_odds = logit(probability)
     design = np.column_stack([log_odds, np.ones_like(log_odds)])
     slope: Interval = (np.nan, np.nan, np.nan)
-    if overlap(log_odds[rows.positive], log_odds[~rows.positive]):
+    apart = np.ptp(log_odds) >= ALL_ALIKE
+    if apart and overlap(log_odds[rows.positive], log_odds[~rows.positive]):
         slope = _first_coefficient(design, np.zeros_like(log_odds), rows, z)
     intercept = _first_coefficient(design[:, 1:], log_odds, rows, z)
     return CalibrationLine(*slope, *intercept)

@@ -10,6 +10,7 @@ from scipy.special import expit, logit
 from skosteo._plotting import PALETTE, add_legend, hide_spines, make_axes, with_more_fonts
 from skosteo.evaluation._scored import Scored, as_probability
 from skosteo.evaluation.calibration import (
+    ALL_ALIKE,
     away_from_edges,
     curvature,
     fit_logistic,
@@ -213,7 +214,9 @@ def _fit(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
     """Knots and coefficients of the most flexible curve that patients and risks allow, if any."""
     straight: NDArray[np.float64] = np.empty(0)
-    if np.ptp(log_odds) < 1e-6 or not overlap(log_odds[rows.positive], log_odds[~rows.positive]):
+    if np.ptp(log_odds) < ALL_ALIKE or not overlap(
+        log_odds[rows.positive], log_odds[~rows.positive]
+    ):
         return straight, None
     for n_knots in [k for k, patients in _PATIENTS.items() if fewest >= patients]:
         knots = np.quantile(log_odds, _QUANTILES[n_knots])

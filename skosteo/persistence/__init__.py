@@ -1,4 +1,4 @@
-"""Models that can be kept and given away: one file, which runs no code and holds no patient."""
+"""Models that can be kept and given away: one file, which runs no code and holds no row."""
 
 from skosteo.persistence.model_file import load_model, read_card, save_model
 

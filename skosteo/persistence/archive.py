@@ -21,7 +21,7 @@ FORMAT = 1
 MANIFEST, SCHEMA, CARD = "manifest.json", "schema.json", "README.md"
 
 _NAME = re.compile(r"\d{1,6}\.(npy|bin)|manifest\.json|schema\.json|README\.md")
-_MAX_TEXT = 2**23
+MAX_TEXT = 2**23
 _MAX_TOKENS = 300_000
 _MAX_DIRECTORY = 2**21
 # end of the central directory (APPNOTE.TXT, 4.3.16): signature, disks, entries, size, offset,
@@ -73,8 +73,8 @@ def read_archive(stream: BinaryIO) -> ZipFile:
 
 def read_text(archive: ZipFile, name: str) -> bytes:
     """Return a text member, which is small."""
-    if archive.getinfo(name).file_size > _MAX_TEXT:
-        raise ModelFileError(f"{name} is larger than {_MAX_TEXT:,} bytes: no model needs that.")
+    if archive.getinfo(name).file_size > MAX_TEXT:
+        raise ModelFileError(f"{name} is larger than {MAX_TEXT:,} bytes: no model needs that.")
     return archive.read(name)
 
 

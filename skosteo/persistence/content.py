@@ -2,24 +2,40 @@
 
 import copy
 from collections.abc import Iterator, Mapping
+from functools import partial
+from numbers import Real
 from os import PathLike
 from typing import Any
 
 import numpy as np
+from sklearn.base import ClusterMixin
+from sklearn.cluster import FeatureAgglomeration
+from sklearn.model_selection import TunedThresholdClassifierCV
+from sklearn.model_selection._search import BaseSearchCV
 
 from skosteo.exceptions import InputError
 from skosteo.training.net_classifier import NetClassifier
 
 # What only a fit needs, or a machine: folders, callbacks, scorers, reports of the last rows read
 _LEFT_OUT = {"cache_dir": None, "memory": None, "callbacks": None}
-_REMOVED = ("_skl_callbacks", "_metadata_request", "_curve_scorer", "report_")
-# Where scikit-learn's estimators keep the rows of their fit, or words of texts
+_REMOVED = (
+    *("_skl_callbacks", "_metadata_request", "_curve_scorer", "report_"),
+    # a line per row of the fit, which no prediction needs
+    *("oob_decision_function_", "oob_prediction_", "transduction_", "labeled_iter_"),
+    *("x_scores_", "y_scores_", "_x_scores", "_y_scores", "outliers_", "inlier_mask_"),
+    "cv_results_",
+)
+# Where scikit-learn's estimators keep the rows of their fit, or words of texts; the test of these
+# lists fits all of its classifiers and transformers
 _KEEPS = {
     "_fit_X": "the rows it was fitted on",
     "support_vectors_": "rows it was fitted on",
     "X_train_": "the rows it was fitted on",
     "X_fit_": "the rows it was fitted on",
     "X_": "the rows it was fitted on",
+    "component_indices_": "rows it was fitted on",  # of Nystroem, beside the rows
+    "subcluster_centers_": "rows it was fitted on",  # of Birch, where a cluster has one
+    "quantiles_": "the values it was fitted on",  # of QuantileTransformer
     "vocabulary_": "the words of the texts it was fitted on",
 }
 
@@ -60,10 +76,21 @@ def travelling_copy(model: Any) -> Any:
     Raises
     ------
     InputError
-        A part of it keeps the rows that it was fitted on.
+        A part of it keeps the rows that it was fitted on, or is a search.
     """
     model = copy.deepcopy(model)
     for part in parts(model):
+        if isinstance(part, BaseSearchCV):
+            raise InputError(
+                f"{type(part).__name__} is a search, with all that it tried. Save what it found: "
+                "save_model(search.best_estimator_, path)."
+            )
+        if isinstance(part, TunedThresholdClassifierCV) and not isinstance(part.scoring, str):
+            raise InputError(
+                "TunedThresholdClassifierCV has a scoring that is no word. Save what it found: "
+                "FixedThresholdClassifier(FrozenEstimator(tuned.estimator_), "
+                "threshold=tuned.best_threshold_), fitted on any rows."
+            )
         for name, what in _KEEPS.items():
             if name in getattr(part, "__dict__", {}):
                 raise InputError(
@@ -79,11 +106,16 @@ def forget(model: Any) -> None:
     """Remove from all parts of a model, in place, what only a fit or a machine needs."""
     for part in parts(model):
         state = getattr(part, "__dict__", {})
+        if isinstance(state.get("func"), partial) and not state["func"].args:
+            # of gradient boosting with categories; in a file are no calls
+            state |= {"func": state["func"].func, "kw_args": state["func"].keywords}
         for name in list(state):
             if name in _LEFT_OUT:
                 state[name] = _LEFT_OUT[name]
-            elif name in _REMOVED:
+            elif name in _REMOVED or (name == "labels_" and _of_rows(part)):
                 del state[name]
+            elif name == "cv" and not isinstance(state[name], str | Real):
+                state[name] = None  # folds, or rows by their numbers
             elif isinstance(state[name], dict) and any(isinstance(k, bool) for k in state[name]):
                 # equal keys; of bool("False") JSON would make True
                 state[name] = {
@@ -91,6 +123,18 @@ def forget(model: Any) -> None:
                 }
             elif name.endswith("pretrained") and isinstance(state[name], str | PathLike):
                 state[name] = False
+
+
+def restore(model: Any) -> None:
+    """Make again, in place, what of a loaded model is not in its file and predictions need."""
+    for part in parts(model):
+        if isinstance(part, TunedThresholdClassifierCV):
+            part._curve_scorer = part._get_curve_scorer()
+
+
+def _of_rows(part: Any) -> bool:
+    """Whether an estimator finds clusters of rows, and not of columns."""
+    return isinstance(part, ClusterMixin) and not isinstance(part, FeatureAgglomeration)
 
 
 def nets(model: Any) -> list[NetClassifier]:

@@ -97,17 +97,26 @@ def check_examples(examples: Examples) -> None:
 
 def answer(model: Any, examples: Examples) -> NDArray[np.float64]:
     """Probability of the second class for each example: shape (n,)."""
-    X: Any
-    if "array" in examples:
-        X = examples["array"]
-    elif "films" in examples:
-        X = _as_films(examples["films"]).to_numpy()
-    else:
-        films = {name for name, column in examples.items() if getattr(column, "ndim", 1) > 1}
-        X = pd.DataFrame({n: _as_films(c) if n in films else c for n, c in examples.items()})
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of values that are made up, and modalities that miss
-        return np.asarray(model.predict_proba(X), dtype=np.float64)[:, 1]
+        return np.asarray(model.predict_proba(_as_input(examples)), dtype=np.float64)[:, 1]
+
+
+def decide(model: Any, examples: Examples) -> NDArray:
+    """Class of each example by the model's own ``predict``: shape (n,)."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return np.asarray(model.predict(_as_input(examples)))
+
+
+def _as_input(examples: Examples) -> Any:
+    """Return examples as a model takes them: an array, a column of films or a table."""
+    if "array" in examples:
+        return examples["array"]
+    if "films" in examples:
+        return _as_films(examples["films"]).to_numpy()
+    films = {name for name, column in examples.items() if getattr(column, "ndim", 1) > 1}
+    return pd.DataFrame({n: _as_films(c) if n in films else c for n, c in examples.items()})
 
 
 def _as_films(stack: NDArray) -> pd.Series:

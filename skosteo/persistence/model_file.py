@@ -21,6 +21,7 @@ from skosteo.exceptions import InputError, ModelChangedWarning, ModelFileError, 
 from skosteo.image.reader import RadiographReader
 from skosteo.persistence.archive import (
     CARD,
+    MAX_TEXT,
     SCHEMA,
     read_archive,
     read_json,
@@ -28,12 +29,13 @@ from skosteo.persistence.archive import (
     write_archive,
 )
 from skosteo.persistence.compact import compact
-from skosteo.persistence.content import forget, nets, parts, travelling_copy
+from skosteo.persistence.content import forget, nets, parts, restore, travelling_copy
 from skosteo.persistence.examples import (
     Examples,
     answer,
     as_examples,
     check_examples,
+    decide,
     make_examples,
 )
 from skosteo.persistence.trusted import TRUSTED, check_forest, check_schema
@@ -48,7 +50,7 @@ _MAX_SIDE, _MAX_JOBS = 2048, 512
 def save_model(
     model: Any, path: str | os.PathLike[str], *, card: str | None = None, examples: Any = None
 ) -> None:
-    """Write a fitted model to one file that holds no patient and runs no code when it is loaded.
+    """Write a fitted model to one file that holds no row of a patient and runs no code when loaded.
 
     Parameters
     ----------
@@ -66,8 +68,8 @@ def save_model(
     Raises
     ------
     InputError
-        The model is not fitted, holds what no file may hold or cannot be checked, or the path does
-        not end in ".skops".
+        The model is not fitted, holds what no file may hold or cannot be checked; the path does not
+        end in ".skops", or the card is no text, or of more than 8 MiB.
     OSError
         The folder is missing or full; an older file is left as it was.
 
@@ -77,10 +79,16 @@ def save_model(
     equal files. The answers of the model to six synthetic inputs are in it: see `load_model`.
 
     What only a fit or a machine needs is left out: ``cache_dir``, ``memory``, the path of
-    pretrained weights, ``callbacks`` and metadata requests. Estimators that keep rows of their fit
-    (nearest neighbours, support vectors, Gaussian processes) or a vocabulary are refused.
-    Categories that foreign encoders such as ``OneHotEncoder`` have seen are kept, rare ones too:
-    `ClinicalPreprocessor` keeps none that fewer than ten rows have.
+    pretrained weights, ``callbacks``, metadata requests and cross-validators (``cv`` becomes None);
+    so is what scikit-learn keeps of each row of the fit and no prediction needs, such as
+    ``oob_decision_function_`` or the ``labels_`` of clusters. Estimators that keep rows of their
+    fit (nearest neighbours, support vectors, Gaussian processes, ``Nystroem``), all values of a
+    column (``QuantileTransformer``) or a vocabulary are refused. That goes by a list, which is
+    tested on all classifiers and transformers of scikit-learn.
+
+    Single values stay: extremes, edges of bins, thresholds of trees, a leaf or a cluster's centre
+    of one row, and the categories that foreign encoders such as ``OneHotEncoder`` have seen, rare
+    ones too; `ClinicalPreprocessor` keeps none that fewer than ten rows have.
 
     Examples
     --------
@@ -101,6 +109,7 @@ def save_model(
             f"The name of the file ends in {Path(path).suffix!r}. Let it end in .skops."
         )
     _check_classifier(model, InputError)
+    about = {} if card is None else {CARD: _as_bytes(card)}
     copied = travelling_copy(model)
     with _on_cpu(copied):
         shown = make_examples(copied) if examples is None else as_examples(examples)
@@ -111,9 +120,7 @@ def save_model(
         raise InputError(
             f"A part of the model cannot be saved: {error}. Take another in its place."
         ) from error
-    if card is not None:
-        members[CARD] = card.encode()
-    file = write_archive(members, {"skosteo": __version__, "versions": _versions()})
+    file = write_archive(members | about, {"skosteo": __version__, "versions": _versions()})
     try:
         _load(io.BytesIO(file))
     except ModelFileError as error:
@@ -179,6 +186,24 @@ def read_card(path: str | os.PathLike[str]) -> str | None:
         return read_text(archive, CARD).decode(errors="replace")
 
 
+def _as_bytes(card: Any) -> bytes:
+    """Return a card as it is written, if it can be read again."""
+    if not isinstance(card, str):
+        raise InputError(f"card is a {type(card).__name__}; give the Markdown text itself.")
+    try:
+        text = card.encode()
+    except UnicodeEncodeError:
+        raise InputError(
+            "card holds half a character (a surrogate), which no UTF-8 has. Read its file by the "
+            "encoding in which it was written."
+        ) from None
+    if len(text) > MAX_TEXT:
+        raise InputError(
+            f"card has {len(text):,} bytes; a file takes {MAX_TEXT:,}. Leave pictures out of it."
+        )
+    return text
+
+
 @contextmanager
 def _opened(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     # a pipe would wait for ever
@@ -196,6 +221,7 @@ def _load(stream: BinaryIO) -> Any:
         content = skops.io.load(stream, trusted=TRUSTED)
         model, examples, expected = (content[n] for n in ("model", "examples", "probabilities"))
         forget(model)
+        restore(model)
         _check_parts(model)
         check_examples(examples)
     except ModelFileError:
@@ -252,6 +278,7 @@ def _check_answers(model: Any, examples: Examples, expected: Any) -> None:
             for net in nets(model):
                 net.net_  # noqa: B018 - built here, so that weights that do not fit are found
             found = answer(model, examples)
+            decide(model, examples)  # for which some models need more
         moved = float(np.abs(found - expected).max())
     except Exception as error:
         raise _refusal("The model does not answer its own examples", error) from None

@@ -45,6 +45,7 @@ TRUSTED = [
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     "sklearn.tree._tree.Tree",
     "sklearn.utils._bunch.Bunch",
+    "sklearn.utils.validation.check_array",
     "xgboost.core.Booster",
     "xgboost.sklearn.XGBClassifier",
 ]
@@ -54,8 +55,8 @@ _LOADERS = {
     f"{name}Node"
     for name in (
         "Bytearray", "Bytes", "Cached", "DType", "Dict", "Function", "Json", "List", "Loss",
-        "MaskedArray", "NdArray", "Object", "RandomGenerator", "RandomState", "Set", "SparseMatrix",
-        "Tree", "Tuple", "Type",
+        "MaskedArray", "NdArray", "Object", "RandomGenerator", "RandomState", "Set", "Slice",
+        "SparseMatrix", "Tree", "Tuple", "Type",
     )
 }  # fmt: skip
 _PROTOCOL = 2
@@ -88,6 +89,8 @@ def check_schema(schema: Any, archive: ZipFile) -> None:
             if not str(state["file"]).endswith((".npy", ".bin")):
                 raise ModelFileError("The file takes a text for an array.")
             n_read += archive.getinfo(state["file"]).file_size
+        if loader == "SliceNode" and not _of_integers(state["content"]):
+            raise ModelFileError("The file holds a slice of other things than integers.")
         if loader == "TreeNode":
             trees.append(state)
     size = sum(member.file_size for member in archive.infolist())
@@ -95,6 +98,12 @@ def check_schema(schema: Any, archive: ZipFile) -> None:
         raise ModelFileError("The file asks for the same arrays again and again.")
     for tree in trees:
         _check_tree(tree, known, archive)
+
+
+def _of_integers(ends: Any) -> bool:
+    """Whether a slice is of integers, or open: skops makes its ends as they stand."""
+    named = isinstance(ends, dict) and set(ends) == {"start", "stop", "step"}
+    return named and all(end is None or type(end) is int for end in ends.values())
 
 
 def _states(schema: Any) -> Iterator[dict[str, Any]]:

@@ -23,7 +23,13 @@ from skosteo._validation import (
     unchanged_on_error,
 )
 from skosteo.evaluation._scored import as_proportion
-from skosteo.evaluation.calibration import at_prevalence, away_from_edges, fit_logistic, overlap
+from skosteo.evaluation.calibration import (
+    ALL_ALIKE,
+    at_prevalence,
+    away_from_edges,
+    fit_logistic,
+    overlap,
+)
 from skosteo.exceptions import InputError
 from skosteo.fusion.columns import Part, renumbering
 from skosteo.fusion.memory import open_memory
@@ -38,7 +44,6 @@ from skosteo.fusion.out_of_fold import (
 METHODS = ("logistic", "intercept", "isotonic")
 _SEED = 0  # of the folds, so that a fit can be repeated
 _NEAREST = float(np.finfo(np.float64).eps)  # to 0 or 1 of a probability whose log odds are taken
-ALL_ALIKE = 1e-6  # range of log odds below which no slope is to be had
 
 
 class RecalibratedClassifier(

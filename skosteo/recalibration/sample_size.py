@@ -9,9 +9,10 @@ from scipy.special import expit
 
 from skosteo._validation import logits
 from skosteo.evaluation._scored import as_probability, as_proportion
+from skosteo.evaluation.calibration import ALL_ALIKE
 from skosteo.evaluation.sample_size import patients_for_ratio, patients_for_slope, width
 from skosteo.exceptions import InputError
-from skosteo.recalibration.classifier import ALL_ALIKE, edge
+from skosteo.recalibration.classifier import edge
 
 
 class LocalPatients(NamedTuple):

@@ -13,6 +13,7 @@ from skosteo._validation import (
     check_image_column,
     check_table,
     encode_target,
+    named_columns,
     to_pandas,
 )
 from skosteo.clinical.columns import check_categories, read_words
@@ -203,21 +204,10 @@ def _clinical_columns(
         raise InputError(f"X has no column {site!r} (site); its columns are {every}.")
     if clinical_columns is None:
         return [column for column in every if column not in (image_column, site)]
-    named = _named_columns(X, clinical_columns, "clinical_columns")
+    named = named_columns(X, clinical_columns, "clinical_columns")
     if len(set(named)) < len(named):
         raise InputError(f"clinical_columns names a column twice: {named}. Name each once.")
     return named
-
-
-def _named_columns(X: pd.DataFrame, names: Sequence[str], parameter: str) -> list[str]:
-    if isinstance(names, str):
-        raise InputError(f"{parameter}={names!r} is one text; give a list of columns.")
-    absent = [name for name in names if name not in X]
-    if absent:
-        raise InputError(
-            f"X has no columns {absent} ({parameter}); its columns are {X.columns.tolist()}."
-        )
-    return list(names)
 
 
 def check_free_text(X: pd.DataFrame, clinical: Sequence[str]) -> None:
@@ -263,7 +253,7 @@ def _given_groupings(
         given = subgroups.reset_index(drop=True)
     else:
         # sex and age that are clinical columns are there already, age in bands
-        names = dict.fromkeys(_named_columns(X, subgroups, "subgroups"))
+        names = dict.fromkeys(named_columns(X, subgroups, "subgroups"))
         given = X[[name for name in names if not (name in clinical and is_sex_or_age(name))]]
     if site is not None and site not in given:
         given = given.assign(**{site: X[site]})

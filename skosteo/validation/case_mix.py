@@ -7,6 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from skosteo.clinical import table_one
+from skosteo.clinical.columns import is_in_words, is_numbers
 from skosteo.clinical.identifiers import names_patient
 from skosteo.exceptions import InputError
 
@@ -39,7 +40,10 @@ def case_mix(
     columns = [name for name in seen if name in X and not names_patient(name)]
     if not columns:
         return development
-    here = table_one(X[columns], groups=patient).set_axis([HERE], axis=1)
+    bands = [name for name in columns if is_numbers(X[name], str(name)) and is_in_words(X[name])]
+    here = table_one(X[columns].astype(dict.fromkeys(bands, "category")), groups=patient).set_axis(
+        [HERE], axis=1
+    )
     if development is None:
         return here
     there = development.add_prefix(f"{DEVELOPMENT}: ")

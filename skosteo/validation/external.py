@@ -13,33 +13,35 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from skosteo._plotting import with_more_fonts
-from skosteo._validation import to_pandas
+from skosteo._validation import named_columns, to_pandas
 from skosteo.clinical.flow import Flow, check_flow
 from skosteo.evaluation import CalibrationCurve, DecisionCurve, Subgroups, decision_curve
 from skosteo.evaluation import subgroups as by_subgroup
-from skosteo.evaluation._format import proportion_text
 from skosteo.evaluation._scored import Scored
 from skosteo.evaluation.calibration_curve import curve_of_rows
 from skosteo.evaluation.groupings import printable_groupings, sex_and_age
 from skosteo.evaluation.subgroups import level_codes
 from skosteo.exceptions import InputError
-from skosteo.recalibration.update import ModelUpdate, predicted_rows, update_of_rows
+from skosteo.recalibration.update import (
+    ModelUpdate,
+    check_enough,
+    predicted_rows,
+    update_of_rows,
+)
 from skosteo.validation.case_mix import case_mix, check_development
 from skosteo.validation.figures import (
-    NET_BENEFIT,
-    OBSERVED_EXPECTED,
-    TREAT_ALL,
+    AFTER,
+    AS_IT_CAME,
     UPDATED,
     figures_of,
     held_out_update,
-    printed,
 )
+from skosteo.validation.summary import summary
 from skosteo.validation.threshold import name_of, threshold_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-AS_IT_CAME, AFTER = "as it came", "updated, held out"
 _GRID = np.arange(1, 100) / 100
 
 
@@ -195,11 +197,12 @@ class ExternalValidation:
         `update_model` on all rows: the updated model, what was chosen and the tests. A threshold
         of the model's own is not part of it.
     after : ndarray of shape (n,), or None
-        Risk of each row after an update by other patients.
+        Risk of each row after an update by other patients; None where nine tenths of them are too
+        few for one.
     chosen : Counter
         What the ten updates by nine folds chose.
     no_update : str
-        Why there is no update; empty where there is one.
+        Why there is no update, or none that is judged; empty where there is one.
     flow : Flow or None
         Rows left out before.
     """
@@ -265,45 +268,7 @@ class ExternalValidation:
 
     def summary(self) -> list[str]:
         """Say in a few sentences what was found."""
-        text, n_patients = printed(self.figures), int(self.rows.patient.max()) + 1
-        value = self.figures.set_index("figure")
-        low, high = (float(value[limit][OBSERVED_EXPECTED]) for limit in ("low", "high"))
-        verdict = "the mean risk agrees with it as far as these patients can tell"
-        if high < 1 or low > 1:
-            verdict = f"on average the risks are too {'high' if high < 1 else 'low'}"
-        mean, observed = (100 * value["estimate"][name] for name in ("mean risk", "prevalence"))
-        people = f" of {n_patients:,} patients" if self.grouped else ", each taken as one patient"
-        return [
-            f"{len(self.rows.positive):,} rows{people}; {text['prevalence']} with the outcome.",
-            f"AUC {text['AUC']}.",
-            f"Mean risk {mean:.1f} %, observed {observed:.1f} %: observed / expected "
-            f"{text[OBSERVED_EXPECTED]}; {verdict}.",
-            f"Calibration slope {text['calibration slope']}, intercept "
-            f"{text['calibration intercept']}; the flexible curve is {text['ICI']} from the risks "
-            f"on average (by chance {text['ICI by chance']}).",
-            f"At a threshold of {proportion_text(self.threshold)} ({self.threshold_source}): "
-            f"sensitivity {text['sensitivity']}, specificity {text['specificity']}, net benefit "
-            f"{text[NET_BENEFIT]} (treating all {text[TREAT_ALL]}).",
-            self._update_sentence(),
-        ]
-
-    def _update_sentence(self) -> str:
-        if self.update is None or self.after is None:
-            return f"An update was not judged: {self.no_update}"
-        if self.update.chosen == "original" and set(self.chosen) == {"original"}:
-            return "Update: none; the model would be kept as it is."
-        kept = self.update.chosen == "original"
-        new = "none" if kept else f"the {self.update.chosen} would be learned anew"
-        frame = self.frame("update")
-        before, after = (printed(frame[frame["model"] == name]) for name in (AS_IT_CAME, AFTER))
-        changes = [
-            f"{name} {_alone(before[name])} to {_alone(after[name])}"
-            for name in (OBSERVED_EXPECTED, "sensitivity", "specificity", NET_BENEFIT)
-        ]
-        return (
-            f"Update: {new}. On patients held out: {', '.join(changes)}. An update makes risks "
-            "right; it does not restore a sensitivity."
-        )
+        return summary(self)
 
     @with_more_fonts
     def plot(self) -> "Figure":
@@ -351,11 +316,6 @@ def _check_labels(y: ArrayLike) -> None:
         )
 
 
-def _alone(text: str) -> str:
-    """Return a printed figure without counts and interval."""
-    return text.split(" = ")[-1].partition(" [")[0]
-
-
 def _outcome(y: ArrayLike, positive: Any) -> str:
     """Name of what is predicted, and the label that means it where that is a word."""
     name = str(getattr(to_pandas(y), "name", None) or "the outcome")
@@ -368,13 +328,9 @@ def _groupings(
     """Sex and age band of the rows, and the columns that were named."""
     table = X.reset_index(drop=True) if isinstance(X, pd.DataFrame) else pd.DataFrame()
     named = to_pandas(subgroups)
-    if isinstance(named, str):
-        raise InputError(f"subgroups={named!r} is one text; give a list of columns.")
     if not isinstance(named, pd.DataFrame):
-        absent = [name for name in named if name not in table]
-        if absent:
-            raise InputError(f"X has no columns {absent} (subgroups).")
-        named = pd.DataFrame({name: table[name] for name in named}, index=range(len(X)))
+        names = named_columns(table, named, "subgroups")
+        named = pd.DataFrame({name: table[name] for name in names}, index=range(len(X)))
     if len(named) != len(X):
         raise InputError(f"subgroups has {len(named)} rows, and X has {len(X)}.")
     for name in named:
@@ -389,12 +345,14 @@ def _by_subgroup(rows: Scored, by: pd.DataFrame, threshold: float) -> Subgroups 
 
 
 def _updated(model: Any, classes: NDArray, rows: Scored) -> dict[str, Any]:
-    """Return the update by all rows, and the risks held out; or why there is none."""
-    try:
-        with warnings.catch_warnings():  # the figures say it
-            warnings.filterwarnings("ignore", "No slope can be learned", UserWarning)
-            after, chosen = held_out_update(classes, rows)
-            update = update_of_rows(model, classes, rows)
-    except InputError as error:
-        return {"update": None, "after": None, "chosen": Counter(), "no_update": str(error)}
-    return {"update": update, "after": after, "chosen": Counter(chosen), "no_update": ""}
+    """Return the update by all rows, and the risks held out; or why there is neither or one."""
+    found: dict[str, Any] = {"update": None, "after": None, "chosen": Counter(), "no_update": ""}
+    with warnings.catch_warnings():  # the figures say it
+        warnings.filterwarnings("ignore", "No slope can be learned", UserWarning)
+        try:
+            check_enough(rows.positive, rows.patient)
+            found["update"] = update_of_rows(model, classes, rows)
+            found["after"], chosen = held_out_update(classes, rows)
+        except InputError as error:
+            return found | {"no_update": str(error)}
+    return found | {"chosen": Counter(chosen)}

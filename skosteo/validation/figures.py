@@ -10,12 +10,14 @@ from skosteo.evaluation._format import interval_text, number_text, signed_text
 from skosteo.evaluation._scored import Scored
 from skosteo.evaluation.calibration import away_from_edges, line_of_rows
 from skosteo.evaluation.calibration_curve import CalibrationCurve
-from skosteo.evaluation.metrics import Interval, proportion_interval
+from skosteo.evaluation.metrics import FEWEST_PATIENTS, Interval, proportion_interval
 from skosteo.evaluation.report import model_figures
 from skosteo.evaluation.scores import mean_interval
-from skosteo.recalibration.update import check_enough, update_of_rows
+from skosteo.exceptions import InputError
+from skosteo.recalibration.update import fewest_patients, update_of_rows
 from skosteo.splits import fold_splitter
 
+AS_IT_CAME, AFTER = "as it came", "updated, held out"
 NET_BENEFIT, TREAT_ALL = "net benefit", "net benefit of treating all"
 GAIN = "net benefit less that of treating all"
 OBSERVED_EXPECTED = "observed / expected"
@@ -112,14 +114,19 @@ def held_out_update(classes: NDArray, rows: Scored) -> tuple[NDArray[np.float64]
     InputError
         The patients of nine folds in ten are too few for an update, or have no slope.
     """
-    check_enough(rows.positive, rows.patient)
     repeated = rows.patient.max() + 1 < len(rows.patient)
     patient = rows.patient if repeated else None
     folds = fold_splitter(_FOLDS, patient, _SEED)
     risk, chosen = rows.score.copy(), []
     for train, test in folds.split(rows.score, rows.positive, patient):
         part = rows.at(np.isin(np.arange(len(risk)), train))
-        check_enough(part.positive, part.patient)
+        known = fewest_patients(part.positive, part.patient)
+        if known < FEWEST_PATIENTS:
+            raise InputError(
+                f"Updates are judged in {_FOLDS} folds. Without one of them a class has {known} "
+                f"patients left, and an update is learned from {FEWEST_PATIENTS} of each at least. "
+                "Collect the outcomes of more patients."
+            )
         update = update_of_rows(None, classes, part)
         chosen.append(update.chosen)
         if update.model is not None:

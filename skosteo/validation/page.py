@@ -15,6 +15,7 @@ from skosteo._plotting import as_file
 from skosteo.evaluation._format import p_number_text, proportion_text
 from skosteo.exceptions import InputError
 from skosteo.validation.figures import printed
+from skosteo.validation.summary import levels_all
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -77,7 +78,8 @@ def _claim(out: Path) -> None:
 @cache
 def _environment() -> "Environment":
     return make_environment(
-        "skosteo.validation", limits, shown, tests_shown, threshold_shown, update_shown, version
+        "skosteo.validation",
+        *(levels_all, limits, shown, tests_shown, threshold_shown, update_shown, version),
     )
 
 

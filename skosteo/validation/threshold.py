@@ -20,15 +20,23 @@ def threshold_of(model: Any, given: float | None) -> tuple[float, str]:
     last = _deciding(model)
     if not isinstance(last, _WITH_THRESHOLD):
         return 0.5, "the model has none of its own"
-    fixed = isinstance(last, FixedThresholdClassifier)
-    at = last.threshold if fixed else last.best_threshold_
-    of_second = getattr(last, "pos_label", None) in (None, last.classes_[1])
-    if last.response_method == "decision_function" or not of_second:
+    if not decides_by_risk(model):
         raise InputError(
             "The model's threshold is none of the probability of its second class. Give one: "
-            "validate(..., threshold=0.1)."
+            "validate(..., threshold=0.1), or --threshold 0.1."
         )
+    fixed = isinstance(last, FixedThresholdClassifier)
+    at = last.threshold if fixed else last.best_threshold_
     return as_proportion(0.5 if at == "auto" else float(at), "The threshold"), "the model's own"
+
+
+def decides_by_risk(model: Any) -> bool:
+    """Whether a model's ``predict`` compares the probability of its second class."""
+    last = _deciding(model)
+    if not isinstance(last, _WITH_THRESHOLD):
+        return True
+    of_second = getattr(last, "pos_label", None) in (None, last.classes_[1])
+    return of_second and last.response_method != "decision_function"
 
 
 def name_of(model: Any) -> str:

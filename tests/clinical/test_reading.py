@@ -41,6 +41,7 @@ class TestColumns:
             (["age", "Age"], "'age' twice"),
             ("age", r"give a list of names, such as \['age'\]"),
             ([], "columns is empty"),
+            (pd.Series(["Li Na"]), "columns is a column itself"),
         ],
     )
     def test_a_slip_is_named(self, columns, match):

@@ -201,6 +201,8 @@ def test_misuse_is_refused(options, words):
 def test_unusable_tables_are_refused():
     with pytest.raises(InputError, match="data has 0 rows and 1 columns"):
         table_one(pd.DataFrame({"age": []}))
+    with pytest.raises(InputError, match="median is a column itself; give its name"):
+        table_one(pd.DataFrame({"doctor": ["Li Na"]}), median=pd.Series(["Li Na"]))
     with pytest.raises(InputError, match="'crp' holds infinity"):
         table_one(pd.DataFrame({"crp": [1.0, np.inf]}))
 

@@ -5,8 +5,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.special import expit
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
 
-from skosteo import load_model, validate
+from skosteo import load_model, save_model, validate
 from skosteo.commands import main, tables
 from skosteo.image.reader import RadiographReader
 from skosteo.validation import external
@@ -127,3 +130,49 @@ def test_a_site_with_one_class_and_a_folder_of_others_files(home, tmp_path, caps
     call[1] = str(tmp_path / "no.skops")
     assert main([*call[:-1], str(tmp_path / "new")]) == 2
     assert "no such model file" in capsys.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def words(tmp_path_factory):
+    """A model of words whose second one means well, and its table."""
+    folder = tmp_path_factory.mktemp("words")
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"bmi": rng.normal(24, 3, 300)})
+    ill = rng.random(300) < expit((24 - table["bmi"]) / 2)
+    table["dx"] = np.where(ill, "case", "control")
+    save_model(LogisticRegression().fit(table[["bmi"]], table["dx"]), folder / "model.skops")
+    recoded = {"zero": ill.map({True: 0, False: 1}), "fall": np.where(ill, "Case", "none")}
+    table.assign(**recoded).to_csv(folder / "table.csv", index=False)
+    return folder, ill
+
+
+@pytest.mark.parametrize(
+    "words_are",
+    [
+        ("dx", "--positive", "case"),
+        ("dx", "--positive", "case", "--negative", "control"),
+        ("fall", "--positive", "Case"),
+    ],
+)
+def test_words_turned_round_are_refused(words_are, words, tmp_path, capsys):
+    folder, _ = words
+    call = ["validate", folder / "model.skops", folder / "table.csv", "--no-patient"]
+    more = ["--out", tmp_path / "out", "--target", *words_are]
+    assert main(list(map(str, [*call, *more]))) == 2
+    said = capsys.readouterr().err
+    assert "gives the probability of 'control'" in said
+    assert "Give --positive control" in said
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("words_are", [("dx", "--positive", "control"), ("zero",)])
+def test_words_of_the_model_are_its_words(words_are, words, tmp_path):
+    folder, ill = words
+    call = ["validate", folder / "model.skops", folder / "table.csv", "--no-patient"]
+    assert main(list(map(str, [*call, "--out", tmp_path, "--target", *words_are]))) == 0
+    figures = pd.read_csv(tmp_path / "figures.csv").set_index("figure")
+    assert figures["count"]["prevalence"] == (~ill).sum()
+    table = pd.read_csv(folder / "table.csv")
+    control = load_model(folder / "model.skops").predict_proba(table[["bmi"]])[:, 1]
+    assert figures["estimate"]["AUC"] == pytest.approx(roc_auc_score(~ill, control))
+    assert roc_auc_score(~ill, control) > 0.6

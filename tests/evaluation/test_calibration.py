@@ -27,6 +27,15 @@ def patients(rng, n, slope=1.0, intercept=0.0, films=1, alike=0.0):
     return y[source], expit(log_odds[source]), group
 
 
+@pytest.mark.parametrize("spread", [1e-16, 1e-15, 1e-12, 1e-9])
+def test_rounding_is_no_slope(spread):
+    rng = np.random.default_rng(0)
+    y = rng.random(400) < 0.3
+    line = calibration_line(y, 0.3 + spread * rng.normal(size=400))
+    assert np.isnan(line[:3]).all()
+    assert line.intercept == pytest.approx(logit(y.mean()) - logit(0.3))
+
+
 def in_the_large(y, p, weight):
     """The shift in logits after which as many are expected as are ill."""
     return brentq(lambda c: weight @ (expit(c + logit(p)) - y), -800, 800)

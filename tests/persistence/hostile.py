@@ -192,6 +192,11 @@ def hostile_files(good, mark):
             ),
             "more layers than it has weights",
         ),
+        "slice of words": (
+            with_model(node("Slice", "builtins", "slice", __id__=9000,
+                            content={"start": mark, "stop": None, "step": None})),
+            "slice of other things than integers",
+        ),
         "many jobs": (
             replaced(b'"content":{"hidden_layer', b'"content":{"n_jobs":%s,"hidden_layer'
                      % json.dumps(_text(10**6, 7777)).encode()),

@@ -17,11 +17,29 @@ import pandas as pd
 import pytest
 import torch
 from sklearn.base import clone
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.compose import make_column_transformer
+from sklearn.ensemble import HistGradientBoostingClassifier, StackingClassifier
 from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import f1_score, make_scorer
+from sklearn.model_selection import (
+    GridSearchCV,
+    StratifiedGroupKFold,
+    StratifiedKFold,
+    TunedThresholdClassifierCV,
+)
 from sklearn.neighbors import KNeighborsClassifier
-from sklearn.preprocessing import StandardScaler
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from skosteo import ClinicalOsteoClassifier, load_model, read_card, save_model
+from skosteo import (
+    ClinicalOsteoClassifier,
+    RecalibratedClassifier,
+    load_model,
+    read_card,
+    save_model,
+)
 from skosteo.exceptions import InputError, ModelChangedWarning, ModelFileError
 from skosteo.persistence.archive import read_archive, write_archive
 from skosteo.presets import clinical_baseline
@@ -103,6 +121,102 @@ def test_a_loaded_model_can_be_fitted_saved_and_shown_again(fitted, tmp_path):
     y = np.arange(len(many)) % 2
     fitted_again = [clone(one).fit(many, y).predict_proba(X) for one in (loaded, model)]
     assert np.array_equal(*fitted_again)
+
+
+def test_a_tuned_threshold_decides_as_it_did(table, tmp_path):
+    X, y = table
+    words = np.where(y == 1, "ill", "well")
+    scoring = "balanced_accuracy"
+    model = TunedThresholdClassifierCV(LogisticRegression(), scoring=scoring).fit(X, words)
+    save_model(make_pipeline(StandardScaler(), clone(model)).fit(X, words), tmp_path / "a.skops")
+    save_model(model, tmp_path / "b.skops")
+    loaded = load_model(tmp_path / "b.skops")
+    assert np.array_equal(loaded.predict(X), model.predict(X))
+    assert loaded.scoring == scoring
+    assert set(load_model(tmp_path / "a.skops").predict(X)) == {"ill", "well"}
+    model = TunedThresholdClassifierCV(LogisticRegression(), scoring=make_scorer(f1_score))
+    with pytest.raises(InputError, match="scoring that is no word"):
+        save_model(model.fit(X, y), tmp_path / "c.skops")
+
+
+def test_a_model_that_cannot_decide_is_not_saved(table, tmp_path, monkeypatch):
+    model = LogisticRegression().fit(*table)
+    monkeypatch.setattr(LogisticRegression, "predict", lambda self, X: self.lost)
+    with pytest.raises(InputError, match="does not answer its own examples"):
+        save_model(model, tmp_path / "a.skops")
+
+
+def with_columns(n=200):
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"age": rng.normal(67, 9, n), "sex": rng.choice(["F", "M"], n)})
+    return X, (X["age"] + rng.normal(0, 9, n) > 67).astype(int), np.arange(n) // 2
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        make_pipeline(
+            make_column_transformer((OneHotEncoder(), ["sex"]), remainder="passthrough"),
+            LogisticRegression(),
+        ),
+        make_pipeline(
+            make_column_transformer((OneHotEncoder(), [1]), (StandardScaler(), slice(0, 1))),
+            LogisticRegression(),
+        ),
+        HistGradientBoostingClassifier(max_iter=3, categorical_features=[1]),
+    ],
+)
+def test_transformers_of_columns_travel(model, tmp_path):
+    X, y, _ = with_columns()
+    model.fit(X, y)
+    save_model(model, tmp_path / "a.skops")
+    loaded = load_model(tmp_path / "a.skops")
+    assert np.array_equal(loaded.predict_proba(X), model.predict_proba(X))
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        RecalibratedClassifier(LogisticRegression(), cv=StratifiedGroupKFold(3)),
+        CalibratedClassifierCV(LogisticRegression(), cv=StratifiedKFold(3)),
+        TunedThresholdClassifierCV(LogisticRegression(), cv=StratifiedKFold(3)),
+        StackingClassifier(
+            [("a", LogisticRegression())], cv=[(np.arange(100), np.arange(100, 200)),
+                                               (np.arange(100, 200), np.arange(100))],
+        ),
+    ],
+)  # fmt: skip
+def test_folds_stay_at_home(model, tmp_path):
+    X, y, patients = with_columns()
+    takes = {"groups": patients} if isinstance(model, RecalibratedClassifier) else {}
+    model.fit(X[["age"]], y, **takes)
+    save_model(model, tmp_path / "a.skops")
+    loaded = load_model(tmp_path / "a.skops")
+    assert loaded.cv is None
+    assert np.array_equal(loaded.predict_proba(X[["age"]]), model.predict_proba(X[["age"]]))
+    assert loaded.fit(X[["age"]], y).predict(X[["age"]]).mean() == pytest.approx(0.5, abs=0.2)
+
+
+def test_of_a_search_what_it_found_is_asked_for(table, tmp_path):
+    search = GridSearchCV(LogisticRegression(), {"C": [1, 2]}).fit(*table)
+    with pytest.raises(InputError, match=r"save_model\(search\.best_estimator_, path\)"):
+        save_model(search, tmp_path / "a.skops")
+    save_model(search.best_estimator_, tmp_path / "a.skops")
+
+
+@pytest.mark.parametrize(
+    ("card", "said"),
+    [
+        (Path("card.md"), "give the Markdown text itself"),
+        (b"text", "card is a bytes"),
+        ("a\udc80", "half a character"),
+        ("\N{BONE}" * 2_200_000, r"card has 8,800,000 bytes; a file takes 8,388,608"),
+    ],
+)
+def test_a_card_that_could_not_be_read_again_is_refused(card, said, net, tmp_path):
+    with pytest.raises(InputError, match=said):
+        save_model(net, tmp_path / "model.skops", card=card)
+    assert not list(tmp_path.iterdir())
 
 
 def test_equal_fits_make_equal_files(table, tmp_path):

@@ -119,6 +119,8 @@ def test_an_error_names_no_value_of_a_patient():
         {"y": np.where(Y, "QX01KANARI", "no").astype(object), "test": (Y == 1)},
         {"groups": [f"QX01KANARI {i // 2}" for i in range(90)], "test": GROUPS % 2 == 1},
         {"X": X.assign(code=np.where(Y, "QX01KANARI", "b"))},
+        {"subgroups": pd.Series(np.where(Y, "QX01KANARI", "b"))},
+        {"clinical_columns": [f"QX01KANARI {i}" for i in range(90)]},
     ):
         with pytest.raises(SkosteoError) as caught:
             study_of(**changes)

@@ -12,8 +12,7 @@ from skosteo.study.folder import StudyFolder
 from skosteo.study.store import FoldResult, Store
 
 RESULT = FoldResult(
-    validation=np.array([0.1, 0.7]),
-    test=np.array([0.2]),
+    probability=np.array([0.1, 0.7]),
     seconds=1.5,
     histories={"net": pd.DataFrame({"epoch": [1, 2], "train_loss": [0.7, 0.6]})},
     explained={"shap": {"values": np.eye(2), "feature_names": np.array(["age", "xray/text"])}},
@@ -35,8 +34,7 @@ def entry(store):
 
 def test_what_is_kept_comes_back(store):
     found = store.load("a")
-    np.testing.assert_array_equal(found.validation, RESULT.validation)
-    np.testing.assert_array_equal(found.test, RESULT.test)
+    np.testing.assert_array_equal(found.probability, RESULT.probability)
     assert found.seconds == RESULT.seconds
     assert found.notes == RESULT.notes
     pd.testing.assert_frame_equal(found.histories["net"], RESULT.histories["net"])
@@ -105,8 +103,7 @@ def test_bytes_that_changed_on_the_disk_are_never_taken_for_a_result(store):
         found = store.load("a")
         if found is not None:  # what changed is no content, such as a date in the archive
             taken += 1
-            np.testing.assert_array_equal(found.validation, RESULT.validation)
-            np.testing.assert_array_equal(found.test, RESULT.test)
+            np.testing.assert_array_equal(found.probability, RESULT.probability)
     assert taken < 150
 
 

@@ -5,14 +5,6 @@ import pandas as pd
 import pytest
 from scipy.special import expit
 from sklearn.base import clone
-from sklearn.frozen import FrozenEstimator
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import (
-    FixedThresholdClassifier,
-    GridSearchCV,
-    TunedThresholdClassifierCV,
-)
-from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skosteo import validate
@@ -94,34 +86,6 @@ def test_an_update_makes_risks_right_and_what_it_does_to_sensitivity_is_said():
     said = repr(found)
     assert "on average the risks are too high" in said
     assert "it does not restore a sensitivity" in said
-
-
-def test_a_model_has_its_own_threshold():
-    X, y, _, _ = patients(np.random.default_rng(5), 400)
-    inner = LogisticRegression()
-    fixed = FixedThresholdClassifier(inner, threshold=0.12).fit(X, y)
-    tuned = TunedThresholdClassifierCV(inner, random_state=0).fit(X, y)
-    at = {
-        0.12: fixed,
-        tuned.best_threshold_: make_pipeline(StandardScaler(), tuned).fit(X, y),
-        0.5: FixedThresholdClassifier(inner).fit(X, y),
-        0.3: FrozenEstimator(FixedThresholdClassifier(inner, threshold=0.3).fit(X, y)),
-        0.2: GridSearchCV(FixedThresholdClassifier(inner), {"threshold": [0.2]}).fit(X, y),
-    }
-    for threshold, model in at.items():
-        found = validate(model, X, y)
-        right = (model.predict(X) == y)[y == 1].mean()
-        assert estimates(found)["sensitivity"] == pytest.approx(right), threshold
-        assert "(the model's own)" in repr(found)
-        assert "External validation of LogisticRegression" in repr(found)
-    assert validate(fixed, X, y, threshold=0.4).threshold == 0.4
-    assert "has none of its own" in repr(validate(inner.fit(X, y), X, y))
-    for other in (
-        FixedThresholdClassifier(inner, threshold=0.1, response_method="decision_function"),
-        FixedThresholdClassifier(inner, threshold=0.1, pos_label=0),
-    ):
-        with pytest.raises(InputError, match="none of the probability"):
-            validate(other.fit(X, y), X, y)
 
 
 def test_subgroups_are_sex_age_and_those_named(site):
@@ -222,6 +186,15 @@ def test_wrong_input(change, said):
     given = {"model": SAYS, "X": np.full((50, 1), 0.2), "y": np.repeat([0, 1], 25)}
     with pytest.raises(InputError, match=said):
         validate(**given | change)
+
+
+@pytest.mark.parametrize("as_given", [lambda column: column, lambda column: column.tolist()])
+def test_cells_for_names_of_columns_are_refused_without_a_cell(as_given, site):
+    model, _, there = site
+    doctors = pd.Series(np.resize(["Wang Fang", "Li Na", "Zhao Min"], 500), name="doctor")
+    with pytest.raises(InputError, match=r"column itself|3 entries that are no columns") as caught:
+        validate(model, there.data, there.target, subgroups=as_given(doctors))
+    assert "Li Na" not in str(caught.value)
 
 
 def test_a_column_that_the_model_needs_is_missed_by_the_model_itself(site):

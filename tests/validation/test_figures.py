@@ -43,7 +43,7 @@ def test_each_tenth_is_put_right_by_the_other_nine():
 def test_ten_patients_of_a_class_are_too_few_for_nine_tenths_of_them():
     rng = np.random.default_rng(0)
     y = np.repeat([0, 1], [200, 10])
-    with pytest.raises(InputError, match="A class has 9 of the patients"):
+    with pytest.raises(InputError, match="Without one of them a class has 9 patients left"):
         held_out_update(CLASSES, Scored.of_scores(y, rng.uniform(0.1, 0.9, 210)))
 
 

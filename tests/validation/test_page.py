@@ -85,6 +85,18 @@ def test_a_poor_site_is_said_to_be_one(tmp_path):
         assert said in text, said
 
 
+def test_what_an_update_cannot_do_is_said(tmp_path):
+    X, y, _, _ = patients(np.random.default_rng(0), 400, intercept=-1.5)
+    validate(SAYS, X, 1 - y).save(tmp_path / "turned")
+    text = Reader((tmp_path / "turned" / "validation.html").read_text("utf-8")).text
+    assert "Its slope is 0: every patient would get the same risk" in text
+    few = np.r_[np.flatnonzero(y == 1)[:11], np.flatnonzero(y == 0)[:150]]
+    validate(SAYS, X[few], y[few]).save(tmp_path / "few")
+    text = Reader((tmp_path / "few" / "validation.html").read_text("utf-8")).text
+    assert "It was not judged on other patients: Updates are judged in 10 folds" in text
+    assert "Tests of the update, on all patients" in text
+
+
 def test_a_later_validation_replaces_an_earlier_one(found, tmp_path):
     found.save(tmp_path)
     X, y, _, _ = patients(np.random.default_rng(0), 200)
