@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import is_numeric_dtype
 
 from skosteo import _page
 from skosteo._plotting import lacks_signs
-from skosteo.clinical.variables import display_name, is_report_text
+from skosteo.clinical.variables import display_name, find_column, is_report_text
 from skosteo.evaluation._format import proportion_text
 from skosteo.study.design import Settings, versions
 from skosteo.study.models import BASELINES, CLINICAL, FUSIONS, TEXT_CONTROLS, TITLES
@@ -55,11 +56,20 @@ def render(template: str, **given: Any) -> str:
 def _environment() -> "Environment":
     environment = _page.make_environment(
         "skosteo.study.report",
-        *(abstract, baselines_text, checklist, clusters_text, each_fold_text, exclusions_text),
+        *(
+            abstract,
+            balanced_text,
+            has_categories,
+            baselines_text,
+            checklist,
+            clusters_text,
+            each_fold_text,
+            exclusions_text,
+        ),
         *(explanation_text, fusion_text, has, has_image_models, has_nets, has_report_text, judged),
         *(lacks_signs_text, lights, limits, map_is_behind_frozen_backbone, names_text, of_patients),
         *(operating_text, predictors_text, sample_size_text, split_text, strange_values),
-        *(takes_missing_values, threshold_text, versions_text, warnings_first),
+        *(takes_missing_values, threshold_text, titles_of, versions_text, warnings_first, weighted),
     )
     environment.globals["tables"] = tables
     return environment
@@ -86,18 +96,30 @@ def _within(text: str) -> str:
     return text if text[1:2].isupper() else text[:1].lower() + text[1:]
 
 
+def balanced_text(study: Any) -> str:
+    """Say what folds are balanced for: sex too where it is known."""
+    sex = find_column(study.design.X[list(study.settings.clinical_columns)], "sex")
+    return "outcome" if sex is None else "outcome and sex"
+
+
+def has_categories(study: Any) -> bool:
+    """Whether a clinical column holds words that are no report text."""
+    X, columns = study.design.X, study.settings.clinical_columns
+    return any(not is_numeric_dtype(X[c]) and not is_report_text(c) for c in columns)
+
+
 def split_text(study: Any) -> str:
     """Say how rows were divided."""
     design, settings = study.design, study.settings
     if not design.has_test:
         return (
             f"{settings.n_repeats} repeats of {settings.n_folds}-fold cross-validation of all "
-            f"{len(design.y):,} rows, by patient, stratified by outcome and sex"
+            f"{len(design.y):,} rows, by patient, stratified by {balanced_text(study)}"
         )
     drawn = "drawn" if settings.drawn_test else "specified by the investigator"
     return (
         f"{len(design.test):,} rows for the test set, {drawn}; {len(design.development):,} rows in "
-        f"{settings.n_folds} folds; by patient, stratified by outcome and sex"
+        f"{settings.n_folds} folds; by patient, stratified by {balanced_text(study)}"
     )
 
 
@@ -198,6 +220,21 @@ def has_report_text(settings: Settings) -> bool:
 def takes_missing_values(study: Any) -> list[str]:
     """Titles of the models that take missing values as they are."""
     return [study.titles[name] for name in _AS_THEY_ARE if name in study.models]
+
+
+def weighted(study: Any) -> list[str]:
+    """Names of the models that weigh the classes."""
+    found = []
+    for name, model in study.models.items():
+        parameters = model.estimator.get_params(deep=True).items()
+        if any(key.endswith("class_weight") and value is not None for key, value in parameters):
+            found.append(name)
+    return found
+
+
+def titles_of(study: Any, names: list[str]) -> str:
+    """Join titles of models as a sentence does."""
+    return names_text(study.titles[name] for name in names)
 
 
 def fusion_text(study: Any) -> str:

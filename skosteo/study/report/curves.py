@@ -66,6 +66,9 @@ def calibration(study: Any) -> "Figure":
     figure, panels = plt.subplots(1, 2, figsize=(8.6, 4.3), layout="constrained")
     for ax, letter, (name, curve) in zip(panels, "AB", study.calibration().items(), strict=True):
         curve.plot(ax)
+        for text in ax.get_legend().get_texts():
+            said = {"this model": "flexible curve", "risks are right": "ideal"}
+            text.set_text(said.get(text.get_text(), text.get_text()))
         ax.set_title(f"{letter}  {name}", loc="left", fontsize=10, fontweight="bold")
     return figure
 

@@ -84,6 +84,21 @@ def test_methods_say_what_is_so_and_no_more(words, here, absent, request):
     assert not any(words in methods(ran) for ran in absent)
 
 
+def test_methods_name_no_sex_and_no_category_where_there_is_none(of_values):
+    study = of_values.study
+    html = page_of(changed(study, clinical_columns=("age", "bmi")))
+    text = Reader(html.split('<h2 id="methods">')[1].split("</section>")[0]).text
+    assert "balanced for outcome." in text
+    assert "Categories" not in text
+    assert "balanced for outcome and sex." in page_of(study)
+
+
+def test_models_whose_classes_are_weighted_are_named(of_films, of_values):
+    text = Reader(page_of(of_films.study)).text
+    assert "Classes were weighted in Clinical parameter model and Multimodal model (PF)." in text
+    assert "Classes were weighted" not in page_of(of_values.study)
+
+
 @pytest.mark.parametrize("ran", ["of_values", "of_films", "of_split"])
 @pytest.mark.parametrize(
     "words",
