@@ -7,7 +7,7 @@ with 25 trees) on all clinical columns but the free text, imputation inside. The
 by cross-validation in 5 folds, repeated 5 times, all rows tiled and clustered by patient; by a
 split of 5/6 to 1/6; and by Harrell's bootstrap (50 samples), whose interval is the apparent one
 moved by the optimism. The truth is the AUC of the model refitted to all 200. Printed are bias with
-its 95 % interval, root mean squared error and coverage. 6 minutes on one core.
+its 95 % interval, root mean squared error and coverage. 7 minutes on one core.
 """
 
 import argparse
