@@ -38,7 +38,7 @@ def signed_text(difference: float, low: float, high: float) -> str:
     """Return a difference of proportions with its confidence interval, each with its sign."""
     if np.isnan(difference):
         return NOT_ESTIMABLE
-    parts = [_without_zero(f"{x:+.3f}") for x in (difference, low, high)]
+    parts = [_without_zero(f"{round(x, 3) + 0.0:+.3f}") for x in (difference, low, high)]
     parts = [part.replace("-", "\N{MINUS SIGN}") for part in parts]
     limits = f"{parts[1]}, {parts[2]}" if np.isfinite(low) else NO_INTERVAL
     return f"{parts[0]} [{limits}]"

@@ -202,8 +202,9 @@ class Report:
 
     def _counts_text(self, figure: Figure) -> str:
         repeated = self.n_patients < self.n_rows
-        people = "1 patient" if figure.patients == 1 else f"{figure.patients} patients"
-        return f"{figure.count_}/{figure.total}{f' of {people}' if repeated else ''} = "
+        people = "1 patient" if figure.patients == 1 else f"{figure.patients:,} patients"
+        of = f" of {people}" if repeated else ""
+        return f"{figure.count_:,}/{figure.total:,}{of} = "
 
     @with_more_fonts
     def plot(self, ax: "Axes | None" = None) -> "Axes":

@@ -44,7 +44,7 @@ def film_beside(rows: Assessed, base: str, film: str, projection: pd.Series | No
     """Whether the risk from the film adds to that of the comparator, in all and by projection.
 
     `projection` is of each row of the study. A level with fewer than ten patients of either outcome
-    is left out. P is of the risk from the film adding something: those of models that have learned
+    is left out, as is one where nothing can be estimated. P is of the risk from the film adding something: those of models that have learned
     nothing, out of fold, mostly have an odds ratio below 1.
     """
     parts = {"all patients": np.ones(len(rows.y), dtype=bool)}
@@ -62,6 +62,8 @@ def film_beside(rows: Assessed, base: str, film: str, projection: pd.Series | No
             rows.risk[film].to_numpy()[inside],
             groups=rows.patient[inside],
         )
+        if np.isnan(found.auc_both):
+            continue
         gain = found.auc_difference
         lines[part] = {
             "AUC without film": proportion_text(found.auc_base),

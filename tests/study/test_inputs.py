@@ -100,7 +100,7 @@ BAD = {
     "a row counter": ({"X": X.assign(n=np.arange(90)[::-1])}, r"\['n'\] .*number .* rows"),
     "a fusion of few": (
         {"X": X.assign(image="a.png"), "image_column": "image", "models": ["multimodal"],
-         "y": np.arange(90) < 4}, "2 patients of each class in the training rows"),
+         "y": np.arange(90) < 3}, "2 patients of each class in the training rows"),
     "gaps that tell": ({"X": X.assign(lab=np.where(Y, np.nan, X["age"]))}, "'lab' is missing"),
 }  # fmt: skip
 
