@@ -44,8 +44,9 @@ def film_beside(rows: Assessed, base: str, film: str, projection: pd.Series | No
     """Whether the risk from the film adds to that of the comparator, in all and by projection.
 
     `projection` is of each row of the study. A level with fewer than ten patients of either outcome
-    is left out, as is one where nothing can be estimated. P is of the risk from the film adding something: those of models that have learned
-    nothing, out of fold, mostly have an odds ratio below 1.
+    is left out, as is one where nothing can be estimated. P is of the risk from the film adding
+    something: those of models that have learned nothing, out of fold, mostly have an odds ratio
+    below 1.
     """
     parts = {"all patients": np.ones(len(rows.y), dtype=bool)}
     if projection is not None:

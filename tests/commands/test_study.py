@@ -76,7 +76,7 @@ SLIPS = {
     "T-scores": ({"target": "bmi"}, [], "--t-score COLUMN"),
     "a constant target": ({"target": "one"}, [], "has 1 value in all rows; 0 and 1 are needed"),
     "model": ({}, ["--models", "logistik"], "did you mean 'logistic'"),
-    "folds": ({}, ["--folds", "60"], "Give --folds 29, or more patients"),
+    "folds": ({}, ["--folds", "60"], "Give --folds 30, or more patients"),
     "encoding": ({}, ["--encoding", "gbkk"], "--encoding 'gbkk' is not known"),
     "prevalence": ({}, ["--prevalence", "20"], "Is it in per cent?"),
     "a column that answers": ({}, ["--clinical", "age", "osteoporosis"], "osteoporosis"),
@@ -298,7 +298,7 @@ def test_a_model_that_is_not_known_is_told_before_any_film_is_read(tmp_path, mon
     given = arguments(table(tmp_path, cohort), tmp_path / "out", "--images", films)
     for more, message in {
         ("--models", "imagee"): "did you mean 'image'",
-        ("--models", "image", "--folds", "20"): "Give --folds 7, or more patients",
+        ("--models", "image", "--folds", "20"): "Give --folds 8, or more patients",
     }.items():
         assert call(*given, *more) == 2
         assert message in capsys.readouterr().err
@@ -445,6 +445,8 @@ def test_from_a_shell_with_ctrl_c_and_again(cohort, tmp_path, monkeypatch, capsy
         "age_sex_bmi",
         "--folds",
         "2",
+        "--repeats",
+        "1",
         "--quiet",
     ]
     given = arguments(table(tmp_path, cohort), out, *more)
@@ -467,5 +469,5 @@ def test_from_a_shell_with_ctrl_c_and_again(cohort, tmp_path, monkeypatch, capsy
     assert "Logistic: age, sex, BMI" in said
     assert (out / "report.html").exists()
     assert len(pd.read_csv(out / "tables" / "table_2.csv")) == 2
-    assert len(list((out / "work").glob("*.npz"))) == 4
+    assert len(list((out / "work").glob("*.npz"))) == 5  # explanations of the final model too
     assert {path: path.stat().st_mtime_ns for path in kept} == kept

@@ -24,7 +24,8 @@ def made(names, **changes):
     asked = {
         "preset": "quick", "image_column": "image", "clinical_columns": CLINICAL, "seed": 0,
         "title": "t", "outcome": "o", "limits": (), "n_folds": 2, "drawn_test": True,
-        "prevalence": None, "published": False,
+        "prevalence": None, "published": False, "n_repeats": 1, "imputations": 0,
+        "operating_point": "sensitivity .90",
     } | changes  # fmt: skip
     asked["clinical_columns"] = tuple(asked["clinical_columns"])
     return make_models(names, X, Settings(**asked), **where)

@@ -42,7 +42,3 @@ def test_only_where_it_is_asked_for(of_values, of_films):
     html = (of_films.out / "report.html").read_text("utf-8")
     assert "paper: AUC" in html
     assert "as published" in html
-
-
-def test_they_stand_beside_test_rows_only(of_films):
-    assert not [name for name in of_films.study.table(2, "validation") if "paper" in name]

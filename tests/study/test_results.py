@@ -1,5 +1,7 @@
 """The results: tables, thresholds and comparisons, on the rows that they belong to."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -197,6 +199,7 @@ def test_no_level_that_may_be_a_person_is_told(tmp_path):
     )  # fmt: skip
     kinds = ("*.html", "*.csv", "*.svg", "*.json")
     whole = " ".join(path.read_text("utf-8") for kind in kinds for path in out.rglob(kind))
+    whole = re.sub('base64,[^"]*', "", whole)  # of pictures, whose letters are chance
     for word in ("Jane", " Doe", "Alice", "Bob", "1947-02", "02.1947", "pipe"):
         assert word not in whole
     assert "never" in whole

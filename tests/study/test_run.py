@@ -74,7 +74,7 @@ def test_two_folds_and_a_prevalence_in_the_report():
     assert len(study.design.folds) == 2
     html = page_of(study)
     assert "PPV at 5 %" in html
-    assert "rows in 2 folds" in html
+    assert "2-fold cross-validation" in html
 
 
 def test_a_family_history_may_be_named():
@@ -114,7 +114,8 @@ def test_every_option_of_the_call_is_one_of_the_command(capsys):
     named = {
         "X": "", "y": "target", "groups": "patient", "n_folds": "folds", "limits": "limit",
         "clinical_columns": "clinical", "image_column": "image-column", "cache_dir": "cache",
-        "n_jobs": "jobs", "random_state": "seed", "verbose": "quiet", "flow": "",
+        "n_repeats": "repeats", "n_jobs": "jobs", "random_state": "seed", "verbose": "quiet",
+        "flow": "",
     }  # fmt: skip
     for parameter in inspect.signature(run_study).parameters:
         option = named.get(parameter, parameter.replace("_", "-"))

@@ -81,8 +81,9 @@ def _tables(study: Any) -> dict[str, pd.DataFrame]:
         "checklists": checklist(study),
         "probabilities": _probabilities(study.assessed_once()),
     }
-    for number, _ in tables.tables_of_the_paper(study):
-        found[f"table_{number}"] = study.table(number)
+    for number in (2, 3, 4, 5):
+        if len(study.names(number)) >= (1 if number == 2 else 2):  # one row compares nothing
+            found[f"table_{number}"] = study.table(number)
     if len(study.design.repeats) > 1:
         found["stability"] = study.stability()
         found["probabilities_repeats"] = _probabilities(study.assessed())
