@@ -53,6 +53,22 @@ class Assessed:
         """Number of repeats."""
         return int(self.repeat.max()) + 1
 
+    def by_patient(self, name: str) -> pd.DataFrame:
+        """Return one row for the films of a patient: repeat, patient, y, mean risk and threshold.
+
+        Films of one patient whose outcomes differ are a row each outcome.
+        """
+        films = pd.DataFrame(
+            {
+                "repeat": self.repeat,
+                "patient": self.patient,
+                "y": self.y,
+                "risk": self.risk[name].to_numpy(),
+                "threshold": self.threshold[name].to_numpy(),
+            }
+        )
+        return films.groupby(["repeat", "patient", "y"], as_index=False).mean()
+
     def given(
         self, names: Sequence[str], titles: dict[str, str] | None = None, *, rates: bool = True
     ) -> dict[str, Any]:

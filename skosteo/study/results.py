@@ -237,6 +237,24 @@ class Study:
         return figures_of(scored, at, curve, rows.positive[name].to_numpy())
 
     @_once
+    def figures_by_patient(self) -> pd.DataFrame:
+        """Return the same with one risk per patient, the mean of the films: a sensitivity analysis.
+
+        So a patient of many films counts no more than one of a single film.
+        """
+        rows = self.assessed().by_patient(self.primary)
+        y, risk, patient = (rows[name].to_numpy() for name in ("y", "risk", "patient"))
+        curve = calibration_curve(y, risk, groups=patient)
+        called = risk >= rows["threshold"].to_numpy()
+        scored = Scored.of_models(y, risk, patient)
+        return figures_of(scored, self.final_model_.threshold, curve, called)
+
+    @property
+    def has_several_films(self) -> bool:
+        """Whether some patients have several rows."""
+        return int(self.design.patient.max()) + 1 < len(self.design.y)
+
+    @_once
     def calibration(self) -> dict[str, CalibrationCurve]:
         """Return the calibration curve of the primary model as fitted, and recalibrated."""
         rows = self.assessed()

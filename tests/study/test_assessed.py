@@ -3,13 +3,15 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
 from skosteo.evaluation import auc_interval, calibration_line
-from skosteo.study.assessed import assess
+from skosteo.study.assessed import Assessed, assess
 from skosteo.study.fitting import ModelResult
 from skosteo.study.inputs import RULES
+from tests.study.cohorts import patients
 
 RULE = "sensitivity .90"
 
@@ -110,3 +112,35 @@ def test_several_repeats_count_each_patient_once(of_values):
     intervals = [auc_interval(rows.y, rows.risk["m"], groups=rows.patient) for rows in (once, four)]
     assert intervals[0][0] == pytest.approx(roc_auc_score(once.y, once.risk["m"]))
     np.testing.assert_allclose(intervals[0], intervals[1], atol=0.003)
+
+
+def test_one_risk_per_patient_is_the_mean_of_the_films():
+    frame = pd.DataFrame({"m": [0.1, 0.3, 0.8, 0.6, 0.4]})
+    at = pd.DataFrame({"m": [0.2, 0.2, 0.5, 0.5, 0.5]})
+    rows = Assessed(
+        np.arange(5), np.zeros(5, int), np.array([0, 0, 1, 1, 0]), np.array([0, 0, 1, 1, 1]),
+        frame, frame, at,
+    )  # fmt: skip
+    found = rows.by_patient("m")
+    assert found["patient"].tolist() == [0, 1, 1]
+    assert found["y"].tolist() == [0, 0, 1]  # outcomes of one patient that differ stay apart
+    assert found["risk"].tolist() == pytest.approx([0.2, 0.4, 0.7])
+    assert found["threshold"].tolist() == pytest.approx([0.2, 0.5, 0.5])
+
+
+def test_a_patient_of_many_films_counts_once_by_patient():
+    """The one case with 40 films is missed in all of them; the 12 others are found."""
+    X, y, groups = patients(60)
+    X["p"] = np.where(y == 1, 0.8, 0.2) + X["age"] / 1000
+    one = int(np.flatnonzero(y == 1)[0])
+    X.loc[one, "p"] = 0.21
+    many = np.repeat(np.arange(60), np.where(np.arange(60) == one, 40, 1))
+    rows = Assessed(
+        np.arange(len(many)), np.zeros(len(many), int), y[many], groups[many],
+        *(X[["p"]].iloc[many].reset_index(drop=True) for _ in range(2)),
+        pd.DataFrame({"p": np.full(len(many), 0.5)}),
+    )  # fmt: skip
+    by = rows.by_patient("p")
+    found = (by["risk"] >= by["threshold"])[by["y"] == 1].mean()
+    assert found == pytest.approx(19 / 20)
+    assert rows.positive["p"][rows.y == 1].mean() == pytest.approx(19 / 59)

@@ -87,6 +87,8 @@ def _tables(study: Any) -> dict[str, pd.DataFrame]:
     if len(study.design.repeats) > 1:
         found["stability"] = study.stability()
         found["probabilities_repeats"] = _probabilities(study.assessed())
+    if study.has_several_films:
+        found["figures_by_patient"] = study.figures_by_patient()
     if study.comparator is not None:
         found["comparison"] = study.comparison().frame()
         found["differences"] = study.differences()

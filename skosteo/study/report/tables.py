@@ -19,6 +19,7 @@ from skosteo.evaluation._format import (
 )
 from skosteo.exceptions import InputError
 from skosteo.study.characteristics import EVERYONE
+from skosteo.validation.figures import printed
 
 _SEXES = {"F": "female", "M": "male"}
 MINUS = "\N{MINUS SIGN}"
@@ -140,6 +141,14 @@ def further_measures(study: Any) -> pd.DataFrame:
     table = study.scores(names, "all")
     shown = ["AUC", "accuracy", "sensitivity", "specificity", "PPV", "NPV"]
     return table.drop(columns=shown, errors="ignore").rename_axis("model")
+
+
+def by_patient(study: Any) -> pd.DataFrame:
+    """Return the figures of the primary model by row, and with one risk per patient."""
+    counts = len(study.design.repeats) == 1
+    by = {"each row": study.figures(), "one risk per patient": study.figures_by_patient()}
+    both = pd.DataFrame({name: printed(found, counts=counts) for name, found in by.items()})
+    return both.drop(index="mean risk").rename_axis("figure")
 
 
 def stability(study: Any) -> pd.DataFrame:

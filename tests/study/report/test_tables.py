@@ -98,3 +98,11 @@ def test_numbers_have_one_format(name, of_values):
 def test_tables_of_the_paper_that_compare_something(of_values, of_films):
     assert tables.tables_of_the_paper(of_values.study) == []  # nothing published beside
     assert [number for number, _ in tables.tables_of_the_paper(of_films.study)] == [2, 3]
+
+
+def test_patients_as_the_unit_are_shown_where_they_have_several_films(of_values):
+    study = of_values.study
+    assert not study.has_several_films  # so the annex has no such part
+    table = tables.by_patient(study)
+    # of one row each, both ways say the same
+    assert table["each row"].tolist() == table["one risk per patient"].tolist()
