@@ -31,6 +31,7 @@ _QUANTILES = {3: (0.1, 0.5, 0.9), 4: (0.05, 0.35, 0.65, 0.95), 5: (0.05, 0.275, 
 _PATIENTS = {5: 200, 4: 100, 3: 50}  # of the rarer class, that so many knots take
 _SHOWN = (0.01, 0.99)  # quantiles of the risks that the curve is shown between
 _POINTS = 101
+_ALIKE = 1e-6  # log odds that differ by less are one
 
 
 def calibration_curve(
@@ -213,11 +214,11 @@ def _fit(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
     """Knots and coefficients of the most flexible curve that patients and risks allow, if any."""
     straight: NDArray[np.float64] = np.empty(0)
-    if np.ptp(log_odds) < 1e-6 or not overlap(log_odds[rows.positive], log_odds[~rows.positive]):
+    if np.ptp(log_odds) < _ALIKE or not overlap(log_odds[rows.positive], log_odds[~rows.positive]):
         return straight, None
     for n_knots in [k for k, patients in _PATIENTS.items() if fewest >= patients]:
         knots = np.quantile(log_odds, _QUANTILES[n_knots])
-        if len(np.unique(knots)) == n_knots:
+        if np.diff(knots).min() > _ALIKE:
             coefficients = _converged(spline(log_odds, knots), rows)
             if coefficients is not None:
                 return knots, coefficients

@@ -184,7 +184,7 @@ def auc(y, score, patient):
 def delong(y, one, other, patient):
     """Difference of areas: estimate, limits, statistic and P."""
     (a, by_a), (b, by_b) = placements(y, one), placements(y, other)
-    if np.abs(by_a - by_b).max() < 1e-15:
+    if a == b and np.abs(by_a - by_b).max() < 1e-15:
         return 0.0, *NOWHERE, 0.0, 1.0
     spread = variance_of_classes(by_a - by_b, y, patient)
     classes = known(patient[y == 1]), known(patient[y == 0])
