@@ -220,7 +220,7 @@ def _fit(
         return straight, None
     for n_knots in [k for k, patients in _PATIENTS.items() if fewest >= patients]:
         knots = np.quantile(log_odds, _QUANTILES[n_knots])
-        if len(np.unique(knots)) == n_knots:
+        if np.diff(knots).min() > ALL_ALIKE:
             coefficients = _converged(spline(log_odds, knots), rows)
             if coefficients is not None:
                 return knots, coefficients

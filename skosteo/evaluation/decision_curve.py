@@ -220,6 +220,7 @@ class DecisionCurve:
         mean = gain.mean()
         for side in (positive, ~positive):  # how many rows are cases says nothing then
             gain[side] -= gain[side].mean()
+        gain[np.abs(gain) < 1e-12] = 0  # less is rounding
         return mean + gain
 
     @with_more_fonts

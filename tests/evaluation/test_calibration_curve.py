@@ -159,6 +159,16 @@ def test_a_curve_that_separates_falls_back_to_fewer_knots():
     assert curve.frame().notna().all(axis=None)
 
 
+def test_risks_that_differ_by_rounding_are_no_knots():
+    """A model that has learned nothing: two risks, one of them with a last digit of either kind."""
+    p = np.repeat([0.33125, 0.33125 + 1e-16, 0.3375], [80, 240, 160])
+    curve = calibration_curve(np.resize([0, 0, 1], 480), p)
+    assert len(set(p)) == 3
+    assert len(curve.knots) == 0
+    points = curve.frame()
+    assert (points["high"] - points["low"]).max() < 0.2
+
+
 def test_certain_risks_are_counted():
     y, p = draw(500)
     p[:3] = 0

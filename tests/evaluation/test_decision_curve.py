@@ -111,6 +111,14 @@ def test_at_a_stated_prevalence_only_the_two_rates_vary(rows):
     assert curve.frame().set_index("model").loc["treat all", ["low", "high"]].isna().all()
 
 
+def test_where_treating_all_gains_nothing_rounding_is_no_interval(rows):
+    """At a threshold of the stated prevalence its net benefit is 0, whoever was sampled."""
+    curve = decision_curve(*rows, [0.05, 0.15, 0.2], prevalence=0.05)
+    everyone = curve.frame().set_index("model").loc["treat all"]
+    assert everyone["net_benefit"].iloc[0] == pytest.approx(0, abs=1e-15)
+    assert everyone[["low", "high"]].isna().all(axis=None)
+
+
 def test_films_of_a_patient_that_are_alike_count_once(rows):
     y, p = rows
     once = decision_curve(y, {"a": p}, [0.1, 0.3])
