@@ -254,7 +254,7 @@ def test_rows_without_a_film_are_counted(cohort):
 
 def test_a_branch_that_is_no_net_is_refused(cohort):
     table = pd.DataFrame({"image": np.zeros(40), "age": cohort.data["age"]})
-    forest = RandomForestClassifier(5)
+    forest = RandomForestClassifier(5, random_state=0)
     model = ProbabilityFusionClassifier(forest, forest, cv=2, random_state=0)
     with pytest.raises(InputError, match="RandomForestClassifier has no feature map"):
         grad_cam(model.fit(table, cohort.target), table)

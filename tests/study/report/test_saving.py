@@ -35,7 +35,7 @@ def csv(out, name, **params):
 def test_the_files(of_values):
     found = {name for name in files_in(of_values.out) if not name.startswith("work")}
     tables = [
-        "table_1", "flow", "parts", "leakage", "figures", "scores", "discrimination",
+        "table_1", "table_2", "flow", "parts", "leakage", "figures", "scores", "discrimination",
         "calibration", "decision_curve", "per_thousand", "operating_points", "sample_size",
         "failures", "fold_scores", "stability", "checklists", "probabilities",
         "probabilities_repeats", "comparison", "differences", "subgroups",
