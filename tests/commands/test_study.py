@@ -18,7 +18,8 @@ from tests.study.cohorts import filmed_patients, patients
 from tests.study.test_fitting import wait_for
 
 ROOT = Path(skosteo.__file__).parents[1]
-SMALL = ["--no-images", "--models", "age_sex_bmi", "logistic", "--folds", "2", "--quiet"]
+SMALL = ["--no-images", "--models", "age_sex_bmi", "logistic", "--folds", "2"]
+SMALL += ["--repeats", "1", "--quiet"]
 
 
 @pytest.fixture
@@ -357,7 +358,8 @@ def films_alone(tmp_path, n=48):
 def test_a_study_of_films_alone(tmp_path, small_preset, capsys):
     cohort, films = films_alone(tmp_path)
     out = tmp_path / "out"
-    more = ["--images", films, "--models", "image", "backbone_wt", "--folds", "2", "--quiet"]
+    more = ["--images", films, "--models", "image", "backbone_wt", "--folds", "2"]
+    more += ["--repeats", "1", "--quiet"]
     assert call(*arguments(table(tmp_path, cohort), out, *more)) == 0
     said, complained = capsys.readouterr()
     assert complained == ""

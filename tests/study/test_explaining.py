@@ -33,7 +33,8 @@ def test_shap_values_are_of_the_clinical_columns_and_keep_ranks_alone(of_films):
 def test_rows_of_the_test_set_are_explained_where_there_is_one(small_preset):
     X, y, groups = patients(90)
     study = run_study(
-        X, y, groups=groups, image_column=None, n_folds=2, verbose=0, models=["clinical"],
+        X, y, groups=groups, image_column=None, n_folds=2, n_repeats=1, verbose=0,
+        models=["clinical"],
         test=groups < 30,
     )  # fmt: skip
     values = ShapValues.from_arrays(explanations(study)["shap"])

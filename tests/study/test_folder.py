@@ -22,7 +22,8 @@ def claimed(tmp_path):
 
 def study_of(out, **changes):
     X, y, groups = patients(60)
-    params = {"image_column": None, "n_folds": 2, "verbose": 0, "models": ["age_sex_bmi"]}
+    params = {"image_column": None, "n_folds": 2, "n_repeats": 1, "verbose": 0}
+    params["models"] = ["age_sex_bmi"]
     return run_study(X, y, groups=groups, out=out, **params | changes)
 
 

@@ -71,7 +71,9 @@ def told_by_folder(out):
 
 def run(cohort, out, **changes):
     X, y, groups = cohort
-    params = {"n_folds": 2, "verbose": 1, "models": [("own", Says("share"))]} | changes
+    params = {
+        "n_folds": 2, "n_repeats": 1, "verbose": 1, "models": [("own", Says("share"))],
+    } | changes  # fmt: skip
     return run_study(X, y, groups=groups, out=out, **params)
 
 

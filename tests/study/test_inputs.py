@@ -265,6 +265,7 @@ def of_text(cases_named, **changes):
     said = rng.choice(["Clear lungs.", "Wide aorta.", "Lungs clear, aorta wide."], 150)
     X["xray_diagnosis"] = np.where(named, said + " Osteopenia.", said)
     options = {"models": ["clinical"], "image_column": None, "n_folds": 2, "verbose": 0}
+    options["n_repeats"] = 1
     return run_study(X, y, groups=groups, **options | changes)
 
 

@@ -67,7 +67,7 @@ def test_risks_of_a_test_set_are_learned_from_out_of_fold_predictions(of_split):
 def test_films_text_and_fusions(of_films):
     found = recompute(of_films.out, of_films.study.design.patient, of_films.study.groupings)
     assert found.differ == []
-    assert {"table_2", "table_3", "added_value"} <= set(found.compared)
+    assert {"table_2", "table_3"} <= set(found.compared)
 
 
 def test_patients_of_many_rows_some_with_either_outcome(tmp_path):
