@@ -48,7 +48,7 @@ class Checked:
             if str(found) != expected:
                 self.differ.append(f"{file}: {where}: {found!r} in the file, not {expected!r}")
             return
-        printed = re.findall(rf"[-{MINUS}]?\d*\.?\d+", str(found))
+        printed = re.findall(rf"[-{MINUS}]?\d*\.?\d+", re.sub(r"(?<=\d),(?=\d{3})", "", str(found)))
         numbers = [x for x in expected if not np.isnan(x)]
         if len(printed) != len(numbers):
             self.differ.append(f"{file}: {where}: {found!r} in the file, {numbers} recomputed")
