@@ -202,6 +202,8 @@ def run_study(
     on 20,000 others (root of the mean square), that of five times five folds .05, and the optimism
     that a bootstrap takes away was .04 too small for forests. The intervals are of the patients
     judged and tell nothing of fitting again: there, those of cross-validation held 90 times in 100.
+    Where no model can tell anything, cross-validation ranks useless models below chance: of 200
+    such studies the comparison called the primary model better (P < .05) in 7, and worse in 13.
     In each fold of a cross-validation, what recalibrates risks and the threshold are learned from
     the out-of-fold predictions of the other folds, so that no row is judged by its own outcome.
 
