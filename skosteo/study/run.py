@@ -205,7 +205,10 @@ def run_study(
     Where no model can tell anything, cross-validation ranks useless models below chance: of 200
     such studies the comparison called the primary model better (P < .05) in 7, and worse in 13.
     In each fold of a cross-validation, what recalibrates risks and the threshold are learned from
-    the out-of-fold predictions of the other folds, so that no row is judged by its own outcome.
+    the out-of-fold predictions of the other folds, and not from the fold's own outcomes. The models
+    that made those predictions have learned from the fold, so that these two or three numbers are
+    not wholly independent of it; a cross-validation within each fold, at five times the cost, would
+    be.
 
     References
     ----------

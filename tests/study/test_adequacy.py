@@ -29,7 +29,6 @@ def test_patients_wanted_are_those_of_the_criteria(of_values):
         if name == "all of these":
             continue
         line = found[found.index.str.endswith(f": {name}")].squeeze()
-        assert n in [developed.get(name), validated.get(name)]
         assert line["patients needed"] == n
         assert (line["patients here"], line["events here"]) == (150, 50)
         assert line["met"] == ("yes" if n <= 150 else "no")

@@ -1,4 +1,4 @@
-"""Risks and thresholds that no row's own outcome decides."""
+"""Risks and thresholds that are not learned from the outcomes of the rows they are for."""
 
 from dataclasses import replace
 
@@ -20,7 +20,7 @@ def result_of(study):
     return {study.primary: study.results[study.models[study.primary].key]}
 
 
-def test_no_row_is_judged_by_its_own_outcome_nor_by_those_of_its_fold(of_values):
+def test_risks_and_thresholds_of_a_fold_are_not_learned_from_its_outcomes(of_values):
     study = of_values.study
     before = study.assessed()
     for repeat, folds in enumerate(study.design.repeats):

@@ -167,7 +167,7 @@ def design_text(study: Any) -> str:
     if not study.design.has_test:
         return (
             f"Development with internal validation: {settings.n_repeats} repeats of "
-            f"{settings.n_folds}-fold cross-validation by patient, every step within the folds."
+            f"{settings.n_folds}-fold cross-validation by patient."
         )
     if settings.drawn_test:
         return "Development, and validation on a test set drawn by patient from the same source."
