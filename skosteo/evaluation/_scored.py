@@ -102,6 +102,28 @@ def as_patient(groups: ArrayLike | None, n: int) -> NDArray[np.intp]:
     return np.arange(n) if codes is None else codes
 
 
+def as_fold(folds: ArrayLike | None, positive: NDArray[np.bool_]) -> NDArray[np.intp] | None:
+    """Codes 0, 1, ... of the folds; InputError for one fold, or one that lacks a class."""
+    if folds is None:
+        return None
+    fold = np.asarray(to_pandas(folds))
+    if fold.shape != positive.shape or pd.isna(fold).any():
+        raise InputError(
+            f"folds has shape {fold.shape} for {len(positive)} rows; give the fold of each row, "
+            "without missing values."
+        )
+    codes = np.unique(fold, return_inverse=True)[1]
+    sizes = np.stack([np.bincount(codes), np.bincount(codes, positive)])
+    lacking = int(((sizes[1] == 0) | (sizes[1] == sizes[0])).sum())
+    if lacking or sizes.shape[1] < 2:
+        what = f"{lacking} with one class alone" if lacking else "where 2 or more are needed"
+        raise InputError(
+            f"folds names {sizes.shape[1]} fold{'s' * (sizes.shape[1] > 1)}, {what}. Give the fold "
+            "of each row in a cross-validation stratified by outcome."
+        )
+    return codes
+
+
 def as_weight(sample_weight: ArrayLike | None, n: int) -> Scores:
     """Weights relative to the greatest, so that equal ones are exactly 1, as none are."""
     if sample_weight is None:
@@ -155,6 +177,7 @@ class Scored:
     patient: NDArray[np.intp]  # codes 0, 1, ...
     weight: Scores  # above 0, and 1 for the heaviest row
     models: dict[str, Scores]  # score or probability of the positive class
+    fold: NDArray[np.intp] | None = None  # codes 0, 1, ... of the folds of a cross-validation
 
     @classmethod
     def of_models(
@@ -162,11 +185,13 @@ class Scored:
         y_true: ArrayLike,
         y_prob: ArrayLike | Mapping[str, ArrayLike] | pd.DataFrame,
         groups: ArrayLike | None = None,
+        folds: ArrayLike | None = None,
     ) -> "Scored":
         """Check the probabilities of one or several named models."""
         positive = as_positive(y_true)
         n = len(positive)
-        return cls(positive, as_patient(groups, n), np.ones(n), as_models(y_prob, n))
+        models, fold = as_models(y_prob, n), as_fold(folds, positive)
+        return cls(positive, as_patient(groups, n), np.ones(n), models, fold)
 
     @classmethod
     def of_scores(
@@ -198,7 +223,7 @@ class Scored:
         return next(iter(self.models.values()))
 
     def at(self, rows: NDArray[np.bool_]) -> "Scored":
-        """Return some of the rows, their patients numbered anew."""
+        """Return some of the rows, their patients numbered anew, without folds."""
         patient = np.unique(self.patient[rows], return_inverse=True)[1]
         models = {name: score[rows] for name, score in self.models.items()}
         return Scored(self.positive[rows], patient, self.weight[rows], models)

@@ -18,6 +18,7 @@ from skosteo.evaluation._scored import (
     as_thresholds,
     thresholds_text,
 )
+from skosteo.evaluation.fold_auc import fold_auc_interval
 from skosteo.evaluation.metrics import (
     FEWEST_PATIENTS,
     Interval,
@@ -47,6 +48,7 @@ def evaluate(
     groups: ArrayLike | None = None,
     threshold: Threshold | Mapping[str, Threshold] = 0.5,
     prevalence: float | None = None,
+    folds: ArrayLike | None = None,
 ) -> "Report":
     """Score probabilities against labels: counts, rates, AUC and more with 95 % intervals.
 
@@ -69,6 +71,11 @@ def evaluate(
     prevalence : float, default=None
         Proportion of positives, above 0 and below 1, among those the model is meant for. Given, the
         predictive values there are reported too; those of these rows hold at their prevalence only.
+    folds : array-like of shape (n,), default=None
+        Fold of each row in a cross-validation, whose model has not seen it: the AUC is then the
+        mean over folds, and its interval holds what training again would change. Rows of several
+        repeats follow one another, with ``groups``, and folds of each repeat have names of their
+        own.
 
     Returns
     -------
@@ -85,8 +92,10 @@ def evaluate(
     summed by patient, and limits are widened for few patients and for patients who have most of
     the rows, as `auc_interval` says. With fewer than 10 patients of a class, what patients vary by
     is not known: the limits are NaN, an em dash in print. All intervals describe these patients
-    under a fixed model; they do not contain the variation from training it again. What the rows
-    cannot tell, such as the PPV of a model that predicts nobody positive, is NaN.
+    under a fixed model; they do not contain the variation from training it again, but for that of
+    the AUC with `folds`: Nadeau and Bengio's (doi:10.1023/A:1024068626366), repeats of a
+    cross-validation counted once. What the rows cannot tell, such as the PPV of a model that
+    predicts nobody positive, is NaN.
 
     Examples
     --------
@@ -105,7 +114,7 @@ def evaluate(
     PPV at 10 %        .250 [.077, .648]
     Brier              .150 [.062, .319]
     """
-    scored = Scored.of_models(y_true, y_prob, groups)
+    scored = Scored.of_models(y_true, y_prob, groups, folds)
     thresholds = as_thresholds(threshold, scored.models, len(scored.positive))
     if prevalence is not None:
         prevalence = as_proportion(prevalence, "prevalence", inside=True)
@@ -140,8 +149,8 @@ class Report:
         Columns tp, fp, tn, fn; every rate is derived from them.
     metrics : tuple of str
         Names of all metrics, as ``table`` and ``frame`` call them.
-    n_rows, n_patients, n_positives : int
-        Rows, distinct patients and positive rows.
+    n_rows, n_patients, n_positives, n_folds : int
+        Rows, distinct patients and positive rows; folds over which the AUC is the mean, or 0.
     """
 
     def __init__(
@@ -150,6 +159,7 @@ class Report:
         self.positive = scored.positive
         self.probability = scored.models
         self.patient = scored.patient
+        self.n_folds = 0 if scored.fold is None else int(scored.fold.max()) + 1
         self.thresholds = thresholds
         self.prevalence = prevalence
         self.n_rows = len(scored.positive)
@@ -235,10 +245,14 @@ class Report:
     def __repr__(self) -> str:
         repeated = self.n_patients < self.n_rows
         clustered = ", both clustered by patient (Obuchowski; Rao-Scott)" if repeated else ""
+        auc = "AUC DeLong on the logit scale, rates Wilson"
+        if self.n_folds:
+            auc = f"AUC (mean of {self.n_folds} folds) Nadeau-Bengio, rates Wilson"
+            clustered = ", clustered by patient (Rao-Scott)" if repeated else ""
         return (
             f"{self.table().to_string()}\n"
             f"{self.note}; {thresholds_text(self.thresholds)}.\n"
-            f"95 % intervals: AUC DeLong on the logit scale, rates Wilson{clustered}."
+            f"95 % intervals: {auc}{clustered}."
         )
 
     @property
@@ -273,7 +287,8 @@ def model_figures(
     positive, patient = scored.positive, scored.patient
     tp, fp, _, fn = _count(positive, y_pred)
     sides = int(positive.sum()), int((~positive).sum())
-    auc = clustered_auc_interval(scored, probability)
+    interval_of = clustered_auc_interval if scored.fold is None else fold_auc_interval
+    auc = interval_of(scored, probability)
     everyone = int(patient.max()) + 1
     figures: list[tuple] = [("AUC", *auc, *sides, everyone)]
     for metric in _RATES:

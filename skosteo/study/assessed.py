@@ -32,6 +32,7 @@ class Assessed:
 
     row: NDArray[np.intp]  # positions; those of several repeats follow one another
     repeat: NDArray[np.intp]  # of the cross-validation, from 0
+    fold: NDArray[np.intp] | None  # numbered through all repeats; None with a test set
     y: NDArray[np.intp]
     patient: NDArray[np.intp]
     probability: pd.DataFrame  # as the models give it
@@ -53,37 +54,63 @@ class Assessed:
         """Number of repeats."""
         return int(self.repeat.max()) + 1
 
-    def by_patient(self, name: str) -> pd.DataFrame:
-        """Return one row for the films of a patient: repeat, patient, y, mean risk and threshold.
+    def at(self, inside: NDArray[np.bool_]) -> "Assessed":
+        """Return some of the rows."""
+        frames = self.probability, self.risk, self.threshold
+        return Assessed(
+            self.row[inside],
+            self.repeat[inside],
+            None if self.fold is None else self.fold[inside],
+            self.y[inside],
+            self.patient[inside],
+            *(frame[inside].reset_index(drop=True) for frame in frames),
+        )
 
-        Films of one patient whose outcomes differ are a row each outcome.
+    @property
+    def can_be_judged(self) -> bool:
+        """Whether there are two rows of either outcome, and one of each in every fold."""
+        fold = (
+            np.zeros_like(self.y)
+            if self.fold is None
+            else np.unique(self.fold, return_inverse=True)[1]
+        )
+        counts = np.bincount(2 * fold + self.y, minlength=2 * (int(fold.max(initial=0)) + 1))
+        return bool(counts.min() >= (2 if self.fold is None else 1))
+
+    def by_patient(self, name: str) -> pd.DataFrame:
+        """Return a row for the films of a patient: repeat, fold, patient, y, risk, threshold.
+
+        Risk and threshold are means. Films of one patient whose outcomes differ are a row each
+        outcome.
         """
         films = pd.DataFrame(
             {
                 "repeat": self.repeat,
+                "fold": 0 if self.fold is None else self.fold,
                 "patient": self.patient,
                 "y": self.y,
                 "risk": self.risk[name].to_numpy(),
                 "threshold": self.threshold[name].to_numpy(),
             }
         )
-        return films.groupby(["repeat", "patient", "y"], as_index=False).mean()
+        return films.groupby(["repeat", "fold", "patient", "y"], as_index=False).mean()
 
-    def given(
-        self, names: Sequence[str], titles: dict[str, str] | None = None, *, rates: bool = True
-    ) -> dict[str, Any]:
+    def risks(self, names: Sequence[str], titles: dict[str, str]) -> dict[str, Any]:
         """Return what the functions of `skosteo.evaluation` take, models by their titles."""
-        titles = titles or {}
-        found: dict[str, Any] = {
+        return {
             "y_true": self.y,
             "y_prob": self.risk[list(names)].rename(columns=titles),
             "groups": self.patient,
         }
-        if rates:
-            found["threshold"] = {
-                titles.get(name, name): self.threshold[name].to_numpy() for name in names
-            }
-        return found
+
+    def called(self, names: Sequence[str], titles: dict[str, str]) -> dict[str, Any]:
+        """Return the same with the threshold of each row."""
+        at = {titles[name]: self.threshold[name].to_numpy() for name in names}
+        return self.risks(names, titles) | {"threshold": at}
+
+    def judged(self, names: Sequence[str], titles: dict[str, str]) -> dict[str, Any]:
+        """Return the same with the fold of each row, for the AUC."""
+        return self.called(names, titles) | {"folds": self.fold}
 
 
 def assess(
@@ -97,13 +124,23 @@ def assess(
     if not design.has_test:
         rows = np.concatenate([np.arange(len(design.y))] * n_repeats)
     repeat = np.arange(len(rows)) // (len(design.y) if not design.has_test else len(rows))
+    fold = None if design.has_test else _folds_of_rows(design)[:n_repeats].ravel()
     columns: dict[str, list[Scores]] = {
         name: list(_assessed(design, result, rule, n_repeats)) for name, result in results.items()
     }
     frames = (
         pd.DataFrame({name: three[part] for name, three in columns.items()}) for part in range(3)
     )
-    return Assessed(rows, repeat, design.y[rows], design.patient[rows], *frames)
+    return Assessed(rows, repeat, fold, design.y[rows], design.patient[rows], *frames)
+
+
+def _folds_of_rows(design: Design) -> NDArray[np.intp]:
+    """Fold of each row in each repeat, numbered through all repeats."""
+    found = np.empty((len(design.repeats), len(design.y)), dtype=np.intp)
+    for repeat, folds in enumerate(design.repeats):
+        for number, (_, fold) in enumerate(folds):
+            found[repeat, fold] = repeat * len(folds) + number
+    return found
 
 
 def _assessed(

@@ -7,6 +7,8 @@ import pandas as pd
 from sklearn.metrics import roc_auc_score
 
 from skosteo.evaluation import calibration_line
+from skosteo.evaluation._scored import Scored
+from skosteo.evaluation.fold_auc import fold_aucs
 from skosteo.evaluation.paired_tests import paired_t_test
 from skosteo.exceptions import InputError
 from skosteo.study.assessed import Assessed
@@ -56,10 +58,12 @@ def fold_tests(
 def stability(rows: Assessed, name: str) -> pd.DataFrame:
     """Figures of one model by repeat of the cross-validation: what other folds would have given.
 
-    AUC, calibration slope, sensitivity, specificity and mean risk.
+    AUC (mean of the folds), calibration slope, sensitivity, specificity and mean risk.
     """
+    scored = Scored.of_models(rows.y, rows.risk[name], rows.patient, rows.fold)
+    areas = fold_aucs(scored, scored.score).reshape(rows.n_repeats, -1).mean(axis=1)
     lines = []
-    for repeat in range(rows.n_repeats):
+    for repeat, area in enumerate(areas):
         here = rows.repeat == repeat
         y, risk = rows.y[here], rows.risk[name].to_numpy()[here]
         positive = rows.positive[name].to_numpy()[here]
@@ -68,6 +72,6 @@ def stability(rows: Assessed, name: str) -> pd.DataFrame:
         except InputError:
             slope = np.nan
         rates = float(positive[y == 1].mean()), float((~positive)[y == 0].mean())
-        lines.append((repeat + 1, float(roc_auc_score(y, risk)), slope, *rates, risk.mean()))
+        lines.append((repeat + 1, float(area), slope, *rates, risk.mean()))
     columns = ["repeat", "AUC", "calibration slope", "sensitivity", "specificity", "mean risk"]
     return pd.DataFrame(lines, columns=columns)

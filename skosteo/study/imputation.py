@@ -14,11 +14,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 from scipy.special import expit, logit
-from scipy.stats import norm
+from scipy.stats import t
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.pipeline import make_pipeline
 
-from skosteo.evaluation import auc_interval, delong_test, pool_estimates
+from skosteo.evaluation import compare, evaluate, pool_estimates
 from skosteo.evaluation._format import interval_text, signed_text
 from skosteo.exceptions import InputError
 from skosteo.study.assessed import Assessed
@@ -26,7 +26,6 @@ from skosteo.study.design import Design, Settings
 from skosteo.study.models import StudyModel
 
 AS_IT_IS, COMPLETE = "missing values filled as in the models", "patients without missing values"
-_WIDTH = 2 * norm.ppf(0.975)  # of an interval of 95 %, in standard errors
 
 
 class DrawnValues(TransformerMixin, BaseEstimator):
@@ -106,22 +105,20 @@ def missing_values_matter(
     imputations.
     """
     complete = clinical.notna().all(axis=1).to_numpy()[rows.row]
-    lines = {AS_IT_IS: _line(rows, primary, comparator, np.ones(len(complete), dtype=bool))}
-    if min(np.bincount(rows.y[complete], minlength=2)) >= 2:
-        lines[f"{COMPLETE}: {complete.sum():,} rows"] = _line(rows, primary, comparator, complete)
+    lines = {AS_IT_IS: _line(rows, primary, comparator)}
+    some = rows.at(complete)
+    if some.can_be_judged:
+        lines[f"{COMPLETE}: {complete.sum():,} rows"] = _line(some, primary, comparator)
     lines[f"{m} imputations, by Rubin's rules"] = _pooled(rows, drawn, primary, comparator, m)
     return pd.DataFrame.from_dict(lines, orient="index")
 
 
-def _line(
-    rows: Assessed, primary: str, comparator: str | None, inside: np.ndarray
-) -> dict[str, str]:
-    y, patient = rows.y[inside], rows.patient[inside]
-    risk = rows.risk[inside]
-    line = {"AUC": interval_text(*auc_interval(y, risk[primary], groups=patient))}
-    if comparator is not None:
-        test = delong_test(y, risk[primary], risk[comparator], groups=patient)
-        line["difference"] = signed_text(test.difference, test.low, test.high)
+def _line(rows: Assessed, primary: str, comparator: str | None) -> dict[str, str]:
+    other = None if comparator is None else rows.risk[comparator]
+    area, difference = _figures(rows, rows.risk[primary], other)
+    line = {"AUC": interval_text(*area)}
+    if difference is not None:
+        line["difference"] = signed_text(*difference)
     return line
 
 
@@ -135,16 +132,32 @@ def _pooled(
             for i in range(m)
         ]
 
-    y, patient = rows.y, rows.patient
-    found = [auc_interval(y, risk, groups=patient) for risk in risks(primary)]
-    on_logits = [logit(np.clip(interval, 1e-9, 1 - 1e-9)) for interval in found]
-    variances = [((high - low) / _WIDTH) ** 2 for _, low, high in on_logits]
-    pooled = pool_estimates([auc for auc, *_ in on_logits], variances)
-    line = {"AUC": interval_text(*expit([pooled.estimate, pooled.low, pooled.high]))}
+    others = [None] * m if comparator is None else risks(comparator)
+    pairs = zip(risks(primary), others, strict=True)
+    areas, differences = zip(*(_figures(rows, *pair) for pair in pairs), strict=True)
+    pooled = _pool([logit(np.clip(area, 1e-9, 1 - 1e-9)) for area in areas], rows)
+    line = {"AUC": interval_text(*expit(pooled))}
     if comparator is not None:
-        pairs = zip(risks(primary), risks(comparator), strict=True)
-        tests = [delong_test(y, one, other, groups=patient) for one, other in pairs]
-        variances = [((test.high - test.low) / _WIDTH) ** 2 for test in tests]
-        pooled = pool_estimates([test.difference for test in tests], variances)
-        line["difference"] = signed_text(pooled.estimate, pooled.low, pooled.high)
+        line["difference"] = signed_text(*_pool(differences, rows))
     return line
+
+
+def _figures(rows: Assessed, one: pd.Series, other: pd.Series | None) -> tuple[Any, Any]:
+    """AUC of a risk, and its difference from that of another, each with limits."""
+    given: dict[str, Any] = {"groups": rows.patient, "folds": rows.fold}
+    area = evaluate(rows.y, one, **given).frame().iloc[0]
+    limits = tuple(area[["estimate", "low", "high"]])
+    if other is None:
+        return limits, None
+    difference = compare(rows.y, {"one": one, "other": other}, **given).frame().iloc[0]
+    return limits, tuple(difference[["difference", "low", "high"]])
+
+
+def _pool(intervals: Sequence[Any], rows: Assessed) -> tuple[float, float, float]:
+    """Pool estimates with their limits, which are of Student's t over folds, or normal."""
+    df = np.inf if rows.fold is None else len(np.unique(rows.fold)) - 1
+    width = 2 * t.ppf(0.975, df)
+    variances = [((high - low) / width) ** 2 for _, low, high in intervals]
+    known = None if rows.fold is None else df
+    pooled = pool_estimates([estimate for estimate, *_ in intervals], variances, known)
+    return pooled.estimate, pooled.low, pooled.high

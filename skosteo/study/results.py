@@ -203,7 +203,7 @@ class Study:
     @_once
     def _report(self, family: bool) -> Report:
         rows = self.assessed() if family else self.assessed_once()
-        given = rows.given(rows.names, self.titles)
+        given = rows.judged(rows.names, self.titles)
         return evaluate(**given, prevalence=self.settings.prevalence)
 
     def report(self) -> Report:
@@ -231,7 +231,7 @@ class Study:
     def figures(self) -> pd.DataFrame:
         """Return every figure of the final model: a row each, as `validate` gives them."""
         rows, name = self.assessed(), self.primary
-        scored = Scored.of_models(rows.y, rows.risk[name], rows.patient)
+        scored = Scored.of_models(rows.y, rows.risk[name], rows.patient, rows.fold)
         curve = self.calibration()[RECALIBRATED]
         at = self.final_model_.threshold
         return figures_of(scored, at, curve, rows.positive[name].to_numpy())
@@ -246,7 +246,8 @@ class Study:
         y, risk, patient = (rows[name].to_numpy() for name in ("y", "risk", "patient"))
         curve = calibration_curve(y, risk, groups=patient)
         called = risk >= rows["threshold"].to_numpy()
-        scored = Scored.of_models(y, risk, patient)
+        fold = None if self.design.has_test else rows["fold"].to_numpy()
+        scored = Scored.of_models(y, risk, patient, fold)
         return figures_of(scored, self.final_model_.threshold, curve, called)
 
     @property
@@ -269,7 +270,7 @@ class Study:
         """Compare the primary model with the others of the prespecified comparisons."""
         if self.comparator is None:
             raise InputError("The study has one model; a comparison takes two.")
-        given = self.assessed().given(self.family, self.titles)
+        given = self.assessed().judged(self.family, self.titles)
         return compare(**given, reference=self.titles[self.primary])
 
     @_once
@@ -278,7 +279,7 @@ class Study:
         names = self.distinct()
         if len(names) < 2:
             raise InputError("The study has one model; a comparison takes two.")
-        given = self.assessed_once().given(names, self.titles)
+        given = self.assessed_once().judged(names, self.titles)
         return compare(**given, reference=self.titles[self.primary]).frame()
 
     @_once
@@ -288,12 +289,12 @@ class Study:
             raise InputError("The study knows no subgroups; give run_study `subgroups`.")
         rows = self.assessed()
         by = self.groupings.iloc[rows.row].reset_index(drop=True)
-        return subgroups(**rows.given([self.primary], self.titles), by=by)
+        return subgroups(**rows.called([self.primary], self.titles), by=by)
 
     @_once
     def decision_curve(self) -> DecisionCurve:
         """Return the net benefit of the prespecified models, as from `decision_curve`."""
-        given = self.assessed().given(self.family, self.titles, rates=False)
+        given = self.assessed().risks(self.family, self.titles)
         return decision_curve(**given, prevalence=self.settings.prevalence)
 
     @cached_property
@@ -302,7 +303,7 @@ class Study:
         parts = {}
         for rule in dict.fromkeys([self.settings.operating_point, *RULES]):
             rows = self.assessed(rule)
-            report = evaluate(**rows.given(self.family, self.titles))
+            report = evaluate(**rows.called(self.family, self.titles))
             counts = rows.n_repeats == 1
             table = report.table(["sensitivity", "specificity", "PPV", "NPV"], counts=counts)
             table.insert(0, "mean threshold", rows.threshold.mean().to_numpy())

@@ -181,6 +181,41 @@ def auc(y, score, patient):
     return area, low, bisect(excess, max(area, 1e-12), 1 - 1e-9, xtol=1e-14) if area < 1 else 1.0
 
 
+def areas(y, score, fold):
+    """Area of each fold, by scikit-learn."""
+    return np.array([roc_auc_score(y[fold == f], score[fold == f]) for f in np.unique(fold)])
+
+
+def fold_error(values, patient, fold):
+    """Nadeau's and Bengio's standard error of a mean over folds, its repeats counted once."""
+    held = [known(patient[fold == f]) for f in np.unique(fold)]
+    part = np.mean(held) / known(patient)
+    return np.std(values, ddof=1) * np.sqrt(part * (1 + 1 / (1 - part)))
+
+
+def fold_auc(y, score, patient, fold):
+    found = areas(y, score, fold)
+    if min(known(patient[y == 1]), known(patient[y == 0])) < 10:
+        return found.mean(), *NOWHERE
+    if np.ptp(found) < 1e-12:
+        return found.mean(), *auc(y, score, patient)[1:]
+    spread = fold_error(found, patient, fold) ** 2
+    return found.mean(), *on_logits(found.mean(), spread, t(len(found) - 1).ppf(0.975))
+
+
+def fold_test(y, one, other, patient, fold):
+    """Difference of mean areas: estimate, limits, statistic and P."""
+    found = areas(y, one, fold) - areas(y, other, fold)
+    if not found.any():
+        return 0.0, *NOWHERE, 0.0, 1.0
+    error, law = fold_error(found, patient, fold), t(len(found) - 1)
+    if min(known(patient[y == 1]), known(patient[y == 0])) < 10 or error < 1e-12:
+        return found.mean(), *NOWHERE, *NOWHERE
+    statistic = found.mean() / error
+    limits = (np.clip(found.mean() + s * law.ppf(0.975) * error, -1, 1) for s in (-1, 1))
+    return found.mean(), *limits, statistic, 2 * law.sf(abs(statistic))
+
+
 def delong(y, one, other, patient):
     """Difference of areas: estimate, limits, statistic and P."""
     (a, by_a), (b, by_b) = placements(y, one), placements(y, other)

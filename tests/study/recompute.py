@@ -62,7 +62,7 @@ def figures(study: Folder, checked: Checked, name: str) -> None:
         "calibration intercept": slope[3:],
         "ICI": (np.nan if bent is None else bent[1], *by_hand.NOWHERE),
         "ICI by chance": (np.nan if bent is None else bent[2], *by_hand.NOWHERE),
-        "AUC": by_hand.auc(y, risk, patient),
+        "AUC": rows.auc(model),
         "net benefit": by_hand.mean(treat * positive, patient),
         "net benefit of treating all": by_hand.mean(treat, patient),
         "net benefit less that of treating all": by_hand.mean(treat * positive - treat, patient),
@@ -87,8 +87,12 @@ def _differences(rows: Judged, study: Folder, models: Sequence[str]) -> pd.DataF
     lines, base, y = [], study.primary, rows.y
     for model in models:
         pair = (study.title(model), study.title(base))
-        test = by_hand.delong(y, rows.of(model), rows.of(base), rows.patient)
-        lines.append((*pair, "AUC", *test, "DeLong"))
+        how, given = "DeLong", (y, rows.of(model), rows.of(base), rows.patient)
+        if rows.has_folds:
+            how, test = "corrected resampled t", by_hand.fold_test(*given, rows.folds)
+        else:
+            test = by_hand.delong(*given)
+        lines.append((*pair, "AUC", *test, how))
         right = [rows.positive(one) == y for one in (model, base)]
         for metric, side in zip(METRICS[1:], (y >= 0, y == 1, y == 0), strict=True):
             *test, exact = by_hand.mcnemar(*(r[side] for r in right), rows.patient[side])
@@ -196,7 +200,7 @@ def per_thousand(study: Folder, checked: Checked, name: str) -> None:
 def stability(study: Folder, checked: Checked, name: str) -> None:
     lines = []
     for repeat in np.unique(study.all.repeat):
-        rows = study.all.at(study.all.repeat == repeat)
+        rows = study.all.at(study.all.repeat == repeat, folds=True)
         risk = rows.of(study.primary)
         shown = rows.scores(study.primary, rows.positive(study.primary), None)["estimate"]
         slope = by_hand_fits.line(rows.y, risk, rows.patient)[0]
@@ -207,24 +211,19 @@ def stability(study: Folder, checked: Checked, name: str) -> None:
 
 
 def fold_scores(study: Folder, checked: Checked, name: str) -> None:
-    """AUC by fold, of the fold in the file that is nearest in all models: it has no other name."""
+    """AUC by fold, numbered through the repeats in the files of probabilities."""
     found = study.read(name)
     if not study.has_folds:
         checked.skipped[name] = f"the out-of-fold predictions, for {len(found)} lines"
         return
-    for repeat, part in found.groupby("repeat"):
-        rows = study.once if repeat == 1 else study.all
-        table = part.pivot_table("AUC", "fold", "model")[rows.names]
-        areas = {}
-        for fold in np.unique(rows.folds[rows.repeat == repeat]):
-            here = rows.folds == fold
-            areas[fold] = [
-                roc_auc_score(rows.y[here], rows.of(model, "as fitted")[here]) for model in table
-            ]
-        for fold, line in table.iterrows():
-            nearest = min(areas, key=lambda f: np.median(np.abs(np.subtract(areas[f], line))))
-            for model, area in zip(table, areas.pop(nearest), strict=True):
-                checked.number(name, (repeat, fold, model), line[model], area)
+    n_folds = found["fold"].max()
+    for line in found.itertuples():
+        rows = study.once if line.repeat == 1 else study.all
+        if line.model not in rows.names:  # the same as one that is, by another name
+            continue
+        here = rows.folds == (line.repeat - 1) * n_folds + line.fold
+        area = roc_auc_score(rows.y[here], rows.of(line.model, "as fitted")[here])
+        checked.number(name, (line.repeat, line.fold, line.model), line.AUC, area)
 
 
 def printed_scores(study: Folder, checked: Checked, name: str) -> None:

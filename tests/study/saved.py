@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -35,14 +35,22 @@ class Judged:
     def positive(self, name: str) -> np.ndarray:
         return self.of(name) >= self.of(name, "threshold")
 
-    def at(self, rows: np.ndarray) -> "Judged":
-        return Judged(self.frame[rows].reset_index(drop=True), self.patients)
+    def at(self, rows: np.ndarray, *, folds: bool = False) -> "Judged":
+        frame = self.frame if folds else self.frame.drop(columns="fold", errors="ignore")
+        return Judged(frame[rows].reset_index(drop=True), self.patients)
 
-    @cached_property
+    @property
+    def has_folds(self) -> bool:
+        return "fold" in self.frame
+
+    @property
     def folds(self) -> np.ndarray:
-        """Number of each row's fold: rows of one repeat with the same thresholds share one."""
-        columns = ["repeat", *(f"{name}: threshold" for name in self.names)]
-        return self.frame.groupby(columns).ngroup().to_numpy()
+        return self.frame["fold"].to_numpy()
+
+    def auc(self, name: str) -> tuple:
+        if self.has_folds:
+            return by_hand.fold_auc(self.y, self.of(name), self.patient, self.folds)
+        return by_hand.auc(self.y, self.of(name), self.patient)
 
     def others(self, fold: int) -> np.ndarray:
         """Rows of the same repeat that a fold's risks are learned from."""
@@ -63,7 +71,7 @@ class Judged:
         y, risk, patient = self.y, self.of(name), self.patient
         tn, fp, fn, tp = confusion_matrix(y, positive).ravel()
         n = by_hand.known(patient)
-        lines = [("AUC", *by_hand.auc(y, risk, patient), tp + fn, tn + fp, n)]
+        lines = [("AUC", *self.auc(name), tp + fn, tn + fp, n)]
         subsets = {"accuracy": y >= 0, "sensitivity": y == 1, "specificity": y == 0}
         for metric, rows in (subsets | {"PPV": positive, "NPV": ~positive}).items():
             right = (positive == y)[rows]
@@ -107,10 +115,7 @@ class Folder:
         self.titles = titles  # names by their titles
         self.family = [titles[title] for title in shown]
         self.primary = self.family[0]
-        # cross-validated, with folds that can be told from one another
-        fold_scores = self.read("fold_scores")
-        n_folds = fold_scores["repeat"].max() * self.settings["n_folds"]
-        self.has_folds = self.all.folds.max() + 1 == n_folds > 1
+        self.has_folds = self.once.has_folds
         self.scores = cache(self._scores)
 
     def read(self, name: str, dtype: type | None = None) -> pd.DataFrame | None:

@@ -118,7 +118,7 @@ def test_one_risk_per_patient_is_the_mean_of_the_films():
     frame = pd.DataFrame({"m": [0.1, 0.3, 0.8, 0.6, 0.4]})
     at = pd.DataFrame({"m": [0.2, 0.2, 0.5, 0.5, 0.5]})
     rows = Assessed(
-        np.arange(5), np.zeros(5, int), np.array([0, 0, 1, 1, 0]), np.array([0, 0, 1, 1, 1]),
+        np.arange(5), np.zeros(5, int), None, np.array([0, 0, 1, 1, 0]), np.array([0, 0, 1, 1, 1]),
         frame, frame, at,
     )  # fmt: skip
     found = rows.by_patient("m")
@@ -136,7 +136,7 @@ def test_a_patient_of_many_films_counts_once_by_patient():
     X.loc[one, "p"] = 0.21
     many = np.repeat(np.arange(60), np.where(np.arange(60) == one, 40, 1))
     rows = Assessed(
-        np.arange(len(many)), np.zeros(len(many), int), y[many], groups[many],
+        np.arange(len(many)), np.zeros(len(many), int), None, y[many], groups[many],
         *(X[["p"]].iloc[many].reset_index(drop=True) for _ in range(2)),
         pd.DataFrame({"p": np.full(len(many), 0.5)}),
     )  # fmt: skip

@@ -14,7 +14,9 @@ def rows_of(y, risks, threshold=0.2):
     n = len(y)
     risk = pd.DataFrame(risks)
     at = pd.DataFrame(threshold, index=risk.index, columns=risk.columns)
-    return Assessed(np.arange(n), np.zeros(n, int), np.asarray(y), np.arange(n), risk, risk, at)
+    return Assessed(
+        np.arange(n), np.zeros(n, int), None, np.asarray(y), np.arange(n), risk, risk, at
+    )
 
 
 def test_of_a_thousand_people():

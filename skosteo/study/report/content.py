@@ -58,6 +58,7 @@ def _environment() -> "Environment":
         "skosteo.study.report",
         *(
             abstract,
+            auc_test_text,
             balanced_text,
             has_categories,
             baselines_text,
@@ -128,6 +129,13 @@ def each_fold_text(study: Any) -> str:
     if study.design.has_test:
         return "the out-of-fold predictions of the development patients"
     return "the out-of-fold predictions of the other folds"
+
+
+def auc_test_text(study: Any) -> str:
+    """Say how AUCs were compared."""
+    if study.design.has_test:
+        return "DeLong's paired test"
+    return "the corrected resampled t test over the folds"
 
 
 def operating_text(study: Any) -> str:

@@ -117,6 +117,8 @@ def _calibration(study: Any) -> pd.DataFrame:
 def _probabilities(rows: Assessed) -> pd.DataFrame:
     """Label, and by model probability as fitted, risk and threshold, by position of the row."""
     found = pd.DataFrame({"repeat": rows.repeat + 1, "target": rows.y}, index=rows.row)
+    if rows.fold is not None:
+        found.insert(1, "fold", rows.fold + 1)
     for name in rows.risk:
         found[f"{name}: as fitted"] = rows.probability[name].to_numpy()
         found[f"{name}: risk"] = rows.risk[name].to_numpy()

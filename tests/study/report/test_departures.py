@@ -48,6 +48,8 @@ def test_what_holds_for_every_study():
     without = said(["age_sex_bmi"], has_test=False)
     assert "all patients are judged, by repeated cross-validation" in without
     assert "judged on the test set" not in without
+    assert "DeLong" not in without
+    assert "corrected resampled t test" in without
 
 
 def test_text_is_not_spoken_of_where_there_is_none():
