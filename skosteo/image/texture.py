@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.utils import Tags
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from skosteo._validation import check_image_column, guess, name_columns, to_pandas
 from skosteo.exceptions import DicomError, InputError, renumbered
@@ -228,27 +228,26 @@ class RadiographTexture(TransformerMixin, BaseEstimator):
         X = to_pandas(X)
         if not reset:
             X = name_columns(self, X)
-        if isinstance(X, pd.DataFrame):
-            check_image_column(X, self.image_column, "Name the column that holds the films.")
-            column = X[self.image_column]
-        elif isinstance(X, np.ndarray) and X.ndim == 3:
+        is_table = isinstance(X, pd.DataFrame)
+        films: list[Any] | NDArray
+        if isinstance(X, np.ndarray) and X.ndim == 3:
             from skosteo.image.arrays import check_all_read  # with torch
 
-            column, X = None, validate_data(self, X, reset=reset, allow_nd=True, dtype="numeric")
-            check_all_read(X)
+            check_all_read(pixels := check_array(X, allow_nd=True, dtype="numeric"))
+            films = pixels
         else:
-            column = X
-        items = X if column is None else film_items(column)
-        if column is not None:
-            check_none_missing(items)
+            if is_table:
+                check_image_column(X, self.image_column, "Name the column that holds the films.")
+            films = film_items(X[self.image_column] if is_table else X)
+            check_none_missing(films)
         if reset:
-            self._column = self.image_column if isinstance(X, pd.DataFrame) else None
-            self._film_shape = X.shape[1:] if column is None else None
-            self.__dict__.pop("feature_names_in_", None)
             self.n_features_in_ = 1
-            if column is None or self._column is not None:
+            self.__dict__.pop("feature_names_in_", None)
+            self._column = self.image_column if is_table else None
+            self._film_shape = films.shape[1:] if isinstance(films, np.ndarray) else None
+            if is_table:
                 validate_data(self, X, skip_check_array=True)
-        return items
+        return films
 
     def _described(self, films: list[Any] | NDArray) -> NDArray[np.float32]:
         """Texture (n, d) of some films, from the folder where it is there already."""

@@ -6,6 +6,7 @@ import warnings
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 from sklearn.base import clone
 from sklearn.compose import make_column_transformer
@@ -64,7 +65,8 @@ def test_paths_arrays_and_tables_agree_and_so_does_a_cache(tmp_path):
     pixels = RadiographReader(64).transform(X["image"])
     for films in (X["image"], X["image"].tolist(), X["image"].to_numpy(dtype=object)[:, None]):
         np.testing.assert_array_equal(texture.transform(films), found)
-    for films in (pixels, pd.DataFrame({"image": list(pixels)})):
+    for films in (pixels, pd.DataFrame({"image": list(pixels)}), pl.from_pandas(X)):
+        np.testing.assert_array_equal(texture.transform(films), found)
         np.testing.assert_array_equal(clone(texture).fit_transform(films), found)
     np.testing.assert_array_equal(texture.transform(X[["image", "bmi"]]), found)
     kept = clone(texture).set_params(cache_dir=tmp_path / "cache", n_jobs=2)
