@@ -17,7 +17,7 @@ from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
 from skosteo import RadiographTexture
 from skosteo.datasets import fetch_hannover_cxr, make_cohort
 from skosteo.datasets.cohort import best_auc
-from skosteo.evaluation import auc_interval
+from skosteo.evaluation import auc_interval, delong_test
 from skosteo.image.texture_features import FAMILIES
 from skosteo.presets import quick_image_classifier, texture_classifier
 
@@ -30,21 +30,23 @@ def out_of_fold(model, X, y, groups, seed):
 
 
 def compared(cohort, seeds, size, folder):
-    """AUC of every model; the interval is that of the mean probability of all seeds."""
-    X, y = cohort.data[["image"]], np.asarray(cohort.target)
+    """AUC of every model; intervals are those of the mean probability of all seeds."""
+    X, y, groups = cohort.data[["image"]], np.asarray(cohort.target), cohort.groups
     kept = {"image_size": size, "cache_dir": folder}
-    models = {"texture": texture_classifier(**kept)}
+    image = quick_image_classifier(random_state=0, **kept)
+    models = {"quick image model": image, "texture": texture_classifier(**kept)}
     models |= {f"  {name} alone": texture_classifier(families=[name], **kept) for name in FAMILIES}
-    models["quick image model"] = quick_image_classifier(random_state=0, **kept)
-    rows = {}
+    rows, mean = {}, {}
     for name, model in models.items():
-        start = time.perf_counter()
-        said = [out_of_fold(model, X, y, cohort.groups, seed) for seed in seeds]
-        seconds = time.perf_counter() - start
-        area = auc_interval(y, np.mean(said, axis=0), groups=cohort.groups)
-        single = [auc_interval(y, one, groups=cohort.groups)[0] for one in said]
+        start = time.process_time()
+        said = [out_of_fold(model, X, y, groups, seed) for seed in seeds]
+        seconds, mean[name] = time.process_time() - start, np.mean(said, axis=0)
+        auc, low, high = auc_interval(y, mean[name], groups=groups)
+        gain = delong_test(y, mean[name], mean["quick image model"], groups=groups)
+        single = [auc_interval(y, one, groups=groups)[0] for one in said]
         rows[name] = {
-            "AUC": area[0], "low": area[1], "high": area[2],
+            "AUC": auc, "low": low, "high": high, "over the image": gain.difference,
+            "its low": gain.low, "its high": gain.high,
             "single seeds": " ".join(f"{auc:.3f}" for auc in single), "seconds": seconds,
         }  # fmt: skip
     return pd.DataFrame(rows).T
