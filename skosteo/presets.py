@@ -174,7 +174,7 @@ def paper_clinical_classifier(**changes: Any) -> Pipeline:
 def texture_classifier(**changes: Any) -> Pipeline:
     """Return logistic regression on the texture of films: what an image model has to beat.
 
-    Some 30 ms a film on a CPU, without internet. Give `cache_dir`: each film is then described once
+    Some 35 ms a film on a CPU, without internet. Give `cache_dir`: each film is then described once
     for all folds and candidates. Classes are not weighed, so that probabilities are risks.
 
     Parameters

@@ -74,7 +74,7 @@ def main():
     parser.add_argument("--signal", type=float, default=0.7)
     parser.add_argument("--size", type=int, default=224)
     args = parser.parse_args()
-    pd.options.display.width = 200
+    pd.options.display.width, pd.options.display.max_columns = 200, 20
     pd.options.display.float_format = "{:.3f}".format
     print(f"milliseconds a film\n{speed()}\n", flush=True)
     seeds = range(args.seeds)
