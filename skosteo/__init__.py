@@ -17,6 +17,7 @@ _HOME = {
     "ProbabilityFusionClassifier": "fusion.probability",
     "Radiograph": "dicom",
     "RadiographReader": "image.reader",
+    "RadiographTexture": "image.texture",
     "RecalibratedClassifier": "recalibration",
     "RiskIndexClassifier": "clinical.risk_indices",
     "Scorer": "scoring",
@@ -51,6 +52,7 @@ if TYPE_CHECKING:  # the same names for type checkers, which see the aliases as 
     )
     from skosteo.image.classifier import ImageOsteoClassifier as ImageOsteoClassifier
     from skosteo.image.reader import RadiographReader as RadiographReader
+    from skosteo.image.texture import RadiographTexture as RadiographTexture
     from skosteo.persistence import load_model as load_model
     from skosteo.persistence import read_card as read_card
     from skosteo.persistence import save_model as save_model

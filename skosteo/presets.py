@@ -171,6 +171,45 @@ def paper_clinical_classifier(**changes: Any) -> Pipeline:
     return make_pipeline(ClinicalPreprocessor(), ClinicalOsteoClassifier(**recipe | changes))
 
 
+def texture_classifier(**changes: Any) -> Pipeline:
+    """Return logistic regression on the texture of films: what an image model has to beat.
+
+    Some 35 ms a film on a CPU, without internet. Give `cache_dir`: each film is then described once
+    for all folds and candidates. Classes are not weighed, so that probabilities are risks.
+
+    Parameters
+    ----------
+    **changes
+        Parameters of `RadiographTexture` that are to be others.
+
+    Returns
+    -------
+    Pipeline
+        `RadiographTexture`, a ``StandardScaler`` and ``LogisticRegression`` with an L2 penalty of
+        C = .1, because its 57 columns go together and films are few; ``logisticregression__C`` is
+        to be searched where they are many.
+
+    Raises
+    ------
+    ImportError
+        scikit-image or PyWavelets is not installed.
+
+    Examples
+    --------
+    >>> from skosteo.presets import texture_classifier
+    >>> model = texture_classifier(cache_dir="cache", families=["lbp", "glcm"])
+    >>> model[0].families, model[-1].C
+    (['lbp', 'glcm'], 0.1)
+    """
+    from skosteo.image.texture import RadiographTexture
+    from skosteo.image.texture_features import check_installed
+
+    check_installed()
+    return make_pipeline(
+        RadiographTexture(**changes), StandardScaler(), LogisticRegression(C=0.1, **_LOGISTIC)
+    )
+
+
 class _Baseline(NamedTuple):
     preprocessor: dict[str, Any]
     scaled: bool

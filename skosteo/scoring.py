@@ -19,8 +19,9 @@ from skosteo.fusion.columns import renumbering
 from skosteo.fusion.feature import FeatureFusionClassifier
 from skosteo.fusion.probability import ProbabilityFusionClassifier
 from skosteo.image.classifier import ImageOsteoClassifier
+from skosteo.image.texture import RadiographTexture
 from skosteo.persistence import load_model
-from skosteo.persistence.content import parts
+from skosteo.persistence.content import FILM_READERS, parts
 from skosteo.validation.threshold import decides_by_risk, threshold_of
 
 COLUMNS = ("probability", "predicted", "answered_by", "status", "rule", "reason")
@@ -152,12 +153,12 @@ class Scorer:
         return {name: vars(self)[name] for name in names}
 
     @cached_property
-    def _image_net(self) -> ImageOsteoClassifier | None:
-        """The net whose column of films is read here; None where the model reads no films."""
+    def _image_net(self) -> ImageOsteoClassifier | RadiographTexture | None:
+        """The part whose column of films is read here; None where the model reads no films."""
         nets = [
             part
             for part in parts(self.model)
-            if isinstance(part, ImageOsteoClassifier) and hasattr(part, "reader_")
+            if isinstance(part, FILM_READERS) and hasattr(part, "reader_")
         ]
         if any(net._column is None for net in nets):
             raise InputError(

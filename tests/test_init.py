@@ -18,6 +18,7 @@ PUBLIC = [
     "ProbabilityFusionClassifier",
     "Radiograph",
     "RadiographReader",
+    "RadiographTexture",
     "RecalibratedClassifier",
     "RiskIndexClassifier",
     "Scorer",
@@ -63,7 +64,7 @@ def test_import_is_lazy():
 
 
 def test_data_and_evaluation_need_no_torch():
-    statement = "from skosteo import RadiographReader, ClinicalPreprocessor, datasets, evaluation"
+    statement = "from skosteo import RadiographReader, RadiographTexture, datasets, evaluation"
     assert not loaded_after(statement) & {"torch", "skorch", "timm", "matplotlib"}
 
 

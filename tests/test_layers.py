@@ -62,6 +62,8 @@ HOMES = {
         "validation.page",
     },
     "shap": {"explain.trees"},
+    "skimage": {"image.texture_features"},
+    "pywt": {"image.texture_features"},
     "skops": {"persistence.model_file"},
     "jinja2": {"_page"},
 }
@@ -71,8 +73,10 @@ LAZY = {
     "imagecodecs",
     "jinja2",
     "matplotlib",
+    "pywt",
     "safetensors",
     "shap",
+    "skimage",
     "timm",
 }
 

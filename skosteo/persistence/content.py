@@ -14,7 +14,12 @@ from sklearn.model_selection import TunedThresholdClassifierCV
 from sklearn.model_selection._search import BaseSearchCV
 
 from skosteo.exceptions import InputError
+from skosteo.image.classifier import ImageOsteoClassifier
+from skosteo.image.texture import RadiographTexture
 from skosteo.training.net_classifier import NetClassifier
+
+# Parts of a model that read films; once fitted they have `reader_`, and `_column` if by name
+FILM_READERS = (ImageOsteoClassifier, RadiographTexture)
 
 # What only a fit needs, or a machine: folders, callbacks, scorers, reports of the last rows read
 _LEFT_OUT = {"cache_dir": None, "memory": None, "callbacks": None}

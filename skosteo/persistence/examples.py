@@ -21,7 +21,8 @@ from skosteo.clinical.variables import recognise
 from skosteo.datasets.phantom import draw_film
 from skosteo.exceptions import InputError
 from skosteo.image.classifier import ImageOsteoClassifier
-from skosteo.persistence.content import parts
+from skosteo.image.texture import RadiographTexture
+from skosteo.persistence.content import FILM_READERS, parts
 
 _N_ROWS, _WITHOUT_FILM, _WITHOUT_VALUES = 6, 4, 5
 _TEXTS = ("heart enlarged, lungs clear", "no finding", "aorta tortuous, lungs clear")
@@ -156,7 +157,7 @@ def _table(model: Any, names: list[str]) -> dict[str, Any]:
 
 def _of_part(part: Any, names: list[str], rng: np.random.Generator) -> dict[str, Any]:
     """Columns that a part of a model knows: films, numbers and their spread, words, texts."""
-    if isinstance(part, ImageOsteoClassifier):
+    if isinstance(part, FILM_READERS):
         column = getattr(part, "_column", None)
         return {column: _films()} if column in names else {}
     if isinstance(part, ClinicalPreprocessor) and hasattr(part, "columns_"):
@@ -200,6 +201,11 @@ def _without_names(model: Any) -> dict[str, Any]:
     for part in parts(model):
         if isinstance(part, ImageOsteoClassifier) and hasattr(part, "pixel_range_"):
             return _pixels(part, rng)
+        if isinstance(part, RadiographTexture) and hasattr(part, "reader_"):
+            shape = part._film_shape
+            return (
+                {"films": _films()} if shape is None else {"array": rng.random((_N_ROWS, *shape))}
+            )
     k = getattr(model, "n_features_in_", None)
     if k is None:
         return {}

@@ -231,10 +231,7 @@ def _load(stream: BinaryIO) -> Any:
             f"{str(error).splitlines()[0]} No model of skosteo needs them."
         ) from None
     except ModuleNotFoundError as error:
-        raise ModelFileError(
-            f"The model needs {str(error.name).partition('.')[0]}, which is not installed. Install "
-            "it, in the version that the file's manifest names."
-        ) from None
+        raise _lacking(error) from None
     except Exception as error:  # whatever a file may do to skops, numpy and scikit-learn
         raise _refusal("The file cannot be read", error) from None
     _check_classifier(model, ModelFileError)
@@ -280,6 +277,8 @@ def _check_answers(model: Any, examples: Examples, expected: Any) -> None:
             found = answer(model, examples)
             decide(model, examples)  # for which some models need more
         moved = float(np.abs(found - expected).max())
+    except ModuleNotFoundError as error:
+        raise _lacking(error) from None
     except Exception as error:
         raise _refusal("The model does not answer its own examples", error) from None
     if not moved <= _ANOTHER:
@@ -294,6 +293,13 @@ def _check_answers(model: Any, examples: Examples, expected: Any) -> None:
             ModelChangedWarning,
             stacklevel=4,
         )
+
+
+def _lacking(error: ModuleNotFoundError) -> ModelFileError:
+    return ModelFileError(
+        f"The model needs {str(error.name).partition('.')[0]}, which is not installed. Install "
+        "it, in the version that the file's manifest names."
+    )
 
 
 def _refusal(what: str, error: Exception) -> ModelFileError:
@@ -327,4 +333,7 @@ def _versions() -> dict[str, str]:
     versions = {name: version(name) for name in names}
     if "xgboost" in sys.modules:  # its package has several names
         versions["xgboost"] = sys.modules["xgboost"].__version__
+    for module, name in (("skimage", "scikit-image"), ("pywt", "PyWavelets")):
+        if module in sys.modules:
+            versions[name] = version(name)
     return versions

@@ -36,6 +36,7 @@ TRUSTED = [
             "fusion.study_reader.StudyReader",
             "image.classifier.ImageOsteoClassifier",
             "image.reader.RadiographReader",
+            "image.texture.RadiographTexture",
             "recalibration.classifier.RecalibratedClassifier",
         )
     ),

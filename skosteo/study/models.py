@@ -50,6 +50,7 @@ TITLES = {
     "random_forest": "Random forest",
     "hist_gradient_boosting": "Gradient boosting",
     "xgboost": "XGBoost",
+    "texture": "Texture (logistic)",
 }
 TABLES = {
     2: ("cnn", "inception_v3", "vgg16", "image", "clinical", "multimodal"),
@@ -58,6 +59,8 @@ TABLES = {
     5: ("no_augmentation", "augmentation"),
 }
 BASELINES = ("age_sex_bmi", "osta", "logistic", "random_forest", "hist_gradient_boosting")
+# Those too that are studied where they are asked for
+ALL_BASELINES = (*BASELINES, "xgboost", "texture")
 FUSIONS = ("multimodal", "feature_fusion", "learned_fusion", "attention_fusion")
 # What text is worth, and what the rest: with each model that sees report text
 TEXT_CONTROLS = ("report_text", "without_text")
@@ -203,7 +206,7 @@ def shown_in(number: int, models: Mapping[str, StudyModel]) -> list[str]:
     if number != 2:
         return paper
     own = [name for name in models if name not in TITLES]
-    return paper + [name for name in (*BASELINES, "xgboost") if name in models] + own
+    return paper + [name for name in ALL_BASELINES if name in models] + own
 
 
 def primary_of(models: Mapping[str, StudyModel], asked: str | None = None) -> str:
@@ -357,6 +360,12 @@ class _Recipe(NamedTuple):
         if name == "osta":
             filled = SimpleImputer().set_output(transform="pandas")
             return make_pipeline(filled, RiskIndexClassifier("osta"))
+        if name == "texture":
+            return presets.texture_classifier(
+                image_column=self.settings.image_column,
+                cache_dir=self.cache_dir,
+                ignore_rules=self.ignore_rules,
+            )
         return presets.clinical_baseline(name, random_state=seed)
 
     def _image(self, **changes: Any) -> ImageOsteoClassifier:

@@ -111,7 +111,8 @@ def run_study(
         "quick": small nets on a frozen backbone, minutes on a workstation. "paper": the paper's
         recipe, a GPU's work.
     models : iterable of str or (str, classifier), or mapping, default=None
-        Names of the paper's models and of baselines, listed in `skosteo.study.models.TITLES`, and
+        Names of the paper's models and of baselines, listed in `skosteo.study.models.TITLES`
+        ("xgboost" and "texture" only where they are named, for they need an extra), and
         models of one's own, which see all columns: a change in their code needs a new name, or a
         study that goes on does not see it. None: those of the preset that the columns allow. Where
         one sees report text, a clinical model of the text alone and one without it are added.

@@ -1,6 +1,7 @@
 """What people compose: every estimator on a table whose image column holds paths."""
 
 import pickle
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -34,6 +35,7 @@ from skosteo import (
     RecalibratedClassifier,
     splits,
 )
+from skosteo.presets import texture_classifier
 from tests.small_models import (
     small_clinical,
     small_feature_fusion,
@@ -50,7 +52,12 @@ def study(tmp_path_factory):
     return write_films(tmp_path_factory.mktemp("films"))
 
 
-SMALL = {"image": small_image, "fusion": small_fusion, "feature fusion": small_feature_fusion}
+SMALL = {
+    "image": small_image,
+    "texture": partial(texture_classifier, image_size=24),
+    "fusion": small_fusion,
+    "feature fusion": small_feature_fusion,
+}
 
 
 @pytest.fixture(params=SMALL)

@@ -1,8 +1,8 @@
 """scikit-learn's own common checks, on every estimator, with the number that ran asserted.
 
-`RadiographReader` is not among them: it takes one column of films, and scikit-learn has checks for
-tables of numbers only. Ours are in `test_composition`; those of `ClinicalPreprocessor` and
-`RiskIndexClassifier` are in their mirrors.
+`RadiographReader` and `RadiographTexture` are not among them: they take one column of films, and
+scikit-learn has checks for tables of numbers only. Ours are in `test_composition`; those of
+`ClinicalPreprocessor` and `RiskIndexClassifier` are in their mirrors.
 """
 
 import pytest

@@ -12,7 +12,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skosteo import RecalibratedClassifier, RiskIndexClassifier
-from skosteo.presets import clinical_baseline, paper_clinical_classifier
+from skosteo.presets import clinical_baseline, paper_clinical_classifier, texture_classifier
 from tests.small_models import (
     lacking,
     small_clinical,
@@ -50,6 +50,7 @@ def unfitted(folder):
         "image of arrays": (image, films),
         "image of channels": (image, rng.random((48, 3, 24, 24))),
         "frozen image": (still, X[["image"]]),
+        "texture": (texture_classifier(image_size=24), X[["image"]]),
         "clinical": (small_clinical(), table),
         "clinical of arrays": (small_clinical(), table.to_numpy()),
         "imputed": (make_pipeline(SimpleImputer(), StandardScaler(), small_clinical()), table),

@@ -1,7 +1,10 @@
 """What the names of models stand for, and which of them are the same."""
 
+import sys
+from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import clone, is_classifier
@@ -9,9 +12,15 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
+from skosteo import load_model, save_model
 from skosteo.exceptions import InputError
+from skosteo.image.films import film_digest
+from skosteo.image.texture import _describe
+from skosteo.study import run_study
 from skosteo.study.design import Settings
 from skosteo.study.models import PRESETS, TABLES, TEXT_CONTROLS, TITLES, make_models
+from skosteo.study.report.model_card import model_card
+from tests.study.cohorts import filmed_patients
 
 CLINICAL = ["age", "sex", "bmi", "weight_kg"]
 TEXTS = ["xray_diagnosis", "X-ray description"]
@@ -195,3 +204,39 @@ def test_what_is_refused(changes, message):
 
 def test_a_mapping_is_models_of_ones_own_by_name():
     assert list(made({"mine": LogisticRegression()})) == ["mine"]
+
+
+def test_texture_is_a_model_of_the_study(tmp_path, monkeypatch):
+    """Judged and saved like the others; each film is described once for all of its fits."""
+    described = Counter()
+
+    def counted(film, *rest):
+        described[film_digest(film)] += 1
+        return _describe(film, *rest)
+
+    monkeypatch.setattr("skosteo.image.texture._describe", counted)
+    X, y, groups = filmed_patients(tmp_path, 48)
+    study = run_study(
+        X,
+        y,
+        groups=groups,
+        models=["texture", "age_sex_bmi"],
+        primary="texture",
+        n_folds=2,
+        n_repeats=2,
+        verbose=0,
+    )
+    assert "Texture (logistic)" in study.table(2).index
+    assert study.figures().set_index("figure").loc["AUC", "estimate"] > 0.9
+    assert [*described.values()] == [1] * 48
+    assert "It may see the chest radiograph." in model_card(study)
+    save_model(study.final_model_, tmp_path / "model.skops")
+    loaded = load_model(tmp_path / "model.skops").predict_proba(X)
+    assert np.abs(loaded - study.final_model_.predict_proba(X)).max() == 0
+
+
+def test_without_its_extra_texture_is_refused_before_anything_is_read(monkeypatch):
+    monkeypatch.setitem(sys.modules, "skimage.feature", None)
+    with pytest.raises(ImportError, match=r"skosteo\[texture\]"):
+        made(["texture"])
+    assert "texture" not in made(None)

@@ -13,7 +13,7 @@ from skosteo._plotting import lacks_signs
 from skosteo.clinical.variables import display_name, find_column, is_report_text
 from skosteo.evaluation._format import proportion_text
 from skosteo.study.design import Settings, versions
-from skosteo.study.models import BASELINES, CLINICAL, FUSIONS, TEXT_CONTROLS, TITLES
+from skosteo.study.models import ALL_BASELINES, CLINICAL, FUSIONS, TEXT_CONTROLS, TITLES
 from skosteo.study.report import checklists, tables
 from skosteo.study.report.abstract import (
     abstract,
@@ -271,7 +271,7 @@ def map_is_behind_frozen_backbone(study: Any) -> bool:
 
 def baselines_text(study: Any) -> str:
     """Name the baselines."""
-    shown = [study.titles[name] for name in (*BASELINES, "xgboost") if name in study.models]
+    shown = [study.titles[name] for name in ALL_BASELINES if name in study.models]
     return names_text(shown) if shown else ""
 
 

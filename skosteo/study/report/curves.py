@@ -16,7 +16,7 @@ from skosteo._plotting import (
     make_axes,
 )
 from skosteo.evaluation._format import interval_text, signed_text
-from skosteo.study.models import BASELINES, TABLES, TEXT_CONTROLS
+from skosteo.study.models import ALL_BASELINES, TABLES, TEXT_CONTROLS
 from skosteo.study.report.tables import levels_shown
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ _GROUPS = {
     "Other fusions": TABLES[4],
     "Augmentation": TABLES[5],
     "Other neural networks": TABLES[2],
-    "Baselines": (*BASELINES, "xgboost"),
+    "Baselines": ALL_BASELINES,
 }
 
 
