@@ -27,20 +27,17 @@ from tests.study.saved import LIMITS, METRICS, Folder, Judged
 
 
 def risks(study: Folder, checked: Checked, name: str) -> None:
-    """Recalibrate on the other folds, and choose the threshold there by the rule."""
-    if not study.has_folds:
-        checked.skipped["risks"] = "the out-of-fold predictions that they are learned from"
-        return
+    """Recalibrate on out-of-fold predictions, and choose the threshold there by the rule.
+
+    Those are of the other folds, or of the development rows beside a test set.
+    """
     for rows in (study.once, study.all) if study.repeated else (study.once,):
         for model in rows.names:
-            fitted = rows.of(model, "as fitted")
-            for fold in np.unique(rows.folds):
-                others, here = rows.others(fold), rows.folds == fold
-                put_right = by_hand_fits.recalibration(fitted[others], rows.y[others])
-                where = f"{model}, fold {fold}"
-                for found, risk in zip(rows.of(model)[here], put_right(fitted[here]), strict=True):
-                    checked.number(name, where, found, risk)
-                at = by_hand_fits.threshold(rows.y[others], put_right(fitted[others]), study.rule)
+            fitted, risk = rows.of(model, "as fitted"), rows.of(model)
+            for here, put_right, at in study.learned(rows, model, study.rule):
+                where = f"{model}, row {rows.row[here][0]}"
+                for found, expected in zip(risk[here], put_right(fitted[here]), strict=True):
+                    checked.number(name, where, found, expected)
                 checked.number("thresholds", where, rows.of(model, "threshold")[here][0], at)
 
 
@@ -168,13 +165,8 @@ def operating_points(study: Folder, checked: Checked, name: str) -> None:
     found, rows = study.read(name), study.all
     for _, line in found.iterrows():
         model, rule = study.titles[line["model"]], line["rule"]
-        if rule == str(study.rule):
-            at = rows.of(model, "threshold")
-        elif study.has_folds:
-            at = rows.thresholds(model, rule)
-        else:
-            checked.skipped[f"{name}, other rules"] = "the out-of-fold predictions"
-            continue
+        own = rule == str(study.rule)
+        at = rows.of(model, "threshold") if own else study.thresholds(rows, model, rule)
         where, shown = (line["model"], rule), rows.scores(model, rows.of(model) >= at, None)
         checked.number(name, where, line["mean threshold"], at.mean())
         for metric in ("sensitivity", "specificity", "PPV", "NPV"):
@@ -213,12 +205,9 @@ def stability(study: Folder, checked: Checked, name: str) -> None:
 def fold_scores(study: Folder, checked: Checked, name: str) -> None:
     """AUC by fold, numbered through the repeats in the files of probabilities."""
     found = study.read(name)
-    if not study.has_folds:
-        checked.skipped[name] = f"the out-of-fold predictions, for {len(found)} lines"
-        return
     n_folds = found["fold"].max()
     for line in found.itertuples():
-        rows = study.once if line.repeat == 1 else study.all
+        rows = study.developed or (study.once if line.repeat == 1 else study.all)
         if line.model not in rows.names:  # the same as one that is, by another name
             continue
         here = rows.folds == (line.repeat - 1) * n_folds + line.fold

@@ -1,6 +1,7 @@
 """What a study's folder holds: its rows with their risks, and its tables as they were written."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -27,7 +28,8 @@ class Judged:
         self.y = self.frame["target"].to_numpy()
         self.row, self.repeat = (self.frame[name].to_numpy() for name in ("row", "repeat"))
         self.patient = self.row if self.patients is None else np.asarray(self.patients)[self.row]
-        self.names = [name.removesuffix(": risk") for name in self.frame if name.endswith(": risk")]
+        names = [name for name in self.frame if name.endswith(": as fitted")]
+        self.names = [name.removesuffix(": as fitted") for name in names]
 
     def of(self, name: str, what: str = "risk") -> np.ndarray:
         return self.frame[f"{name}: {what}"].to_numpy()
@@ -56,15 +58,11 @@ class Judged:
         """Rows of the same repeat that a fold's risks are learned from."""
         return (self.repeat == self.repeat[self.folds == fold][0]) & (self.folds != fold)
 
-    def thresholds(self, name: str, rule: str | float) -> np.ndarray:
-        """Threshold of each row by a rule, chosen on the rows of the other folds."""
-        y, fitted, found = self.y, self.of(name, "as fitted"), np.empty(len(self.y))
-        for fold in np.unique(self.folds):
-            others = self.others(fold)
-            put_right = by_hand_fits.recalibration(fitted[others], y[others])
-            at = by_hand_fits.threshold(y[others], put_right(fitted[others]), rule)
-            found[self.folds == fold] = at
-        return found
+    def learned(self, name: str, rule: str | float, rows: np.ndarray) -> tuple:
+        """What recalibrates, and the threshold by a rule, both learned from some of the rows."""
+        y, fitted = self.y[rows], self.of(name, "as fitted")[rows]
+        put_right = by_hand_fits.recalibration(fitted, y)
+        return put_right, by_hand_fits.threshold(y, put_right(fitted), rule)
 
     def scores(self, name: str, positive: np.ndarray, prevalence: float | None) -> pd.DataFrame:
         """Every metric with limits, count, total and patients."""
@@ -115,8 +113,25 @@ class Folder:
         self.titles = titles  # names by their titles
         self.family = [titles[title] for title in shown]
         self.primary = self.family[0]
-        self.has_folds = self.once.has_folds
+        developed = self.read("probabilities_out_of_fold")  # beside a test set
+        self.developed = None if developed is None else Judged(developed.assign(repeat=1), patients)
         self.scores = cache(self._scores)
+
+    def learned(self, rows: Judged, name: str, rule: str | float) -> Iterator[tuple]:
+        """Yield some rows, what recalibrates them, and their threshold, until all rows had it."""
+        if self.developed is not None:
+            every = np.ones(len(self.developed.y), dtype=bool)
+            yield np.ones(len(rows.y), dtype=bool), *self.developed.learned(name, rule, every)
+            return
+        for fold in np.unique(rows.folds):
+            yield rows.folds == fold, *rows.learned(name, rule, rows.others(fold))
+
+    def thresholds(self, rows: Judged, name: str, rule: str | float) -> np.ndarray:
+        """Threshold of each row by a rule."""
+        found = np.empty(len(rows.y))
+        for here, _, at in self.learned(rows, name, rule):
+            found[here] = at
+        return found
 
     def read(self, name: str, dtype: type | None = None) -> pd.DataFrame | None:
         """Read a table as it was written, without what keeps a text from being a formula."""

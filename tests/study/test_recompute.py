@@ -7,7 +7,6 @@ import pandas as pd
 import pytest
 
 from skosteo.study import run_study
-from tests.study.by_hand_fits import recalibration, threshold
 from tests.study.cohorts import patients
 from tests.study.recompute import FILES, main, recompute
 
@@ -48,20 +47,8 @@ def test_a_test_set(of_split, tmp_path):
     found = recompute(tmp_path, of_split.study.design.patient, of_split.study.groupings)
     assert found.differ == []
     assert found.compared.total() > 1_500
-    assert set(found.skipped) == {"risks", "fold_scores", "operating_points, other rules"}
-
-
-def test_risks_of_a_test_set_are_learned_from_out_of_fold_predictions(of_split):
-    """Which the folder does not hold."""
-    study, rows = of_split.study, of_split.study.assessed()
-    others = study.design.development
-    for name in rows.names:
-        result = study.results[study.models[name].key]
-        said, y = result.out_of_fold[0, others], study.design.y[others]
-        put_right = recalibration(said, y)
-        assert rows.risk[name].to_numpy() == pytest.approx(put_right(result.test), rel=1e-6)
-        at = threshold(y, put_right(said), study.settings.operating_point)
-        assert rows.threshold[name].unique() == pytest.approx([at], rel=1e-6)
+    assert not found.skipped
+    assert found.compared["probabilities"] == 2 * len(of_split.study.design.test)
 
 
 def test_films_text_and_fusions(of_films):

@@ -87,6 +87,8 @@ def _tables(study: Any) -> dict[str, pd.DataFrame]:
     if len(study.design.repeats) > 1:
         found["stability"] = study.stability()
         found["probabilities_repeats"] = _probabilities(study.assessed())
+    if study.design.has_test:
+        found["probabilities_out_of_fold"] = _out_of_fold(study)
     if study.has_several_films:
         found["figures_by_patient"] = study.figures_by_patient()
     if study.comparator is not None:
@@ -124,3 +126,14 @@ def _probabilities(rows: Assessed) -> pd.DataFrame:
         found[f"{name}: risk"] = rows.risk[name].to_numpy()
         found[f"{name}: threshold"] = rows.threshold[name].to_numpy()
     return found.rename_axis("row")
+
+
+def _out_of_fold(study: Any) -> pd.DataFrame:
+    """Fold, label and out-of-fold probability of each development row, by its position."""
+    design = study.design
+    found = pd.DataFrame({"fold": 0, "target": design.y}, index=range(len(design.y)))
+    for number, (_, rows) in enumerate(design.folds, 1):
+        found.loc[rows, "fold"] = number
+    for name, model in study.models.items():
+        found[f"{name}: as fitted"] = study.results[model.key].out_of_fold[0]
+    return found.loc[design.development].rename_axis("row")
