@@ -272,5 +272,5 @@ def sentences_of_limits(study: Any) -> Iterable[str]:
         "refitting"
     )
     if not study.design.has_test:
-        said += " (in simulated cohorts of 200 patients they held 90 times in 100)"
+        said += ", but for that of the AUC"
     return source, f"{said}."
