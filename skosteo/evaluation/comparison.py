@@ -166,8 +166,10 @@ def compare(
 
     These tests are of fixed models. Of cross-validated ones give `folds`: the AUC is then compared
     by the corrected resampled t test (Nadeau and Bengio 2003, doi:10.1023/A:1024068626366), which
-    takes in what training again would change. DeLong's called models of noise alone different in
-    14 to 19 of 100 cohorts of 200 patients, this one in 2 to 5.
+    takes in what training again would change. In cohorts of 200 patients DeLong's test called two
+    models of noise different in 15 of 100, this one in 1 to 3; of a true gain of .06 it saw 12 of
+    100, DeLong's 35, with intervals that held it 88 times in 100 for 99
+    (``python -m tests.benchmarks.resampled_tests``).
 
     Examples
     --------
