@@ -9,8 +9,8 @@ below chance. The standard error is that of Nadeau and Bengio [1]_ with the stan
 
 where :math:`\rho` is the proportion of patients in a fold. Repeats make s more certain and are not
 counted otherwise, for all are of the same patients: :math:`\rho` stands where the number of folds
-of all repeats would, with which five repeats of five folds called useless models different in 5 to 9
-of 100 cohorts [2]_.
+of all repeats would, with which five repeats of five folds called useless models different in 5 to
+9 of 100 cohorts [2]_.
 
 .. [1] Nadeau and Bengio 2003, doi:10.1023/A:1024068626366
 .. [2] ``python -m tests.benchmarks.resampled_tests``
