@@ -136,4 +136,4 @@ def _out_of_fold(study: Any) -> pd.DataFrame:
         found.loc[rows, "fold"] = number
     for name, model in study.models.items():
         found[f"{name}: as fitted"] = study.results[model.key].out_of_fold[0]
-    return found.loc[design.development].rename_axis("row")
+    return found.loc[design.development].rename_axis("row").reset_index()
