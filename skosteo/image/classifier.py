@@ -37,8 +37,8 @@ from skosteo.training.inference import batched_forward
 from skosteo.training.net import Net
 from skosteo.training.net_classifier import NetClassifier, Plan
 
-# Inception v3 was built for 299 pixels; the paper, like most, gives all others 224
-_DEFAULT_SIZE = {"inception_v3": 299}
+# What these were built for; the paper, like most, gives all others 224
+_DEFAULT_SIZE = {"inception_v3": 299, "efficientnet_lite1": 240, "efficientnet_lite2": 260}
 
 
 class ImageOsteoClassifier(NetClassifier):
@@ -50,15 +50,18 @@ class ImageOsteoClassifier(NetClassifier):
         Column of a DataFrame that holds the films: paths of DICOM, PNG, JPEG or TIFF files, or
         2-D arrays with bone bright. None: every column of the DataFrame is a pixel.
     backbone : str, default="resnet50"
-        "cnn", a plain net of four convolutions, or a convolutional network of timm, such as
-        "resnet50", "vgg16", "inception_v3", "efficientnet_lite0". A tag picks one of timm's weights
-        by name: "resnet50.tv_in1k".
+        "cnn", a plain net of four convolutions, or a network of timm: a convolutional one, such as
+        "resnet50", "vgg16", "inception_v3", "efficientnet_lite0", or a vision transformer, such as
+        "vit_small_patch14_dinov2", whose patches are the map that the branches see. A tag picks
+        one of timm's weights by name: "resnet50.tv_in1k".
     pretrained : bool or path, default=True
-        ImageNet weights: True fetches them (for "efficientnet_lite0" from an installed package,
-        without internet), False starts at random, a path reads a state dict.
+        True fetches weights by that name (for "efficientnet_lite0", "1" and "2" from installed
+        packages, without internet), False starts at random, a path reads a state dict; see
+        `skosteo.nets.backbone.make_backbone`.
     image_size : int or None, default=None
-        Side in pixels to which films are padded and resampled; None: 299 for "inception_v3",
-        else 224. Numeric arrays keep their own size.
+        Side in pixels to which films are padded and resampled; None: 299 for "inception_v3", 240
+        for "efficientnet_lite1", 260 for "efficientnet_lite2", else 224. A transformer takes a
+        multiple of its patches' side. Numeric arrays keep their own size.
     wavelet : bool, default=True
         Whether a branch of the Haar transform follows the backbone.
     soft_attention : bool, default=True
@@ -74,7 +77,8 @@ class ImageOsteoClassifier(NetClassifier):
         True: train the layers behind the backbone only. Without augmentation each film then passes
         the backbone once per fit instead of once per epoch and, with `cache_dir`, once for all
         folds, candidates and workers. `fit` keeps what comes of it in memory: with "resnet50" and
-        a branch .4 MB a film. "stem": keep the stem and the first stage as they are.
+        a branch .4 MB a film. "stem": keep the stem and the first stage as they are, where the
+        backbone has any.
     augmentation : {"chest", "paper"} or None, default="chest"
         Random views of each film in training: "paper" is the paper's list, "chest" a gentler one
         that keeps the head up. See `skosteo.nets.augmentation.Augmentation`.
