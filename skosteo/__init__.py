@@ -16,6 +16,7 @@ _HOME = {
     "ImageOsteoClassifier": "image.classifier",
     "ProbabilityFusionClassifier": "fusion.probability",
     "Radiograph": "dicom",
+    "RadiographEmbedder": "image.embedder",
     "RadiographReader": "image.reader",
     "RecalibratedClassifier": "recalibration",
     "RiskIndexClassifier": "clinical.risk_indices",
@@ -50,6 +51,7 @@ if TYPE_CHECKING:  # the same names for type checkers, which see the aliases as 
         ProbabilityFusionClassifier as ProbabilityFusionClassifier,
     )
     from skosteo.image.classifier import ImageOsteoClassifier as ImageOsteoClassifier
+    from skosteo.image.embedder import RadiographEmbedder as RadiographEmbedder
     from skosteo.image.reader import RadiographReader as RadiographReader
     from skosteo.persistence import load_model as load_model
     from skosteo.persistence import read_card as read_card

@@ -18,7 +18,7 @@ from skosteo.exceptions import InputError, MissingModalityWarning, SkosteoError
 from skosteo.fusion.columns import renumbering
 from skosteo.fusion.feature import FeatureFusionClassifier
 from skosteo.fusion.probability import ProbabilityFusionClassifier
-from skosteo.image.classifier import ImageOsteoClassifier
+from skosteo.image.film_column import FilmColumn
 from skosteo.persistence import load_model
 from skosteo.persistence.content import parts
 from skosteo.validation.threshold import decides_by_risk, threshold_of
@@ -152,12 +152,12 @@ class Scorer:
         return {name: vars(self)[name] for name in names}
 
     @cached_property
-    def _image_net(self) -> ImageOsteoClassifier | None:
+    def _image_net(self) -> FilmColumn | None:
         """The net whose column of films is read here; None where the model reads no films."""
         nets = [
             part
             for part in parts(self.model)
-            if isinstance(part, ImageOsteoClassifier) and hasattr(part, "reader_")
+            if isinstance(part, FilmColumn) and hasattr(part, "reader_")
         ]
         if any(net._column is None for net in nets):
             raise InputError(

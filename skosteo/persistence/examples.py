@@ -20,7 +20,7 @@ from skosteo.clinical.text_components import ReportText
 from skosteo.clinical.variables import recognise
 from skosteo.datasets.phantom import draw_film
 from skosteo.exceptions import InputError
-from skosteo.image.classifier import ImageOsteoClassifier
+from skosteo.image.film_column import FilmColumn
 from skosteo.persistence.content import parts
 
 _N_ROWS, _WITHOUT_FILM, _WITHOUT_VALUES = 6, 4, 5
@@ -156,7 +156,7 @@ def _table(model: Any, names: list[str]) -> dict[str, Any]:
 
 def _of_part(part: Any, names: list[str], rng: np.random.Generator) -> dict[str, Any]:
     """Columns that a part of a model knows: films, numbers and their spread, words, texts."""
-    if isinstance(part, ImageOsteoClassifier):
+    if isinstance(part, FilmColumn):
         column = getattr(part, "_column", None)
         return {column: _films()} if column in names else {}
     if isinstance(part, ClinicalPreprocessor) and hasattr(part, "columns_"):
@@ -198,7 +198,7 @@ def _without_names(model: Any) -> dict[str, Any]:
     """Make an array, where the model was not given a table."""
     rng = np.random.default_rng(0)
     for part in parts(model):
-        if isinstance(part, ImageOsteoClassifier) and hasattr(part, "pixel_range_"):
+        if isinstance(part, FilmColumn) and hasattr(part, "pixel_range_"):
             return _pixels(part, rng)
     k = getattr(model, "n_features_in_", None)
     if k is None:
@@ -212,7 +212,7 @@ def _without_names(model: Any) -> dict[str, Any]:
     return {"array": array}
 
 
-def _pixels(part: ImageOsteoClassifier, rng: np.random.Generator) -> dict[str, Any]:
+def _pixels(part: FilmColumn, rng: np.random.Generator) -> dict[str, Any]:
     if part._film_shape is None:
         return {"films": _films()}
     channels, height, width = part._film_shape

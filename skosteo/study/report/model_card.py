@@ -9,6 +9,7 @@ import pandas as pd
 from skosteo.clinical import table_one
 from skosteo.evaluation._format import proportion_text
 from skosteo.image.classifier import ImageOsteoClassifier
+from skosteo.image.film_column import FilmColumn
 from skosteo.persistence.content import parts
 from skosteo.study.design import versions
 from skosteo.study.report.abstract import judged, limits, texts
@@ -81,7 +82,7 @@ def model_card(study: Any) -> str:
 def _seen(study: Any) -> list[str]:
     """Say what the final model may see: the radiograph, clinical columns."""
     model, fitted = study.models[study.primary], study.final.recalibrated.estimator_
-    film = any(isinstance(part, ImageOsteoClassifier) for part in parts(fitted))
+    film = any(isinstance(part, FilmColumn) for part in parts(fitted))
     columns = study.settings.clinical_columns if model.columns is None else model.columns
     if isinstance(fitted, ImageOsteoClassifier):
         columns = ()
