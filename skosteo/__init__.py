@@ -16,6 +16,7 @@ _HOME = {
     "ImageOsteoClassifier": "image.classifier",
     "ProbabilityFusionClassifier": "fusion.probability",
     "Radiograph": "dicom",
+    "RadiographEmbedder": "image.embedder",
     "RadiographReader": "image.reader",
     "RadiographTexture": "image.texture",
     "RecalibratedClassifier": "recalibration",
@@ -51,6 +52,7 @@ if TYPE_CHECKING:  # the same names for type checkers, which see the aliases as 
         ProbabilityFusionClassifier as ProbabilityFusionClassifier,
     )
     from skosteo.image.classifier import ImageOsteoClassifier as ImageOsteoClassifier
+    from skosteo.image.embedder import RadiographEmbedder as RadiographEmbedder
     from skosteo.image.reader import RadiographReader as RadiographReader
     from skosteo.image.texture import RadiographTexture as RadiographTexture
     from skosteo.persistence import load_model as load_model

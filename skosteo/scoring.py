@@ -18,7 +18,7 @@ from skosteo.exceptions import InputError, MissingModalityWarning, SkosteoError
 from skosteo.fusion.columns import renumbering
 from skosteo.fusion.feature import FeatureFusionClassifier
 from skosteo.fusion.probability import ProbabilityFusionClassifier
-from skosteo.image.classifier import ImageOsteoClassifier
+from skosteo.image.film_column import FilmColumn
 from skosteo.image.texture import RadiographTexture
 from skosteo.persistence import load_model
 from skosteo.persistence.content import FILM_READERS, parts
@@ -153,7 +153,7 @@ class Scorer:
         return {name: vars(self)[name] for name in names}
 
     @cached_property
-    def _image_net(self) -> ImageOsteoClassifier | RadiographTexture | None:
+    def _image_net(self) -> FilmColumn | RadiographTexture | None:
         """The part whose column of films is read here; None where the model reads no films."""
         nets = [
             part

@@ -8,6 +8,7 @@ from skosteo import (
     FeatureFusionClassifier,
     ImageOsteoClassifier,
     ProbabilityFusionClassifier,
+    RadiographEmbedder,
 )
 
 
@@ -24,6 +25,11 @@ def small_image(**changes):
         "random_state": 0,
     }
     return ImageOsteoClassifier(**params | changes)
+
+
+def small_embedder(**changes):
+    params = {"backbone": "cnn", "pretrained": False, "image_size": 24, "random_state": 0}
+    return RadiographEmbedder(**params | changes)
 
 
 def small_clinical(**changes):

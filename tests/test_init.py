@@ -17,6 +17,7 @@ PUBLIC = [
     "ImageOsteoClassifier",
     "ProbabilityFusionClassifier",
     "Radiograph",
+    "RadiographEmbedder",
     "RadiographReader",
     "RadiographTexture",
     "RecalibratedClassifier",

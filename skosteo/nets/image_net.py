@@ -1,6 +1,6 @@
 """The image network: films in, features or one logit per film out."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from hashlib import blake2b
 from os import PathLike
 from typing import Any, Self
@@ -18,6 +18,10 @@ from skosteo.nets.heads import Head
 from skosteo.nets.soft_attention import SoftAttention
 
 _FILM_CHANNELS = (1, 3)
+POOLINGS: dict[str, Callable[[Tensor], Tensor]] = {
+    "max": lambda f: f.amax(dim=(2, 3)),
+    "mean": lambda f: f.mean(dim=(2, 3)),
+}
 # Part of the digest of features: raise it when `features` would give others.
 _FORMAT = 1
 
@@ -56,6 +60,8 @@ class ImageTrunk(nn.Module):
         as they are.
     keep_map : bool, default=False
         Let `features` give the map F even where no branch follows.
+    pooling : {"max", "mean"}, default="max"
+        How F itself is pooled, where no branch follows.
     """
 
     black: Tensor
@@ -76,11 +82,14 @@ class ImageTrunk(nn.Module):
         freeze_backbone: bool | str,
         film_shape: tuple[int, int] = (224, 224),
         keep_map: bool = False,
+        pooling: str = "max",
     ) -> None:
         super().__init__()
         for name, value in (("wavelet", wavelet), ("soft_attention", soft_attention)):
             if not isinstance(value, bool):
                 raise InputError(f"{name}={value!r}: allowed are True and False.")
+        if pooling not in POOLINGS:
+            raise InputError(f"pooling={pooling!r}: allowed are {sorted(POOLINGS)}.")
         fusion = GradientFusion(gradient_fusion)
         low, high = pixel_range
         self.backbone = make_backbone(backbone, pretrained, film_shape)
@@ -95,6 +104,7 @@ class ImageTrunk(nn.Module):
         self.attention = SoftAttention(self.n_channels) if soft_attention else None
         self.fusion = fusion if wavelet and soft_attention else None
         self.pools = self.wavelet is None and self.attention is None and not keep_map
+        self.pooling = pooling
         self.frozen = _parts_to_freeze(self.backbone, freeze_backbone)
         for part in self.frozen:
             part.requires_grad_(False)
@@ -111,7 +121,7 @@ class ImageTrunk(nn.Module):
     def features(self, films: Tensor) -> Tensor:
         """Films (n, c, h, w) to F (n, C, h', w'), or pooled to (n, C) if none needs the map."""
         f = self.feature_map(films)
-        return f.amax(dim=(2, 3)) if self.pools else f
+        return POOLINGS[self.pooling](f) if self.pools else f
 
     def feature_map(self, x: Tensor) -> Tensor:
         """Films (n, c, h, w) to F (n, C, h', w'), whether or not anything else needs the map."""
@@ -123,7 +133,7 @@ class ImageTrunk(nn.Module):
         """Return what stands for all that decides the `features` of a film without augmentation."""
         versions = _FORMAT, torch.__version__  # and timm's, in the name of the backbone
         precision = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
-        said = f"{versions} {precision} {self.pools} {self.backbone}"
+        said = f"{versions} {precision} {self.pools and self.pooling} {self.backbone}"
         digest = blake2b(said.encode(), digest_size=20)
         scaling = dict(self.named_buffers(recurse=False))
         for value in (*scaling.values(), *self.backbone.state_dict().values()):
@@ -156,7 +166,7 @@ class ImageTrunk(nn.Module):
         if self.attention is None:
             if self.wavelet is not None:
                 return relu_max_pool(self.wavelet(f))
-            return f if f.ndim == 2 else f.amax(dim=(2, 3))
+            return f if f.ndim == 2 else POOLINGS[self.pooling](f)
         attended = self.attention(f)
         if self.wavelet is None or self.fusion is None:
             return attended.amax(dim=(2, 3))

@@ -14,12 +14,12 @@ from sklearn.model_selection import TunedThresholdClassifierCV
 from sklearn.model_selection._search import BaseSearchCV
 
 from skosteo.exceptions import InputError
-from skosteo.image.classifier import ImageOsteoClassifier
+from skosteo.image.film_column import FilmColumn
 from skosteo.image.texture import RadiographTexture
-from skosteo.training.net_classifier import NetClassifier
+from skosteo.training.net_state import KeptNet
 
 # Parts of a model that read films; once fitted they have `reader_`, and `_column` if by name
-FILM_READERS = (ImageOsteoClassifier, RadiographTexture)
+FILM_READERS = (FilmColumn, RadiographTexture)
 
 # What only a fit needs, or a machine: folders, callbacks, scorers, reports of the last rows read
 _LEFT_OUT = {"cache_dir": None, "memory": None, "callbacks": None}
@@ -142,6 +142,6 @@ def _of_rows(part: Any) -> bool:
     return isinstance(part, ClusterMixin) and not isinstance(part, FeatureAgglomeration)
 
 
-def nets(model: Any) -> list[NetClassifier]:
+def nets(model: Any) -> list[KeptNet]:
     """Return all fitted nets of a model."""
-    return [p for p in parts(model) if isinstance(p, NetClassifier) and hasattr(p, "history_")]
+    return [p for p in parts(model) if isinstance(p, KeptNet) and hasattr(p, "_built_from")]

@@ -20,7 +20,7 @@ from skosteo.clinical.text_components import ReportText
 from skosteo.clinical.variables import recognise
 from skosteo.datasets.phantom import draw_film
 from skosteo.exceptions import InputError
-from skosteo.image.classifier import ImageOsteoClassifier
+from skosteo.image.film_column import FilmColumn
 from skosteo.image.texture import RadiographTexture
 from skosteo.persistence.content import FILM_READERS, parts
 
@@ -199,7 +199,7 @@ def _without_names(model: Any) -> dict[str, Any]:
     """Make an array, where the model was not given a table."""
     rng = np.random.default_rng(0)
     for part in parts(model):
-        if isinstance(part, ImageOsteoClassifier) and hasattr(part, "pixel_range_"):
+        if isinstance(part, FilmColumn) and hasattr(part, "pixel_range_"):
             return _pixels(part, rng)
         if isinstance(part, RadiographTexture) and hasattr(part, "reader_"):
             shape = part._film_shape
@@ -218,7 +218,7 @@ def _without_names(model: Any) -> dict[str, Any]:
     return {"array": array}
 
 
-def _pixels(part: ImageOsteoClassifier, rng: np.random.Generator) -> dict[str, Any]:
+def _pixels(part: FilmColumn, rng: np.random.Generator) -> dict[str, Any]:
     if part._film_shape is None:
         return {"films": _films()}
     channels, height, width = part._film_shape

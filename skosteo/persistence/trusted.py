@@ -35,6 +35,7 @@ TRUSTED = [
             "fusion.probability.ProbabilityFusionClassifier",
             "fusion.study_reader.StudyReader",
             "image.classifier.ImageOsteoClassifier",
+            "image.embedder.RadiographEmbedder",
             "image.reader.RadiographReader",
             "image.texture.RadiographTexture",
             "recalibration.classifier.RecalibratedClassifier",

@@ -4,7 +4,6 @@ import warnings
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from inspect import signature
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
@@ -25,7 +24,6 @@ from sklearn.utils._param_validation import (
 )
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 from skorch.dataset import Dataset
-from torch import nn
 
 from skosteo._validation import (
     check_groups,
@@ -42,7 +40,7 @@ from skosteo.training.data import Inputs, take
 from skosteo.training.fit import Recipe, resolve_device, train
 from skosteo.training.inference import predict_logits
 from skosteo.training.net import WEIGHT, Net
-from skosteo.training.net_state import as_plain, from_plain, rebuild
+from skosteo.training.net_state import KeptNet
 
 _ROWS_EMBEDDED_AT_A_TIME = 1024
 # Gradients of a smaller loss come near the 1e-8 that Adam adds to them
@@ -103,7 +101,7 @@ def _weights_of_loss(
     return weights
 
 
-class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
+class NetClassifier(KeptNet, CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     """Base of the binary classifiers that train one net.
 
     A subclass says how X becomes the inputs of a net (`_inputs`) and which net that is
@@ -111,9 +109,6 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     """
 
     history_: pd.DataFrame
-    _built_from: dict[str, Any]
-    _module_class: ClassVar[type[nn.Module]]
-
     # patients reach the early-stopping split wherever metadata routing is enabled
     __metadata_request__fit: ClassVar = {"groups": True}
 
@@ -341,30 +336,6 @@ class NetClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             callbacks=list(self.callbacks or ()),
             further=self._skorch_params(),
         )
-
-    @cached_property
-    def net_(self) -> Net:
-        """The trained net of skorch, which a copy of the estimator builds again at first use."""
-        if "_weights" not in vars(self):
-            raise AttributeError(f"{type(self).__name__} is not fitted, and has no net_")
-        built = self._built_from
-        net = rebuild(
-            type(self)._module_class,
-            built["parameters"],
-            self._weights,
-            self._recipe(built["batch_size"], built["seed"]),
-            built["dtype"],
-            self.history_,
-        )
-        del self._weights
-        return net
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Parameters, and what was learnt, as plain values and arrays: nothing of torch."""
-        return as_plain(super().__getstate__())
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(from_plain(state))
 
     def _class_weights(self, classes: NDArray, plan: Plan) -> NDArray[np.float64]:
         """Weight of each class in the loss: shape (2,)."""

@@ -1,9 +1,11 @@
 """What a fitted estimator of a net is kept as, plain values and arrays, and its net built again."""
 
 import warnings
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from functools import cached_property
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -17,6 +19,47 @@ from skosteo.training.fit import Recipe, epochs, make_net
 from skosteo.training.net import Net
 
 _DTYPES = {"float32": torch.float32, "float64": torch.float64}
+
+
+class KeptNet:
+    """Part of an estimator that has a net, and is kept without it: its weights are.
+
+    It comes before scikit-learn's `BaseEstimator` among the bases.
+    """
+
+    _module_class: ClassVar[type[nn.Module]]
+    # parameters of the module, batch_size, seed and dtype
+    _built_from: dict[str, Any]
+    _weights: dict[str, NDArray]
+    device: str
+
+    @abstractmethod
+    def _recipe(self, batch_size: int, seed: int) -> Recipe:
+        """Return the settings of the net."""
+
+    @cached_property
+    def net_(self) -> Net:
+        """The trained net of skorch, which a copy of the estimator builds again at first use."""
+        if "_weights" not in vars(self):
+            raise AttributeError(f"{type(self).__name__} is not fitted, and has no net_")
+        built = self._built_from
+        net = rebuild(
+            type(self)._module_class,
+            built["parameters"],
+            self._weights,
+            self._recipe(built["batch_size"], built["seed"]),
+            built["dtype"],
+            getattr(self, "history_", pd.DataFrame()),
+        )
+        del self._weights
+        return net
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Parameters, and what was learnt, as plain values and arrays: nothing of torch."""
+        return as_plain(super().__getstate__())  # type: ignore[arg-type]
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(from_plain(state))  # type: ignore[misc]
 
 
 def as_plain(state: Mapping[str, Any]) -> dict[str, Any]:
@@ -33,8 +76,9 @@ def as_plain(state: Mapping[str, Any]) -> dict[str, Any]:
         state["_built_from"] = state["_built_from"] | {"parameters": untrained}
     if "history_" in state:
         state["history_"] = {name: c.to_numpy() for name, c in state["history_"].items()}
-    name = getattr(state["optimizer"], "__name__", "")
-    if getattr(torch.optim, name, None) is state["optimizer"]:
+    optimizer = state.get("optimizer")
+    name = getattr(optimizer, "__name__", "")
+    if optimizer is not None and getattr(torch.optim, name, None) is optimizer:
         state["optimizer"] = name
     return state
 
@@ -45,7 +89,7 @@ def from_plain(state: Mapping[str, Any]) -> dict[str, Any]:
     if "history_" in state:
         columns = pd.Index(list(state["history_"]), dtype=object)
         state["history_"] = pd.DataFrame(state["history_"]).set_axis(columns, axis=1)
-    if isinstance(state["optimizer"], str):
+    if isinstance(state.get("optimizer"), str):
         state["optimizer"] = getattr(torch.optim, state["optimizer"])
     return state
 

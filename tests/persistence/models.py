@@ -4,9 +4,11 @@ import numpy as np
 import pandas as pd
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
+from sklearn.compose import make_column_transformer
 from sklearn.ensemble import StackingClassifier, VotingClassifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClassifierCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -16,6 +18,7 @@ from skosteo.presets import clinical_baseline, paper_clinical_classifier, textur
 from tests.small_models import (
     lacking,
     small_clinical,
+    small_embedder,
     small_feature_fusion,
     small_fusion,
     small_image,
@@ -51,6 +54,17 @@ def unfitted(folder):
         "image of channels": (image, rng.random((48, 3, 24, 24))),
         "frozen image": (still, X[["image"]]),
         "texture": (texture_classifier(image_size=24), X[["image"]]),
+        "embedded image": (make_pipeline(small_embedder(n_components=3), forest), X[["image"]]),
+        "embedded image beside a table": (
+            make_pipeline(
+                make_column_transformer(
+                    (small_embedder(), ["image"]), ("passthrough", ["age", "bmi"])
+                ),
+                forest,
+            ),
+            X,
+        ),
+        "embedded arrays": (make_pipeline(small_embedder(), LogisticRegression()), films),
         "clinical": (small_clinical(), table),
         "clinical of arrays": (small_clinical(), table.to_numpy()),
         "imputed": (make_pipeline(SimpleImputer(), StandardScaler(), small_clinical()), table),
