@@ -216,7 +216,9 @@ class ClinicalOsteoClassifier(NetClassifier):
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__({"n_members": 1} | state)  # files of release 0.1 hold one net
+        if "n_members" not in state:  # files of release 0.1 hold one net
+            state = state | {"n_members": 1}
+        super().__setstate__(state)
 
     def _validate_params(self) -> None:
         super()._validate_params()

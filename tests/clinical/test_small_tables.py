@@ -82,7 +82,7 @@ def test_a_table_of_20_rows():
     X = np.random.default_rng(0).normal(size=(20, 3))
     risk = ClinicalOsteoClassifier(random_state=0).fit(X, X[:, 0] > 0.5).predict_proba(X)[:, 1]
     assert roc_auc_score(X[:, 0] > 0.5, risk) > 0.8
-    with pytest.warns(UserWarning, match=r"\{0: 19, 1: 1\}: too few.*All 30 epochs"):
+    with pytest.warns(UserWarning, match=r"\{False: 19, True: 1\}: too few.*All 30 epochs"):
         model = ClinicalOsteoClassifier(max_epochs=30, random_state=0).fit(X, np.arange(20) == 3)
     assert np.isfinite(model.predict_proba(X)).all()
 

@@ -104,7 +104,9 @@ def test_column_order_and_further_columns_do_not_matter(study, fitted):
 
 def test_grid_search_over_nested_names(study):
     X, y, _ = study
-    model = small_fusion(clinical=make_pipeline(ClinicalPreprocessor(), small_clinical()))
+    model = small_fusion(
+        clinical=make_pipeline(ClinicalPreprocessor(), small_clinical(n_members=1))
+    )
     grid = {
         "image__dropout": [0.0, 0.5],
         "clinical__clinicalosteoclassifier__hidden_layer_sizes": [(4,)],
