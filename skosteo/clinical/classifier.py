@@ -58,7 +58,7 @@ class ClinicalOsteoClassifier(NetClassifier):
         Set rows aside, stop when their loss has not fallen for `n_iter_no_change` epochs, and keep
         the weights of the best epoch. The split is stratified, shuffled and, with ``groups`` in
         `fit`, keeps each patient on one side. Each of several members sets another of `n_members`
-        folds aside; an epoch is then better if it is not before the 60th step and lowers the loss,
+        folds aside; an epoch is then better if it ends after the 60th step and lowers the loss,
         summed over the rows, by .1 for each epoch since the best.
     validation_fraction : float, default=0.2
         Proportion of rows that one member alone sets aside, in (0, 0.5].

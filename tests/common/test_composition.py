@@ -32,8 +32,8 @@ from skosteo import (
     ProbabilityFusionClassifier,
     RadiographReader,
     RecalibratedClassifier,
-    splits,
 )
+from skosteo.training.net_classifier import NetClassifier
 from tests.small_models import (
     small_clinical,
     small_feature_fusion,
@@ -185,11 +185,15 @@ def test_groups_are_routed_down_to_the_early_stopping_split(study, monkeypatch, 
     X, y, groups = study
     seen = []
 
-    def spy(y, groups, fraction, seed):
-        seen.append(groups)
-        return splits.validation_split(y, groups, fraction, seed)
+    def spy(split):
+        def noting(self, codes, groups, seed):
+            seen.append(groups)
+            return split(self, codes, groups, seed)
 
-    monkeypatch.setattr("skosteo.training.net_classifier.validation_split", spy)
+        return noting
+
+    for nets in (NetClassifier, ClinicalOsteoClassifier):
+        monkeypatch.setattr(nets, "_split", spy(nets._split))
     model = {
         "image": small_image(),
         "clinical": make_pipeline(ClinicalPreprocessor(), small_clinical()),
