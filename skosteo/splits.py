@@ -65,6 +65,7 @@ def member_folds(
 
     Examples
     --------
+    >>> import numpy as np
     >>> member_folds(np.array([0, 0, 0, 1, 1, 1]), None, 10, seed=0)
     array([0, 1, 2, 1, 0, 2])
     """
