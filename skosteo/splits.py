@@ -67,7 +67,7 @@ def member_folds(
     --------
     >>> import numpy as np
     >>> member_folds(np.array([0, 0, 0, 1, 1, 1]), None, 10, seed=0)
-    array([0, 1, 2, 1, 0, 2])
+    array([2, 1, 0, 2, 0, 1])
     """
     n_patients = len(y) if groups is None else len(np.unique(groups))
     n_folds = min(n_members, int(np.bincount(y, minlength=2).min()), n_patients)
