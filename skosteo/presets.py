@@ -158,6 +158,7 @@ def paper_clinical_classifier(**changes: Any) -> Pipeline:
     recipe: dict[str, Any] = {
         "hidden_layer_sizes": (50,),
         "dropout": 0.25,
+        "n_members": 1,
         "lr": 1e-3,
         "batch_size": 32,
         "max_epochs": 1000,

@@ -42,6 +42,45 @@ def check_folds(folds: list[tuple[NDArray, NDArray]], y: NDArray, groups: NDArra
             )
 
 
+def member_folds(
+    y: NDArray, groups: NDArray | None, n_members: int, seed: int
+) -> NDArray[np.intp] | None:
+    """Fold of each row: stratified, shuffled, seeded, and grouped by patient.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n,)
+        Codes 0 and 1.
+    groups : ndarray of shape (n,) or None
+        Patient codes; None makes every row a patient of its own.
+    n_members : int
+        Number of folds; fewer where a class has fewer rows, or there are fewer patients.
+    seed : int
+        Seed of the shuffle.
+
+    Returns
+    -------
+    ndarray of shape (n,) or None
+        None where the rows are too few: without some fold, a class would be missing.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> member_folds(np.array([0, 0, 0, 1, 1, 1]), None, 10, seed=0)
+    array([2, 1, 0, 2, 0, 1])
+    """
+    n_patients = len(y) if groups is None else len(np.unique(groups))
+    n_folds = min(n_members, int(np.bincount(y, minlength=2).min()), n_patients)
+    if n_folds < 2:
+        return None
+    folds = np.empty(len(y), dtype=np.intp)
+    for fold, (train, test) in enumerate(fold_splitter(n_folds, groups, seed).split(y, y, groups)):
+        if len(np.unique(y[train])) < 2:
+            return None
+        folds[test] = fold
+    return folds
+
+
 def validation_split(
     y: NDArray, groups: NDArray | None, fraction: float, seed: int
 ) -> tuple[NDArray, NDArray] | None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from skosteo.splits import fold_splitter, validation_split
+from skosteo.splits import fold_splitter, member_folds, validation_split
 
 
 def random_cohort(seed):
@@ -57,3 +57,13 @@ def test_folds_are_grouped_when_patients_are_known():
     for train, test in fold_splitter(3, groups, 0).split(y, y, groups):
         assert not set(groups[train]) & set(groups[test])
     assert fold_splitter(4, None, 0).get_n_splits() == 4
+
+
+def test_folds_of_members_keep_patients_whole_and_are_fewer_where_cases_are():
+    y, groups = np.array([0, 1, 0, 0] * 10), np.arange(40) // 2
+    folds = member_folds(y, groups, 5, seed=0)
+    assert set(folds) == set(range(5))
+    assert all(len(set(folds[groups == patient])) == 1 for patient in set(groups))
+    assert set(member_folds(np.array([1, 1, 1] + [0] * 20), None, 10, seed=0)) == {0, 1, 2}
+    assert member_folds(np.array([1] + [0] * 20), None, 10, seed=0) is None
+    assert member_folds(y, np.zeros(40, int), 10, seed=0) is None

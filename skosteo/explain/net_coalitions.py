@@ -22,8 +22,8 @@ def net_coalition_means(
 ) -> NDArray[np.float64]:
     """Return what `coalition_means` of `skosteo.explain.coalitions` does, for a net that evaluates.
 
-    `layers` are a linear one first, one logit last; the rows are what the first sees, and `output`
-    is "probability" or "log_odds".
+    `layers` are a linear one first, and log odds last, whose mean is the net's; the rows are what
+    the first sees, and `output` is "probability" or "log_odds".
     """
     first, rest = cast(nn.Linear, layers[0]), layers[1:]
     members = torch.from_numpy(masks[:, groups]).to(first.weight)  # (m, d)
@@ -39,7 +39,7 @@ def net_coalition_means(
         from_background = first((1 - inside)[:, None] * b)  # (m', B, hidden), with the bias
         for i, row in enumerate(x):
             from_row = (inside * row) @ first.weight.T  # (m', hidden)
-            logits = rest(from_row[:, None] + from_background)
+            logits = rest(from_row[:, None] + from_background).mean(dim=2)
             outputs = logits.sigmoid() if output == "probability" else logits
-            values[i, start : start + size] = outputs.mean(dim=(1, 2))
+            values[i, start : start + size] = outputs.mean(dim=1)
     return values.double().cpu().numpy()

@@ -337,7 +337,7 @@ class FeatureFusionClassifier(NetClassifier):
             "dropout": self.dropout,
         }
 
-    def _prepare_net(self, net: Net) -> None:
+    def _prepare_net(self, net: Net, base_rate: float) -> None:
         if self._reader.fit_image:
             net.module_.load_trunk(self.image_.net_.module_.state_dict())
 

@@ -72,6 +72,8 @@ def make_final_estimator(final_estimator: Any, n_rows: int, seed: int) -> Any:
         return ClinicalOsteoClassifier(
             hidden_layer_sizes=(32,),
             dropout=0.0,
+            n_members=1,
+            lr=1e-3,
             batch_size=min(32, n_rows // 2),  # with one step an epoch it learns too little
             # so few weights do not overfit, and where the branches know little the rows set aside
             # for early stopping would choose an epoch by chance

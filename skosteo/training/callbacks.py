@@ -65,22 +65,31 @@ class EarlyStopping(Callback):
     ----------
     patience : int
         Epochs.
+    min_steps : int
+        Steps of the optimiser before which no weights count as the best.
+    min_gain : float
+        What each epoch must lower the loss by, summed over the rows, to be better than the last.
 
     Attributes
     ----------
     best_loss : float
-        Lowest validation loss of an epoch.
+        Validation loss of the best epoch.
     """
 
-    def __init__(self, patience: int) -> None:
-        self.patience = patience
-        self.best_loss, self.best_epoch = math.inf, 0
+    def __init__(self, patience: int, min_steps: int = 0, min_gain: float = 0) -> None:
+        self.patience, self.min_steps, self.min_gain = patience, min_steps, min_gain
+        self.best_loss, self.best_epoch, self.best_score = math.inf, 0, math.inf
         self.best_weights: dict[str, torch.Tensor] = {}
 
-    def on_epoch_end(self, net: Any, **_: Any) -> None:
+    def on_epoch_end(
+        self, net: Any, dataset_train: Any = None, dataset_valid: Any = None, **_: Any
+    ) -> None:
         """Keep the weights, or stop."""
         loss, epoch = net.history[-1, "valid_loss"], len(net.history)
-        if loss < self.best_loss:
+        score = loss + (epoch * self.min_gain / len(dataset_valid) if self.min_gain else 0)
+        early = self.min_steps and epoch * len(dataset_train) <= self.min_steps * net.batch_size
+        if early or score < self.best_score:
+            self.best_score = score
             frozen = {k for k, p in net.module_.named_parameters() if not p.requires_grad}
             state = net.module_.state_dict()
             self.best_loss, self.best_epoch = loss, epoch

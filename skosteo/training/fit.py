@@ -52,6 +52,8 @@ class Recipe:
         Of `torch.optim`.
     callbacks : sequence of skorch callbacks
         In the order in which they are called; further ones of ours come after them.
+    min_steps, min_gain : int and float
+        Of early stopping: see `EarlyStopping`.
     further : mapping
         Parameters of skorch's net such as ``optimizer__weight_decay``.
     """
@@ -66,6 +68,8 @@ class Recipe:
     name: str
     optimizer: type[torch.optim.Optimizer] = torch.optim.Adam
     callbacks: Sequence[Any] = ()
+    min_steps: int = 0
+    min_gain: float = 0
     further: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -147,7 +151,8 @@ def train(
     TrainingError
         The loss is not finite or absurdly large, or memory does not suffice.
     """
-    stopping = [] if valid is None else [EarlyStopping(recipe.n_iter_no_change)]
+    patience = (recipe.n_iter_no_change, recipe.min_steps, recipe.min_gain)
+    stopping = [] if valid is None else [EarlyStopping(*patience)]
     bar = [ProgressBar(recipe.name)] if recipe.verbose else []
     ours = [NoteFacts(), RefuseNonFiniteLoss(), *bar, *own_callbacks, *stopping]
     net = make_net(module, parameters, recipe, rows.y.dtype)

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from skorch import NeuralNetBinaryClassifier
+from skorch import NeuralNet, NeuralNetBinaryClassifier
 from torch import Tensor
 
 from skosteo.nets.randomness import initialised_from
@@ -21,8 +21,8 @@ class Net(NeuralNetBinaryClassifier):
     Parameters
     ----------
     module : class
-        A torch module from inputs to logits (n,). One that ``wants_target`` is given labels and
-        weights, (n, 2), in training.
+        A torch module from inputs to logits (n,), in training perhaps (n, n_members). One that
+        ``wants_target`` is given labels and weights, (n, 2), in training.
     seed : int, default=0
         Of the initial weights, which leave torch's global generator untouched.
     dtype : torch.dtype, default=torch.float32
@@ -68,20 +68,26 @@ class Net(NeuralNetBinaryClassifier):
         return self
 
     def infer(self, x: Any, **fit_params: Any) -> Any:
-        """Apply the module; in training on a GPU in bfloat16, where autocast allows it."""
+        """Apply the module; in training on a GPU in bfloat16, where autocast allows it.
+
+        skorch's net for two classes refuses logits of more than one column, as members have.
+        """
         if isinstance(x, Mapping):
             x = {name: part for name, part in x.items() if name != WEIGHT}
         if not (self.module_.training and str(self.device).startswith("cuda")):
-            return super().infer(x, **fit_params)
+            return NeuralNet.infer(self, x, **fit_params)
         with torch.autocast("cuda", torch.bfloat16):
-            return super().infer(x, **fit_params)
+            return NeuralNet.infer(self, x, **fit_params)
 
     def get_loss(
         self, y_pred: Tensor, y_true: Tensor, X: Any = None, training: bool = False
     ) -> Any:
-        """Mean over the batch of the weighted losses."""
-        loss = self.criterion_(y_pred.to(y_true.dtype), y_true)
+        """Mean over the batch, and over members, of the weighted losses."""
         weight = X.get(WEIGHT) if isinstance(X, Mapping) else None
+        if y_pred.ndim > 1:
+            y_true = y_true[:, None].expand_as(y_pred)
+            weight = None if weight is None else weight[:, None]
+        loss = self.criterion_(y_pred.to(y_true.dtype), y_true)
         return (loss if weight is None else loss * weight).mean()
 
     def train_step_single(self, batch: Any, **fit_params: Any) -> dict[str, Tensor]:

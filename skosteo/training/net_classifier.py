@@ -136,8 +136,14 @@ class NetClassifier(KeptNet, CallbackSupportMixin, ClassifierMixin, BaseEstimato
     def _module_parameters(self, inputs: Inputs) -> dict[str, Any]:
         """Return the parameters of the module for these inputs."""
 
-    def _prepare_net(self, net: Net) -> None:
-        """Change the net before it is trained."""
+    def _prepare_net(self, net: Net, base_rate: float) -> None:
+        """Change the net before it is trained on rows with this weighted proportion of cases."""
+
+    def _split(
+        self, codes: NDArray, groups: NDArray | None, seed: int
+    ) -> tuple[NDArray, NDArray] | None:
+        """Rows to train on and rows of early stopping; None where they are too few."""
+        return validation_split(codes, groups, self.validation_fraction, seed)
 
     def _embeds(self) -> bool:
         """Whether `_embed` replaces the inputs before training and prediction."""
@@ -203,7 +209,9 @@ class NetClassifier(KeptNet, CallbackSupportMixin, ClassifierMixin, BaseEstimato
         floats = [part.dtype for part in inputs.values() if part.dtype.is_floating_point]
         dtype = torch.float64 if torch.float64 in floats else torch.float32
         label = torch.tensor(plan.codes, dtype=dtype)
-        weight = torch.tensor(_weights_of_loss(plan, classes, class_weights), dtype=dtype)
+        weights = _weights_of_loss(plan, classes, class_weights)
+        weight = torch.tensor(weights, dtype=dtype)
+        base_rate = float(np.average(plan.codes[plan.train_on], weights=weights[plan.train_on]))
 
         def rows(index: NDArray | None) -> Dataset | None:
             if index is None:
@@ -227,7 +235,7 @@ class NetClassifier(KeptNet, CallbackSupportMixin, ClassifierMixin, BaseEstimato
             rows(plan.train_on),
             rows(plan.valid_on),
             self._recipe(batch_size, plan.seed),
-            prepare=self._prepare_net,
+            prepare=lambda net: self._prepare_net(net, base_rate),
             embed=self._embed if self._is_embedded else None,
             own_callbacks=bridge,
         )
@@ -286,7 +294,7 @@ class NetClassifier(KeptNet, CallbackSupportMixin, ClassifierMixin, BaseEstimato
         seed = check_random_state(self.random_state).randint(2**31 - 1)
         train_on, valid_on = np.arange(len(codes)), None
         if self.early_stopping:
-            split = validation_split(codes, patients, self.validation_fraction, seed)
+            split = self._split(codes, patients, seed)
             if split is None:
                 counts = dict(zip(classes.tolist(), np.bincount(codes).tolist(), strict=True))
                 warnings.warn(

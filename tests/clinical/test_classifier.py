@@ -12,6 +12,7 @@ from skorch.callbacks import Callback
 
 from skosteo import ClinicalOsteoClassifier
 from skosteo.exceptions import InputError, TrainingError
+from skosteo.presets import paper_clinical_classifier
 from tests.small_models import small_clinical
 
 
@@ -23,7 +24,7 @@ def cohort(n=400, seed=0):
 
 
 def test_the_net_of_the_paper():
-    model = ClinicalOsteoClassifier(max_epochs=1, random_state=0).fit(*cohort())
+    model = paper_clinical_classifier(max_epochs=1, random_state=0)[-1].fit(*cohort())
     layers = [(m._get_name(), getattr(m, "out_features", None)) for m in model.net_.module_.layers]
     assert layers == [("Linear", 50), ("ReLU", None), ("Dropout", None), ("Linear", 1)]
 
@@ -82,7 +83,7 @@ def test_rows_of_weight_zero_do_not_exist():
 
 def test_history_and_best_weights():
     X, y = cohort()
-    model = ClinicalOsteoClassifier(max_epochs=300, n_iter_no_change=5, random_state=0).fit(X, y)
+    model = small_clinical(n_members=1, lr=1e-3, max_epochs=300, n_iter_no_change=5).fit(X, y)
     best = model.history_["valid_loss"].idxmin()
     assert len(model.history_) == model.n_iter_ == best + 1 + 5 < 300
 

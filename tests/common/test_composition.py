@@ -33,9 +33,9 @@ from skosteo import (
     ProbabilityFusionClassifier,
     RadiographReader,
     RecalibratedClassifier,
-    splits,
 )
 from skosteo.presets import texture_classifier
+from skosteo.training.net_classifier import NetClassifier
 from tests.small_models import (
     small_clinical,
     small_feature_fusion,
@@ -111,7 +111,9 @@ def test_column_order_and_further_columns_do_not_matter(study, fitted):
 
 def test_grid_search_over_nested_names(study):
     X, y, _ = study
-    model = small_fusion(clinical=make_pipeline(ClinicalPreprocessor(), small_clinical()))
+    model = small_fusion(
+        clinical=make_pipeline(ClinicalPreprocessor(), small_clinical(n_members=1))
+    )
     grid = {
         "image__dropout": [0.0, 0.5],
         "clinical__clinicalosteoclassifier__hidden_layer_sizes": [(4,)],
@@ -190,11 +192,15 @@ def test_groups_are_routed_down_to_the_early_stopping_split(study, monkeypatch, 
     X, y, groups = study
     seen = []
 
-    def spy(y, groups, fraction, seed):
-        seen.append(groups)
-        return splits.validation_split(y, groups, fraction, seed)
+    def spy(split):
+        def noting(self, codes, groups, seed):
+            seen.append(groups)
+            return split(self, codes, groups, seed)
 
-    monkeypatch.setattr("skosteo.training.net_classifier.validation_split", spy)
+        return noting
+
+    for nets in (NetClassifier, ClinicalOsteoClassifier):
+        monkeypatch.setattr(nets, "_split", spy(nets._split))
     model = {
         "image": small_image(),
         "clinical": make_pipeline(ClinicalPreprocessor(), small_clinical()),

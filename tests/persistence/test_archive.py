@@ -37,7 +37,8 @@ def told(tmp_path_factory, fresh):
     """What a process says to all hostile files, and what they should make it say."""
     folder = tmp_path_factory.mktemp("hostile")
     X = np.random.default_rng(0).normal(size=(40, 2))
-    save_model(small_clinical().fit(X, X[:, 0] > 0), folder / "good.skops")
+    net = small_clinical(n_members=1, hidden_layer_sizes=(50,))
+    save_model(net.fit(X, X[:, 0] > 0), folder / "good.skops")
     mark = folder / "mark"
     files = hostile_files((folder / "good.skops").read_bytes(), str(mark))
     (folder / "files").mkdir()

@@ -309,7 +309,7 @@ class TestRefused:
         class Own(ClinicalOsteoClassifier):
             pass
 
-        model = Own(max_epochs=1, random_state=0).fit(*table)
+        model = Own(max_epochs=1, batch_size=32, random_state=0).fit(*table)
         with pytest.raises(InputError, match=r"cannot be saved.*Own"):
             save_model(model, tmp_path / "model.skops")
         assert not list(tmp_path.iterdir())
@@ -321,7 +321,7 @@ class TestRefused:
                     raise ValueError
                 return super().predict_proba(X)
 
-        model = Shy(max_epochs=1, random_state=0).fit(*table)
+        model = Shy(max_epochs=1, batch_size=32, random_state=0).fit(*table)
         with pytest.raises(InputError, match=r"No synthetic rows.*\(ValueError\). Give examples="):
             save_model(model, tmp_path / "model.skops")
 

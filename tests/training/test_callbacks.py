@@ -10,6 +10,7 @@ from torch import nn
 
 from skosteo.exceptions import TrainingError
 from skosteo.nets.heads import Head
+from skosteo.training.callbacks import EarlyStopping
 from tests.small_models import small_clinical
 from tests.training.test_fit import fit, rows
 
@@ -130,3 +131,38 @@ def test_a_callback_of_scikit_learn_ends_the_training():
     stopped = model.fit(X, Y)
     assert stopped.n_iter_ == 2
     assert np.array_equal(stopped.predict_proba(X), two.predict_proba(X))
+
+
+class Epochs:
+    """A net, as far as early stopping looks at it, whose validation losses are given."""
+
+    def __init__(self, losses):
+        self.losses, self.batch_size, self.module_ = losses, 10, torch.nn.Linear(1, 1)
+
+    def best_of(self, stopping):
+        for epoch in range(1, len(self.losses) + 1):
+            self.history = _History(self.losses[:epoch])
+            stopping.on_epoch_end(self, dataset_train=range(40), dataset_valid=range(50))
+        return stopping.best_epoch
+
+
+class _History(list):
+    def __getitem__(self, key):
+        return super().__getitem__(key[0])
+
+
+@pytest.mark.parametrize(
+    ("settings", "best"),
+    [
+        ({}, 5),
+        # 4 steps an epoch, so that the first three do not count
+        ({"min_steps": 12}, 5),
+        ({"min_steps": 24}, 6),
+        # .02 of a loss is 1 over 50 rows, which each epoch since the best has to gain
+        ({"min_gain": 0.9}, 4),
+        ({"min_gain": 2.6}, 2),
+    ],
+)
+def test_the_best_epoch(settings, best):
+    losses = [0.69, 0.60, 0.56, 0.52, 0.51, 0.53]
+    assert Epochs(losses).best_of(EarlyStopping(10, **settings)) == best

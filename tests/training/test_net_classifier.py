@@ -105,7 +105,7 @@ class Recording(Callback):
 
 def test_events_of_batches_and_gradients_fire():
     recording = Recording()
-    small_clinical(callbacks=[recording], max_epochs=2, batch_size=32).fit(X, Y)
+    small_clinical(n_members=1, callbacks=[recording], max_epochs=2, batch_size=32).fit(X, Y)
     epoch = ["batch begins", "gradient", "batch ends"] * 2 + ["batch begins", "batch ends"]
     assert recording.events == 2 * [*epoch, "epoch ends"]
 
@@ -183,7 +183,10 @@ def test_a_schedule_of_ones_own_takes_the_place_of_ours():
 
 def test_optimiser_and_its_parameters_and_those_of_the_module():
     model = small_clinical(
-        optimizer=torch.optim.SGD, optimizer__momentum=0.5, module__hidden_layer_sizes=(7,)
+        n_members=1,
+        optimizer=torch.optim.SGD,
+        optimizer__momentum=0.5,
+        module__hidden_layer_sizes=(7,),
     )
     net = clone(model).fit(X, Y).net_
     assert isinstance(net.optimizer_, torch.optim.SGD)
@@ -226,7 +229,7 @@ def test_the_net_can_be_trained_on(fitted):
 
 def test_parameters_of_skorch_are_searched():
     grid = {"optimizer__weight_decay": [0.0, 1.0], "module__dropout": [0.1]}
-    search = GridSearchCV(small_clinical(), grid, cv=2, scoring="roc_auc").fit(X, Y)
+    search = GridSearchCV(small_clinical(n_members=1), grid, cv=2, scoring="roc_auc").fit(X, Y)
     assert search.best_estimator_.get_params()["optimizer__weight_decay"] in (0.0, 1.0)
     assert search.best_estimator_.net_.module_.layers[2].p == 0.1
 
@@ -280,9 +283,9 @@ def test_columns_that_are_alike_in_all_rows_are_said():
 
 
 def test_a_batch_larger_than_the_data_is_clipped_with_a_warning():
-    with pytest.warns(UserWarning, match="batch_size=1000 is more than the 64 rows"):
+    with pytest.warns(UserWarning, match="batch_size=1000 is more than the 80 rows"):
         clipped = small_clinical(batch_size=1000).fit(X, Y)
-    assert clipped.net_.batch_size == 64
+    assert clipped.net_.batch_size == 80
 
 
 def test_too_few_rows_for_early_stopping_are_said():
