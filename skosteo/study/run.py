@@ -207,8 +207,9 @@ def run_study(
     and 97 (forest) of the cohorts. The other intervals are of the patients judged and of these
     models: of 50 synthetic studies of 200 patients that of the specificity held the final model's
     on 20,000 others in 46, that of observed / expected in 47, that of the sensitivity in 36 only,
-    since the threshold was chosen on as few cases as judge it. Where no model can tell anything, the comparison of the primary model found a
-    difference (P < .05) in 7 of 200 studies.
+    since the threshold was chosen on as few cases as judge it. Where no model can tell
+    anything, the comparison of the primary model found a difference (P < .05) in 7 of 200
+    studies.
     In each fold of a cross-validation, what recalibrates risks and the threshold are learned from
     the out-of-fold predictions of the other folds, and not from the fold's own outcomes. The models
     that made those predictions have learned from the fold, so that these two or three numbers are
