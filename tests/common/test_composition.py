@@ -29,6 +29,7 @@ from sklearn.pipeline import make_pipeline
 from skosteo import (
     ClinicalOsteoClassifier,
     ClinicalPreprocessor,
+    FoldEnsembleClassifier,
     ImageOsteoClassifier,
     ProbabilityFusionClassifier,
     RadiographReader,
@@ -57,6 +58,7 @@ SMALL = {
     "texture": partial(texture_classifier, image_size=24),
     "fusion": small_fusion,
     "feature fusion": small_feature_fusion,
+    "fold ensemble": lambda: FoldEnsembleClassifier(small_image(), cv=2),
 }
 
 

@@ -12,6 +12,7 @@ from sklearn.utils.estimator_checks import estimator_checks_generator, parametri
 
 from skosteo import (
     ClinicalOsteoClassifier,
+    FoldEnsembleClassifier,
     ProbabilityFusionClassifier,
     RecalibratedClassifier,
 )
@@ -31,7 +32,8 @@ ATTENTION = small_feature_fusion(
     early_stopping=False,
 )
 RECALIBRATED = RecalibratedClassifier(LogisticRegression())
-WHOLE = [IMAGE, CLINICAL, FUSION, ATTENTION, RECALIBRATED]
+FOLDS = FoldEnsembleClassifier(LogisticRegression())
+WHOLE = [IMAGE, CLINICAL, FUSION, ATTENTION, RECALIBRATED, FOLDS]
 
 # The same code with other nets inside: the checks that fit nets in another way than before.
 NETS_INSIDE = [
@@ -66,7 +68,9 @@ few_rows = pytest.mark.filterwarnings(
 
 
 def expected_failures(estimator):
-    mini_batches = estimator not in (FUSION, RECALIBRATED) and hasattr(estimator, "predict_proba")
+    mini_batches = estimator not in (FUSION, RECALIBRATED, FOLDS) and hasattr(
+        estimator, "predict_proba"
+    )
     return MINI_BATCHES if mini_batches else {}
 
 
