@@ -60,7 +60,8 @@ def test_models_of_the_paper_are_in_its_preset(preset):
     chosen = set(made(None, preset=preset))
     assert {"image", "clinical", "multimodal", "age_sex_bmi"} <= chosen
     if preset == "paper":
-        assert {name for names in TABLES.values() for name in names} <= chosen
+        assert {name for names in TABLES.values() for name in names} - {"ensemble"} <= chosen
+    assert "ensemble" not in chosen
 
 
 def test_the_rows_of_table_3_have_the_branches_that_they_name():
@@ -100,14 +101,14 @@ def test_different_models_have_different_keys(preset):
     assert n_same == len(names) - 2  # those of the test above
 
 
-@pytest.mark.parametrize("name", ["image", "multimodal", "feature_fusion", "clinical"])
+@pytest.mark.parametrize("name", ["image", "multimodal", "feature_fusion", "ensemble", "clinical"])
 def test_where_it_is_computed_and_kept_makes_no_other_model(name):
     here = keys(name)
     assert keys(name, device="cuda", cache_dir=Path("elsewhere")) == here
     assert keys(name) == here  # and not by chance
 
 
-@pytest.mark.parametrize("name", ["image", "multimodal", "feature_fusion", "clinical"])
+@pytest.mark.parametrize("name", ["image", "multimodal", "feature_fusion", "ensemble", "clinical"])
 def test_seed_preset_and_columns_make_another_model(name):
     found = {*keys(name), *keys(name, seed=1), *keys(name, preset="paper")}
     assert len(found) == 3
