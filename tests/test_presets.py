@@ -193,8 +193,9 @@ def test_age_sex_and_bmi_on_measured_bone_density(train, test, auc):
 
 
 def quick_ensemble(folder, **changes):
-    """With fewer epochs and folds, for tests of seconds."""
-    changes = {"image_size": 48, "max_epochs": 8, "batch_size": 16, "random_state": 0} | changes
+    """With a small net, fewer epochs and folds, for tests of seconds."""
+    small = {"backbone": "cnn", "pretrained": False, "image_size": 24, "max_epochs": 8}
+    changes = {**small, "batch_size": 16, "random_state": 0, **changes}
     model = ensemble_classifier(cache_dir=folder / "cache", memory=folder / "kept", **changes)
     fewer = {f"{name}__max_epochs": 5 for name in ("ff", "lff", "attention")}
     return model.set_params(pf__cv=2, pf__clinical=quick("paper"), **fewer)
