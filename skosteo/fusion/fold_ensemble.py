@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin
 from sklearn.callback import CallbackSupportMixin, with_callbacks
+from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import BaseCrossValidator
 from sklearn.utils import Tags, _safe_indexing, get_tags, indexable
 from sklearn.utils.validation import check_is_fitted
@@ -79,7 +80,7 @@ class FoldEnsembleClassifier(
     >>> from skosteo import FoldEnsembleClassifier
     >>> from skosteo.datasets import make_cohort
     >>> cohort = make_cohort(200, random_state=0)
-    >>> X, y = cohort.data[["age", "weight_kg"]], cohort.target
+    >>> X, y = cohort.data[["age", "height_cm"]], cohort.target
     >>> model = FoldEnsembleClassifier(LogisticRegression()).fit(X, y, groups=cohort.groups)
     >>> len(model.estimators_), model.predict_proba(X).shape
     (5, (200, 2))
@@ -181,6 +182,11 @@ class FoldEnsembleClassifier(
                 f"estimator={type(self.estimator).__name__} is not a classifier with "
                 "predict_proba. For a support vector machine, use CalibratedClassifierCV; to "
                 "average different models, VotingClassifier with voting='soft'."
+            )
+        if isinstance(self.estimator, FrozenEstimator):
+            raise InputError(
+                "estimator= is in a FrozenEstimator: it would be the same in all folds, and no "
+                "prediction out-of-fold. Give it unfrozen; its clones are fitted."
             )
         if isinstance(self.cv, str):
             raise InputError(

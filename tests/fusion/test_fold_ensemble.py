@@ -5,6 +5,7 @@ import pickle
 import numpy as np
 import pytest
 from sklearn.base import clone
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import brier_score_loss, roc_auc_score
 from sklearn.model_selection import (
@@ -84,6 +85,7 @@ def test_the_mean_is_better_than_its_models_on_new_patients():
     ("params", "message"),
     [({"estimator": [LogisticRegression()]}, "estimator=list is not a classifier"),
      ({"estimator": LinearSVC()}, "LinearSVC is not a classifier with predict_proba"),
+     ({"estimator": FrozenEstimator(LogisticRegression())}, "the same in all folds"),
      ({"cv": "prefit"}, "cv='prefit': allowed are a number of folds"),
      ({"cv": [(np.arange(0, 60, 2), np.arange(1, 60, 2))]}, "one patient on both sides"),
      ({"cv": [(np.arange(30), np.arange(30, 60))]}, "30 of 60 rows in no test fold"),
