@@ -96,6 +96,21 @@ def test_a_vote_is_saved_and_answers_as_it_did(study, tmp_path):
     assert np.abs(loaded.predict_proba(X) - model.predict_proba(X)).max() == 0
 
 
+def test_a_probability_fusion_is_a_stacking_of_feature_fusions(study, tmp_path):
+    X, y, groups = study
+    columns = ["age", "bmi"]
+    model = small_fusion(
+        image=still_image(),
+        clinical_columns=columns,
+        other_branches=[("ff", still_fusion(), ["image", *columns])],
+        final_estimator="logistic",
+    ).fit(X, y, np.ones(len(y)), groups)
+    assert list(model.branches_) == ["image", "clinical", "ff"]
+    said = model.predict_proba(X)
+    save_model(model, tmp_path / "model.skops")
+    assert np.abs(load_model(tmp_path / "model.skops").predict_proba(X) - said).max() == 0
+
+
 @pytest.mark.parametrize("outer", [FoldEnsembleClassifier, RecalibratedClassifier])
 def test_weights_and_patients_reach_the_members_of_a_vote(outer):
     X, y, groups = table(60)
