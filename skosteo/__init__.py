@@ -13,6 +13,7 @@ _HOME = {
     "ClinicalOsteoClassifier": "clinical.classifier",
     "ClinicalPreprocessor": "clinical",
     "FeatureFusionClassifier": "fusion.feature",
+    "FoldEnsembleClassifier": "fusion.fold_ensemble",
     "ImageOsteoClassifier": "image.classifier",
     "ProbabilityFusionClassifier": "fusion.probability",
     "Radiograph": "dicom",
@@ -48,6 +49,7 @@ if TYPE_CHECKING:  # the same names for type checkers, which see the aliases as 
     from skosteo.dicom import Radiograph as Radiograph
     from skosteo.dicom import read_radiograph as read_radiograph
     from skosteo.fusion.feature import FeatureFusionClassifier as FeatureFusionClassifier
+    from skosteo.fusion.fold_ensemble import FoldEnsembleClassifier as FoldEnsembleClassifier
     from skosteo.fusion.probability import (
         ProbabilityFusionClassifier as ProbabilityFusionClassifier,
     )

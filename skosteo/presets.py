@@ -1,4 +1,4 @@
-"""Whole recipes: functions that return a configured image model, clinical model or baseline.
+"""Whole recipes: functions that return a configured image or clinical model, or an ensemble.
 
 The clinical ones are pipelines from a hospital's table to a probability and fit the clinical place
 of a fusion. The two of the paper weigh their classes alike, as the paper does, which makes their
@@ -9,10 +9,18 @@ one. Then choose another threshold (scikit-learn's ``TunedThresholdClassifierCV`
 """
 
 from importlib.util import find_spec
+from os import PathLike
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sklearn.base import ClassifierMixin
-from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from joblib import Memory
+from sklearn import config_context
+from sklearn.base import ClassifierMixin, clone
+from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import (
+    HistGradientBoostingClassifier,
+    RandomForestClassifier,
+    VotingClassifier,
+)
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -325,6 +333,90 @@ def clinical_baselines(random_state: int | None = None) -> dict[str, Pipeline]:
     """
     names = [name for name in _BASELINES if name != "xgboost" or find_spec("xgboost")]
     return {name: clinical_baseline(name, random_state=random_state) for name in names}
+
+
+def ensemble_classifier(
+    image: "ImageOsteoClassifier | None" = None,
+    *,
+    clinical_columns: list[str] | None = None,
+    memory: str | PathLike | Memory | None = None,
+    **changes: Any,
+) -> VotingClassifier:
+    """Return a vote of six models of a table with films: the mean of their probabilities.
+
+    =========================== =================================================================
+    name                        member
+    =========================== =================================================================
+    "pf"                        `ProbabilityFusionClassifier`
+    "ff", "lff", "attention"    `FeatureFusionClassifier`: "concat", "learned" and "attention"
+    "logistic",                 the clinical baselines of these names: see `clinical_baseline`
+    "hist_gradient_boosting"
+    =========================== =================================================================
+
+    Parameters
+    ----------
+    image : ImageOsteoClassifier, default=None
+        Image model inside the four fusions; None: `quick_image_classifier`. Its ``image_column``,
+        ``batch_size``, ``device`` and ``random_state`` are those of the other members too.
+    clinical_columns : list of str, default=None
+        Clinical columns of all members; None: all but the image column.
+    memory : path or joblib.Memory, default=None
+        Where the fitted branches of "pf" are kept: see `ProbabilityFusionClassifier`.
+    **changes
+        Parameters of the image model that are to be others, such as ``cache_dir``, with which each
+        film passes a frozen backbone once for all members, and ``random_state``.
+
+    Returns
+    -------
+    VotingClassifier
+        Not fitted. ``set_params(pf__final_estimator="logistic")`` changes a member,
+        ``set_params(ff="drop", lff="drop")`` leaves out the two that refuse rows without a film or
+        without clinical values: the others then answer such rows.
+
+    Notes
+    -----
+    The mean is of probabilities, which are risks in all members and stay risks in the mean; a mean
+    of log odds would follow the one that is surest. It learns nothing, so that it needs no
+    out-of-fold predictions and no patient can leak by them.
+
+    `VotingClassifier` takes ``groups`` and ``sample_weight`` with scikit-learn's metadata routing:
+    after ``sklearn.set_config(enable_metadata_routing=True)``, which is needed as soon as patients
+    have several films, each member gets both.
+
+    Examples
+    --------
+    >>> from skosteo.presets import ensemble_classifier
+    >>> model = ensemble_classifier(cache_dir="cache", memory="kept", random_state=0)
+    >>> list(model.named_estimators)
+    ['pf', 'ff', 'lff', 'attention', 'logistic', 'hist_gradient_boosting']
+    """
+    from skosteo.fusion.feature import FeatureFusionClassifier
+    from skosteo.fusion.out_of_fold import request_metadata
+    from skosteo.fusion.probability import ProbabilityFusionClassifier
+
+    image = (quick_image_classifier() if image is None else clone(image)).set_params(**changes)
+    column, seed = image.image_column, image.random_state
+    shared: dict[str, Any] = {"clinical_columns": clinical_columns, "random_state": seed}
+    net = shared | {"batch_size": image.batch_size, "device": image.device}
+    strategies = {"ff": "concat", "lff": "learned", "attention": "attention"}
+    members = {
+        "pf": ProbabilityFusionClassifier(image, image_column=column, memory=memory, **shared),
+        **{
+            name: FeatureFusionClassifier(image, strategy=s, **net)
+            for name, s in strategies.items()
+        },
+    }
+    for name in ("logistic", "hist_gradient_boosting"):
+        members[name] = baseline = clinical_baseline(name, random_state=seed)
+        if clinical_columns is None:
+            others = ColumnTransformer([("image", "drop", [column])], remainder=baseline[0])
+            baseline.steps[0] = ("others", others)
+        else:
+            baseline[0].set_params(columns=clinical_columns)
+    model = VotingClassifier([*members.items()], voting="soft")
+    with config_context(enable_metadata_routing=True):
+        request_metadata(model, ["sample_weight"])
+    return model
 
 
 def _xgboost() -> type[ClassifierMixin]:

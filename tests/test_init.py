@@ -14,6 +14,7 @@ PUBLIC = [
     "ClinicalOsteoClassifier",
     "ClinicalPreprocessor",
     "FeatureFusionClassifier",
+    "FoldEnsembleClassifier",
     "ImageOsteoClassifier",
     "ProbabilityFusionClassifier",
     "Radiograph",

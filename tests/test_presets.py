@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import cross_val_predict
@@ -17,11 +18,12 @@ from skosteo.exceptions import InputError
 from skosteo.presets import (
     clinical_baseline,
     clinical_baselines,
+    ensemble_classifier,
     paper_clinical_classifier,
     paper_image_classifier,
     quick_image_classifier,
 )
-from tests.small_models import small_fusion, small_image, write_films
+from tests.small_models import lacking, small_fusion, small_image, write_films
 
 BASELINES = ("age_sex_bmi", "logistic", "random_forest", "hist_gradient_boosting", "xgboost")
 CLINICAL = ("paper", *BASELINES)
@@ -188,3 +190,68 @@ def test_age_sex_and_bmi_on_measured_bone_density(train, test, auc):
     model = clinical_baseline("age_sex_bmi").fit(learn.data, learn.target)
     probability = model.predict_proba(judge.data)[:, 1]
     assert roc_auc_score(judge.target, probability) == pytest.approx(auc, abs=0.0015)
+
+
+def quick_ensemble(folder, **changes):
+    """With a small net, fewer epochs and folds, for tests of seconds."""
+    small = {"backbone": "cnn", "pretrained": False, "image_size": 24, "max_epochs": 8}
+    changes = {**small, "batch_size": 16, "random_state": 0, **changes}
+    model = ensemble_classifier(cache_dir=folder / "cache", memory=folder / "kept", **changes)
+    fewer = {f"{name}__max_epochs": 5 for name in ("ff", "lff", "attention")}
+    return model.set_params(pf__cv=2, pf__clinical=quick("paper"), **fewer)
+
+
+def test_the_ensemble_is_the_mean_of_its_members(tmp_path):
+    X, y, groups = write_films(tmp_path, n=48)
+    model = quick_ensemble(tmp_path)
+    with config_context(enable_metadata_routing=True):
+        model.fit(X, y, groups=groups, sample_weight=np.ones(48))
+        alone = [
+            clone(member).fit(X, y, groups=groups) if name in ("pf", "ff", "lff", "attention")
+            else clone(member).fit(X[["age", "bmi", "image"]], y)
+            for name, member in model.named_estimators.items()
+        ]  # fmt: skip
+    mean = np.mean([member.predict_proba(X) for member in alone], axis=0)
+    said = model.predict_proba(X)
+    np.testing.assert_allclose(said, mean, atol=1e-9)
+    assert roc_auc_score(y, said[:, 1]) > 0.95
+
+
+def test_the_ensemble_fits_no_branch_twice_and_embeds_no_film_twice(tmp_path, monkeypatch):
+    X, y, groups = write_films(tmp_path, n=48)
+    fits, fit = [], ImageOsteoClassifier._fit
+    counted = lambda self, *rest: fits.append(1) or fit(self, *rest)  # noqa: E731
+    monkeypatch.setattr(ImageOsteoClassifier, "_fit", counted)
+    model = quick_ensemble(tmp_path, max_epochs=2)
+    with config_context(enable_metadata_routing=True):
+        first = model.fit(X, y, groups=groups).predict_proba(X)
+        assert len(fits) == 2 + 1  # by "pf"; a frozen branch needs none in the others
+        model.set_params(pf__final_estimator="logistic").fit(X, y, groups=groups)
+    assert len(fits) == 3
+    assert not np.array_equal(model.predict_proba(X), first)
+
+
+@pytest.mark.filterwarnings("ignore::skosteo.exceptions.MissingModalityWarning")
+def test_the_ensemble_without_two_members_answers_where_a_modality_is_missing(tmp_path):
+    X, y, _ = write_films(tmp_path, n=48)
+    gaps = lacking(X, [0, 1, 2, 3], [4, 5, 6, 7])
+    model = quick_ensemble(tmp_path, max_epochs=2, clinical_columns=["age", "bmi"])
+    model.set_params(pf__final_estimator="mean")
+    with pytest.raises(InputError, match="strategy='attention' or ProbabilityFusionClassifier"):
+        model.fit(gaps, y)
+    model.set_params(ff="drop", lff="drop")
+    assert np.isfinite(model.fit(gaps, y).predict_proba(gaps)).all()
+
+
+def test_what_the_image_model_is_told_holds_for_all_members():
+    image = quick_image_classifier(image_column="film", random_state=3, batch_size=7)
+    model = ensemble_classifier(image, device="cpu", clinical_columns=["age"])
+    assert model.voting == "soft"
+    for name in ("ff", "lff", "attention"):
+        member = model.named_estimators[name]
+        assert (member.random_state, member.batch_size, member.device) == (3, 7, "cpu")
+        assert member.image.image_column == "film"
+    assert model.named_estimators["pf"].image_column == "film"
+    assert image.device == "auto"
+    assert str(clone(model)) == str(model)
+    assert model.named_estimators["logistic"][0].columns == ["age"]

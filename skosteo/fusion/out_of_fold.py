@@ -4,7 +4,7 @@ A row that holds nothing for a branch teaches it nothing, and has no prediction 
 """
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from numbers import Integral
 from typing import Any, NamedTuple, Self
 
@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.callback import CallbackContext
+from sklearn.ensemble import VotingClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.utils.metadata_routing import MetadataRequest, get_routing_for_object
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, has_fit_parameter
@@ -95,15 +96,36 @@ def _fit_out_of_fold(
 ) -> tuple[Any, NDArray[np.float64]]:
     rows = np.flatnonzero(part.present)
     probability = np.full(len(y), np.nan)
-    for train, test in splits or ():
-        seen, unseen = np.intersect1d(train, rows), np.intersect1d(test, rows)
-        if len(unseen):
-            model = _fit_rows(branch, part, y, seen, metadata, context.subcontext("fold"))
-            probability[unseen] = _predict_rows(model, part, unseen)
+    for _, unseen, said in fitted_folds(branch, part, y, splits or (), metadata, context):
+        probability[unseen] = said
     fitted = _fit_rows(branch, part, y, rows, metadata, context.subcontext("all rows"))
     if splits is None:
         probability[rows] = _predict_rows(fitted, part, rows)
     return fitted, probability
+
+
+def fitted_folds(
+    branch: Any,
+    part: Part,
+    y: NDArray,
+    splits: Splits,
+    metadata: Mapping[str, NDArray],
+    context: CallbackContext,
+) -> Iterator[tuple[Any, NDArray, NDArray[np.float64]]]:
+    """Fit a clone of a branch on each fold; see `fit_out_of_fold`.
+
+    Yields
+    ------
+    model, rows, probability
+        Fitted on the training rows of the fold; its test rows that are present, and what it says
+        of these. A fold that tests no such row is left out.
+    """
+    rows = np.flatnonzero(part.present)
+    for train, test in splits:
+        seen, unseen = np.intersect1d(train, rows), np.intersect1d(test, rows)
+        if len(unseen):
+            model = _fit_rows(branch, part, y, seen, metadata, context.subcontext("fold"))
+            yield model, unseen, _predict_rows(model, part, unseen)
 
 
 def _fit_rows(
@@ -264,29 +286,53 @@ def fit_with_metadata(model: Any, X: Any, y: NDArray, metadata: Mapping[str, NDA
     """Fit a model with the sample weights and the patients, as far as it takes them.
 
     scikit-learn's metadata routing takes both to the steps that ask for them; skosteo's nets and
-    every group cross-validator do. The last step of a pipeline need not ask: it gets what its
-    ``fit`` can take, as a user of ``fit`` expects, unless a request says otherwise.
+    every group cross-validator do. The last step of a pipeline, and of each member of a
+    `VotingClassifier`, need not ask: it gets what its ``fit`` can take, as a user of ``fit``
+    expects, unless a request says otherwise.
     """
-    last, earlier = model, []
-    while isinstance(last, Pipeline):
-        earlier += [step for _, step in last.steps[:-1]]
-        last = last.steps[-1][1]
     with config_context(enable_metadata_routing=True):
-        for step in (*earlier, last):
-            _settle_requests(step, metadata, wanted=step is last)
+        request_metadata(model, metadata)
+        for member in _members(model) if "sample_weight" in metadata else ():
+            if not get_routing_for_object(member).consumes("fit", ["sample_weight"]):
+                raise InputError(
+                    f"{_last_step(member)} takes no sample_weight, or does not pass it on. Leave "
+                    "the weights out, use another classifier, or ask for them with "
+                    "set_fit_request."
+                )
         taken = get_routing_for_object(model).consumes("fit", metadata)
-        if "sample_weight" in metadata and "sample_weight" not in taken:
-            raise InputError(
-                f"{type(last).__name__} takes no sample_weight, or does not pass it on. Leave the "
-                "weights out, use another classifier, or ask for them with set_fit_request."
-            )
         return model.fit(X, y, **{name: metadata[name] for name in taken})
 
 
-def _settle_requests(step: Any, metadata: Mapping[str, NDArray], *, wanted: bool) -> None:
+def request_metadata(model: Any, names: Iterable[str]) -> None:
+    """Request what last steps can take, where the user has not, with metadata routing enabled."""
+    if isinstance(model, VotingClassifier):
+        for member in _members(model):
+            request_metadata(member, names)
+    elif isinstance(model, Pipeline):
+        for _, step in model.steps[:-1]:
+            _settle_requests(step, names, wanted=False)
+        request_metadata(model.steps[-1][1], names)
+    else:
+        _settle_requests(model, names, wanted=True)
+
+
+def _settle_requests(step: Any, names: Iterable[str], *, wanted: bool) -> None:
     """Request for a step what its ``fit`` can take, or not, where it has no request of the user."""
     request = get_routing_for_object(step)
     if isinstance(request, MetadataRequest):
-        for name in metadata:
+        for name in names:
             if request.fit.requests.get(name) is None and has_fit_parameter(step, name):
                 step.set_fit_request(**{name: wanted})
+
+
+def _members(model: Any) -> list[Any]:
+    """Return what a vote is held among; of another model the model alone."""
+    if isinstance(model, VotingClassifier):
+        return [member for _, member in model.estimators if member != "drop"]
+    return [model]
+
+
+def _last_step(model: Any) -> str:
+    while isinstance(model, Pipeline):
+        model = model.steps[-1][1]
+    return type(model).__name__

@@ -142,6 +142,12 @@ class ProbabilityFusionClassifier(CallbackSupportMixin, ClassifierMixin, _BaseCo
     calls this ``fit`` routes ``groups`` by itself, and ``sample_weight`` after
     ``set_fit_request(sample_weight=True)``.
 
+    This is a stacking that keeps patients apart, and takes other fusions as branches:
+    ``other_branches=[("ff", FeatureFusionClassifier(image), ["image", "age", "bmi"])]``. A
+    `StackingClassifier` of scikit-learn does so only with ``cv=StratifiedGroupKFold()``, metadata
+    routing, and members and a final estimator that all take ``groups``; a number of folds puts one
+    patient on both sides without a word.
+
     Branches and final estimators are fitted on the labels of ``y`` as they are: a `class_weight`
     names them as it does alone.
 

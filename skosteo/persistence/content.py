@@ -26,7 +26,8 @@ _LEFT_OUT = {"cache_dir": None, "memory": None, "callbacks": None}
 _REMOVED = (
     *("_skl_callbacks", "_metadata_request", "_curve_scorer", "report_"),
     # a line per row of the fit, which no prediction needs
-    *("oob_decision_function_", "oob_prediction_", "transduction_", "labeled_iter_"),
+    *("oob_decision_function_", "oob_prediction_", "oof_probability_"),
+    *("transduction_", "labeled_iter_"),
     *("x_scores_", "y_scores_", "_x_scores", "_y_scores", "outliers_", "inlier_mask_"),
     "cv_results_",
 )

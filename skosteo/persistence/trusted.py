@@ -32,6 +32,7 @@ TRUSTED = [
             "clinical.text_components.ReportText",
             "fusion.feature.FeatureFusionClassifier",
             "fusion.final_estimators.MeanOfLogits",
+            "fusion.fold_ensemble.FoldEnsembleClassifier",
             "fusion.probability.ProbabilityFusionClassifier",
             "fusion.study_reader.StudyReader",
             "image.classifier.ImageOsteoClassifier",

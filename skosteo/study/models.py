@@ -40,6 +40,7 @@ TITLES = {
     "feature_fusion": "Feature fusion (FF)",
     "learned_fusion": "Learned feature fusion (LFF)",
     "attention_fusion": "Cross-attention fusion",
+    "ensemble": "Ensemble",
     "no_augmentation": "Without augmentation",
     "augmentation": "With augmentation",
     "report_text": "Report text alone",
@@ -55,13 +56,13 @@ TITLES = {
 TABLES = {
     2: ("cnn", "inception_v3", "vgg16", "image", "clinical", "multimodal"),
     3: ("backbone", "backbone_wt", "backbone_sa", "backbone_wt_sa"),
-    4: ("feature_fusion", "learned_fusion", "attention_fusion", "multimodal"),
+    4: ("feature_fusion", "learned_fusion", "attention_fusion", "multimodal", "ensemble"),
     5: ("no_augmentation", "augmentation"),
 }
 BASELINES = ("age_sex_bmi", "osta", "logistic", "random_forest", "hist_gradient_boosting")
 # Those too that are studied where they are asked for
 ALL_BASELINES = (*BASELINES, "xgboost", "texture")
-FUSIONS = ("multimodal", "feature_fusion", "learned_fusion", "attention_fusion")
+FUSIONS = ("multimodal", "feature_fusion", "learned_fusion", "attention_fusion", "ensemble")
 # What text is worth, and what the rest: with each model that sees report text
 TEXT_CONTROLS = ("report_text", "without_text")
 CLINICAL = ("clinical", *TEXT_CONTROLS, *BASELINES, "xgboost")
@@ -109,7 +110,8 @@ PRESETS = {
         {},
         {},
         32,
-        tuple(dict.fromkeys([*TABLES[2], *TABLES[3], *TABLES[4], *TABLES[5], *BASELINES])),
+        # the ensemble is studied where it is asked for
+        tuple(dict.fromkeys([*TABLES[2], *TABLES[3], *FUSIONS[:-1], *TABLES[5], *BASELINES])),
     ),
 }
 
@@ -348,6 +350,9 @@ class _Recipe(NamedTuple):
             return ProbabilityFusionClassifier(
                 self._image(), self._clinical(), image_column=self.settings.image_column, **shared
             )
+        if name == "ensemble":
+            model = presets.ensemble_classifier(self._image(), clinical_columns=columns)
+            return model.set_params(pf__clinical=self._clinical())
         if name in FUSIONS:
             strategy = {"feature_fusion": "concat", "learned_fusion": "learned"}
             return FeatureFusionClassifier(
@@ -407,12 +412,12 @@ def _model(
 
 def _key(name: str, estimator: Any, columns: tuple[str, ...] | None) -> str:
     """Stand for what a model learns, but not for where it computes and what it says meanwhile."""
-    aside = ("device", "cache_dir", "memory", "verbose", "n_jobs")
+    aside = ("device", "cache_dir", "memory", "verbose", "n_jobs", "steps", "estimators")
     settled = [(name, _kind(estimator))]
-    # in the order of the parameters, which for a pipeline is that of its steps
+    # in the order of the parameters, which is that of steps and members, each with its own
     for parameter, value in estimator.get_params(deep=True).items():
         last = parameter.split("__")[-1]
-        if last not in aside and last != "steps":
+        if last not in aside:
             settled.append((parameter, _kind(value) if hasattr(value, "get_params") else value))
     try:
         return joblib.hash((settled, columns))

@@ -112,10 +112,11 @@ def run_study(
         recipe, a GPU's work.
     models : iterable of str or (str, classifier), or mapping, default=None
         Names of the paper's models and of baselines, listed in `skosteo.study.models.TITLES`
-        ("xgboost" and "texture" only where they are named, for they need an extra), and
-        models of one's own, which see all columns: a change in their code needs a new name, or a
-        study that goes on does not see it. None: those of the preset that the columns allow. Where
-        one sees report text, a clinical model of the text alone and one without it are added.
+        ("xgboost" and "texture" only where they are named, for they need an extra, and
+        "ensemble", for it fits six models), and models of one's own, which see all columns: a
+        change in their code needs a new name, or a study that goes on does not see it. None: those
+        of the preset that the columns allow. Where one sees report text, a clinical model of the
+        text alone and one without it are added.
     image_column : str or None, default="image"
         Column of the radiographs; None: a study without them.
     clinical_columns : sequence of str, default=None
@@ -300,7 +301,7 @@ class Plan(NamedTuple):
     def designed(self, given: Inputs) -> Design:
         """Split rows, with enough patients in each fold for every model."""
         design = make_design(given, **self.design)
-        if "multimodal" in self.models:
+        if {"multimodal", "ensemble"} & set(self.models):
             check_out_of_fold(design)
         return design
 

@@ -12,6 +12,7 @@ import tempfile
 import time
 
 import pandas as pd
+import sklearn
 from scipy.stats import t
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedGroupKFold
@@ -21,12 +22,13 @@ from skosteo import (
     ClinicalOsteoClassifier,
     ClinicalPreprocessor,
     FeatureFusionClassifier,
+    FoldEnsembleClassifier,
     ProbabilityFusionClassifier,
 )
 from skosteo.datasets import fetch_hannover_cxr, make_cohort
 from skosteo.datasets.cohort import best_auc, fused_signal
 from skosteo.evaluation import auc_interval, delong_test
-from skosteo.presets import quick_image_classifier
+from skosteo.presets import ensemble_classifier, quick_image_classifier
 
 PROBABILITY = {
     "PF": {},
@@ -55,7 +57,19 @@ def judge(train, y, groups, test, seed, folder, size):
     for name, strategy in FEATURES.items():
         model = FeatureFusionClassifier(image, strategy=strategy, random_state=seed)
         said[name] = model.fit(train, y, groups=groups).predict_proba(test)[:, 1]
+    said |= ensembles(image, train, y, groups, test, seed, folder)
     return pd.DataFrame(said)
+
+
+def ensembles(image, train, y, groups, test, seed, folder):
+    """A vote of all kinds of models, and of the folds of one: PF without a net, which is quick."""
+    vote = ensemble_classifier(image, memory=f"{folder}/branches")
+    fusion = ProbabilityFusionClassifier(image, final_estimator="logistic", random_state=seed)
+    models = {"ensemble": vote, "PF logistic, 5 folds averaged": FoldEnsembleClassifier(fusion)}
+    with sklearn.config_context(enable_metadata_routing=True):
+        for model in models.values():
+            model.fit(train, y, groups=groups)
+    return {name: model.predict_proba(test)[:, 1] for name, model in models.items()}
 
 
 def synthetic(seeds, n, signal, folder):

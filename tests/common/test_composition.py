@@ -29,6 +29,7 @@ from sklearn.pipeline import make_pipeline
 from skosteo import (
     ClinicalOsteoClassifier,
     ClinicalPreprocessor,
+    FoldEnsembleClassifier,
     ImageOsteoClassifier,
     ProbabilityFusionClassifier,
     RadiographReader,
@@ -57,6 +58,7 @@ SMALL = {
     "texture": partial(texture_classifier, image_size=24),
     "fusion": small_fusion,
     "feature fusion": small_feature_fusion,
+    "fold ensemble": lambda: FoldEnsembleClassifier(small_image(), cv=2),
 }
 
 
@@ -187,7 +189,9 @@ def test_cross_val_predict_gives_each_row_its_own_patient(study):
 
 
 @pytest.mark.filterwarnings("ignore:No slope can be learned")
-@pytest.mark.parametrize("kind", ["image", "clinical", "recalibrated", "fusion", "feature fusion"])
+@pytest.mark.parametrize(
+    "kind", ["image", "clinical", "recalibrated", "fold ensemble", "fusion", "feature fusion"]
+)
 def test_groups_are_routed_down_to_the_early_stopping_split(study, monkeypatch, kind):
     X, y, groups = study
     seen = []
@@ -205,16 +209,18 @@ def test_groups_are_routed_down_to_the_early_stopping_split(study, monkeypatch, 
         "image": small_image(),
         "clinical": make_pipeline(ClinicalPreprocessor(), small_clinical()),
         "recalibrated": RecalibratedClassifier(small_image(), cv=2),
+        "fold ensemble": FoldEnsembleClassifier(small_image(), cv=2),
         "fusion": small_fusion(clinical=make_pipeline(ClinicalPreprocessor(), small_clinical())),
         "feature fusion": small_feature_fusion(),
     }[kind]
     data = X[["age", "bmi"]] if kind == "clinical" else X
     with config_context(enable_metadata_routing=True):
         cross_validate(model, data, y, cv=CV, params={"groups": groups})
-    # two outer folds; recalibrated, each with 2 folds + refit; in the fusion each with 2 branches x
-    # (2 folds + refit) and the final nets: of both, and of each alone; in the feature fusion the
-    # image branch and the net
-    assert len(seen) == 2 * {"recalibrated": 3, "fusion": 9, "feature fusion": 2}.get(kind, 1)
+    # two outer folds; the fold ensemble, each with 2; recalibrated, each with 2 folds + refit; in
+    # the fusion each with 2 branches x (2 folds + refit) and the final nets: of both, and of each
+    # alone; in the feature fusion the image branch and the net
+    fits = {"recalibrated": 3, "fold ensemble": 2, "fusion": 9, "feature fusion": 2}
+    assert len(seen) == 2 * fits.get(kind, 1)
     assert all(ids is not None and len(np.unique(ids)) < len(ids) for ids in seen)
 
 

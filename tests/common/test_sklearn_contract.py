@@ -12,6 +12,7 @@ from sklearn.utils.estimator_checks import estimator_checks_generator, parametri
 
 from skosteo import (
     ClinicalOsteoClassifier,
+    FoldEnsembleClassifier,
     ProbabilityFusionClassifier,
     RecalibratedClassifier,
 )
@@ -38,7 +39,8 @@ ATTENTION = small_feature_fusion(
 )
 EMBEDDER = small_embedder(image_column=None)
 RECALIBRATED = RecalibratedClassifier(LogisticRegression())
-CLASSIFIERS = [IMAGE, CLINICAL, FUSION, ATTENTION, RECALIBRATED]
+FOLDS = FoldEnsembleClassifier(LogisticRegression())
+CLASSIFIERS = [IMAGE, CLINICAL, FUSION, ATTENTION, RECALIBRATED, FOLDS]
 WHOLE = [*CLASSIFIERS, EMBEDDER]
 
 # The same code with other nets inside: the checks that fit nets in another way than before.
@@ -74,7 +76,9 @@ few_rows = pytest.mark.filterwarnings(
 
 
 def expected_failures(estimator):
-    mini_batches = estimator not in (FUSION, RECALIBRATED) and hasattr(estimator, "predict_proba")
+    mini_batches = estimator not in (FUSION, RECALIBRATED, FOLDS) and hasattr(
+        estimator, "predict_proba"
+    )
     return MINI_BATCHES if mini_batches else {}
 
 

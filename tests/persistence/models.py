@@ -13,7 +13,7 @@ from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClas
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skosteo import RecalibratedClassifier, RiskIndexClassifier
+from skosteo import FoldEnsembleClassifier, RecalibratedClassifier, RiskIndexClassifier
 from skosteo.presets import clinical_baseline, paper_clinical_classifier, texture_classifier
 from tests.small_models import (
     lacking,
@@ -86,6 +86,7 @@ def unfitted(folder):
             ),
             table,
         ),
+        "fold ensemble": (FoldEnsembleClassifier(small_fusion(image=still), cv=2), X),
         "recalibrated": (RecalibratedClassifier(small_clinical(), cv=2), table),
         "recalibrated by a curve": (RecalibratedClassifier(small_clinical(), "isotonic", 2), table),
         "recalibrated fusion": (

@@ -2,6 +2,7 @@
 
 import sys
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +17,11 @@ from skosteo import load_model, save_model
 from skosteo.exceptions import InputError
 from skosteo.image.films import film_digest
 from skosteo.image.texture import _describe
+from skosteo.presets import ensemble_classifier, quick_image_classifier
 from skosteo.study import run_study
 from skosteo.study.design import Settings
 from skosteo.study.models import PRESETS, TABLES, TEXT_CONTROLS, TITLES, make_models
+from skosteo.study.report.content import fusion_text
 from skosteo.study.report.model_card import model_card
 from tests.study.cohorts import filmed_patients
 
@@ -60,7 +63,8 @@ def test_models_of_the_paper_are_in_its_preset(preset):
     chosen = set(made(None, preset=preset))
     assert {"image", "clinical", "multimodal", "age_sex_bmi"} <= chosen
     if preset == "paper":
-        assert {name for names in TABLES.values() for name in names} <= chosen
+        assert {name for names in TABLES.values() for name in names} - {"ensemble"} <= chosen
+    assert "ensemble" not in chosen
 
 
 def test_the_rows_of_table_3_have_the_branches_that_they_name():
@@ -100,14 +104,14 @@ def test_different_models_have_different_keys(preset):
     assert n_same == len(names) - 2  # those of the test above
 
 
-@pytest.mark.parametrize("name", ["image", "multimodal", "feature_fusion", "clinical"])
+@pytest.mark.parametrize("name", ["image", "multimodal", "feature_fusion", "ensemble", "clinical"])
 def test_where_it_is_computed_and_kept_makes_no_other_model(name):
     here = keys(name)
     assert keys(name, device="cuda", cache_dir=Path("elsewhere")) == here
     assert keys(name) == here  # and not by chance
 
 
-@pytest.mark.parametrize("name", ["image", "multimodal", "feature_fusion", "clinical"])
+@pytest.mark.parametrize("name", ["image", "multimodal", "feature_fusion", "ensemble", "clinical"])
 def test_seed_preset_and_columns_make_another_model(name):
     found = {*keys(name), *keys(name, seed=1), *keys(name, preset="paper")}
     assert len(found) == 3
@@ -233,6 +237,40 @@ def test_texture_is_a_model_of_the_study(tmp_path, monkeypatch):
     save_model(study.final_model_, tmp_path / "model.skops")
     loaded = load_model(tmp_path / "model.skops").predict_proba(X)
     assert np.abs(loaded - study.final_model_.predict_proba(X)).max() == 0
+
+
+def test_an_ensemble_is_a_model_of_the_study(tmp_path, monkeypatch):
+    """Judged, described and saved like the others; with a small net here."""
+    fewer = {f"{name}__max_epochs": 3 for name in ("ff", "lff", "attention")} | {
+        "pf__cv": 3,
+        "pf__final_estimator": "logistic",
+    }
+    monkeypatch.setattr(
+        "skosteo.presets.ensemble_classifier",
+        lambda *image, **columns: ensemble_classifier(*image, **columns).set_params(**fewer),
+    )
+    small = {"backbone": "cnn", "pretrained": False, "image_size": 24}
+    image = partial(quick_image_classifier, **small, max_epochs=8)
+    quick = PRESETS["quick"]._replace(image=image, clinical={"max_epochs": 5})
+    monkeypatch.setitem(PRESETS, "quick", quick)
+    X, y, groups = filmed_patients(tmp_path)
+    study = run_study(
+        X,
+        y,
+        groups=groups,
+        models=["ensemble", "age_sex_bmi"],
+        primary="ensemble",
+        n_folds=2,
+        n_repeats=1,
+        verbose=0,
+    )
+    assert "Ensemble" in study.table(4).index
+    assert study.figures().set_index("figure").loc["AUC", "estimate"] > 0.8
+    assert "averaged the probabilities of four fusions" in fusion_text(study)
+    assert "It may see the chest radiograph, age" in model_card(study)
+    save_model(study.final_model_, tmp_path / "model.skops")
+    loaded = load_model(tmp_path / "model.skops").predict_proba(X)
+    np.testing.assert_allclose(loaded, study.final_model_.predict_proba(X), atol=1e-6)
 
 
 def test_without_its_extra_texture_is_refused_before_anything_is_read(monkeypatch):

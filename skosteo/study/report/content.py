@@ -252,6 +252,7 @@ def fusion_text(study: Any) -> str:
         "feature_fusion": "joined the features of an image and a clinical branch",
         "learned_fusion": "joined the weighted features of an image and a clinical branch",
         "attention_fusion": "joined an image and a clinical branch by cross-attention",
+        "ensemble": "averaged the probabilities of four fusions and two clinical models",
     }
     return f"The primary model {ways[study.primary]}." if study.primary in FUSIONS else ""
 
