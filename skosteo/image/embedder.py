@@ -100,8 +100,9 @@ class RadiographEmbedder(FilmColumn, KeptNet, TransformerMixin, BaseEstimator):
     ``fit(X, y).transform(X)`` hold the labels of X, random ones too, and a cross-validated learner
     behind them finds these. Cross-validate the whole pipeline: the learner alone, in other folds of
     the same out-of-fold embeddings, is judged too low. Films of one patient need
-    ``groups``. Layers have adapters of rank 8 and scale 2 in the last block of an EfficientNet and behind it, the last
-    stage of a ResNet, and the last two blocks of a transformer; all before is computed once a film.
+    ``groups``. Layers have adapters of rank 8 and scale 2 in the last block of an EfficientNet and
+    behind it, the last stage of a ResNet, and the last two blocks of a transformer; all before is
+    computed once a film.
 
     No weights come with skosteo. Who uses some answers for their licence:
 

@@ -7,16 +7,15 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_consistent_length
-from skorch.dataset import Dataset
 from torch import Tensor
 
 from skosteo._validation import check_groups, check_weights, encode_target
 from skosteo.exceptions import InputError
 from skosteo.nets.image_net import ImageNet
 from skosteo.splits import check_folds, fold_splitter, validation_split
-from skosteo.training.fit import Recipe, train
+from skosteo.training.fit import Recipe, labelled, train
 from skosteo.training.inference import batched_forward
-from skosteo.training.net import WEIGHT, Net
+from skosteo.training.net import Net
 
 N_FOLDS = 5
 _VALIDATION_FRACTION = 0.2
@@ -91,7 +90,10 @@ def tuned_net(
             f"tune='lora': {len(rows)} films are too few to set some of both classes aside for "
             "early stopping. Give more, or tune=None."
         )
-    learn, stop = (_dataset(stems, labels, rows[part]) for part in split)
+    learn, stop = (
+        labelled({"films": stems[rows[part]]}, labels.codes[rows[part]], labels.weights[rows[part]])
+        for part in split
+    )
     start = frozen.module_.state_dict()
     head = {"hidden_layer_sizes": (), "dropout": 0.0}
     net, _ = train(
@@ -124,10 +126,3 @@ def embed_stems(net: Net, stems: Tensor) -> NDArray[np.float32]:
     """Pass on what comes before the adapters, to embeddings (n, d)."""
     pooled = net.module_.pooled
     return batched_forward(net, lambda x: pooled(x["films"], None, None), {"films": stems}).numpy()
-
-
-def _dataset(stems: Tensor, labels: Labels, rows: NDArray) -> Dataset:
-    index = torch.from_numpy(rows)
-    weights = torch.from_numpy(labels.weights[rows]).float()
-    inputs = {"films": stems[index], WEIGHT: weights}
-    return Dataset(inputs, torch.from_numpy(labels.codes[rows]).float())

@@ -2,9 +2,10 @@
 
 Then tuned by adapters, in sample and cross-fitted, beside the frozen ones of the same folds
 (``--only-tuned`` leaves out the rest). Out of folds by patient, on the real films of Hannover,
-whose target is ICU stay and not osteoporosis, and on a synthetic cohort. The quick image classifier stands beside them, in the same
-folds. At Hannover a transformer of random weights does as well as trained ones: the projection
-shows in anything, and no backbone is to be chosen by these films.
+whose target is ICU stay and not osteoporosis, and on a synthetic cohort. The quick image
+classifier stands beside them, in the same folds. At Hannover a transformer of random weights does
+as well as trained ones: the projection shows in anything, and no backbone is to be chosen by these
+films.
 
 python -m tests.benchmarks.embeddings
 python -m tests.benchmarks.embeddings --seeds 1 --backbones efficientnet_lite0 --learners logistic
