@@ -41,7 +41,7 @@ HOMES = {
         "training.net_classifier",
         "training.net_state",
     },
-    "timm": {"nets.backbone", "nets.weights"},
+    "timm": {"nets.adapters", "nets.backbone", "nets.weights"},
     "pooch": {"datasets._home"},
     "matplotlib": {
         "_plotting",

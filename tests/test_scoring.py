@@ -107,7 +107,7 @@ def test_columns_of_another_order_and_name_of_films(fusion, cohort):
 def test_the_threshold_of_a_wrapped_model_and_its_branches(fusion, cohort, mixed):
     X, y, _ = cohort
     risk = RecalibratedClassifier(FrozenEstimator(fusion), method="intercept").fit(X, y)
-    model = FixedThresholdClassifier(FrozenEstimator(risk), threshold=0.91).fit(X, y)
+    model = FixedThresholdClassifier(FrozenEstimator(risk), threshold=0.97).fit(X, y)
     scores = Scorer(model)(X)
     np.testing.assert_array_equal(scores["predicted"].astype(int), model.predict(X))
     assert (scores["predicted"] != (scores["probability"] >= 0.5)).any()

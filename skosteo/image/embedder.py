@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import torch
 from numpy.random import RandomState
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.decomposition import PCA
 from sklearn.utils import Tags, check_random_state
@@ -16,19 +16,25 @@ from sklearn.utils._param_validation import Interval, InvalidParameterError, Str
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from skosteo._validation import to_pandas, unchanged_on_error
+from skosteo._validation import guess, to_pandas, unchanged_on_error
 from skosteo.exceptions import InputError
 from skosteo.image.embedding import embed_films
 from skosteo.image.film_column import FilmColumn
+from skosteo.image.tuning import Labels, embed_stems, out_of_fold_embeddings, tuned_net
+from skosteo.nets.adapters import check_adaptable
 from skosteo.nets.image_net import POOLINGS, ImageTrunk
 from skosteo.training.fit import Recipe, make_net, resolve_device
 from skosteo.training.net_state import KeptNet
+
+# of the training of adapters
+_LR, _BATCH_SIZE, _MAX_EPOCHS, _PATIENCE = 1e-3, 32, 30, 5
 
 
 class RadiographEmbedder(FilmColumn, KeptNet, TransformerMixin, BaseEstimator):
     """Films to columns of numbers by a frozen backbone, for any learner behind it.
 
-    It learns nothing from labels, and without `n_components` nothing from films.
+    Unless `tune` asks for it, it learns nothing from labels, and without `n_components` nothing
+    from films.
 
     Parameters
     ----------
@@ -47,6 +53,9 @@ class RadiographEmbedder(FilmColumn, KeptNet, TransformerMixin, BaseEstimator):
         dict; see `skosteo.nets.backbone.make_backbone`.
     pooling : {"max", "mean"}, default="max"
         What becomes of the backbone's map: its largest value in each channel, or their mean.
+    tune : {"lora"} or None, default=None
+        "lora" adapts the last blocks to the label by low-rank adapters, cross-fitted: see Notes.
+        It wants an EfficientNet, a ResNet or a vision transformer.
     n_components : int or None, default=None
         Keep so many principal components, learnt from the films of `fit`; their variances stay as
         they are (no whitening). None: all channels of the map.
@@ -60,7 +69,7 @@ class RadiographEmbedder(FilmColumn, KeptNet, TransformerMixin, BaseEstimator):
     n_jobs : int or None, default=None
         Number of films decoded at a time, as in joblib.
     random_state : int, RandomState or None, default=None
-        Decides random weights, with ``pretrained=False``.
+        Decides random weights, with ``pretrained=False``; folds and training, with ``tune="lora"``.
 
     Attributes
     ----------
@@ -85,6 +94,16 @@ class RadiographEmbedder(FilmColumn, KeptNet, TransformerMixin, BaseEstimator):
     X is what `ImageOsteoClassifier` takes. Other columns of a DataFrame do not matter, and do not
     come through: put the embedder in a ``ColumnTransformer`` beside them.
 
+    With ``tune="lora"``, `fit_transform` gives each training film an embedding by adapters fitted
+    to other patients, in five folds, and `transform` one by adapters fitted to all films. In a
+    pipeline the learner so never sees an embedding that was tuned on its own label: embeddings by
+    ``fit(X, y).transform(X)`` hold the labels of X, random ones too, and a cross-validated learner
+    behind them finds these. Cross-validate the whole pipeline: the learner alone, in other folds of
+    the same out-of-fold embeddings, is judged too low. Films of one patient need
+    ``groups``. Layers have adapters of rank 8 and scale 2 in the last block of an EfficientNet and
+    behind it, the last stage of a ResNet, and the last two blocks of a transformer; all before is
+    computed once a film.
+
     No weights come with skosteo. Who uses some answers for their licence:
 
     ========================================  ====================================================
@@ -101,6 +120,8 @@ class RadiographEmbedder(FilmColumn, KeptNet, TransformerMixin, BaseEstimator):
 
     References
     ----------
+    Hu EJ et al. LoRA: low-rank adaptation of large language models. arXiv:2106.09685
+
     Oquab M et al. DINOv2. arXiv:2304.07193
 
     Perez-Garcia F et al. RAD-DINO. Nat Mach Intell 2025. doi:10.1038/s42256-024-00965-w
@@ -123,6 +144,9 @@ class RadiographEmbedder(FilmColumn, KeptNet, TransformerMixin, BaseEstimator):
     1.0
     """
 
+    # patients reach the folds wherever metadata routing is enabled
+    __metadata_request__fit: ClassVar = {"groups": True}
+
     _module_class = ImageTrunk
     _parameter_constraints: ClassVar[dict] = {
         "image_size": [Interval(Integral, 1, None, closed="left"), None],
@@ -139,6 +163,7 @@ class RadiographEmbedder(FilmColumn, KeptNet, TransformerMixin, BaseEstimator):
         image_size: int | None = None,
         pretrained: bool | str | PathLike = True,
         pooling: str = "max",
+        tune: str | None = None,
         n_components: int | None = None,
         device: str = "auto",
         cache_dir: str | PathLike | None = None,
@@ -151,6 +176,7 @@ class RadiographEmbedder(FilmColumn, KeptNet, TransformerMixin, BaseEstimator):
         self.image_size = image_size
         self.pretrained = pretrained
         self.pooling = pooling
+        self.tune = tune
         self.n_components = n_components
         self.device = device
         self.cache_dir = cache_dir
@@ -158,14 +184,25 @@ class RadiographEmbedder(FilmColumn, KeptNet, TransformerMixin, BaseEstimator):
         self.n_jobs = n_jobs
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any = None) -> Self:
-        """Read the films, build the backbone and, with `n_components`, learn the components.
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        sample_weight: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
+    ) -> Self:
+        """Read the films, build the backbone and, as asked, tune it and learn the components.
 
         Parameters
         ----------
         X : DataFrame or array-like
             Films.
-        y : ignored
+        y : array-like of shape (n,), optional
+            Two classes; only for ``tune="lora"``, as are the next two.
+        sample_weight : array-like of shape (n,), optional
+            Not negative. No adapter is fitted to rows of weight 0.
+        groups : array-like of shape (n,), optional
+            Patient of each row, who is on one side of every fold.
 
         Returns
         -------
@@ -175,24 +212,33 @@ class RadiographEmbedder(FilmColumn, KeptNet, TransformerMixin, BaseEstimator):
         Raises
         ------
         InputError
-            Anything about X or parameters that cannot be worked with.
+            Anything about X, y or parameters that cannot be worked with.
         DicomError
             A film cannot be read.
         WeightsError
             Weights that cannot be had, or that do not fit.
+        TrainingError
+            The loss is not finite.
         """
         with unchanged_on_error(self):
-            films = self._fit_net(X)
-            if self.n_components is not None:
-                self._fit_components(self._embedded(films))
+            components = self.n_components is not None
+            self._fit(X, y, sample_weight, groups, embed=components)
         return self
 
-    def fit_transform(self, X: Any, y: Any = None, **fit_params: Any) -> NDArray[np.float32]:
-        """Fit, and return the embeddings of the same films, which are read once."""
+    def fit_transform(
+        self,
+        X: Any,
+        y: Any = None,
+        sample_weight: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
+    ) -> NDArray[np.float32]:
+        """Fit, and return the embeddings of the same films, which are read once.
+
+        With ``tune="lora"`` they are out-of-fold, and are not those of `transform`. Parameters and
+        errors are those of `fit`.
+        """
         with unchanged_on_error(self):
-            embedded = self._embedded(self._fit_net(X))
-            if self.n_components is not None:
-                self._fit_components(embedded)
+            embedded = self._fit(X, y, sample_weight, groups, embed=True)
         return self._reduced(embedded)
 
     def transform(self, X: Any) -> NDArray[np.float32]:
@@ -230,10 +276,49 @@ class RadiographEmbedder(FilmColumn, KeptNet, TransformerMixin, BaseEstimator):
             return int(self.net_.module_.n_channels)
         return int(self.pca_.n_components_)
 
+    def _fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: ArrayLike | None,
+        groups: ArrayLike | None,
+        *,
+        embed: bool,
+    ) -> Any:
+        """Fit all, and return the embeddings of the training films, where they are asked for."""
+        self._validate_params()
+        X, labels = to_pandas(X), None
+        if self.tune is not None:
+            labels = Labels.of(X, y, sample_weight, groups)
+        films = self._fit_net(X)
+        embedded: Any = None
+        if labels is not None:
+            embedded = self._tuned(self._stems(films), labels, embed=embed)
+        elif embed:
+            embedded = self._embedded(films)
+        if self.n_components is not None:
+            self._fit_components(embedded)
+        return embedded
+
+    def _tuned(self, stems: Tensor, labels: Labels, *, embed: bool) -> NDArray[np.float32] | None:
+        """Out-of-fold embeddings, where they are asked for, before all films tune the net."""
+        parameters, seed = self._built_from["parameters"], self._built_from["seed"]
+        frozen, embedded = self.net_, None
+        if embed:
+            embedded = out_of_fold_embeddings(
+                frozen, stems, labels, parameters, self._recipe(_BATCH_SIZE, seed)
+            )
+        every = np.arange(len(stems))
+        net = tuned_net(frozen, stems, labels, every, parameters, self._recipe(_BATCH_SIZE, seed))
+        trunk = frozen.module_.state_dict()
+        weights = net.module_.state_dict()
+        frozen.module_.load_state_dict({name: weights[name] for name in trunk})
+        return embedded
+
     def _fit_net(self, X: Any) -> Any:
         """Build the net for films, which are returned."""
         self.__dict__.pop("pca_", None)
-        films = self.read_films(to_pandas(X), reset=True)
+        films = self.read_films(X, reset=True)
         seed = check_random_state(self.random_state).randint(2**31 - 1)
         self._built_from = {
             "parameters": {
@@ -247,6 +332,7 @@ class RadiographEmbedder(FilmColumn, KeptNet, TransformerMixin, BaseEstimator):
                 "augmentation": None,
                 "freeze_backbone": True,
                 "pooling": self.pooling,
+                "adapters": self.tune is not None,
             },
             "batch_size": 1,
             "seed": seed,
@@ -266,9 +352,14 @@ class RadiographEmbedder(FilmColumn, KeptNet, TransformerMixin, BaseEstimator):
             )
         self.pca_ = PCA(self.n_components, svd_solver="full").fit(embedded)
 
-    def _embedded(self, films: Tensor) -> NDArray[np.float32]:
+    def _stems(self, films: Tensor) -> Tensor:
+        """Return what a frozen net, or the part of it before adapters, makes of films."""
         folder = self.reader_.cache_dir
-        return embed_films(self.net_, {"films": films}, cache_dir=folder)["films"].numpy()
+        return embed_films(self.net_, {"films": films}, cache_dir=folder)["films"]
+
+    def _embedded(self, films: Tensor) -> NDArray[np.float32]:
+        stems = self._stems(films)
+        return embed_stems(self.net_, stems) if self.net_.module_.adapted else stems.numpy()
 
     def _reduced(self, embedded: NDArray[np.float32]) -> NDArray[np.float32]:
         if self.n_components is None:
@@ -276,12 +367,12 @@ class RadiographEmbedder(FilmColumn, KeptNet, TransformerMixin, BaseEstimator):
         return self.pca_.transform(embedded).astype(np.float32, copy=False)
 
     def _recipe(self, batch_size: int, seed: int) -> Recipe:
-        """Return the settings of a net that is not trained."""
+        """Return the settings of the training, where there is one."""
         return Recipe(
-            lr=1.0,
+            lr=_LR,
             batch_size=batch_size,
-            max_epochs=1,
-            n_iter_no_change=1,
+            max_epochs=_MAX_EPOCHS,
+            n_iter_no_change=_PATIENCE,
             device=self.device,
             verbose=0,
             seed=seed,
@@ -293,7 +384,14 @@ class RadiographEmbedder(FilmColumn, KeptNet, TransformerMixin, BaseEstimator):
             super()._validate_params()
         except InvalidParameterError as error:
             raise InputError(str(error)) from None
+        if self.tune not in (None, "lora"):
+            raise InputError(
+                f"tune={self.tune!r} is not known{guess(self.tune, ['lora'])} Allowed are 'lora' "
+                "and None."
+            )
         resolve_device(self.device)
+        if self.tune is not None:
+            check_adaptable(self.backbone)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

@@ -44,7 +44,7 @@ def embed_films(net: Net, inputs: Inputs, *, cache_dir: str | PathLike | None) -
     digest = f"{net.module_.features_digest()} {kind}"
     try:
         known = embeddings(digests, digest, lambda rows: compute(rows).numpy(), cache_dir)
-        if known.ndim != (2 if trunk.pools else 4) or known.shape[1] != trunk.n_channels:
+        if not trunk.fits_features(known.shape):
             raise other_shapes()
     except CacheError as error:
         go_on_without(error)

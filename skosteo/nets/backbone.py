@@ -140,12 +140,19 @@ class TimmBackbone(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Films (n, 3, h, w) to a feature map (n, num_features, h', w')."""
+        self.check_films(x)
+        return self.as_map(self.model.forward_features(x))
+
+    def check_films(self, x: Tensor) -> None:
+        """Refuse films of another size than a transformer was built for."""
         if self._grid is not None and x.shape[2:] != self._film_shape:
             raise InputError(
                 f"The backbone is one for films of {_sides(self._film_shape)} pixels, and these "
                 f"are of {_sides(x.shape[2:])}. Give films of the size of those in fit."
             )
-        features = self.model.forward_features(x)
+
+    def as_map(self, features: Tensor) -> Tensor:
+        """Map what timm's network makes of films, patch tokens included, to a feature map."""
         if features.ndim == 3 and self._grid is not None:
             # before the patches stand the class token and registers
             patches = features[:, getattr(self.model, "num_prefix_tokens", 0) :]

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import max_pool2d
 
 from skosteo.exceptions import InputError
+from skosteo.nets.adapters import adapt, before_adapters, from_adapters
 from skosteo.nets.augmentation import Augmentation
 from skosteo.nets.backbone import PlainCNN, TimmBackbone, make_backbone
 from skosteo.nets.gradient_fusion import GradientFusion, relu_max_pool
@@ -62,6 +63,9 @@ class ImageTrunk(nn.Module):
         Let `features` give the map F even where no branch follows.
     pooling : {"max", "mean"}, default="max"
         How F itself is pooled, where no branch follows.
+    adapters : bool, default=False
+        Freeze the backbone but for low-rank adapters of its last blocks. The `features` are
+        then what comes before these, and `pooled` does the rest.
     """
 
     black: Tensor
@@ -83,6 +87,7 @@ class ImageTrunk(nn.Module):
         film_shape: tuple[int, int] = (224, 224),
         keep_map: bool = False,
         pooling: str = "max",
+        adapters: bool = False,
     ) -> None:
         super().__init__()
         for name, value in (("wavelet", wavelet), ("soft_attention", soft_attention)):
@@ -108,6 +113,9 @@ class ImageTrunk(nn.Module):
         self.frozen = _parts_to_freeze(self.backbone, freeze_backbone)
         for part in self.frozen:
             part.requires_grad_(False)
+        self.adapted = adapters
+        if adapters:
+            adapt(self.backbone)
         # channels last: convolutions take about two thirds of the time, on a CPU too
         self.to(memory_format=torch.channels_last)
 
@@ -119,15 +127,29 @@ class ImageTrunk(nn.Module):
         return self
 
     def features(self, films: Tensor) -> Tensor:
-        """Films (n, c, h, w) to F (n, C, h', w'), or pooled to (n, C) if none needs the map."""
+        """Films (n, c, h, w) to F (n, C, h', w'), or pooled to (n, C) if none needs the map.
+
+        With adapters, to what the blocks before them make of the films.
+        """
+        if self.adapted:
+            return before_adapters(self.backbone, self._scaled(films))
         f = self.feature_map(films)
         return POOLINGS[self.pooling](f) if self.pools else f
 
     def feature_map(self, x: Tensor) -> Tensor:
         """Films (n, c, h, w) to F (n, C, h', w'), whether or not anything else needs the map."""
+        return self.backbone(self._scaled(x))
+
+    def _scaled(self, x: Tensor) -> Tensor:
         x = self.augmentation((x.to(self.span.dtype) - self.black) / self.span)
         x = (x - self.mean) / self.std  # one grey channel spreads over three here
-        return self.backbone(x.contiguous(memory_format=torch.channels_last))
+        return x.contiguous(memory_format=torch.channels_last)
+
+    def fits_features(self, shape: Sequence[int]) -> bool:
+        """Whether n films can have `features` of a shape."""
+        if self.adapted:  # how many channels come before the adapters is the network's own matter
+            return len(shape) in (3, 4)
+        return len(shape) == (2 if self.pools else 4) and shape[1] == self.n_channels
 
     def features_digest(self) -> str:
         """Return what stands for all that decides the `features` of a film without augmentation."""
@@ -136,7 +158,11 @@ class ImageTrunk(nn.Module):
         said = f"{versions} {precision} {self.pools and self.pooling} {self.backbone}"
         digest = blake2b(said.encode(), digest_size=20)
         scaling = dict(self.named_buffers(recurse=False))
-        for value in (*scaling.values(), *self.backbone.state_dict().values()):
+        learnt = {id(weight) for weight in self.backbone.parameters() if weight.requires_grad}
+        for value in (*scaling.values(), *self.backbone.state_dict(keep_vars=True).values()):
+            if self.adapted and id(value) in learnt:
+                continue  # adapters come after the features
+            value = value.detach()
             digest.update(value.cpu().numpy().tobytes())
         return digest.hexdigest()
 
@@ -156,13 +182,15 @@ class ImageTrunk(nn.Module):
         """Films to features; features as they are."""
         if x.shape[1] in _FILM_CHANNELS:
             return self.features(x)
-        return x if x.ndim == 2 else x.contiguous(memory_format=torch.channels_last)
+        return x if x.ndim != 4 else x.contiguous(memory_format=torch.channels_last)
 
     def pooled(self, f: Tensor, target: Tensor | None, head: nn.Module) -> Tensor:
         """Map F (n, C, h', w') to what the head sees (n, C).
 
         Equation 1 looks, in training, at the loss behind ``head``.
         """
+        if self.adapted:
+            f = from_adapters(self.backbone, f)
         if self.attention is None:
             if self.wavelet is not None:
                 return relu_max_pool(self.wavelet(f))

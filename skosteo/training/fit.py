@@ -13,6 +13,7 @@ from typing import Any
 
 import pandas as pd
 import torch
+from numpy.typing import NDArray
 from skorch.callbacks import Callback, LRScheduler
 from skorch.callbacks import EarlyStopping as SkorchEarlyStopping
 from skorch.dataset import Dataset
@@ -184,6 +185,12 @@ def train(
         _check_sane(net.history[-1, "train_loss"], rows, recipe.lr)
     _forget_training(net, ours)
     return net, _history(net)
+
+
+def labelled(inputs: Inputs, codes: NDArray, weights: NDArray) -> Dataset:
+    """Rows of float32 for `train`, of inputs, labels 0 and 1, and weights."""
+    weight, y = (torch.from_numpy(part).float() for part in (weights, codes))
+    return Dataset({**inputs, WEIGHT: weight}, y)
 
 
 def make_net(
