@@ -78,10 +78,10 @@ class FoldEnsembleClassifier(
     >>> from sklearn.linear_model import LogisticRegression
     >>> from sklearn.metrics import roc_auc_score
     >>> from skosteo import FoldEnsembleClassifier
-    >>> from skosteo.datasets import make_cohort
-    >>> cohort = make_cohort(200, random_state=0)
-    >>> X, y = cohort.data[["age", "height_cm"]], cohort.target
-    >>> model = FoldEnsembleClassifier(LogisticRegression()).fit(X, y, groups=cohort.groups)
+    >>> from skosteo.datasets.cohort import draw_patients
+    >>> people = draw_patients(200, random_state=0)
+    >>> X, y = people[["age", "height_cm"]], people["osteoporosis"]
+    >>> model = FoldEnsembleClassifier(LogisticRegression()).fit(X, y, groups=people["patient_id"])
     >>> len(model.estimators_), model.predict_proba(X).shape
     (5, (200, 2))
     >>> bool(roc_auc_score(y, model.oof_probability_) > 0.5)

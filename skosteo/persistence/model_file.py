@@ -3,10 +3,9 @@
 import io
 import os
 import stat
-import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -327,13 +326,11 @@ def _on_cpu(model: Any) -> Iterator[None]:
 
 
 def _versions() -> dict[str, str]:
-    from importlib.metadata import version
+    from importlib.metadata import PackageNotFoundError, version
 
     names = ["numpy", "scikit-learn", "scipy", "skops", "timm", "torch", "pillow", "pydicom"]
     versions = {name: version(name) for name in names}
-    if "xgboost" in sys.modules:  # its package has several names
-        versions["xgboost"] = sys.modules["xgboost"].__version__
-    for module, name in (("skimage", "scikit-image"), ("pywt", "PyWavelets")):
-        if module in sys.modules:
+    for name in ("xgboost", "xgboost-cpu", "scikit-image", "PyWavelets"):  # some are not there
+        with suppress(PackageNotFoundError):
             versions[name] = version(name)
     return versions

@@ -15,14 +15,15 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from skosteo import (
+    ClinicalOsteoClassifier,
     FoldEnsembleClassifier,
     ProbabilityFusionClassifier,
     RecalibratedClassifier,
     load_model,
     save_model,
-    splits,
 )
 from skosteo.exceptions import InputError
+from skosteo.training.net_classifier import NetClassifier
 from tests.fusion.spies import Spy, table
 from tests.small_models import (
     small_clinical,
@@ -74,11 +75,15 @@ def test_a_vote_hands_patients_to_every_early_stopping_split(study, monkeypatch)
     X, y, groups = study
     seen = []
 
-    def spy(y, groups, fraction, seed):
-        seen.append(groups)
-        return splits.validation_split(y, groups, fraction, seed)
+    def spy(split):
+        def noting(self, codes, groups, seed):
+            seen.append(groups)
+            return split(self, codes, groups, seed)
 
-    monkeypatch.setattr("skosteo.training.net_classifier.validation_split", spy)
+        return noting
+
+    for nets in (NetClassifier, ClinicalOsteoClassifier):
+        monkeypatch.setattr(nets, "_split", spy(nets._split))
     with config_context(enable_metadata_routing=True):
         done = cross_validate(vote(), X, y, cv=CV, params={"groups": groups}, scoring="roc_auc")
     # per outer fold 9 nets in PF, 3 of feature fusions, the image model

@@ -38,7 +38,7 @@ def net():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(150, 9))
     y = (X[:, 0] - X[:, 1] * X[:, 2] > 0).astype(int)
-    return ClinicalOsteoClassifier(max_epochs=20, random_state=0).fit(X, y), X
+    return ClinicalOsteoClassifier(n_members=3, max_epochs=20, random_state=0).fit(X, y), X
 
 
 @pytest.mark.parametrize("kind", ["Kernel", "Exact"])

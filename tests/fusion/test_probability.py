@@ -158,7 +158,10 @@ def test_a_row_without_a_modality_is_answered_by_the_other(final):
         )
 
 
-@pytest.mark.parametrize(("prevalence", "within"), [(0.5, (0.15, 0.12)), (0.07, (0.2, 0.15))])
+@pytest.mark.parametrize(
+    ("prevalence", "within"),
+    [pytest.param(0.5, (0.15, 0.12), marks=pytest.mark.slow), (0.07, (0.2, 0.15))],
+)
 @pytest.mark.parametrize("final", [None, "logistic"])
 def test_answers_without_a_modality_are_calibrated(final, prevalence, within):
     """At 7 % as at one half; there 140 cases are learnt from, so slopes vary more."""

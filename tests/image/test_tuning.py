@@ -58,6 +58,7 @@ def test_labels_by_chance_teach_a_pipeline_nothing():
     assert 0.45 < np.mean(found) < 0.55
 
 
+@pytest.mark.slow
 def test_adapters_that_memorise_chance_leak_it_in_sample_only(monkeypatch):
     """They stop by the films that they learn from, which no early stopping does."""
     monkeypatch.setattr(tuning, "validation_split", lambda y, *_: (np.arange(len(y)),) * 2)

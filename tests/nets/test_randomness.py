@@ -30,7 +30,15 @@ def test_dropout_sets_its_proportion_to_zero_and_keeps_the_mean(untouched):
     assert out.mean() == pytest.approx(1, abs=0.01)
 
 
-@pytest.mark.parametrize("name", ["resnet50", "vgg16", "efficientnet_lite0", "inception_v3"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "resnet50",
+        pytest.param("vgg16", marks=pytest.mark.slow),
+        "efficientnet_lite0",
+        "inception_v3",
+    ],
+)
 def test_weights_of_timms_networks_come_from_the_generator(name, untouched):
     def weights(seed):
         with initialised_from(generator(seed)):
