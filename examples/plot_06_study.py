@@ -51,7 +51,7 @@ out = args.report / f"study_{args.data}"
 
 def synthetic(films):
     cohort = make_cohort(
-        240, image_signal=0.7, clinical_signal=0.7, directory=films, random_state=0
+        180, image_signal=0.7, clinical_signal=0.7, directory=films, random_state=0
     )
     return run_study(
         cohort.data,
