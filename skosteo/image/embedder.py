@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.decomposition import PCA
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils._param_validation import Interval, InvalidParameterError, StrOptions
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import _check_sample_weight, _num_samples, check_is_fitted
 from torch import Tensor
 
 from skosteo._validation import guess, to_pandas, unchanged_on_error
@@ -290,6 +290,8 @@ class RadiographEmbedder(FilmColumn, KeptNet, TransformerMixin, BaseEstimator):
         X, labels = to_pandas(X), None
         if self.tune is not None:
             labels = Labels.of(X, y, sample_weight, groups)
+        elif sample_weight is not None:  # not used, but not passed over if wrong
+            _check_sample_weight(sample_weight, np.empty(_num_samples(X)))
         films = self._fit_net(X)
         embedded: Any = None
         if labels is not None:
