@@ -105,8 +105,8 @@ class ClinicalOsteoClassifier(NetClassifier):
     -----
     Columns must be numbers without missing values: put a `ClinicalPreprocessor` or an imputer in
     front. In double precision, a patient's probability does not depend on who else is in the batch.
-    The learning rate of the paper, 1e-5, is its image model's; so small a net needs 1e-3. The
-    paper's own net is `skosteo.presets.paper_clinical_classifier`.
+    The learning rate of the paper, 1e-5, is its image model's; nets so small need more. The paper's
+    own net is `skosteo.presets.paper_clinical_classifier`.
 
     References
     ----------
