@@ -267,13 +267,15 @@ def sentences_of_limits(study: Any) -> Iterable[str]:
         source = "One set of patients was tested on, and results elsewhere may differ."
     else:
         source = "All patients are of one source: this is no external validation."
-    said = (
-        "The intervals are those of the patients judged; they do not reflect variability from "
-        "refitting"
-    )
-    if not study.design.has_test:
-        said += (
-            ", but for that of the AUC (in simulated studies of 200 patients that of the "
-            "sensitivity held the final model's in 72 of 100)"
+    if study.design.has_test:
+        intervals = (
+            "The intervals are those of the patients judged; they do not reflect variability from "
+            "refitting."
         )
-    return source, f"{said}."
+    else:
+        intervals = (
+            "Only the interval of the AUC reflects what refitting would change; the others are "
+            "those of the patients judged (in simulated studies of 200 patients, the interval of "
+            "the sensitivity held the sensitivity of the final model in 72 of 100)."
+        )
+    return source, intervals
