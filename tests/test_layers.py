@@ -137,7 +137,7 @@ MODULES = {module_name(path): path for path in PACKAGE.rglob("*.py")}
 
 
 def is_of_nets(module):
-    return module in OF_NETS or module.startswith(("nets.", "training."))
+    return module in OF_NETS or module.split(".")[0] in {"nets", "training"}
 
 
 @pytest.mark.parametrize("module", sorted(set(MODULES) - {""}))

@@ -110,6 +110,9 @@ def fact_a_name_that_needs_nets_says_which_extra():
     for name in ("paper_image", "quick_image", "paper_clinical", "ensemble"):
         with pytest.raises(ImportError, match=f"{name}_classifier{NEEDS}"):
             getattr(presets, f"{name}_classifier")()
+    for name in ("skosteo.nets", "skosteo.training"):
+        with pytest.raises(ImportError, match=name + NEEDS):
+            importlib.import_module(f"{name}.anything")
     with pytest.raises(AttributeError, match="OsteoForest"):
         _ = skosteo.OsteoForest
 
