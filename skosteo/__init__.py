@@ -1,11 +1,14 @@
 """Osteoporosis screening from chest X-rays and clinical values, as scikit-learn estimators.
 
 Public names are loaded on first use (PEP 562), so that ``import skosteo`` stays as light as
-``import sklearn`` and torch is imported only by those who train or predict.
+``import sklearn`` and torch is imported only by those who train or predict. Where it is not
+installed, the estimators of nets are not listed, and say when asked for which extra brings it.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from skosteo._extras import is_installed, require
 
 __version__ = "0.1.0"
 
@@ -32,8 +35,16 @@ _HOME = {
     "validate": "validation",
 }
 _MODULES = ("clinical", "datasets", "evaluation", "exceptions", "explain", "presets", "study")
+_NEED_NETS = {
+    "ClinicalOsteoClassifier",
+    "FeatureFusionClassifier",
+    "ImageOsteoClassifier",
+    "RadiographEmbedder",
+}
 
 __all__ = ["__version__", *sorted(_HOME), *_MODULES]
+if not is_installed("nets"):
+    __all__ = [name for name in __all__ if name not in _NEED_NETS]
 
 if TYPE_CHECKING:  # the same names for type checkers, which see the aliases as exports
     from skosteo import clinical as clinical
@@ -68,6 +79,8 @@ if TYPE_CHECKING:  # the same names for type checkers, which see the aliases as 
 else:
 
     def __getattr__(name: str) -> Any:
+        if name in _NEED_NETS:
+            require("nets", name)
         if name in _HOME:
             return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
         if name in _MODULES:

@@ -16,12 +16,9 @@ from sklearn.utils.validation import check_is_fitted
 from skosteo._validation import check_image_column, check_table, missing_cells, to_pandas
 from skosteo.exceptions import InputError, MissingModalityWarning, SkosteoError
 from skosteo.fusion.columns import renumbering
-from skosteo.fusion.feature import FeatureFusionClassifier
-from skosteo.fusion.probability import ProbabilityFusionClassifier
-from skosteo.image.film_column import FilmColumn
-from skosteo.image.texture import RadiographTexture
+from skosteo.image.film_estimator import FilmEstimator
 from skosteo.persistence import load_model
-from skosteo.persistence.content import FILM_READERS, parts
+from skosteo.persistence.content import parts
 from skosteo.validation.threshold import decides_by_risk, threshold_of
 
 COLUMNS = ("probability", "predicted", "answered_by", "status", "rule", "reason")
@@ -153,12 +150,12 @@ class Scorer:
         return {name: vars(self)[name] for name in names}
 
     @cached_property
-    def _image_net(self) -> FilmColumn | RadiographTexture | None:
+    def _image_net(self) -> FilmEstimator | None:
         """The part whose column of films is read here; None where the model reads no films."""
         nets = [
             part
             for part in parts(self.model)
-            if isinstance(part, FILM_READERS) and hasattr(part, "reader_")
+            if isinstance(part, FilmEstimator) and hasattr(part, "reader_")
         ]
         if any(net._column is None for net in nets):
             raise InputError(
@@ -176,8 +173,8 @@ class Scorer:
     @cached_property
     def _fusion(self) -> Any:
         """The fusion in the model that says who answers, or None; several alike say the same."""
-        kinds = ProbabilityFusionClassifier, FeatureFusionClassifier
-        found = [p for p in parts(self.model) if isinstance(p, kinds) and hasattr(p, "classes_")]
+        fusions = [p for p in parts(self.model) if hasattr(type(p), "branches_used")]
+        found = [fusion for fusion in fusions if hasattr(fusion, "classes_")]
         alike = {(type(p), getattr(p, "strategy_", None), str(p.columns_)) for p in found}
         return found[0] if len(alike) == 1 else None
 

@@ -11,7 +11,7 @@ PACKAGE = Path(skosteo.__file__).parent
 TESTS = Path(__file__).parent
 LEVELS = [
     {"exceptions", "_files"},
-    {"_plotting", "_validation"},
+    {"_extras", "_plotting", "_validation"},
     {"dicom", "splits"},
     {"clinical"},
     {"nets"},
@@ -67,6 +67,22 @@ HOMES = {
     "skops": {"persistence.model_file"},
     "jinja2": {"_page"},
 }
+# Modules that import torch, skorch or timm, beside those of nets and training. All others are the
+# core, which is installed without them, and at its top imports no such module either.
+OF_NETS = {
+    "clinical.classifier",
+    "explain.gradcam",
+    "explain.net_coalitions",
+    "fusion.feature",
+    "fusion.study_reader",
+    "image.arrays",
+    "image.classifier",
+    "image.embedder",
+    "image.embedding",
+    "image.film_column",
+    "image.film_rows",
+    "image.tuning",
+}
 # heavy or optional: never at the top of a module
 LAZY = {
     "imagecodecs",
@@ -120,6 +136,10 @@ def imports(path):
 MODULES = {module_name(path): path for path in PACKAGE.rglob("*.py")}
 
 
+def is_of_nets(module):
+    return module in OF_NETS or module.split(".")[0] in {"nets", "training"}
+
+
 @pytest.mark.parametrize("module", sorted(set(MODULES) - {""}))
 def test_imports_go_downward_and_libraries_stay_in_their_homes(module):
     assert home(module) in LEVEL, "give the new module a level"
@@ -131,6 +151,16 @@ def test_imports_go_downward_and_libraries_stay_in_their_homes(module):
         if library in HOMES and is_run:
             assert module in HOMES[library], name
         assert not (library in LAZY and at_top), name
+
+
+@pytest.mark.parametrize("module", sorted(set(MODULES) - {""}))
+def test_the_core_needs_no_torch(module):
+    for name, at_top, is_run in imports(MODULES[module]):
+        inner = name.removeprefix("skosteo.")
+        if name.partition(".")[0] in {"torch", "skorch", "timm"} and is_run:
+            assert is_of_nets(module), name
+        if at_top and inner in MODULES and is_of_nets(inner):
+            assert is_of_nets(module), name
 
 
 def test_no_modules_import_each_other_in_a_circle():

@@ -20,9 +20,8 @@ from skosteo.clinical.text_components import ReportText
 from skosteo.clinical.variables import recognise
 from skosteo.datasets.phantom import draw_film
 from skosteo.exceptions import InputError
-from skosteo.image.film_column import FilmColumn
-from skosteo.image.texture import RadiographTexture
-from skosteo.persistence.content import FILM_READERS, parts
+from skosteo.image.film_estimator import FilmEstimator
+from skosteo.persistence.content import parts
 
 _N_ROWS, _WITHOUT_FILM, _WITHOUT_VALUES = 6, 4, 5
 _TEXTS = ("heart enlarged, lungs clear", "no finding", "aorta tortuous, lungs clear")
@@ -157,7 +156,7 @@ def _table(model: Any, names: list[str]) -> dict[str, Any]:
 
 def _of_part(part: Any, names: list[str], rng: np.random.Generator) -> dict[str, Any]:
     """Columns that a part of a model knows: films, numbers and their spread, words, texts."""
-    if isinstance(part, FILM_READERS):
+    if isinstance(part, FilmEstimator):
         column = getattr(part, "_column", None)
         return {column: _films()} if column in names else {}
     if isinstance(part, ClinicalPreprocessor) and hasattr(part, "columns_"):
@@ -199,13 +198,8 @@ def _without_names(model: Any) -> dict[str, Any]:
     """Make an array, where the model was not given a table."""
     rng = np.random.default_rng(0)
     for part in parts(model):
-        if isinstance(part, FilmColumn) and hasattr(part, "pixel_range_"):
-            return _pixels(part, rng)
-        if isinstance(part, RadiographTexture) and hasattr(part, "reader_"):
-            shape = part._film_shape
-            return (
-                {"films": _films()} if shape is None else {"array": rng.random((_N_ROWS, *shape))}
-            )
+        if isinstance(part, FilmEstimator) and hasattr(part, "reader_"):
+            return _films_or_pixels(part, rng)
     k = getattr(model, "n_features_in_", None)
     if k is None:
         return {}
@@ -218,9 +212,11 @@ def _without_names(model: Any) -> dict[str, Any]:
     return {"array": array}
 
 
-def _pixels(part: FilmColumn, rng: np.random.Generator) -> dict[str, Any]:
+def _films_or_pixels(part: Any, rng: np.random.Generator) -> dict[str, Any]:
     if part._film_shape is None:
         return {"films": _films()}
+    if not hasattr(part, "pixel_range_"):  # as an estimator of a net has
+        return {"array": rng.random((_N_ROWS, *part._film_shape))}
     channels, height, width = part._film_shape
     low, high = part.pixel_range_
     coarse = rng.uniform(0.1, 1, (_N_ROWS, -(-height // 8), -(-width // 8)))

@@ -15,8 +15,15 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
 from skosteo import __version__
+from skosteo._extras import extra_of, require
 from skosteo._files import write_atomic
-from skosteo.exceptions import InputError, ModelChangedWarning, ModelFileError, SkosteoError
+from skosteo.exceptions import (
+    InputError,
+    MissingExtraError,
+    ModelChangedWarning,
+    ModelFileError,
+    SkosteoError,
+)
 from skosteo.image.reader import RadiographReader
 from skosteo.persistence.archive import (
     CARD,
@@ -38,7 +45,6 @@ from skosteo.persistence.examples import (
     make_examples,
 )
 from skosteo.persistence.trusted import TRUSTED, check_forest, check_schema
-from skosteo.training.fit import resolve_device
 
 SUFFIX = ".skops"
 # Differences between probabilities: another order of sums, and another model
@@ -145,6 +151,8 @@ def load_model(path: str | os.PathLike[str]) -> Any:
 
     Raises
     ------
+    MissingExtraError
+        The model needs libraries that are not installed, such as torch for a net.
     ModelFileError
         The file is truncated, altered or no file of a model, asks for other types than models are
         made of, or was written by another release; or its model does not answer the examples in the
@@ -223,7 +231,7 @@ def _load(stream: BinaryIO) -> Any:
         restore(model)
         _check_parts(model)
         check_examples(examples)
-    except ModelFileError:
+    except (ModelFileError, MissingExtraError):
         raise
     except skops.io.exceptions.UntrustedTypesFoundException as error:
         raise ModelFileError(
@@ -276,6 +284,8 @@ def _check_answers(model: Any, examples: Examples, expected: Any) -> None:
             found = answer(model, examples)
             decide(model, examples)  # for which some models need more
         moved = float(np.abs(found - expected).max())
+    except MissingExtraError:
+        raise
     except ModuleNotFoundError as error:
         raise _lacking(error) from None
     except Exception as error:
@@ -295,9 +305,12 @@ def _check_answers(model: Any, examples: Examples, expected: Any) -> None:
 
 
 def _lacking(error: ModuleNotFoundError) -> ModelFileError:
+    name = str(error.name)
+    if extra := extra_of(name):
+        require(extra, "The model in this file")
     return ModelFileError(
-        f"The model needs {str(error.name).partition('.')[0]}, which is not installed. Install "
-        "it, in the version that the file's manifest names."
+        f"The model needs {name.partition('.')[0]}, which is not installed. Install it, in the "
+        "version that the file's manifest names."
     )
 
 
@@ -318,6 +331,8 @@ def _on_cpu(model: Any) -> Iterator[None]:
         yield
     finally:
         for net, device in devices.values():
+            from skosteo.training.fit import resolve_device  # there is a net, so torch is loaded
+
             net.device = device
             if device != "cpu" and (device != "auto" or resolve_device("auto") != "cpu"):
                 state = net.__getstate__()  # to be built again where it belongs
@@ -328,9 +343,10 @@ def _on_cpu(model: Any) -> Iterator[None]:
 def _versions() -> dict[str, str]:
     from importlib.metadata import PackageNotFoundError, version
 
-    names = ["numpy", "scikit-learn", "scipy", "skops", "timm", "torch", "pillow", "pydicom"]
+    names = ["numpy", "scikit-learn", "scipy", "skops", "pillow", "pydicom"]
     versions = {name: version(name) for name in names}
-    for name in ("xgboost", "xgboost-cpu", "scikit-image", "PyWavelets"):  # some are not there
+    # some are not there
+    for name in ("timm", "torch", "xgboost", "xgboost-cpu", "scikit-image", "PyWavelets"):
         with suppress(PackageNotFoundError):
             versions[name] = version(name)
     return versions

@@ -353,9 +353,9 @@ def test_weights_of_true_and_false_stay_two(table, tmp_path):
 
 def test_a_model_of_xgboost_where_it_is_not_installed(table, tmp_path, monkeypatch):
     save_model(clinical_baseline("xgboost").fit(*table), tmp_path / "model.skops")
-    for module in ("xgboost.sklearn", "xgboost.core"):
+    for module in ("xgboost", "xgboost.sklearn", "xgboost.core"):
         monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(ModelFileError, match="needs xgboost, which is not installed"):
+    with pytest.raises(ImportError, match=r"needs xgboost, which .* 'skosteo\[xgboost\]'"):
         load_model(tmp_path / "model.skops")
 
 
