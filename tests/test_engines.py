@@ -16,6 +16,7 @@ from tests.small_models import lacking, small_fusion, write_films
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "engines.md").read_text(encoding="utf-8")
 BLOCKS = dict(re.findall(r"^## (\w+)\n\n```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL))
+SEARCHES = re.findall(r"```python\n(import joblib\n.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
 ENGINES = {"Ray": "ray", "Dask": "distributed", "Spark": "pyspark"}
 
 
@@ -39,6 +40,20 @@ def folder(home, tmp_path):
     return tmp_path
 
 
+def python(code, folder):
+    """Run code in a process of its own, in a folder."""
+    environment = {
+        "PYTHONPATH": str(ROOT),
+        "OMP_NUM_THREADS": "1",
+        "PYSPARK_PYTHON": sys.executable,
+        "DASK_TEMPORARY_DIRECTORY": str(folder / "scratch"),
+    }
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=folder, env=os.environ | environment, capture_output=True, text=True, timeout=600,
+    )  # fmt: skip
+
+
 def run(engine, folder, deaths=0):
     """Run the block of an engine with parts of eight rows; the worker of one dies so often."""
     pytest.importorskip(ENGINES.get(engine, engine))
@@ -49,16 +64,7 @@ def run(engine, folder, deaths=0):
     code = code.replace(
         "from skosteo import Scorer", "from tests.mortal import MortalScorer as Scorer"
     )
-    environment = {
-        "PYTHONPATH": str(ROOT),
-        "OMP_NUM_THREADS": "1",
-        "PYSPARK_PYTHON": sys.executable,
-        "DASK_TEMPORARY_DIRECTORY": str(folder / "scratch"),
-    }
-    return subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=folder, env=os.environ | environment, capture_output=True, text=True, timeout=300,
-    )  # fmt: skip
+    return python(code, folder)
 
 
 def check_scores(folder):
@@ -106,3 +112,29 @@ def test_a_row_of_which_every_worker_dies_ends_the_run(engine, said, folder):
     done = run(engine, folder, deaths=1000)
     assert done.returncode != 0
     assert said in done.stderr
+
+
+SEARCH = """
+import pandas as pd
+from sklearn.model_selection import GridSearchCV
+from tests.small_models import small_clinical
+
+X = pd.read_parquet("studies.parquet")[["age", "bmi"]][6:40]
+y = [0, 1] * 17
+search = GridSearchCV(small_clinical(), {"lr": [1e-4, 1e-2]}, scoring="neg_log_loss", cv=2)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ["Ray", "Dask"])
+def test_a_search_gives_the_scores_that_it_gives_here(engine, folder):
+    name = ENGINES[engine]
+    pytest.importorskip(name)
+    (block,) = [block for block in SEARCHES if f"from {name}" in block]
+    scores = []
+    for code in (block, "search.fit(X, y)\n"):
+        done = python(f"{SEARCH}{code}print(*search.cv_results_['mean_test_score'])", folder)
+        assert done.returncode == 0, done.stderr
+        scores.append([float(score) for score in done.stdout.split()[-2:]])
+    np.testing.assert_allclose(*scores, rtol=1e-9)
+    assert scores[0][0] != scores[0][1]
