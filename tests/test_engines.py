@@ -81,6 +81,7 @@ def check_scores(folder):
     assert len(loads) == len(set(loads)) > 1
 
 
+@pytest.mark.slow
 def test_joblib(folder):
     done = run("joblib", folder)
     assert done.returncode == 0, done.stderr
@@ -105,13 +106,15 @@ def test_a_worker_that_dies_twice_takes_no_row_with_it(engine, folder):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("engine", "said"), [("joblib", "TerminatedWorkerError"), ("Dask", "KilledWorker"),
-                         ("Ray", "crashed"), ("Spark", "crashed")]
+    ("engine", "tried", "said"),
+    [("joblib", 1, "TerminatedWorkerError"), ("Ray", 4, "worker died unexpectedly"),
+     ("Dask", 4, "KilledWorker"), ("Spark", 4, "crashed")],
 )  # fmt: skip
-def test_a_row_of_which_every_worker_dies_ends_the_run(engine, said, folder):
-    done = run(engine, folder, deaths=1000)
+def test_a_row_of_which_every_worker_dies_ends_the_run(engine, tried, said, folder):
+    done = run(engine, folder, deaths=20)
     assert done.returncode != 0
     assert said in done.stderr
+    assert len(list(folder.glob("death_*"))) == 20 - tried
 
 
 SEARCH = """
