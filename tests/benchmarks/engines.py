@@ -32,9 +32,9 @@ FITTED, PART = 64, 32
 def prepare(folder, rows):
     """Save a model and a table in a folder; return the table."""
     cohort = make_cohort(FITTED + rows, directory=folder / "films", random_state=0)
-    X = cohort.X[["age", "height_cm", "image"]]
+    X = cohort.data[["age", "height_cm", "image"]]
     model = small_fusion(image=small_image(image_size=224, max_epochs=1))
-    save_model(model.fit(X[:FITTED], cohort.y[:FITTED]), folder / "model.skops")
+    save_model(model.fit(X[:FITTED], cohort.target[:FITTED]), folder / "model.skops")
     X = X[FITTED:].reset_index(drop=True)
     X.insert(0, "study", [f"s{i:05}" for i in X.index])
     X.loc[X.index[::50], "image"] = "gone.dcm"
