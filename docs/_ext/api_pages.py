@@ -42,13 +42,13 @@ def index() -> str:
         rows = "\n".join(f"   {name}" for name in section.names)
         parts += [heading(section.title, "-"), section.about + "\n"]
         parts += [f".. autosummary::\n   :nosignatures:\n\n{rows}\n"]
-    toc = "\n".join(f"   {name.rpartition('.')[2]} <{name}>" for name in NAMES)
-    return "\n".join([*parts, f".. toctree::\n   :hidden:\n\n{toc}\n"])
+        parts += [f".. toctree::\n   :hidden:\n   :caption: {section.title}\n\n{rows}\n"]
+    return "\n".join(parts)
 
 
 def page(name: str) -> str:
     """Return the page of a name: numpydoc makes it of the docstring, and of those of methods."""
-    thing, title = public(name), heading(name)
+    thing, title = public(name), heading(name.rpartition(".")[2])
     if not inspect.isclass(thing):
         kind = "function" if inspect.isroutine(thing) else "data"
         return f"{title}\n.. auto{kind}:: {name}\n"
