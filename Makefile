@@ -43,6 +43,7 @@ check: lint types docs-quick test
 lint: .venv/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/codespell *.md *.cff *.toml Makefile docs examples skosteo tests
 
 types: .venv/installed
 	$(BIN)/mypy
