@@ -12,6 +12,7 @@ sys.path[:0] = [str(HERE), str(HERE / "_ext")]
 import inventories  # noqa: E402
 import numpydoc.xref  # noqa: E402
 from api_reference import NAMES  # noqa: E402
+from drawings.network import draw as draw_network  # noqa: E402
 
 import skosteo  # noqa: E402
 
@@ -101,3 +102,5 @@ html_theme_options = {
     "pygments_light_style": "a11y-high-contrast-light",
     "pygments_dark_style": "a11y-high-contrast-dark",
 }
+
+draw_network(HERE / "guide/network.svg")
