@@ -5,13 +5,16 @@
 # make fusions   probability and feature fusions beside their branches, modalities missing
 # make study     the paper in one call: every table and figure, one report (DATA=hannover | nhanes)
 # make test      the tests
-# make check     what CI runs: lint, types, tests and doctests
+# make docs      the documentation with its examples run: docs/_build/html/index.html
+# make docs-quick  the same, with no example run: half a minute
+# make check     what CI runs: lint, types, the quick documentation, tests and doctests
 
 PYTHON ?= python3
 DATA ?= synthetic
 BIN := .venv/bin
+SPHINX := $(BIN)/sphinx-build -q -n -W --keep-going -b html
 
-.PHONY: demo films image clinical fusions study test check lint types clean
+.PHONY: demo films image clinical fusions study test docs docs-quick check lint types clean
 
 demo: .venv/installed
 	$(BIN)/python examples/plot_01_quickstart.py --data $(DATA)
@@ -34,7 +37,7 @@ study: .venv/installed
 test: .venv/installed
 	$(BIN)/python -m pytest -n auto --dist loadfile
 
-check: lint types test
+check: lint types docs-quick test
 
 lint: .venv/installed
 	$(BIN)/ruff check .
@@ -43,10 +46,16 @@ lint: .venv/installed
 types: .venv/installed
 	$(BIN)/mypy
 
+docs: .venv/installed
+	$(SPHINX) docs docs/_build/html
+
+docs-quick: .venv/installed
+	$(SPHINX) -D plot_gallery=0 docs docs/_build/html
+
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt --editable ".[dev]"
 	touch $@
 
 clean:
-	rm -rf .venv report
+	rm -rf .venv report docs/_build docs/api docs/auto_examples
