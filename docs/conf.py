@@ -81,3 +81,5 @@ html_theme_options = {
     "pygments_light_style": "a11y-high-contrast-light",
     "pygments_dark_style": "a11y-high-contrast-dark",
 }
+
+draw_house(HERE / "contributing" / "house.svg")

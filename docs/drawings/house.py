@@ -8,12 +8,12 @@ left out, and so are those to what every room may use, the row at the bottom.
 import sys
 from pathlib import Path
 
-import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from tests.test_layers import LEVEL, LEVELS, MODULES, home, imports  # noqa: E402
+from tests.test_layers import LEVEL, LEVELS, MODULES, home, imports
 
 SHARED = ["exceptions", "_files", "_validation", "_plotting", "splits"]
 # how far to the right of the middle each room stands; its height is its layer
@@ -40,7 +40,7 @@ def arrows():
 
 
 def reduced(pairs):
-    """The pairs that no chain of other pairs implies."""
+    """Return the pairs that no chain of other pairs implies."""
     below = {}
     for room in sorted(LEVEL, key=LEVEL.get):
         direct = {used for user, used in pairs if user == room}
@@ -64,7 +64,8 @@ def _box(axes, room, x, y):
 
 def draw(path):
     """Write the map as SVG: who stands higher uses who stands lower."""
-    figure, axes = plt.subplots(figsize=(10, 7.6))
+    figure = Figure(figsize=(10, 7.6))
+    axes = figure.add_subplot()
     layers = [rooms for rooms in LEVELS if not rooms <= set(SHARED)]
     boxes = {
         room: _box(axes, room, ACROSS[room], y + 1)
@@ -83,7 +84,6 @@ def draw(path):
     axes.set(xlim=(-5.8, 7.1), ylim=(-0.8, len(layers) + 0.6))
     axes.axis("off")
     figure.savefig(path, format="svg", bbox_inches="tight", transparent=True)
-    plt.close(figure)
 
 
 if __name__ == "__main__":
