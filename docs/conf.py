@@ -10,6 +10,7 @@ HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE / "_ext")]
 
 import inventories  # noqa: E402
+from drawings.house import draw as draw_house  # noqa: E402
 
 import skosteo  # noqa: E402
 
