@@ -12,7 +12,8 @@
 PYTHON ?= python3
 DATA ?= synthetic
 BIN := .venv/bin
-SPHINX := $(BIN)/sphinx-build -q -n -W --keep-going -b html
+SPHINX := $(BIN)/sphinx-build -q -n -W --keep-going -d docs/_build/doctrees
+PAGES := docs docs/_build/html
 
 .PHONY: demo films image clinical fusions study test docs docs-quick check lint types clean
 
@@ -42,15 +43,18 @@ check: lint types docs-quick test
 lint: .venv/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/codespell *.md *.cff *.toml Makefile docs examples skosteo tests
 
 types: .venv/installed
 	$(BIN)/mypy
 
 docs: .venv/installed
-	$(SPHINX) docs docs/_build/html
+	$(SPHINX) -b html $(PAGES)
+	$(SPHINX) -a -b markdown $(PAGES)
 
 docs-quick: .venv/installed
-	$(SPHINX) -D plot_gallery=0 docs docs/_build/html
+	$(SPHINX) -D plot_gallery=0 -b html $(PAGES)
+	$(SPHINX) -D plot_gallery=0 -a -b markdown $(PAGES)
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv

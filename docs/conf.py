@@ -10,6 +10,8 @@ HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE / "_ext")]
 
 import inventories  # noqa: E402
+import numpydoc.xref  # noqa: E402
+from api_reference import NAMES  # noqa: E402
 from drawings.house import draw as draw_house  # noqa: E402
 
 import skosteo  # noqa: E402
@@ -30,13 +32,15 @@ extensions = [
     "sphinx_copybutton",
     "sphinx_design",
     "sphinx_gallery.gen_gallery",
+    "sphinx_markdown_builder",
     "sphinxext.opengraph",
     "api_pages",
+    "markdown_pages",
 ]
-exclude_patterns = ["_build", "promises.md", "**/GALLERY_HEADER.rst", "sg_execution_times.rst"]
+exclude_patterns = ["_build", "promises.md", "**/GALLERY_HEADER.rst"]
 nitpicky = True
-suppress_warnings = ["toc.empty_glob"]
 default_role = "name"  # of api_pages: a link where a docstring's `backticks` name something public
+smartquotes = False  # types of parameters have straight ones
 templates_path = ["_templates"]
 
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
@@ -45,7 +49,22 @@ myst_heading_anchors = 3
 autosummary_generate = False
 autodoc_typehints = "none"  # docstrings have the types, in words
 numpydoc_show_class_members = False
-numpydoc_show_inherited_class_members = False
+numpydoc_xref_param_type = True
+numpydoc_xref_ignore = "all"  # but for these
+numpydoc_xref_aliases = {name.rpartition(".")[2]: name for name in NAMES} | {
+    "DataFrame": "pandas.DataFrame",
+    "Series": "pandas.Series",
+    "ndarray": "numpy.ndarray",
+    "RandomState": "numpy.random.RandomState",
+    "Axes": "matplotlib.axes.Axes",
+    "Figure": "matplotlib.figure.Figure",
+}
+# Python's own words stay words
+numpydoc_xref_aliases |= {
+    word: word
+    for word, link in numpydoc.xref.DEFAULT_LINKS.items()
+    if "numpy.ndarray" not in link and "array_like" not in link and "Random" not in link
+}
 
 intersphinx_mapping = inventories.compile_all(HERE / "inventories", HERE / "_build/inventories")
 
@@ -56,6 +75,7 @@ sphinx_gallery_conf = {
     "filename_pattern": r"/plot_",
     "download_all_examples": False,
     "show_memory": False,
+    "write_computation_times": False,
     "show_signature": False,
     "remove_config_comments": True,
 }

@@ -80,8 +80,9 @@ class Name(SphinxRole):
 
 
 def skip(app: Sphinx, kind: str, name: str, thing: object, skipped: bool, options: Any) -> Any:
-    """Leave out the methods that scikit-learn writes into every class."""
-    return True if _REQUESTS.fullmatch(name) else None
+    """Leave out what scikit-learn, and Python's named tuples, write into every class."""
+    alias = (getattr(thing, "__doc__", None) or "").startswith("Alias for field number")
+    return True if alias or _REQUESTS.fullmatch(name) else None
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

@@ -155,6 +155,7 @@ class RadiographTexture(TransformerMixin, BaseEstimator):
         X : DataFrame, column of n films, or ndarray of shape (n, h, w)
             As in `transform`.
         y : ignored
+            Here because scikit-learn's pipelines pass it.
 
         Returns
         -------
