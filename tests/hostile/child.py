@@ -31,8 +31,8 @@ class Outcome(NamedTuple):
 class Child:
     """The parent's end of the process, which is started anew when it has died."""
 
-    def __init__(self, *arguments):
-        self._arguments = arguments or ("-m", __name__)
+    def __init__(self, *arguments, hangs_after=HANGS_AFTER):
+        self._arguments, self._hangs_after = arguments or ("-m", __name__), hangs_after
         self._start()
 
     def _start(self):
@@ -50,7 +50,7 @@ class Child:
         """Read one file, a path or bytes, as a user would who wants its image and its facts."""
         pickle.dump((source, tuple(ignore_rules)), self._process.stdin)
         self._process.stdin.flush()
-        answered, _, _ = select.select([self._process.stdout], [], [], HANGS_AFTER)
+        answered, _, _ = select.select([self._process.stdout], [], [], self._hangs_after)
         if not answered:
             self._process.kill()
         try:
@@ -60,7 +60,7 @@ class Child:
             kind = f"died with {status}" if answered else "hangs"
             self._close_pipes()
             self._start()
-            return Outcome(kind, HANGS_AFTER, 0, 0)
+            return Outcome(kind, self._hangs_after, 0, 0)
 
     def _close_pipes(self):
         self._process.stdin.close()
@@ -77,7 +77,7 @@ class Child:
         self.close()
 
 
-def serve(import_reader):
+def serve(import_reader, clock=time.perf_counter):
     """Answer the parent until it closes the pipe: with what the reader makes of each file."""
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a decoder prints is no answer
@@ -93,11 +93,11 @@ def serve(import_reader):
         except EOFError:
             return
         Path("/proc/self/clear_refs").write_text("5")  # the peak of memory begins anew
-        before, start = _megabytes("VmRSS"), time.perf_counter()
+        before, start = _megabytes("VmRSS"), clock()
         with warnings.catch_warnings(record=True) as warned:
             warnings.simplefilter("always")
             kind = kind_of(source, ignore_rules)
-        seconds = time.perf_counter() - start
+        seconds = clock() - start
         if warned:
             kind += ", with a warning"
         answer = kind, seconds, before, _megabytes("VmHWM")
