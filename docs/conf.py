@@ -13,6 +13,7 @@ import inventories  # noqa: E402
 import numpydoc.xref  # noqa: E402
 from api_reference import NAMES  # noqa: E402
 from drawings.network import draw as draw_network  # noqa: E402
+from drawings.house import draw as draw_house  # noqa: E402
 
 import skosteo  # noqa: E402
 
@@ -37,7 +38,7 @@ extensions = [
     "api_pages",
     "markdown_pages",
 ]
-exclude_patterns = ["_build", "promises.md", "**/GALLERY_HEADER.rst"]
+exclude_patterns = ["_build", "**/GALLERY_HEADER.rst"]
 nitpicky = True
 default_role = "name"  # of api_pages: a link where a docstring's `backticks` name something public
 smartquotes = False  # types of parameters have straight ones
@@ -104,3 +105,4 @@ html_theme_options = {
 }
 
 draw_network(HERE / "guide/network.svg")
+draw_house(HERE / "contributing" / "house.svg")
