@@ -5,13 +5,17 @@
 # make fusions   probability and feature fusions beside their branches, modalities missing
 # make study     the paper in one call: every table and figure, one report (DATA=hannover | nhanes)
 # make test      the tests
-# make check     what CI runs: lint, types, tests and doctests
+# make docs      the documentation with its examples run: docs/_build/html/index.html
+# make docs-quick  the same, with no example run: half a minute
+# make check     what CI runs: lint, types, the quick documentation, tests and doctests
 
 PYTHON ?= python3
 DATA ?= synthetic
 BIN := .venv/bin
+SPHINX := $(BIN)/sphinx-build -q -n -W --keep-going -d docs/_build/doctrees
+PAGES := docs docs/_build/html
 
-.PHONY: demo films image clinical fusions study test check lint types clean
+.PHONY: demo films image clinical fusions study test docs docs-quick check lint types clean
 
 demo: .venv/installed
 	$(BIN)/python examples/plot_01_quickstart.py --data $(DATA)
@@ -34,14 +38,23 @@ study: .venv/installed
 test: .venv/installed
 	$(BIN)/python -m pytest -n auto --dist loadfile
 
-check: lint types test
+check: lint types docs-quick test
 
 lint: .venv/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/codespell *.md *.cff *.toml Makefile docs examples skosteo tests
 
 types: .venv/installed
 	$(BIN)/mypy
+
+docs: .venv/installed
+	$(SPHINX) -b html $(PAGES)
+	$(SPHINX) -a -b markdown $(PAGES)
+
+docs-quick: .venv/installed
+	$(SPHINX) -D plot_gallery=0 -b html $(PAGES)
+	$(SPHINX) -D plot_gallery=0 -a -b markdown $(PAGES)
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -49,4 +62,4 @@ types: .venv/installed
 	touch $@
 
 clean:
-	rm -rf .venv report
+	rm -rf .venv report docs/_build docs/api docs/auto_examples

@@ -48,6 +48,7 @@ def paper_image_classifier(**changes: Any) -> "ImageOsteoClassifier":
     Returns
     -------
     ImageOsteoClassifier
+        Not fitted yet.
 
     Notes
     -----
@@ -105,6 +106,7 @@ def quick_image_classifier(**changes: Any) -> "ImageOsteoClassifier":
     Returns
     -------
     ImageOsteoClassifier
+        Not fitted yet.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What docs/engines.md shows, run: each engine scores as a plain call does, whoever is killed."""
+"""What docs/guide/engines.md shows, run: each engine scores as a plain call does, whoever is killed."""
 
 import os
 import re
@@ -14,7 +14,7 @@ from skosteo import Scorer, save_model
 from tests.small_models import lacking, small_fusion, write_films
 
 ROOT = Path(__file__).parents[1]
-PAGE = (ROOT / "docs" / "engines.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "guide" / "engines.md").read_text(encoding="utf-8")
 BLOCKS = dict(re.findall(r"^## (\w+)\n\n```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL))
 SEARCHES = re.findall(r"```python\n(import joblib\n.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
 ENGINES = {"Ray": "ray", "Dask": "distributed", "Spark": "pyspark"}

@@ -183,8 +183,10 @@ class Cohort:
 
         Parameters
         ----------
-        by, median
+        by : Series or array-like of shape (n,), or str, default=None
             As in `skosteo.clinical.table_one`; ``by=cohort.target`` compares the two groups.
+        median : sequence of str, default=()
+            Columns of numbers to describe by median [quartiles] instead of mean (SD).
 
         Returns
         -------

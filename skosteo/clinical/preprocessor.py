@@ -65,7 +65,7 @@ class ClinicalPreprocessor(TransformerMixin, BaseEstimator):
         values as missing in all rows, with a `ValuesWarning`.
     missing_flags : bool, default=False
         Add a column of 0 and 1, ``<column>_missing``, for each column with missing values in
-        `fit`. (A category has one already, unless missing values are kept.)
+        `fit`. A category has one already, unless missing values are kept.
     masked_terms : sequence of str, default=GIVEAWAY_TERMS
         Regular expressions, case ignored, sought in one sentence at a time. Clauses of report text
         that hold one are removed; categories may hold none. () removes nothing.
@@ -147,6 +147,7 @@ class ClinicalPreprocessor(TransformerMixin, BaseEstimator):
             Of pandas, polars or pyarrow: numbers, categories and report text; NaN, None and blank
             text are missing. Dense.
         y : ignored
+            Here because scikit-learn's pipelines pass it.
 
         Returns
         -------

@@ -84,9 +84,17 @@ def read_radiograph(
 
 
 def read_facts(source: str | os.PathLike[str] | bytes | BinaryIO) -> dict[str, Any]:
-    """Facts of `Radiograph` that the header of a DICOM file states; empty for other pictures.
+    """Read what the header of a DICOM file states of a film; no pixel is decoded.
 
-    The file is given as to `read_radiograph`. No rule is applied, and no pixel is decoded.
+    Parameters
+    ----------
+    source : str, path-like, bytes or binary file
+        The file, as for `read_radiograph`. No rule is applied to it.
+
+    Returns
+    -------
+    dict of str to object
+        Facts by the names that they have as attributes of `Radiograph`; empty for other pictures.
 
     Examples
     --------

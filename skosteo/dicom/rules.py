@@ -8,6 +8,7 @@ from skosteo.dicom.facts import MODALITIES
 from skosteo.dicom.header import Header
 from skosteo.exceptions import DicomError, InputError
 
+#: Rules by which a film is refused, and what each is about; ``ignore_rules`` lifts them by name.
 RULES = MappingProxyType(
     {
         "modality": "the modality is not CR, DX or RG: CT, MR, ultrasound, a report, ...",
@@ -65,7 +66,22 @@ _FRONTAL = re.compile(
 
 
 def check_ignore_rules(ignore_rules: Iterable[str]) -> frozenset[str]:
-    """Return the names of the rules of `RULES` to lift, or an InputError for anything else.
+    """Check the names of rules to lift.
+
+    Parameters
+    ----------
+    ignore_rules : iterable of str
+        Names of `RULES`.
+
+    Returns
+    -------
+    frozenset of str
+        The same names.
+
+    Raises
+    ------
+    InputError
+        If it is a single string or holds another name.
 
     Examples
     --------

@@ -42,8 +42,11 @@ def bootstrap_interval(
     metric : callable
         ``metric(y_true, y_prob) -> float``, such as ``sklearn.metrics.average_precision_score``;
         it is given labels 0 and 1 and one score a row.
-    y_true, y_prob, level
-        As in `auc_interval`.
+    y_true : array-like of shape (n,)
+        Labels of two classes; the greater one is positive.
+    y_prob : array-like of shape (n,) or (n, 2)
+        Probability of the positive class, or any score that the metric takes; or both columns of
+        ``predict_proba``.
     y_prob_b : array-like of shape (n,) or (n, 2), default=None
         Probability by a second model; given, the score of the first less that of the second, on
         the same draws.
@@ -51,6 +54,8 @@ def bootstrap_interval(
         Patient of each row: patients are drawn, each with all rows. None draws rows.
     n_resamples : int, default=2000
         Number of draws, 100 at least; the time is that many times the metric's.
+    level : float, default=0.95
+        Confidence level.
     random_state : int, default=0
         Seed of the draws.
 

@@ -49,12 +49,18 @@ def calibration_line(
 
     Parameters
     ----------
-    y_true, groups, sample_weight, level
-        As in `auc_interval`.
+    y_true : array-like of shape (n,)
+        Labels of two classes; the greater one is positive.
     y_prob : array-like of shape (n,) or (n, 2)
         Probability of the positive class, or both columns of ``predict_proba``. Those of exactly 0
         or 1, as forests give, have no logit. They count as `away_from_edges` puts them, and a
         `UserWarning` says how many and where: the slope depends on it.
+    groups : array-like of shape (n,), default=None
+        Patient of each row, as in `auc_interval`.
+    sample_weight : array-like of shape (n,), default=None
+        What each row counts, as in `auc_interval`.
+    level : float, default=0.95
+        Confidence level.
 
     Returns
     -------

@@ -57,10 +57,16 @@ def delong_test(
 
     Parameters
     ----------
+    y_true : array-like of shape (n,)
+        Labels of two classes; the greater one is positive.
     y_prob_a, y_prob_b : array-like of shape (n,) or (n, 2)
         Probabilities by the one and the other model, or any scores that rise with them.
-    y_true, groups, sample_weight, level
-        As in `auc_interval`.
+    groups : array-like of shape (n,), default=None
+        Patient of each row, as in `auc_interval`.
+    sample_weight : array-like of shape (n,), default=None
+        What each row counts, as in `auc_interval`.
+    level : float, default=0.95
+        Confidence level.
 
     Returns
     -------
@@ -144,14 +150,20 @@ def compare(
 
     Parameters
     ----------
-    y_true, groups, threshold, folds
-        As in `evaluate`.
+    y_true : array-like of shape (n,)
+        Labels of two classes; the greater one is positive.
     y_prob : mapping of str to array-like of shape (n,) or (n, 2), or DataFrame
         Probability of the positive class by each of 2 models or more.
     reference : str, default=None
         The model that every other one is compared with. None compares every pair.
+    groups : array-like of shape (n,), default=None
+        Patient of each row, as in `evaluate`.
+    threshold : float or array-like of shape (n,), or mapping of str to such, default=0.5
+        Rows with at least this probability are predicted positive, as in `evaluate`.
     level : float, default=0.95
         Confidence level of the intervals, which are of each difference alone.
+    folds : array-like of shape (n,), default=None
+        Fold of each row in a cross-validation, as in `evaluate`.
 
     Returns
     -------

@@ -51,9 +51,11 @@ def auc_interval(
 
     Returns
     -------
-    auc, low, high : float
-        The area and its confidence limits, NaN where patients have several rows and a class has
-        fewer than 10 patients.
+    auc : float
+        The area.
+    low, high : float
+        Its confidence limits, NaN where patients have several rows and a class has fewer than 10
+        patients.
 
     Notes
     -----

@@ -60,8 +60,10 @@ def mcnemar_test(
         the negative ones alone specificity.
     y_pred_a, y_pred_b : array-like of shape (n,)
         Labels predicted by the one and the other model, such as ``predict`` gives them.
-    groups, level
-        As in `auc_interval`.
+    groups : array-like of shape (n,), default=None
+        Patient of each row, as in `auc_interval`.
+    level : float, default=0.95
+        Confidence level.
 
     Returns
     -------

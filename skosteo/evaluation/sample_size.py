@@ -114,8 +114,11 @@ def validation_sample_size(
 
     Parameters
     ----------
-    prevalence, auc
-        As in `development_sample_size`, of the patients that the model is to be judged on.
+    prevalence : float
+        Proportion of cases among the patients that the model is to be judged on, as in
+        `development_sample_size`.
+    auc : float
+        Area under the ROC curve that is expected there, likewise.
     oe_width, slope_width, auc_width : float, default=0.2, 0.2 and 0.1
         Widths of the 95 % confidence intervals, upper less lower limit: of observed/expected and
         of the calibration slope around 1, and of the area.

@@ -233,7 +233,7 @@ class ImageOsteoClassifier(FilmColumn, NetClassifier):
 
     @property
     def gradient_weights_(self) -> NDArray[np.float64]:
-        """g_wavelet and g_attention, as predictions use them."""
+        """Weights g_wavelet and g_attention of equation 1, as predictions use them."""
         check_is_fitted(self)
         facts = self.net_.module_.facts()
         if not facts:

@@ -113,6 +113,7 @@ class RadiographReader(
         X : column of n items
             As in `transform`; no image is opened.
         y : ignored
+            Here because scikit-learn's pipelines pass it.
 
         Returns
         -------

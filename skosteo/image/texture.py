@@ -156,6 +156,7 @@ class RadiographTexture(FilmEstimator, TransformerMixin, BaseEstimator):
         X : DataFrame, column of n films, or ndarray of shape (n, h, w)
             As in `transform`.
         y : ignored
+            Here because scikit-learn's pipelines pass it.
 
         Returns
         -------

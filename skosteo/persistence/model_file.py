@@ -180,12 +180,26 @@ def load_model(path: str | os.PathLike[str]) -> Any:
 
 
 def read_card(path: str | os.PathLike[str]) -> str | None:
-    """Return the model card in a file of `save_model`, Markdown text; None where it has none.
+    """Read the model card in a file of `save_model`.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file.
+
+    Returns
+    -------
+    str or None
+        Markdown text; None where the file has no card.
 
     Raises
     ------
     ModelFileError, OSError
         As in `load_model`.
+
+    Examples
+    --------
+    See `save_model`.
     """
     with _opened(path) as stream, read_archive(stream) as archive:
         if CARD not in archive.namelist():

@@ -1,6 +1,7 @@
 """Reading in a process of its own, where a death, a hang or a bomb is seen and harms nobody.
 
-The process imports nothing but the reader, so that its memory is the reader's. Linux only.
+The process imports nothing but the reader, so that its memory is the reader's. Linux only. Other
+modules may serve other readers by the same means.
 """
 
 import os
@@ -30,12 +31,13 @@ class Outcome(NamedTuple):
 class Child:
     """The parent's end of the process, which is started anew when it has died."""
 
-    def __init__(self):
+    def __init__(self, *arguments, hangs_after=HANGS_AFTER):
+        self._arguments, self._hangs_after = arguments or ("-m", __name__), hangs_after
         self._start()
 
     def _start(self):
         self._process = subprocess.Popen(
-            [sys.executable, "-m", __name__],
+            [sys.executable, *self._arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -48,7 +50,7 @@ class Child:
         """Read one file, a path or bytes, as a user would who wants its image and its facts."""
         pickle.dump((source, tuple(ignore_rules)), self._process.stdin)
         self._process.stdin.flush()
-        answered, _, _ = select.select([self._process.stdout], [], [], HANGS_AFTER)
+        answered, _, _ = select.select([self._process.stdout], [], [], self._hangs_after)
         if not answered:
             self._process.kill()
         try:
@@ -58,7 +60,7 @@ class Child:
             kind = f"died with {status}" if answered else "hangs"
             self._close_pipes()
             self._start()
-            return Outcome(kind, HANGS_AFTER, 0, 0)
+            return Outcome(kind, self._hangs_after, 0, 0)
 
     def _close_pipes(self):
         self._process.stdin.close()
@@ -75,13 +77,11 @@ class Child:
         self.close()
 
 
-def serve():
-    """Answer the parent until it closes the pipe."""
+def serve(import_reader, clock=time.perf_counter):
+    """Answer the parent until it closes the pipe: with what the reader makes of each file."""
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a decoder prints is no answer
-
-    from skosteo.dicom import read_radiograph
-
+    kind_of = import_reader()
     limit = int(_megabytes("VmSize") * 2**20) + ADDRESS_SPACE
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     answer = _megabytes("VmHWM")
@@ -93,30 +93,35 @@ def serve():
         except EOFError:
             return
         Path("/proc/self/clear_refs").write_text("5")  # the peak of memory begins anew
-        before, start = _megabytes("VmRSS"), time.perf_counter()
+        before, start = _megabytes("VmRSS"), clock()
         with warnings.catch_warnings(record=True) as warned:
             warnings.simplefilter("always")
-            kind = _kind(read_radiograph, source, ignore_rules)
-        seconds = time.perf_counter() - start
+            kind = kind_of(source, ignore_rules)
+        seconds = clock() - start
         if warned:
             kind += ", with a warning"
         answer = kind, seconds, before, _megabytes("VmHWM")
 
 
-def _kind(read_radiograph, source, ignore_rules):
+def by_skosteo():
+    from skosteo.dicom import read_radiograph
     from skosteo.exceptions import DicomError
 
-    try:
-        film = read_radiograph(source, ignore_rules=ignore_rules)
-        image, facts = film.to_uint8(224), film.facts
-    except DicomError as error:
-        # refused for want of memory is not refused before the memory was taken
-        return "out of memory" if "MemoryError" in error.reason else "refused"
-    except BaseException as error:  # a decoder in another language may raise even these
-        return type(error).__name__
-    in_range = film.pixels.min() >= 0 and film.pixels.max() <= 1  # False for NaN
-    agreed = film.pixels.shape == (facts["rows"], facts["columns"]) and image.shape == (224, 224)
-    return "film" if in_range and agreed else "a film beyond [0, 1] or of another shape"
+    def kind_of(source, ignore_rules):
+        try:
+            film = read_radiograph(source, ignore_rules=ignore_rules)
+            image, facts = film.to_uint8(224), film.facts
+        except DicomError as error:
+            # refused for want of memory is not refused before the memory was taken
+            return "out of memory" if "MemoryError" in error.reason else "refused"
+        except BaseException as error:  # a decoder in another language may raise even these
+            return type(error).__name__
+        in_range = film.pixels.min() >= 0 and film.pixels.max() <= 1  # False for NaN
+        agreed = film.pixels.shape == (facts["rows"], facts["columns"])
+        agreed = agreed and image.shape == (224, 224)
+        return "film" if in_range and agreed else "a film beyond [0, 1] or of another shape"
+
+    return kind_of
 
 
 def _megabytes(name):
@@ -125,4 +130,4 @@ def _megabytes(name):
 
 
 if __name__ == "__main__":
-    serve()
+    serve(by_skosteo)

@@ -160,6 +160,14 @@ def seed_of(number):
     return SEEDS[number % len(SEEDS)]
 
 
+def damage_of(number):
+    """Name of the first damage of this mutant."""
+    rng = np.random.default_rng(number)
+    if seed_of(number) == "deflated" and rng.integers(2):
+        return flipped.__name__
+    return DAMAGES[rng.integers(len(DAMAGES))].__name__
+
+
 def mutant(number):
     """The file of this number: a seed with one damage, or seldom two."""
     rng = np.random.default_rng(number)
