@@ -13,7 +13,13 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
-from skosteo._validation import check_image_column, check_table, missing_cells, to_pandas
+from skosteo._validation import (
+    check_image_column,
+    check_table,
+    gives_probabilities,
+    missing_cells,
+    to_pandas,
+)
 from skosteo.exceptions import InputError, MissingModalityWarning, SkosteoError
 from skosteo.fusion.columns import renumbering
 from skosteo.fusion.feature import FeatureFusionClassifier
@@ -138,8 +144,13 @@ class Scorer:
         """The fitted model."""
         model = self._given
         if isinstance(model, str | os.PathLike):
-            return load_model(model)
+            model = load_model(model)
         check_is_fitted(model)
+        if not gives_probabilities(model):
+            raise InputError(
+                f"{type(model).__name__} is no classifier with predict_proba, whose probabilities "
+                "a Scorer gives. Of a regressor call predict or probability_below."
+            )
         return model
 
     @property
