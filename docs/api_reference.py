@@ -22,6 +22,8 @@ SECTIONS = [
         (
             "skosteo.ImageOsteoClassifier",
             "skosteo.ClinicalOsteoClassifier",
+            "skosteo.ImageOsteoRegressor",
+            "skosteo.ClinicalOsteoRegressor",
             "skosteo.RiskIndexClassifier",
             "skosteo.RecalibratedClassifier",
             "skosteo.FoldEnsembleClassifier",

@@ -14,10 +14,12 @@ __version__ = "0.1.0"
 
 _HOME = {
     "ClinicalOsteoClassifier": "clinical.classifier",
+    "ClinicalOsteoRegressor": "clinical.regressor",
     "ClinicalPreprocessor": "clinical",
     "FeatureFusionClassifier": "fusion.feature",
     "FoldEnsembleClassifier": "fusion.fold_ensemble",
     "ImageOsteoClassifier": "image.classifier",
+    "ImageOsteoRegressor": "image.regressor",
     "ProbabilityFusionClassifier": "fusion.probability",
     "Radiograph": "dicom",
     "RadiographEmbedder": "image.embedder",
@@ -37,8 +39,10 @@ _HOME = {
 _MODULES = ("clinical", "datasets", "evaluation", "exceptions", "explain", "presets", "study")
 _NEED_NETS = {
     "ClinicalOsteoClassifier",
+    "ClinicalOsteoRegressor",
     "FeatureFusionClassifier",
     "ImageOsteoClassifier",
+    "ImageOsteoRegressor",
     "RadiographEmbedder",
 }
 
@@ -56,6 +60,7 @@ if TYPE_CHECKING:  # the same names for type checkers, which see the aliases as 
     from skosteo import study as study
     from skosteo.clinical import ClinicalPreprocessor as ClinicalPreprocessor
     from skosteo.clinical.classifier import ClinicalOsteoClassifier as ClinicalOsteoClassifier
+    from skosteo.clinical.regressor import ClinicalOsteoRegressor as ClinicalOsteoRegressor
     from skosteo.clinical.risk_indices import RiskIndexClassifier as RiskIndexClassifier
     from skosteo.dicom import Radiograph as Radiograph
     from skosteo.dicom import read_radiograph as read_radiograph
@@ -67,6 +72,7 @@ if TYPE_CHECKING:  # the same names for type checkers, which see the aliases as 
     from skosteo.image.classifier import ImageOsteoClassifier as ImageOsteoClassifier
     from skosteo.image.embedder import RadiographEmbedder as RadiographEmbedder
     from skosteo.image.reader import RadiographReader as RadiographReader
+    from skosteo.image.regressor import ImageOsteoRegressor as ImageOsteoRegressor
     from skosteo.image.texture import RadiographTexture as RadiographTexture
     from skosteo.persistence import load_model as load_model
     from skosteo.persistence import read_card as read_card

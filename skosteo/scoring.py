@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 from skosteo._validation import (
     check_image_column,
     check_table,
+    gives_probabilities,
     missing_cells,
     named_columns,
 )
@@ -194,11 +195,18 @@ class Scorer:
     @cached_property
     def model(self) -> Any:
         """The fitted model."""
-        if self._digest is not None:
+        if self._digest is None:
+            model = self._given
+            check_is_fitted(model)
+        else:
             with _LOADING:
-                return _loaded(self._given, self._digest)
-        check_is_fitted(self._given)
-        return self._given
+                model = _loaded(self._given, self._digest)
+        if not gives_probabilities(model):
+            raise InputError(
+                f"{type(model).__name__} is no classifier with predict_proba, whose probabilities "
+                "a Scorer gives. Of a regressor call predict or probability_below."
+            )
+        return model
 
     @property
     def image_column(self) -> str | None:

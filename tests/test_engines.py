@@ -1,4 +1,4 @@
-"""What docs/guide/engines.md shows, run: each engine scores as a plain call does, whoever is killed."""
+"""What docs/guide/engines.md shows, run: all score as a plain call does, whoever is killed."""
 
 import os
 import re

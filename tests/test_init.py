@@ -12,10 +12,12 @@ import skosteo
 
 PUBLIC = [
     "ClinicalOsteoClassifier",
+    "ClinicalOsteoRegressor",
     "ClinicalPreprocessor",
     "FeatureFusionClassifier",
     "FoldEnsembleClassifier",
     "ImageOsteoClassifier",
+    "ImageOsteoRegressor",
     "ProbabilityFusionClassifier",
     "Radiograph",
     "RadiographEmbedder",
@@ -49,8 +51,8 @@ def test_public_names_are_pinned():
 
 
 def test_unknown_name():
-    with pytest.raises(AttributeError, match="ImageOsteoRegressor"):
-        _ = skosteo.ImageOsteoRegressor
+    with pytest.raises(AttributeError, match="ImageOsteoTransformer"):
+        _ = skosteo.ImageOsteoTransformer
 
 
 def loaded_after(statement):

@@ -17,7 +17,7 @@ LEVELS = [
     {"nets"},
     {"training"},
     {"datasets", "image"},
-    {"clinical.classifier", "clinical.risk_indices"},
+    {"clinical.classifier", "clinical.regressor", "clinical.risk_indices", "clinical.table_net"},
     {"evaluation", "fusion"},
     {"_page", "explain", "persistence", "presets", "recalibration"},
     {"validation"},
@@ -38,7 +38,8 @@ HOMES = {
         "training.fit",
         "training.inference",
         "training.net",
-        "training.net_classifier",
+        "training.net_estimator",
+        "training.net_regressor",
         "training.net_state",
     },
     "timm": {"nets.adapters", "nets.backbone", "nets.weights"},
@@ -71,6 +72,8 @@ HOMES = {
 # core, which is installed without them, and at its top imports no such module either.
 OF_NETS = {
     "clinical.classifier",
+    "clinical.regressor",
+    "clinical.table_net",
     "explain.gradcam",
     "explain.net_coalitions",
     "fusion.feature",
@@ -80,7 +83,9 @@ OF_NETS = {
     "image.embedder",
     "image.embedding",
     "image.film_column",
+    "image.film_net",
     "image.film_rows",
+    "image.regressor",
     "image.tuning",
 }
 # heavy or optional: never at the top of a module

@@ -20,8 +20,10 @@ import pytest
 HIDDEN = ("torch", "skorch", "timm")
 OF_NETS = {
     "ClinicalOsteoClassifier",
+    "ClinicalOsteoRegressor",
     "FeatureFusionClassifier",
     "ImageOsteoClassifier",
+    "ImageOsteoRegressor",
     "RadiographEmbedder",
 }
 NEEDS = r" needs? torch, skorch and timm, which are not installed: pip install 'skosteo\[nets\]'"

@@ -12,10 +12,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from sklearn.pipeline import Pipeline
 
 from skosteo._validation import is_missing, to_pandas
 from skosteo.clinical import ClinicalPreprocessor
 from skosteo.clinical.columns import Category
+from skosteo.clinical.density_regressor import DensityRegressor
 from skosteo.clinical.text_components import ReportText
 from skosteo.clinical.variables import recognise
 from skosteo.datasets.phantom import draw_film
@@ -95,15 +97,24 @@ def check_examples(examples: Examples) -> None:
             )
 
 
+def is_density_regressor(model: Any) -> bool:
+    """Whether a model is a regressor of skosteo, or a pipeline that ends in one."""
+    while isinstance(model, Pipeline):
+        model = model.steps[-1][1]
+    return isinstance(model, DensityRegressor)
+
+
 def answer(model: Any, examples: Examples) -> NDArray[np.float64]:
-    """Probability of the second class for each example: shape (n,)."""
+    """Answer each example: the probability of the second class, (n,), or means and spreads."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of values that are made up, and modalities that miss
+        if is_density_regressor(model):
+            return np.stack(model.predict(_as_input(examples), return_std=True))
         return np.asarray(model.predict_proba(_as_input(examples)), dtype=np.float64)[:, 1]
 
 
 def decide(model: Any, examples: Examples) -> NDArray:
-    """Class of each example by the model's own ``predict``: shape (n,)."""
+    """Return what the model's own ``predict`` says of each example."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return np.asarray(model.predict(_as_input(examples)))

@@ -28,6 +28,7 @@ TRUSTED = [
             "clinical.columns.Numbers",
             "clinical.preprocessor.ClinicalPreprocessor",
             "clinical.reading.TableReader",
+            "clinical.regressor.ClinicalOsteoRegressor",
             "clinical.risk_indices.RiskIndexClassifier",
             "clinical.text_components.ReportText",
             "fusion.feature.FeatureFusionClassifier",
@@ -38,6 +39,7 @@ TRUSTED = [
             "image.classifier.ImageOsteoClassifier",
             "image.embedder.RadiographEmbedder",
             "image.reader.RadiographReader",
+            "image.regressor.ImageOsteoRegressor",
             "image.texture.RadiographTexture",
             "recalibration.classifier.RecalibratedClassifier",
         )

@@ -1,4 +1,4 @@
-"""Rows a second, time to start and rows lost of docs/guide/engines.md's blocks, beside a plain call.
+"""Rows a second, time to start and rows lost by the code of docs/guide/engines.md, beside a call.
 
     python -m tests.benchmarks.engines [--rows 512] [joblib] [Ray] [Dask] [Spark]
 
