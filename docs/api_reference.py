@@ -181,6 +181,7 @@ SECTIONS = [
                 "SkosteoError",
                 "InputError",
                 "DicomError",
+                "MissingExtraError",
                 "MissingFileError",
                 "TrainingError",
                 "WeightsError",
