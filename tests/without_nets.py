@@ -204,7 +204,7 @@ def fact_a_fusion_without_a_net_is_saved_scores_and_is_explained():
         "image + clinical": len(X) - 1, "clinical": 1
     }  # fmt: skip
     assert explain_fusion(fusion(), X[:1], X[:9]).branches == ("image", "clinical")
-    assert shap_values(fusion(), X[:2], X[:4]).values.shape == (2, 3)
+    assert shap_values(fusion(), X[:1], X[:3]).values.shape == (1, 3)
     assert shap_values(logistic(), people()[0][:3]).values.shape[0] == 3
 
 
@@ -257,7 +257,7 @@ def fact_a_study_of_baselines_writes_its_report():
         X, y, _ = people()
         X[["age", "sex", "bmi"]].assign(frail=y).to_csv(table, index=False)
         call = ("study", table, "--no-images", "--target", "frail", "--no-patient", "--out", out)
-        call = (*call, "--repeats", "1", "--quiet")
+        call = (*call, "--folds", "2", "--repeats", "1", "--quiet")
         assert run(*call) == 2  # its own models are nets
         assert not out.exists()
         assert run(*call, "--models", "age_sex_bmi", "logistic") == 0
