@@ -2,9 +2,9 @@
 
     python -m tests.benchmarks.engines [--rows 512] [joblib] [Ray] [Dask] [Spark]
 
-Films of a synthetic cohort and a small fusion at 224 pixels; two workers of one thread. Each block
-of the page runs in a process of its own, in parts of 32 rows: with the rows of one part for its
-time to start, imports and the load of the model in it, and with all rows.
+Films of a synthetic cohort, again and again, and a small fusion at 224 pixels; two workers of one
+thread. Each block of the page runs in a process of its own, in parts of 32 rows: with the rows of
+one part for its time to start, imports and the load of the model in it, and with all rows.
 """
 
 import os
@@ -26,16 +26,16 @@ from skosteo.datasets import make_cohort
 from tests.small_models import small_fusion, small_image
 from tests.test_engines import BLOCKS, ROOT
 
-FITTED, PART = 64, 32
+FILMS = PART = 32
 
 
 def prepare(folder, rows):
     """Save a model and a table in a folder; return the table."""
-    cohort = make_cohort(FITTED + rows, directory=folder / "films", random_state=0)
+    cohort = make_cohort(FILMS, directory=folder / "films", random_state=0)
     X = cohort.data[["age", "height_cm", "image"]]
     model = small_fusion(image=small_image(image_size=224, max_epochs=1))
-    save_model(model.fit(X[:FITTED], cohort.target[:FITTED]), folder / "model.skops")
-    X = X[FITTED:].reset_index(drop=True)
+    save_model(model.fit(X, cohort.target), folder / "model.skops")
+    X = X.iloc[[row % FILMS for row in range(rows)]].reset_index(drop=True)
     X.insert(0, "study", [f"s{i:05}" for i in X.index])
     X.loc[X.index[::50], "image"] = "gone.dcm"
     return X
@@ -82,7 +82,10 @@ def main():
             rate = (len(table) - PART) / (taken - start)
             lost = len(set(expected["study"]) - set(scores["study"]))
             doubled = scores["study"].duplicated().sum()
-            print(f"{engine:8} {start:8.1f} {rate:8.1f} {lost:6} {doubled:8} {moved:19.1e}")
+            print(
+                f"{engine:8} {start:8.1f} {rate:8.1f} {lost:6} {doubled:8} {moved:19.1e}",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":
