@@ -12,8 +12,8 @@ sys.path[:0] = [str(HERE), str(HERE / "_ext")]
 import inventories  # noqa: E402
 import numpydoc.xref  # noqa: E402
 from api_reference import NAMES  # noqa: E402
-from drawings.network import draw as draw_network  # noqa: E402
 from drawings.house import draw as draw_house  # noqa: E402
+from drawings.network import draw as draw_network  # noqa: E402
 
 import skosteo  # noqa: E402
 
