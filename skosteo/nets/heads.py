@@ -46,11 +46,12 @@ class Head(nn.Module):
         check_dropout(dropout)
         check_hidden_layer_sizes(hidden_layer_sizes)
         sizes = (n_features, *hidden_layer_sizes)
+        hidden = hidden_layers(sizes, dropout)
         last = nn.Linear(sizes[-1], n_outputs)
         if n_outputs > 1:  # features may be large, and a random spread of them absurd
             nn.init.zeros_(last.weight)
             nn.init.zeros_(last.bias)
-        self.layers = nn.Sequential(*hidden_layers(sizes, dropout), last)
+        self.layers = nn.Sequential(*hidden, last)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map features (n, n_features) to logits (n,), or to (n, n_outputs) of several."""

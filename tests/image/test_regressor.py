@@ -21,7 +21,7 @@ def bright(n, seed=0):
 
 def model(**changes):
     return small_image(
-        ImageOsteoRegressor, lr=3e-3, **{"max_epochs": 20, "batch_size": 16} | changes
+        ImageOsteoRegressor, lr=3e-3, **{"max_epochs": 30, "batch_size": 16} | changes
     )
 
 

@@ -129,4 +129,4 @@ def unfitted_regressors(folder):
         "clinical": (small_clinical_regressor(), table),
         "imputed": (imputed, table),
     }
-    return models, density
+    return {name: (clone(model), seen) for name, (model, seen) in models.items()}, density
