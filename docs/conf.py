@@ -13,6 +13,7 @@ import inventories  # noqa: E402
 import numpydoc.xref  # noqa: E402
 from api_reference import NAMES  # noqa: E402
 from drawings.house import draw as draw_house  # noqa: E402
+from drawings.network import draw as draw_network  # noqa: E402
 
 import skosteo  # noqa: E402
 
@@ -37,7 +38,7 @@ extensions = [
     "api_pages",
     "markdown_pages",
 ]
-exclude_patterns = ["_build", "promises.md", "**/GALLERY_HEADER.rst"]
+exclude_patterns = ["_build", "**/GALLERY_HEADER.rst"]
 nitpicky = True
 default_role = "name"  # of api_pages: a link where a docstring's `backticks` name something public
 smartquotes = False  # types of parameters have straight ones
@@ -46,12 +47,15 @@ templates_path = ["_templates"]
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
 
+toc_object_entries_show_parents = "hide"
 autosummary_generate = False
+autodoc_preserve_defaults = True  # a default by its name, not its value
 autodoc_typehints = "none"  # docstrings have the types, in words
 numpydoc_show_class_members = False
 numpydoc_xref_param_type = True
 numpydoc_xref_ignore = "all"  # but for these
 numpydoc_xref_aliases = {name.rpartition(".")[2]: name for name in NAMES} | {
+    "array-like": ":term:`array-like <numpy:array_like>`",
     "DataFrame": "pandas.DataFrame",
     "Series": "pandas.Series",
     "ndarray": "numpy.ndarray",
@@ -59,12 +63,9 @@ numpydoc_xref_aliases = {name.rpartition(".")[2]: name for name in NAMES} | {
     "Axes": "matplotlib.axes.Axes",
     "Figure": "matplotlib.figure.Figure",
 }
-# Python's own words stay words
-numpydoc_xref_aliases |= {
-    word: word
-    for word, link in numpydoc.xref.DEFAULT_LINKS.items()
-    if "numpy.ndarray" not in link and "array_like" not in link and "Random" not in link
-}
+# Other words that numpydoc knows, such as int, stay words
+for word in numpydoc.xref.DEFAULT_LINKS:
+    numpydoc_xref_aliases.setdefault(word, word)
 
 intersphinx_mapping = inventories.compile_all(HERE / "inventories", HERE / "_build/inventories")
 
@@ -91,6 +92,7 @@ html_theme = "pydata_sphinx_theme"
 html_title = f"skosteo {release}"
 html_static_path = ["_static"]
 html_css_files = ["skosteo.css"]
+html_context = {"default_mode": "auto"}  # light or dark as the reader's system is
 html_copy_source = html_show_sourcelink = False
 html_theme_options = {
     "logo": {"text": "skosteo"},
@@ -103,4 +105,5 @@ html_theme_options = {
     "pygments_dark_style": "a11y-high-contrast-dark",
 }
 
+draw_network(HERE / "guide/network.svg")
 draw_house(HERE / "contributing" / "house.svg")

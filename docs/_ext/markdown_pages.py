@@ -1,7 +1,8 @@
 """Every page as Markdown beside its HTML, and ``llms.txt``, a list of them.
 
-The Markdown builder knows no types of parameters (classifiers), no numbered references (citations),
-and no sign for keyword-only parameters (abbreviations): they are put into nodes that it can write.
+The Markdown builder knows no types of parameters (classifiers), numbered references (citations),
+signs for keyword-only parameters (abbreviations), captions, and links that are whole cards: they
+are put into nodes that it can write. Pictures are those that the HTML builder has copied.
 """
 
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.transforms.post_transforms import SphinxPostTransform
+from sphinx_design.shared import PassthroughTextElement
 
 
 class Plain(SphinxPostTransform):
@@ -29,6 +31,13 @@ class Plain(SphinxPostTransform):
             node.replace_self(body)
         for node in list(self.document.findall(nodes.abbreviation)):
             node.replace_self(nodes.Text(node.astext()))
+        for kind in (nodes.caption, PassthroughTextElement):
+            for node in list(self.document.findall(kind)):
+                node.replace_self(nodes.paragraph("", "", *node.children))
+        up = "../" * self.env.docname.count("/")
+        for node in self.document.findall(nodes.image):
+            if node["uri"] in self.env.images:
+                node["uri"] = f"{up}_images/{self.env.images[node['uri']][1]}"
 
 
 def write_list(app: Sphinx, failure: Exception | None) -> None:

@@ -1,46 +1,57 @@
 """The code of the pages runs as it stands, each page by itself, in an empty folder."""
 
 import re
+import shlex
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import pytest
 import sklearn
 
-ROOT = Path(__file__).parents[2]
-PAGES = sorted(
-    path
-    for path in (ROOT / "docs").rglob("*.md")
-    if "_build" not in path.parts and "```python\n" in path.read_text()
-)
+from skosteo.commands import main
+
+PAGES = Path(__file__).parents[2] / "docs"
+# Fences of other languages are not run: a line of a shell is ``sh``, what needs a GPU or a hospital
+# a ``{code-block} python``
+FENCE = re.compile(r"^(`{3,})(python|console)\n(.*?)^\1$", re.MULTILINE | re.DOTALL)
+SLOW = {"start/first_result.md"}  # a whole study
 
 
 def snippets(text):
-    """Code of all ``python`` fences; the lines between are blank, so that lines keep their numbers.
+    """Code of all ``python`` fences, and the commands of ``console`` ones as calls.
 
-    A fence that cannot run, such as one that needs a GPU, is a ``{code-block} python``.
+    The lines between are blank, so that lines keep their numbers.
     """
-    fence, lines = None, []
-    for line in text.splitlines():
-        if fence is None and (opened := re.match(r"(`{3,})(.*)", line)):
-            fence = opened[1], opened[2] == "python"
-            line = ""
-        elif fence and line.startswith(fence[0]):
-            fence = None
-        lines.append(line if fence and fence[1] else "")
+    lines = [""] * text.count("\n")
+    for fence in FENCE.finditer(text):
+        first, code = text.count("\n", 0, fence.start(3)), fence[3].splitlines()
+        if fence[2] == "console":
+            command = re.fullmatch(r"\$ skosteo (.*)", " ".join(code).replace("\\ ", ""))
+            code = [f"assert main({shlex.split(command[1])}) == 0"]
+        lines[first : first + len(code)] = code
     return "\n".join(lines)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT / "docs")))
+def pages():
+    for path in sorted(PAGES.rglob("*.md")):
+        name = str(path.relative_to(PAGES))
+        if not name.startswith("_build") and FENCE.search(path.read_text()):
+            yield pytest.param(path, id=name, marks=pytest.mark.slow if name in SLOW else ())
+
+
+@pytest.mark.parametrize("page", list(pages()))
 def test_the_code_of_a_page_runs(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     code = compile(snippets(page.read_text()), str(page), "exec")
     with sklearn.config_context():  # a page may set scikit-learn's options
-        exec(code, {"__name__": "__main__"})
+        exec(code, {"__name__": "__main__", "main": main})
     plt.close("all")
 
 
-def test_a_fence_that_is_not_to_run_is_left_out():
-    text = "a\n```python\nx = 1\n```\n```{code-block} python\ny\n```\n```text\nz\n```"
-    assert snippets(text).split() == ["x", "=", "1"]
-    assert snippets(text).splitlines()[2] == "x = 1"
+def test_what_is_run_and_what_is_not():
+    text = "a\n```python\nx = 1\n```\n```{code-block} python\ny\n```\n```text\nz\n```\n"
+    text += "```console\n$ skosteo predict 'a b' \\\n    --quiet\n```\n"
+    assert snippets(text).split("\n") == [
+        *["", "", "x = 1", "", "", "", "", "", "", "", ""],
+        *["assert main(['predict', 'a b', '--quiet']) == 0", "", ""],
+    ]
