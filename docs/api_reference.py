@@ -197,3 +197,13 @@ SECTIONS = [
     ),
 ]
 NAMES = [name for section in SECTIONS for name in section.names]
+# What has no docstring of its own
+CONSTANTS = {
+    "skosteo.dicom.RULES": (
+        "Rules by which films are refused; ``ignore_rules`` lifts them by name."
+    ),
+    "skosteo.clinical.GIVEAWAY_TERMS": (
+        "Regular expressions of terms in report text that name the diagnosis, or a drug for it, in "
+        "English, Spanish and Chinese."
+    ),
+}

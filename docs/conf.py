@@ -49,6 +49,7 @@ myst_heading_anchors = 3
 
 toc_object_entries_show_parents = "hide"
 autosummary_generate = False
+autodoc_preserve_defaults = True  # a default by its name, not its value
 autodoc_typehints = "none"  # docstrings have the types, in words
 numpydoc_show_class_members = False
 numpydoc_xref_param_type = True

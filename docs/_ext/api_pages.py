@@ -2,11 +2,12 @@
 
 import inspect
 import re
+from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from api_reference import NAMES, SECTIONS
+from api_reference import CONSTANTS, NAMES, SECTIONS
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxRole
@@ -49,9 +50,12 @@ def index() -> str:
 def page(name: str) -> str:
     """Return the page of a name: numpydoc makes it of the docstring, and of those of methods."""
     thing, title = public(name), heading(name.rpartition(".")[2])
+    if inspect.isroutine(thing):
+        return f"{title}\n.. autofunction:: {name}\n"
     if not inspect.isclass(thing):
-        kind = "function" if inspect.isroutine(thing) else "data"
-        return f"{title}\n.. auto{kind}:: {name}\n"
+        rows = thing.items() if isinstance(thing, Mapping) else ()
+        entries = "".join(f"\n``{key}``\n   {text}\n" for key, text in rows)
+        return f"{title}\n.. autodata:: {name}\n   :no-value:\n{entries}"
     bases = [base.__name__ for base in thing.__mro__ if base.__module__.split(".")[0] != "skosteo"]
     options = f"   :members:\n   :inherited-members: {', '.join(bases)}\n"
     text = f"{title}\n.. autoclass:: {name}\n{options}"
@@ -85,9 +89,16 @@ def skip(app: Sphinx, kind: str, name: str, thing: object, skipped: bool, option
     return True if alias or _REQUESTS.fullmatch(name) else None
 
 
+def describe(app: Sphinx, kind: str, name: str, thing: object, options: Any, lines: list) -> None:
+    """Give constants a description."""
+    if name in CONSTANTS:
+        lines[:] = [CONSTANTS[name], ""]
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Write the pages, and tell Sphinx of role and filter."""
+    """Write the pages, and tell Sphinx of the rest."""
     write(Path(app.srcdir, "api"))
     app.add_role("name", Name())
     app.connect("autodoc-skip-member", skip)
+    app.connect("autodoc-process-docstring", describe, priority=999)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

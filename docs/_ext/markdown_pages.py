@@ -1,8 +1,8 @@
 """Every page as Markdown beside its HTML, and ``llms.txt``, a list of them.
 
 The Markdown builder knows no types of parameters (classifiers), numbered references (citations),
-signs for keyword-only parameters (abbreviations), captions, and links that are whole cards: they are
-put into nodes that it can write. Pictures are those that the HTML builder has copied.
+signs for keyword-only parameters (abbreviations), captions, and links that are whole cards: they
+are put into nodes that it can write. Pictures are those that the HTML builder has copied.
 """
 
 from pathlib import Path

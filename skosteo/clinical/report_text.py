@@ -135,8 +135,6 @@ _OP = (
 )
 _BEGINNING = {rf"(?<![a-z])(?:{term})": term for term in _LATIN}
 _NAMES_AND_TEXT = (*_BEGINNING, *_WITHIN, *_CHINESE)
-#: Regular expressions of the terms that name the diagnosis, or a drug for it, in report text:
-#: English, Spanish and Chinese.
 GIVEAWAY_TERMS = (*_NAMES_AND_TEXT, _OP)
 
 

@@ -8,7 +8,6 @@ from skosteo.dicom.facts import MODALITIES
 from skosteo.dicom.header import Header
 from skosteo.exceptions import DicomError, InputError
 
-#: Rules by which a film is refused, and what each is about; ``ignore_rules`` lifts them by name.
 RULES = MappingProxyType(
     {
         "modality": "the modality is not CR, DX or RG: CT, MR, ultrasound, a report, ...",
