@@ -24,6 +24,7 @@ SECTIONS = [
             "skosteo.ClinicalOsteoClassifier",
             "skosteo.ImageOsteoRegressor",
             "skosteo.ClinicalOsteoRegressor",
+            "skosteo.FusionOsteoRegressor",
             "skosteo.RiskIndexClassifier",
             "skosteo.RecalibratedClassifier",
             "skosteo.FoldEnsembleClassifier",

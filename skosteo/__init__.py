@@ -18,6 +18,7 @@ _HOME = {
     "ClinicalPreprocessor": "clinical",
     "FeatureFusionClassifier": "fusion.feature",
     "FoldEnsembleClassifier": "fusion.fold_ensemble",
+    "FusionOsteoRegressor": "fusion.regressor",
     "ImageOsteoClassifier": "image.classifier",
     "ImageOsteoRegressor": "image.regressor",
     "ProbabilityFusionClassifier": "fusion.probability",
@@ -69,6 +70,7 @@ if TYPE_CHECKING:  # the same names for type checkers, which see the aliases as 
     from skosteo.fusion.probability import (
         ProbabilityFusionClassifier as ProbabilityFusionClassifier,
     )
+    from skosteo.fusion.regressor import FusionOsteoRegressor as FusionOsteoRegressor
     from skosteo.image.classifier import ImageOsteoClassifier as ImageOsteoClassifier
     from skosteo.image.embedder import RadiographEmbedder as RadiographEmbedder
     from skosteo.image.reader import RadiographReader as RadiographReader

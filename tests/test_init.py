@@ -16,6 +16,7 @@ PUBLIC = [
     "ClinicalPreprocessor",
     "FeatureFusionClassifier",
     "FoldEnsembleClassifier",
+    "FusionOsteoRegressor",
     "ImageOsteoClassifier",
     "ImageOsteoRegressor",
     "ProbabilityFusionClassifier",

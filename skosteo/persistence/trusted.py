@@ -35,6 +35,7 @@ TRUSTED = [
             "fusion.final_estimators.MeanOfLogits",
             "fusion.fold_ensemble.FoldEnsembleClassifier",
             "fusion.probability.ProbabilityFusionClassifier",
+            "fusion.regressor.FusionOsteoRegressor",
             "fusion.study_reader.StudyReader",
             "image.classifier.ImageOsteoClassifier",
             "image.embedder.RadiographEmbedder",

@@ -6,21 +6,16 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import norm
 from skorch.dataset import Dataset
 
 from skosteo._validation import read_weights
 from skosteo.clinical.densities import check_measured, halves, read_densities
-from skosteo.clinical.density_regressor import DensityRegressor
+from skosteo.clinical.density_regressor import DensityRegressor, spread_factor
 from skosteo.nets.gaussian import mean_and_variance
 from skosteo.training.fit import Recipe
 from skosteo.training.inference import batched_forward
 from skosteo.training.net import WEIGHT, GaussianNet, WeightedNet
 from skosteo.training.net_estimator import NetEstimator, Plan
-
-# What the spreads are corrected by: intervals of this coverage; and so many rows, as if their
-# spreads were right, beside those set aside
-_COVERAGE, _PRIOR_ROWS = 0.9, 10
 
 
 class NetRegressor(DensityRegressor, NetEstimator):
@@ -72,19 +67,4 @@ class NetRegressor(DensityRegressor, NetEstimator):
         mean, variance = mean_and_variance(batched_forward(net, net.infer, inputs).double())
         residuals = ((valid.y.double() - mean) / variance.sqrt()).numpy()
         weights = valid.X[WEIGHT].double().numpy()
-        self.spread_factor_ = np.array([_factor(column, weights) for column in residuals.T])
-
-
-def _factor(residuals: NDArray[np.float64], weights: NDArray[np.float64]) -> float:
-    """Return what spreads are multiplied by for their 90 % intervals to hold 90 % of the rows.
-
-    Standardised residuals of real densities have a longer tail on one side: their standard
-    deviation would make the intervals too wide.
-    """
-    measured = ~np.isnan(residuals)
-    found, weights = np.abs(residuals[measured]), weights[measured]
-    expected = norm.ppf(0.5 + np.arange(0.5, _PRIOR_ROWS) / (2 * _PRIOR_ROWS))
-    found = np.append(found, expected)
-    weights = np.append(weights, np.full(_PRIOR_ROWS, weights.mean() if len(weights) else 1.0))
-    limit = np.quantile(found, _COVERAGE, weights=weights, method="inverted_cdf")
-    return float(limit / norm.ppf((1 + _COVERAGE) / 2))
+        self.spread_factor_ = np.array([spread_factor(column, weights) for column in residuals.T])

@@ -7,13 +7,14 @@ scikit-learn has checks for tables of numbers only. Ours are in `test_compositio
 
 import pytest
 from sklearn.base import clone
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.utils.estimator_checks import estimator_checks_generator, parametrize_with_checks
 
 from skosteo import (
     ClinicalOsteoClassifier,
     ClinicalOsteoRegressor,
     FoldEnsembleClassifier,
+    FusionOsteoRegressor,
     ImageOsteoRegressor,
     ProbabilityFusionClassifier,
     RecalibratedClassifier,
@@ -53,7 +54,11 @@ FILM_DENSITY = small_image(
     early_stopping=False,
     lr=3e-3,
 )
-REGRESSORS = [DENSITY, FILM_DENSITY]
+FUSED_DENSITY = FusionOsteoRegressor(
+    LinearRegression(), LinearRegression(), image_column=None, cv=2, random_state=0
+)
+REGRESSORS = [DENSITY, FILM_DENSITY, FUSED_DENSITY]
+WITHOUT_NETS = [FUSION, RECALIBRATED, FOLDS, FUSED_DENSITY]
 WHOLE = [*CLASSIFIERS, *REGRESSORS, EMBEDDER]
 
 # The same code with other nets inside: the checks that fit nets in another way than before.
@@ -90,7 +95,7 @@ few_rows = pytest.mark.filterwarnings(
 
 
 def expected_failures(estimator):
-    mini_batches = estimator not in (FUSION, RECALIBRATED, FOLDS) and hasattr(estimator, "predict")
+    mini_batches = estimator not in WITHOUT_NETS and hasattr(estimator, "predict")
     return MINI_BATCHES if mini_batches else {}
 
 

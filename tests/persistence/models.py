@@ -15,6 +15,7 @@ from sklearn.preprocessing import StandardScaler
 
 from skosteo import (
     FoldEnsembleClassifier,
+    FusionOsteoRegressor,
     ImageOsteoRegressor,
     RecalibratedClassifier,
     RiskIndexClassifier,
@@ -128,5 +129,6 @@ def unfitted_regressors(folder):
         "image of paths": (image, X["image"].to_numpy()),
         "clinical": (small_clinical_regressor(), table),
         "imputed": (imputed, table),
+        "fusion": (FusionOsteoRegressor(image, imputed, cv=2, random_state=0), X),
     }
     return {name: (clone(model), seen) for name, (model, seen) in models.items()}, density

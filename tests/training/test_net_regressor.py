@@ -10,8 +10,8 @@ from sklearn import config_context
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, GroupKFold, cross_validate
 
+from skosteo.clinical.density_regressor import spread_factor
 from skosteo.exceptions import InputError, TrainingError
-from skosteo.training.net_regressor import _factor
 from tests.small_models import small_clinical_regressor
 
 rng = np.random.default_rng(0)
@@ -83,17 +83,19 @@ def test_the_scale_of_the_weights_does_not_matter_and_rows_of_weight_zero_do_not
 class TestTheFactorOfTheSpreads:
     def test_makes_intervals_of_90_percent_hold_90_percent(self):
         residuals = 2.5 * rng.standard_t(4, 5000)
-        factor = _factor(residuals, np.ones(5000))
+        factor = spread_factor(residuals, np.ones(5000))
         assert np.mean(abs(residuals) < norm.ppf(0.95) * factor) == pytest.approx(0.9, abs=0.002)
 
     def test_counts_a_row_of_weight_2_twice(self):
         residuals, weights = rng.normal(0, 2, 1000), np.repeat([1.0, 3.0], 500)
         again = np.concatenate([residuals, residuals[500:], residuals[500:]])
-        assert _factor(residuals, weights) == pytest.approx(_factor(again, np.ones(2000)), rel=0.02)
+        assert spread_factor(residuals, weights) == pytest.approx(
+            spread_factor(again, np.ones(2000)), rel=0.02
+        )
 
     def test_stays_near_1_where_few_rows_speak(self):
-        assert _factor(np.array([1e-9, np.nan]), np.ones(2)) == pytest.approx(1, abs=0.15)
-        assert _factor(np.array([np.nan]), np.ones(1)) == pytest.approx(1, abs=0.15)
+        assert spread_factor(np.array([1e-9, np.nan]), np.ones(2)) == pytest.approx(1, abs=0.15)
+        assert spread_factor(np.array([np.nan]), np.ones(1)) == pytest.approx(1, abs=0.15)
 
     @pytest.mark.parametrize("n_members", [1, 3])
     def test_is_learnt_from_rows_that_the_net_has_not_seen(self, n_members):
