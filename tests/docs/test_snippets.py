@@ -5,12 +5,16 @@ import shlex
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pytest
 import sklearn
 
 from skosteo.commands import main
+from skosteo.datasets import make_cohort
+from skosteo.datasets.cohort import CLINICAL, draw_patients
 
 PAGES = Path(__file__).parents[2] / "docs"
+README = PAGES.parent / "README.md"
 # Fences of other languages are not run: a line of a shell is ``sh``, what needs a GPU or a hospital
 # a ``{code-block} python``
 FENCE = re.compile(r"^(`{3,})(python|console)\n(.*?)^\1$", re.MULTILINE | re.DOTALL)
@@ -44,13 +48,26 @@ def pages():
             yield pytest.param(path, id=name, marks=pytest.mark.slow if name in SLOW else ())
 
 
-@pytest.mark.parametrize("page", list(pages()))
-def test_the_code_of_a_page_runs(page, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+def run(page):
     code = compile(snippets(page.read_text()), str(page), "exec")
     with sklearn.config_context():  # a page may set scikit-learn's options
         exec(code, {"__name__": "__main__", "main": main})
     plt.close("all")
+
+
+@pytest.mark.parametrize("page", list(pages()))
+def test_the_code_of_a_page_runs(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run(page)
+
+
+def test_the_code_of_the_readme_runs_beside_its_csv(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    films = make_cohort(10, directory=tmp_path / "films", random_state=0).data["image"]
+    patients = draw_patients(120, random_state=0)
+    table = patients[[*CLINICAL, "osteoporosis"]].assign(patient=patients["patient_id"])
+    table.assign(image=np.resize(films, 120)).to_csv("cohort.csv", index=False)
+    run(README)
 
 
 def test_what_is_run_and_what_is_not():
