@@ -177,9 +177,19 @@ def damaged(names):
         print(f"  slowest {max(o.seconds for o in outcomes.values()):.1f} s")
 
 
+def written(bombs, path):
+    """Each bomb in turn under this path, until the next is asked for."""
+    from tests.hostile.bombs import write
+
+    for name, bomb in bombs.items():
+        write(path, bomb.parts())
+        yield name, str(path)
+        path.unlink()
+
+
 def bombs(names):
     """What bombs take: how many of them more than MUCH, or all the time that a file is given."""
-    from tests.hostile.bombs import BOMBS, write
+    from tests.hostile.bombs import BOMBS
     from tests.hostile.seeds import is_dicom, seed
 
     chosen = {
@@ -188,12 +198,8 @@ def bombs(names):
         if is_dicom(seed(bomb.like)) and not bomb.ignore_rules
     }
     for name in names:
-        outcomes = {}
-        with child_of(name) as child, tempfile.TemporaryDirectory() as folder:
-            for bomb_name, bomb in chosen.items():
-                path = write(Path(folder) / "film", bomb.parts())
-                outcomes[bomb_name] = child.read(str(path))
-                path.unlink()
+        with tempfile.TemporaryDirectory() as folder:
+            outcomes = read_all(name, written(chosen, Path(folder) / "film"))
         taken = {bomb: outcome.peak - outcome.before for bomb, outcome in outcomes.items()}
         kinds = {bomb: sorted_out(outcome, None) for bomb, outcome in outcomes.items()}
         small = sum(
