@@ -12,10 +12,17 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import FixedThresholdClassifier
 from sklearn.pipeline import make_pipeline
 
-from skosteo import RecalibratedClassifier, Scorer, save_model
+from skosteo import RecalibratedClassifier, Scorer, save_model, validate
 from skosteo.exceptions import InputError, MissingModalityWarning
 from tests.films import bytes_of, dataset
-from tests.small_models import lacking, small_feature_fusion, small_fusion, small_image, write_films
+from tests.small_models import (
+    lacking,
+    small_clinical_regressor,
+    small_feature_fusion,
+    small_fusion,
+    small_image,
+    write_films,
+)
 
 
 @pytest.fixture(scope="module")
@@ -177,3 +184,14 @@ def test_a_table_without_films_and_labels_in_words(cohort):
         Scorer(model, image_column="image")(X)
     with pytest.raises(InputError, match="bmi"):
         Scorer(model)(X[["age"]])
+
+
+def test_a_regressor_is_refused_by_a_scorer_and_a_validation(tmp_path):
+    X = pd.DataFrame(np.random.default_rng(0).normal(size=(60, 2)), columns=["age", "bmi"])
+    density = small_clinical_regressor(max_epochs=1).fit(X, X["age"])
+    save_model(density, tmp_path / "density.skops")
+    for model in (density, tmp_path / "density.skops"):
+        with pytest.raises(InputError, match=r"ClinicalOsteoRegressor is no classifier.*predict"):
+            Scorer(model)(X)
+    with pytest.raises(InputError, match="not a classifier with predict_proba"):
+        validate(density, X, (X["age"] < 0).astype(int))
