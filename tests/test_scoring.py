@@ -187,11 +187,11 @@ def test_a_table_without_films_and_labels_in_words(cohort):
 
 
 def test_a_regressor_is_refused_by_a_scorer_and_a_validation(tmp_path):
-    X = pd.DataFrame(np.random.default_rng(0).normal(size=(60, 2)), columns=["age", "bmi"])
-    density = small_clinical_regressor(max_epochs=1).fit(X, X["age"])
+    X = pd.DataFrame(np.random.default_rng(0).normal(size=(60, 2)), columns=["a", "b"])
+    density = small_clinical_regressor(max_epochs=1).fit(X, X["a"])
     save_model(density, tmp_path / "density.skops")
     for model in (density, tmp_path / "density.skops"):
         with pytest.raises(InputError, match=r"ClinicalOsteoRegressor is no classifier.*predict"):
             Scorer(model)(X)
     with pytest.raises(InputError, match="not a classifier with predict_proba"):
-        validate(density, X, (X["age"] < 0).astype(int))
+        validate(density, X, (X["a"] < 0).astype(int))
