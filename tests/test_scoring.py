@@ -13,10 +13,17 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import FixedThresholdClassifier
 from sklearn.pipeline import make_pipeline
 
-from skosteo import RecalibratedClassifier, Scorer, load_model, save_model
+from skosteo import RecalibratedClassifier, Scorer, load_model, save_model, validate
 from skosteo.exceptions import InputError, MissingModalityWarning, ModelFileError
 from tests.films import bytes_of, dataset
-from tests.small_models import lacking, small_feature_fusion, small_fusion, small_image, write_films
+from tests.small_models import (
+    lacking,
+    small_clinical_regressor,
+    small_feature_fusion,
+    small_fusion,
+    small_image,
+    write_films,
+)
 
 
 @pytest.fixture(scope="module")
@@ -284,3 +291,14 @@ def test_a_file_that_is_replaced_while_it_is_loaded_is_noticed(file, cohort, mon
     monkeypatch.setattr("skosteo.scoring.load_model", replaced)
     with pytest.raises(ModelFileError, match="not the one"):
         Scorer(file)(X)
+
+
+def test_a_regressor_is_refused_by_a_scorer_and_a_validation(tmp_path):
+    X = pd.DataFrame(np.random.default_rng(0).normal(size=(60, 2)), columns=["a", "b"])
+    density = small_clinical_regressor(max_epochs=1).fit(X, X["a"])
+    save_model(density, tmp_path / "density.skops")
+    for model in (density, tmp_path / "density.skops"):
+        with pytest.raises(InputError, match=r"ClinicalOsteoRegressor is no classifier.*predict"):
+            Scorer(model)(X)
+    with pytest.raises(InputError, match="not a classifier with predict_proba"):
+        validate(density, X, (X["a"] < 0).astype(int))

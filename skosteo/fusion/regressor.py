@@ -109,10 +109,11 @@ class FusionOsteoRegressor(CallbackSupportMixin, DensityRegressor, BaseEstimator
     >>> import numpy as np
     >>> rng = np.random.default_rng(0)
     >>> t = rng.normal(-1, 1, 200)
-    >>> X = pd.DataFrame({"image": t + rng.normal(0, 1, 200), "age": 70 - 5 * t})
+    >>> views = t[:, None] + rng.normal(0, 0.8, (200, 2))
+    >>> X = pd.DataFrame({"image": views[:, 0], "age": 70 - 5 * views[:, 1]})
     >>> model = FusionOsteoRegressor(LinearRegression(), LinearRegression(), random_state=0)
-    >>> model.fit(X, t).predict(X[:2]).round(2), t[:2].round(2)
-    (array([-0.87, -1.13]), array([-0.87, -1.13]))
+    >>> model.fit(X, t).predict_interval(X)[0].shape, model.score(X, t) > 0.6
+    ((200,), True)
     """
 
     # patients reach the folds and the branches wherever metadata routing is enabled

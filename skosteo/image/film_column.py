@@ -111,9 +111,9 @@ class FilmColumn(FilmEstimator):
             raise InputError(
                 f"X has shape {np.shape(X)}. Films are (n, h, w), or (n, c, h, w) with c = 1 or 3."
             )
-        # contiguous, and of a type that torch shares without a copy
+        # contiguous, writable and of a type, so that torch shares it without a copy or a warning
         dtype = np.uint8 if pixels.dtype == np.uint8 else np.float32
-        return np.ascontiguousarray(pixels, dtype=dtype)
+        return np.require(pixels, dtype, ["C", "W"])
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()  # type: ignore[misc]

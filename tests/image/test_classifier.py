@@ -119,7 +119,7 @@ GRID = {"lr": [1e-3, 1e-4], "dropout": [0.2, 0.35, 0.5]}
 class Counting(ImageOsteoClassifier):
     """Notes in a file how many films pass the backbone; in workers of any kind."""
 
-    def _prepare_net(self, net, base_rate):
+    def _prepare_net(self, net, plan, weights):
         note = partial(_note, Path(self.cache_dir, "passed"))
         net.module_.backbone.register_forward_pre_hook(note)
 
