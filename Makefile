@@ -33,7 +33,7 @@ fusions: .venv/installed
 	$(BIN)/python examples/plot_05_fusions.py
 
 study: .venv/installed
-	$(BIN)/python examples/plot_06_study.py --data $(DATA)
+	$(BIN)/python examples/study.py --data $(DATA)
 
 test: .venv/installed
 	$(BIN)/python -m pytest -n auto --dist loadfile

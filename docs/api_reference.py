@@ -22,6 +22,9 @@ SECTIONS = [
         (
             "skosteo.ImageOsteoClassifier",
             "skosteo.ClinicalOsteoClassifier",
+            "skosteo.ImageOsteoRegressor",
+            "skosteo.ClinicalOsteoRegressor",
+            "skosteo.FusionOsteoRegressor",
             "skosteo.RiskIndexClassifier",
             "skosteo.RecalibratedClassifier",
             "skosteo.FoldEnsembleClassifier",
@@ -179,6 +182,7 @@ SECTIONS = [
                 "SkosteoError",
                 "InputError",
                 "DicomError",
+                "MissingExtraError",
                 "MissingFileError",
                 "TrainingError",
                 "WeightsError",

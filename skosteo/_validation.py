@@ -179,15 +179,20 @@ def read_numeric(read: Callable[[], NDArray], X: Any, name: str) -> NDArray:
     )
 
 
-def check_weights(sample_weight: ArrayLike | None, X: Any, y: NDArray) -> NDArray[np.float64]:
-    """Weights (n,), ones by default; both classes must keep a weight above 0."""
-    weights = read_numeric(
+def read_weights(sample_weight: ArrayLike | None, X: Any) -> NDArray[np.float64]:
+    """Weights (n,) of 0 or more, ones by default; one must be above 0."""
+    return read_numeric(
         lambda: _check_sample_weight(
             sample_weight, np.empty(_num_samples(X)), dtype=np.float64, ensure_non_negative=True
         ),
         sample_weight,
         "sample_weight",
     )
+
+
+def check_weights(sample_weight: ArrayLike | None, X: Any, y: NDArray) -> NDArray[np.float64]:
+    """Weights (n,), ones by default; both classes must keep a weight above 0."""
+    weights = read_weights(sample_weight, X)
     if len(np.unique(y[weights > 0])) < 2:
         raise InputError(
             "sample_weight leaves 1 class with weights above 0: two classes are needed."

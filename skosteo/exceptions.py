@@ -112,6 +112,10 @@ class DatasetError(SkosteoError, OSError):
     """A data set that is neither on disk nor to be had, or that fails its checksum."""
 
 
+class MissingExtraError(SkosteoError, ImportError):
+    """Something needs libraries that are not installed; the message names the extra with them."""
+
+
 def renumbered(
     error: SkosteoError, rows: "Sequence[int] | NDArray[np.intp]", n_rows: int
 ) -> SkosteoError:

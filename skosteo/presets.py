@@ -8,7 +8,6 @@ one. Then choose another threshold (scikit-learn's ``TunedThresholdClassifierCV`
 ``class_weight="balanced"``, and for XGBoost ``scale_pos_weight``.
 """
 
-from importlib.util import find_spec
 from os import PathLike
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -25,6 +24,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from skosteo._extras import is_installed, require
 from skosteo._validation import guess
 from skosteo.clinical import ClinicalPreprocessor
 from skosteo.exceptions import InputError
@@ -86,6 +86,7 @@ def paper_image_classifier(**changes: Any) -> "ImageOsteoClassifier":
         "n_iter_no_change": 100,
         "class_weight": "balanced",
     }
+    require("nets", "paper_image_classifier")
     from skosteo.image.classifier import ImageOsteoClassifier
 
     return ImageOsteoClassifier(**recipe | changes)
@@ -126,6 +127,7 @@ def quick_image_classifier(**changes: Any) -> "ImageOsteoClassifier":
         "max_epochs": 30,
         "n_iter_no_change": 10,
     }
+    require("nets", "quick_image_classifier")
     from skosteo.image.classifier import ImageOsteoClassifier
 
     return ImageOsteoClassifier(**recipe | changes)
@@ -177,6 +179,7 @@ def paper_clinical_classifier(**changes: Any) -> Pipeline:
         "n_iter_no_change": 100,
         "class_weight": "balanced",
     }
+    require("nets", "paper_clinical_classifier")
     from skosteo.clinical.classifier import ClinicalOsteoClassifier
 
     return make_pipeline(ClinicalPreprocessor(), ClinicalOsteoClassifier(**recipe | changes))
@@ -333,7 +336,7 @@ def clinical_baselines(random_state: int | None = None) -> dict[str, Pipeline]:
     >>> list(clinical_baselines(random_state=0))[:3]
     ['age_sex_bmi', 'logistic', 'random_forest']
     """
-    names = [name for name in _BASELINES if name != "xgboost" or find_spec("xgboost")]
+    names = [name for name in _BASELINES if name != "xgboost" or is_installed("xgboost")]
     return {name: clinical_baseline(name, random_state=random_state) for name in names}
 
 
@@ -392,6 +395,7 @@ def ensemble_classifier(
     >>> list(model.named_estimators)
     ['pf', 'ff', 'lff', 'attention', 'logistic', 'hist_gradient_boosting']
     """
+    require("nets", "ensemble_classifier")
     from skosteo.fusion.feature import FeatureFusionClassifier
     from skosteo.fusion.out_of_fold import request_metadata
     from skosteo.fusion.probability import ProbabilityFusionClassifier
@@ -422,11 +426,7 @@ def ensemble_classifier(
 
 
 def _xgboost() -> type[ClassifierMixin]:
-    try:
-        from xgboost import XGBClassifier
-    except ImportError:
-        raise ImportError(
-            "The baseline 'xgboost' needs xgboost, which is not installed. Run "
-            "`pip install 'skosteo[xgboost]'`, or take 'hist_gradient_boosting'."
-        ) from None
+    require("xgboost", "The baseline 'xgboost'", "take 'hist_gradient_boosting'")
+    from xgboost import XGBClassifier
+
     return XGBClassifier

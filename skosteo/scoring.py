@@ -1,10 +1,11 @@
 """Tables scored by a fitted model: a film that cannot be read is a row that says so, no end."""
 
+import hashlib
 import os
-import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cached_property, lru_cache
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -13,19 +14,51 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
-from skosteo._validation import check_image_column, check_table, missing_cells, to_pandas
-from skosteo.exceptions import InputError, MissingModalityWarning, SkosteoError
-from skosteo.fusion.columns import renumbering
-from skosteo.fusion.feature import FeatureFusionClassifier
-from skosteo.fusion.probability import ProbabilityFusionClassifier
-from skosteo.image.film_column import FilmColumn
-from skosteo.image.texture import RadiographTexture
+from skosteo._validation import (
+    check_image_column,
+    check_table,
+    gives_probabilities,
+    missing_cells,
+    named_columns,
+)
+from skosteo.exceptions import InputError, ModelFileError, SkosteoError
+from skosteo.fusion.columns import gaps_told, renumbering
+from skosteo.image.film_estimator import FilmEstimator
 from skosteo.persistence import load_model
-from skosteo.persistence.content import FILM_READERS, parts
+from skosteo.persistence.content import parts
 from skosteo.validation.threshold import decides_by_risk, threshold_of
 
 COLUMNS = ("probability", "predicted", "answered_by", "status", "rule", "reason")
 SCORED, PARTLY, NOT = "scored", "scored in part", "not scored"
+_AT_A_TIME = 4  # models of files that a process keeps
+_LOADING = Lock()
+
+
+@lru_cache(maxsize=_AT_A_TIME)
+def _loaded(path: str, digest: str) -> Any:
+    """Load the model that a scorer was made for, and no other that has taken its place."""
+    _check_same(path, digest)
+    model = load_model(path)
+    _check_same(path, digest)
+    return model
+
+
+def _check_same(path: str, digest: str) -> None:
+    if _digest(path) != digest:
+        raise ModelFileError(
+            "The model's file is not the one that the scorer was made for. Put that one back, or "
+            "make a new scorer and score all rows by it."
+        )
+
+
+def _digest(path: str) -> str:
+    if not os.path.isfile(path):
+        raise ModelFileError(
+            "The model's file is not there. It has to lie under the same path wherever rows are "
+            "scored, until the last one is."
+        )
+    with open(path, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 @contextmanager
@@ -51,6 +84,9 @@ class Scorer:
     model : path, or classifier
         A file of `save_model`, which is loaded at the first table, once in a process; or a fitted
         classifier with ``predict_proba``.
+    keep : list of str, default=()
+        Columns of the tables to come that the scores begin with, such as the number of a study:
+        engines that compute on many machines keep neither index nor order.
     image_column : str, default=None
         Column of the films in the tables to come; None: the name that it had in `fit`.
     n_jobs : int, default=None
@@ -62,7 +98,10 @@ class Scorer:
     that can answer without it does so, and the row says which branches did. So a scorer gives what
     ``model.predict_proba`` gives, where that does not end in an error.
 
-    It can be pickled: of a path nothing else is carried, and each process loads the model itself.
+    It can be pickled: of a path nothing but the SHA-256 of its file is carried, and each process
+    loads the model itself; where the file is another by then, that is an error. So joblib, Ray,
+    Dask and Spark can score parts of a table, each on its own. The columns of the scores and their
+    types are always the same, those of no rows too: ``scorer(table[:0])`` shows them.
 
     Examples
     --------
@@ -77,9 +116,19 @@ class Scorer:
     """
 
     def __init__(
-        self, model: Any, *, image_column: str | None = None, n_jobs: int | None = None
+        self,
+        model: Any,
+        *,
+        keep: Sequence[str] = (),
+        image_column: str | None = None,
+        n_jobs: int | None = None,
     ) -> None:
-        self._given, self._image_column, self._n_jobs = model, image_column, n_jobs
+        self._digest: str | None = None
+        if isinstance(model, str | os.PathLike):
+            model = os.path.abspath(model)  # processes elsewhere have other working folders
+            self._digest = _digest(model)
+        self._given, self._keep = model, keep
+        self._image_column, self._n_jobs = image_column, n_jobs
 
     def __call__(self, X: Any) -> pd.DataFrame:
         """Score a table.
@@ -92,40 +141,50 @@ class Scorer:
         Returns
         -------
         DataFrame of n rows, with the index of X
-            ``probability`` of the positive class, NaN where nothing answers; ``predicted``, the
-            class at the model's threshold, missing there; ``answered_by``, the branches, joined by
-            "+"; ``status``: "scored", "scored in part" (without a branch) or "not scored";
-            ``rule`` that refused the film, and ``reason`` why it was not read, or "".
+            The columns of ``keep``; ``probability`` of the positive class, NaN where nothing
+            answers; ``predicted``, the class at the model's threshold, missing there (a nullable
+            type of pandas); ``answered_by``, the branches, joined by "+"; ``status``: "scored",
+            "scored in part" (without a branch) or "not scored"; ``rule`` that refused the film,
+            and ``reason`` why it was not read, or "".
 
         Raises
         ------
         InputError
             A column is missing, or holds what the model cannot take.
+        ModelFileError
+            The model's file is not there, is none, or another than when the scorer was made.
         """
-        X = to_pandas(X)
+        X = check_table(X)
+        kept = self._kept(X)
         table, unread = self.read(X)
         used, answers = self.answering(table, unread)
         found = used.to_numpy(bool)
         probability = np.full(len(X), np.nan)
         positive = np.zeros(len(X), dtype=bool)
         if answers.any():
-            with warnings.catch_warnings(), _refusals_in_words(table, self.model):
-                warnings.simplefilter("ignore", MissingModalityWarning)  # each row says it
-                with renumbering(np.flatnonzero(answers), len(X)):
-                    probability[answers] = self.model.predict_proba(table[answers])[:, 1]
-                    positive[answers] = self._decided(table[answers], probability[answers])
-        predicted = pd.Series(self.model.classes_[positive.astype(int)]).where(answers)
+            renumbered = renumbering(np.flatnonzero(answers), len(X))
+            with _refusals_in_words(table, self.model), gaps_told(), renumbered:
+                probability[answers] = self.model.predict_proba(table[answers])[:, 1]
+                positive[answers] = self._decided(table[answers], probability[answers])
+        classes = pd.array(
+            np.asarray(self.model.classes_).tolist()
+        )  # of a type that may be missing
         status = np.where(found.all(axis=1), SCORED, PARTLY)
         names = [" + ".join(used.columns[row]) for row in found]
-        found_by_column = (
-            probability,
-            predicted.to_numpy(),
-            np.where(answers, names, ""),
-            np.where(answers, status, NOT),
-            unread["rule"].to_numpy(),
-            unread["reason"].to_numpy(),
-        )
-        return pd.DataFrame(dict(zip(COLUMNS, found_by_column, strict=True)), index=X.index)
+        predicted = classes.take(np.where(answers, positive, -1), allow_fill=True)
+        texts = np.where(answers, names, ""), np.where(answers, status, NOT), *unread.to_numpy().T
+        found_by_column = (probability, predicted, *(pd.array(text, dtype="str") for text in texts))
+        return kept.assign(**dict(zip(COLUMNS, found_by_column, strict=True)))
+
+    def _kept(self, X: pd.DataFrame) -> pd.DataFrame:
+        """Columns of a table that the scores begin with."""
+        names = named_columns(X, self._keep, "keep")
+        taken = [name for name in names if name in COLUMNS]
+        if taken:
+            raise InputError(
+                f"keep names {taken}, which are columns of the scores. Rename them in the table."
+            )
+        return X[[*dict.fromkeys(names)]]
 
     def _decided(self, table: pd.DataFrame, probability: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Whether each row is positive, as the model's own ``predict`` says."""
@@ -136,10 +195,17 @@ class Scorer:
     @cached_property
     def model(self) -> Any:
         """The fitted model."""
-        model = self._given
-        if isinstance(model, str | os.PathLike):
-            return load_model(model)
-        check_is_fitted(model)
+        if self._digest is None:
+            model = self._given
+            check_is_fitted(model)
+        else:
+            with _LOADING:
+                model = _loaded(self._given, self._digest)
+        if not gives_probabilities(model):
+            raise InputError(
+                f"{type(model).__name__} is no classifier with predict_proba, whose probabilities "
+                "a Scorer gives. Of a regressor call predict or probability_below."
+            )
         return model
 
     @property
@@ -149,16 +215,16 @@ class Scorer:
         return None if net is None else self._image_column or str(net._column)
 
     def __getstate__(self) -> dict[str, Any]:
-        names = ("_given", "_image_column", "_n_jobs")
+        names = ("_given", "_digest", "_keep", "_image_column", "_n_jobs")
         return {name: vars(self)[name] for name in names}
 
     @cached_property
-    def _image_net(self) -> FilmColumn | RadiographTexture | None:
+    def _image_net(self) -> FilmEstimator | None:
         """The part whose column of films is read here; None where the model reads no films."""
         nets = [
             part
             for part in parts(self.model)
-            if isinstance(part, FILM_READERS) and hasattr(part, "reader_")
+            if isinstance(part, FilmEstimator) and hasattr(part, "reader_")
         ]
         if any(net._column is None for net in nets):
             raise InputError(
@@ -176,8 +242,8 @@ class Scorer:
     @cached_property
     def _fusion(self) -> Any:
         """The fusion in the model that says who answers, or None; several alike say the same."""
-        kinds = ProbabilityFusionClassifier, FeatureFusionClassifier
-        found = [p for p in parts(self.model) if isinstance(p, kinds) and hasattr(p, "classes_")]
+        fusions = [p for p in parts(self.model) if hasattr(type(p), "branches_used")]
+        found = [fusion for fusion in fusions if hasattr(fusion, "classes_")]
         alike = {(type(p), getattr(p, "strategy_", None), str(p.columns_)) for p in found}
         return found[0] if len(alike) == 1 else None
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 _SERVER = """
 import json, os, sys, traceback
-import skosteo.scoring
+from skosteo import *
 for line in sys.stdin:
     job = json.loads(line)
     pid = os.fork()

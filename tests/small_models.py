@@ -5,6 +5,7 @@ import pandas as pd
 
 from skosteo import (
     ClinicalOsteoClassifier,
+    ClinicalOsteoRegressor,
     FeatureFusionClassifier,
     ImageOsteoClassifier,
     ProbabilityFusionClassifier,
@@ -12,7 +13,7 @@ from skosteo import (
 )
 
 
-def small_image(**changes):
+def small_image(kind=ImageOsteoClassifier, **changes):
     params = {
         "backbone": "cnn",
         "pretrained": False,
@@ -24,7 +25,7 @@ def small_image(**changes):
         "max_epochs": 3,
         "random_state": 0,
     }
-    return ImageOsteoClassifier(**params | changes)
+    return kind(**params | changes)
 
 
 def small_embedder(**changes):
@@ -35,6 +36,11 @@ def small_embedder(**changes):
 def small_clinical(**changes):
     params = {"batch_size": 8, "max_epochs": 5, "lr": 1e-2, "random_state": 0}
     return ClinicalOsteoClassifier(**params | changes)
+
+
+def small_clinical_regressor(**changes):
+    params = {"batch_size": 8, "max_epochs": 5, "lr": 1e-2, "random_state": 0}
+    return ClinicalOsteoRegressor(**params | changes)
 
 
 def small_fusion(**changes):

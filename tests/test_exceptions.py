@@ -19,6 +19,7 @@ from skosteo import exceptions
         (exceptions.WeightsError, ValueError),
         (exceptions.ModelFileError, ValueError),
         (exceptions.DatasetError, OSError),
+        (exceptions.MissingExtraError, ImportError),
     ],
 )
 def test_each_error_is_ours_and_a_standard_one(error, standard):
@@ -28,7 +29,7 @@ def test_each_error_is_ours_and_a_standard_one(error, standard):
 
 def test_every_error_is_in_the_table_above():
     classes = [c for _, c in inspect.getmembers(exceptions, inspect.isclass)]
-    assert sum(issubclass(c, exceptions.SkosteoError) for c in classes) == 8
+    assert sum(issubclass(c, exceptions.SkosteoError) for c in classes) == 9
 
 
 def test_what_can_be_worked_with_is_a_warning():

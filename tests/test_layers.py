@@ -11,13 +11,13 @@ PACKAGE = Path(skosteo.__file__).parent
 TESTS = Path(__file__).parent
 LEVELS = [
     {"exceptions", "_files"},
-    {"_plotting", "_validation"},
+    {"_extras", "_plotting", "_validation"},
     {"dicom", "splits"},
     {"clinical"},
     {"nets"},
     {"training"},
     {"datasets", "image"},
-    {"clinical.classifier", "clinical.risk_indices"},
+    {"clinical.classifier", "clinical.regressor", "clinical.risk_indices", "clinical.table_net"},
     {"evaluation", "fusion"},
     {"_page", "explain", "persistence", "presets", "recalibration"},
     {"validation"},
@@ -38,7 +38,8 @@ HOMES = {
         "training.fit",
         "training.inference",
         "training.net",
-        "training.net_classifier",
+        "training.net_estimator",
+        "training.net_regressor",
         "training.net_state",
     },
     "timm": {"nets.adapters", "nets.backbone", "nets.weights"},
@@ -66,6 +67,26 @@ HOMES = {
     "pywt": {"image.texture_features"},
     "skops": {"persistence.model_file"},
     "jinja2": {"_page"},
+}
+# Modules that import torch, skorch or timm, beside those of nets and training. All others are the
+# core, which is installed without them, and at its top imports no such module either.
+OF_NETS = {
+    "clinical.classifier",
+    "clinical.regressor",
+    "clinical.table_net",
+    "explain.gradcam",
+    "explain.net_coalitions",
+    "fusion.feature",
+    "fusion.study_reader",
+    "image.arrays",
+    "image.classifier",
+    "image.embedder",
+    "image.embedding",
+    "image.film_column",
+    "image.film_net",
+    "image.film_rows",
+    "image.regressor",
+    "image.tuning",
 }
 # heavy or optional: never at the top of a module
 LAZY = {
@@ -120,6 +141,10 @@ def imports(path):
 MODULES = {module_name(path): path for path in PACKAGE.rglob("*.py")}
 
 
+def is_of_nets(module):
+    return module in OF_NETS or module.split(".")[0] in {"nets", "training"}
+
+
 @pytest.mark.parametrize("module", sorted(set(MODULES) - {""}))
 def test_imports_go_downward_and_libraries_stay_in_their_homes(module):
     assert home(module) in LEVEL, "give the new module a level"
@@ -131,6 +156,16 @@ def test_imports_go_downward_and_libraries_stay_in_their_homes(module):
         if library in HOMES and is_run:
             assert module in HOMES[library], name
         assert not (library in LAZY and at_top), name
+
+
+@pytest.mark.parametrize("module", sorted(set(MODULES) - {""}))
+def test_the_core_needs_no_torch(module):
+    for name, at_top, is_run in imports(MODULES[module]):
+        inner = name.removeprefix("skosteo.")
+        if name.partition(".")[0] in {"torch", "skorch", "timm"} and is_run:
+            assert is_of_nets(module), name
+        if at_top and inner in MODULES and is_of_nets(inner):
+            assert is_of_nets(module), name
 
 
 def test_no_modules_import_each_other_in_a_circle():

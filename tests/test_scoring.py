@@ -1,6 +1,7 @@
 """A scorer says what the model says, and a row that cannot be scored says why."""
 
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
@@ -12,8 +13,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import FixedThresholdClassifier
 from sklearn.pipeline import make_pipeline
 
-from skosteo import RecalibratedClassifier, Scorer, save_model
-from skosteo.exceptions import InputError, MissingModalityWarning
+from skosteo import RecalibratedClassifier, Scorer, load_model, save_model
+from skosteo.exceptions import InputError, MissingModalityWarning, ModelFileError
 from tests.films import bytes_of, dataset
 from tests.small_models import lacking, small_feature_fusion, small_fusion, small_image, write_films
 
@@ -177,3 +178,109 @@ def test_a_table_without_films_and_labels_in_words(cohort):
         Scorer(model, image_column="image")(X)
     with pytest.raises(InputError, match="bmi"):
         Scorer(model)(X[["age"]])
+
+
+@pytest.fixture
+def file(fusion, tmp_path):
+    save_model(fusion, tmp_path / "model.skops")
+    return tmp_path / "model.skops"
+
+
+@pytest.fixture
+def loads(monkeypatch):
+    """Files that were loaded, in their order."""
+    loaded = []
+    monkeypatch.setattr(
+        "skosteo.scoring.load_model", lambda path: (loaded.append(path), load_model(path))[1]
+    )
+    return loaded
+
+
+def test_columns_that_are_kept_name_the_rows(fusion, mixed):
+    mixed.insert(0, "study", [f"s{i}" for i in range(6)])
+    mixed.index = [4] * 6
+    scores = Scorer(fusion, keep=["study", "age"])(mixed)
+    assert scores.columns[:3].tolist() == ["study", "age", "probability"]
+    pd.testing.assert_frame_equal(scores[["study", "age"]], mixed[["study", "age"]])
+    plain = Scorer(fusion)(mixed)
+    pd.testing.assert_frame_equal(scores.drop(columns=["study", "age"]), plain)
+
+
+@pytest.mark.parametrize(
+    ("keep", "said"),
+    [(["stduy"], r"no columns \['stduy'\] \(keep\)"), ("age", "one text"),
+     (["age", "rule"], r"keep names \['rule'\]"), (pd.Series(["Jane Doe"]), "a column itself")],
+)  # fmt: skip
+def test_columns_that_cannot_be_kept(keep, said, fusion, mixed):
+    with pytest.raises(InputError, match=said) as caught:
+        Scorer(fusion, keep=keep)(mixed.assign(rule=1))
+    assert "Jane" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("classes", "kind"), [([0, 1], "Int64"), (["healthy", "ill"], "string"),
+                          ([False, True], "boolean"), ([0.0, 1.0], "Float64")],
+)  # fmt: skip
+def test_types_are_the_same_with_all_some_and_no_rows_scored(classes, kind, cohort):
+    X, y, _ = cohort
+    table = X[["age", "bmi"]]
+    scorer = Scorer(LogisticRegression().fit(table, np.array(classes)[y]), keep=["age"])
+    lost = table * np.nan
+    expected = ["float64", "float64", kind, "str", "str", "str", "str"]
+    for some in (table, pd.concat([table, lost]), lost, table[:0]):
+        assert scorer(some).dtypes.astype(str).tolist() == expected
+    assert scorer(table)["predicted"].tolist() == scorer.model.predict(table).tolist()
+
+
+def test_a_process_loads_a_file_once_however_often_the_scorer_travels(file, cohort, loads):
+    X, _, _ = cohort
+    travelled = pickle.dumps(Scorer(file))
+    first = pickle.loads(travelled)(X)
+    file.unlink()  # a process that has loaded it needs it no more
+    with ThreadPoolExecutor(4) as pool:
+        others = list(pool.map(lambda _: pickle.loads(travelled)(X), range(8)))
+    assert len(loads) == 1
+    for scores in others:
+        pd.testing.assert_frame_equal(scores, first)
+
+
+def test_threads_score_tables_with_gaps_without_a_warning(file, mixed):
+    scorer = Scorer(file)
+    with ThreadPoolExecutor(8) as pool:
+        for scores in pool.map(scorer, [mixed] * 64):
+            assert scores["status"].tolist()[-1] == "not scored"
+
+
+def test_a_file_that_is_gone_or_another_is_never_scored_by(file, cohort, tmp_path, monkeypatch):
+    X, y, _ = cohort
+    old, other = Scorer(file), LogisticRegression().fit(X[["age", "bmi"]], y)
+    save_model(other, file)
+    with pytest.raises(ModelFileError, match="not the one that the scorer was made for"):
+        old(X)
+    new = Scorer(file)
+    np.testing.assert_array_equal(
+        new(X)["probability"], other.predict_proba(X[["age", "bmi"]])[:, 1]
+    )
+    monkeypatch.chdir(tmp_path)
+    relative = pickle.dumps(Scorer("model.skops"))
+    monkeypatch.chdir("/")
+    assert len(pickle.loads(relative)(X)) == len(X)
+    file.unlink()
+    for make in (lambda: old(X), lambda: Scorer(file)):
+        with pytest.raises(ModelFileError, match="not there") as caught:
+            make()
+        assert str(tmp_path) not in str(caught.value)
+
+
+def test_a_file_that_is_replaced_while_it_is_loaded_is_noticed(file, cohort, monkeypatch):
+    X, _, _ = cohort
+
+    def replaced(path):
+        model = load_model(path)
+        with open(path, "ab") as stream:
+            stream.write(b"another")
+        return model
+
+    monkeypatch.setattr("skosteo.scoring.load_model", replaced)
+    with pytest.raises(ModelFileError, match="not the one"):
+        Scorer(file)(X)

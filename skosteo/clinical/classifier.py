@@ -1,9 +1,6 @@
 """The clinical model: small nets on a table of numbers, the paper's among them."""
 
-import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from numbers import Integral
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,26 +8,14 @@ import torch
 from numpy.random import RandomState
 from numpy.typing import NDArray
 from scipy.special import logit
-from sklearn.preprocessing import StandardScaler
-from sklearn.utils._param_validation import Interval
-from sklearn.utils.validation import validate_data
 
-from skosteo._validation import read_numeric
-from skosteo.nets.head_ensemble import HeadEnsemble
-from skosteo.nets.heads import check_hidden_layer_sizes
-from skosteo.splits import member_folds
-from skosteo.training.data import Inputs
-from skosteo.training.fit import Recipe
-from skosteo.training.net import Net
-from skosteo.training.net_classifier import NetClassifier, Plan
-
-# With few cases the out-of-fold loss errs by chance. Where it rises from the first epochs on, a net
-# that stopped there would give every patient nearly the same risk; where it goes on falling by next
-# to nothing, risks become extreme.
-_MIN_STEPS, _MIN_GAIN = 60, 0.1
+from skosteo.clinical.table_net import TableNet
+from skosteo.training.net import WeightedNet
+from skosteo.training.net_classifier import NetClassifier
+from skosteo.training.net_estimator import Plan
 
 
-class ClinicalOsteoClassifier(NetClassifier):
+class ClinicalOsteoClassifier(TableNet, NetClassifier):
     """Standardise the columns, then small nets that learn at once and give one probability.
 
     Each member adds a logistic regression and a net of one hidden layer, and begins at the
@@ -126,10 +111,9 @@ class ClinicalOsteoClassifier(NetClassifier):
     np.True_
     """
 
-    _module_class = HeadEnsemble
     _parameter_constraints: ClassVar[dict] = {
         **NetClassifier._parameter_constraints,
-        "n_members": [Interval(Integral, 1, None, closed="left")],
+        **TableNet._parameter_constraints,
     }
 
     def __init__(
@@ -169,57 +153,12 @@ class ClinicalOsteoClassifier(NetClassifier):
         self.verbose = verbose
         self._set_skorch_params(module__params)
 
-    def _inputs(self, X: Any, *, plan: Plan | None) -> Inputs:
-        matrix = read_numeric(
-            lambda: validate_data(self, X, reset=plan is not None, dtype=np.float64), X, "X"
-        )
-        if plan is not None:
-            if len(matrix) > 1 and (matrix == matrix[0]).all():
-                warnings.warn(
-                    f"All {len(matrix)} rows that the net is given are alike: it will give every "
-                    "patient the same probability.",
-                    UserWarning,
-                    stacklevel=5,
-                )
-            # numbers, whatever scikit-learn is set to put out
-            self.scaler_ = StandardScaler().set_output(transform="default").fit(matrix)
-        inputs = {"x": torch.from_numpy(self.scaler_.transform(matrix))}
-        if plan is not None and plan.valid_on is not None and self.n_members > 1:
-            folds = member_folds(plan.codes, plan.groups, self.n_members, plan.seed)
-            inputs["fold"] = torch.from_numpy(folds)
-        return inputs
-
-    def _split(
-        self, codes: NDArray, groups: NDArray | None, seed: int
-    ) -> tuple[NDArray, NDArray] | None:
-        if self.n_members == 1:
-            return super()._split(codes, groups, seed)
-        every = np.arange(len(codes))  # each member sees to its own
-        return None if member_folds(codes, groups, self.n_members, seed) is None else (every, every)
-
-    def _prepare_net(self, net: Net, base_rate: float) -> None:
+    def _prepare_net(self, net: WeightedNet, plan: Plan, weights: NDArray[np.float64]) -> None:
         if self.n_members > 1:
-            net.module_.start_at(logit(base_rate))
-
-    def _recipe(self, batch_size: int, seed: int) -> Recipe:
-        recipe = super()._recipe(batch_size, seed)
-        if self.n_members == 1:
-            return recipe
-        return replace(recipe, min_steps=_MIN_STEPS, min_gain=_MIN_GAIN)
-
-    def _module_parameters(self, inputs: Inputs) -> dict[str, Any]:
-        return {
-            "n_features": inputs["x"].shape[1],
-            "hidden_layer_sizes": self.hidden_layer_sizes,
-            "dropout": self.dropout,
-            "n_members": self.n_members,
-        }
+            rows = plan.train_on
+            net.module_.start_at(logit(np.average(plan.codes[rows], weights=weights[rows])))
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         if "n_members" not in state:  # files of release 0.1 hold one net
             state = state | {"n_members": 1}
         super().__setstate__(state)
-
-    def _validate_params(self) -> None:
-        super()._validate_params()
-        check_hidden_layer_sizes(self.hidden_layer_sizes)

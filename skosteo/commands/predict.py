@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 
@@ -83,27 +82,25 @@ def _scored(
     table: pd.DataFrame, scorer: Scorer, parts: Path, *, quiet: bool
 ) -> Iterator[pd.DataFrame]:
     """Scores of some rows at a time, taken from `parts` where an earlier run has left them."""
-    whole = np.asarray(scorer.model.classes_).dtype.kind in "iu"
+    types = scorer(table[:0]).dtypes
     with tqdm(total=len(table), unit="row", disable=quiet) as bar:
         for start, score in score_in_parts(scorer, table):
             part = parts / f"{start}.csv"
             if not part.exists():
                 text = score().to_csv(index=False)
                 write_atomic(part, text.encode("utf-8", "surrogatepass"))
-            scores = _read(part, whole_numbers=whole)
+            scores = _read(part, types)
             yield scores
             bar.update(len(scores))
 
 
-def _read(part: Path, *, whole_numbers: bool) -> pd.DataFrame:
+def _read(part: Path, types: pd.Series) -> pd.DataFrame:
     text = part.read_text(encoding="utf-8", errors="surrogatepass")
-    scores = pd.read_csv(StringIO(text), dtype=str, keep_default_na=False)
-    known = {name: scores[name].where(scores[name] != "") for name in ("probability", "predicted")}
-    scores["probability"] = known["probability"].astype(float)  # to the last digit
-    scores["predicted"] = known["predicted"]
-    if whole_numbers:
-        scores["predicted"] = known["predicted"].astype(float).astype("Int64")
-    return scores
+    scores = pd.read_csv(
+        StringIO(text), dtype=types.to_dict() | {"probability": str},
+        keep_default_na=False, na_values={"probability": [""], "predicted": [""]},
+    )  # fmt: skip
+    return scores.astype({"probability": float})  # to the last digit
 
 
 def _check_out(out: Path) -> None:

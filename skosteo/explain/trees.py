@@ -14,6 +14,7 @@ from sklearn.ensemble import (
 )
 from sklearn.tree import DecisionTreeClassifier
 
+from skosteo._extras import require
 from skosteo.exceptions import InputError
 
 _VOTING = (RandomForestClassifier, ExtraTreesClassifier, DecisionTreeClassifier)
@@ -52,16 +53,11 @@ def tree_values(
             f"{type(model).__name__} averages probabilities, which may be 0 or 1 and then have no "
             "log odds. Set output='probability'."
         )
-    try:
-        with warnings.catch_warnings():
-            # of what shap itself asks of matplotlib, on import
-            warnings.simplefilter("ignore", PendingDeprecationWarning)
-            import shap
-    except ImportError:
-        raise ImportError(
-            f"shap_values needs shap for {type(model).__name__}, and it is not installed. Run "
-            "`pip install 'skosteo[explain]'`."
-        ) from None
+    require("explain", f"shap_values of {type(model).__name__}")
+    with warnings.catch_warnings():
+        # of what shap itself asks of matplotlib, on import
+        warnings.simplefilter("ignore", PendingDeprecationWarning)
+        import shap
     splits = shap.TreeExplainer(model).model
     single = not isinstance(model, HistGradientBoostingClassifier)
     rows, background = (_off_thresholds(part, splits, single) for part in (rows, background))

@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,6 +26,8 @@ from skosteo.clinical.risk_indices import RiskIndexClassifier
 from skosteo.clinical.variables import resolve_column
 from skosteo.exceptions import InputError, MissingModalityWarning, SkosteoError, renumbered
 
+_GAPS_TOLD: ContextVar[bool] = ContextVar("_GAPS_TOLD", default=False)
+
 
 class Part(NamedTuple):
     """What a branch sees of X.
@@ -41,6 +44,19 @@ class Part(NamedTuple):
         if len(rows) == len(self.present):
             return self.table
         return _safe_indexing(self.table, rows)
+
+
+@contextmanager
+def gaps_told() -> Iterator[None]:
+    """Let this thread predict rows without a modality unwarned: the caller tells of each.
+
+    Filters of warnings would do so too, but belong to all threads.
+    """
+    token = _GAPS_TOLD.set(True)
+    try:
+        yield
+    finally:
+        _GAPS_TOLD.reset(token)
 
 
 @contextmanager
@@ -272,5 +288,5 @@ def check_present(parts: Mapping[str, Part], consequence: str) -> None:
         for name, n in zip(parts, (~present).sum(axis=0).tolist(), strict=True)
         if n
     )
-    if counts:
+    if counts and not _GAPS_TOLD.get():
         warnings.warn(f"{counts}. {consequence}", MissingModalityWarning, stacklevel=3)

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.random import RandomState
+from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.utils import Bunch
 from sklearn.utils._param_validation import StrOptions
@@ -23,8 +24,9 @@ from skosteo.image.embedding import embed_films
 from skosteo.nets.feature_fusion import FeatureFusionNet
 from skosteo.training.data import Inputs
 from skosteo.training.inference import batched_forward
-from skosteo.training.net import Net
-from skosteo.training.net_classifier import NetClassifier, Plan
+from skosteo.training.net import WeightedNet
+from skosteo.training.net_classifier import NetClassifier
+from skosteo.training.net_estimator import Plan
 
 
 class FeatureFusionClassifier(NetClassifier):
@@ -337,7 +339,7 @@ class FeatureFusionClassifier(NetClassifier):
             "dropout": self.dropout,
         }
 
-    def _prepare_net(self, net: Net, base_rate: float) -> None:
+    def _prepare_net(self, net: WeightedNet, plan: Plan, weights: NDArray[np.float64]) -> None:
         if self._reader.fit_image:
             net.module_.load_trunk(self.image_.net_.module_.state_dict())
 
@@ -346,5 +348,5 @@ class FeatureFusionClassifier(NetClassifier):
         still = image.freeze_backbone is True and image.augmentation is None
         return self._reader.fit_image or still
 
-    def _embed(self, net: Net, inputs: Inputs) -> Inputs:
+    def _embed(self, net: WeightedNet, inputs: Inputs) -> Inputs:
         return embed_films(net, inputs, cache_dir=self.image_.reader_.cache_dir)

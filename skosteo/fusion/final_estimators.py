@@ -12,8 +12,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
+from skosteo._extras import require
 from skosteo._validation import gives_probabilities, logits
-from skosteo.clinical.classifier import ClinicalOsteoClassifier
 from skosteo.exceptions import InputError
 from skosteo.fusion.out_of_fold import fit_with_metadata
 
@@ -48,6 +48,8 @@ class MeanOfLogits(ClassifierMixin, BaseEstimator):
 
 def check_final_estimator(final_estimator: Any) -> None:
     """Refuse what is neither None, a name, nor a classifier that gives probabilities."""
+    if final_estimator is None:
+        require("nets", "final_estimator=None, a net,", "set final_estimator='logistic'")
     named = isinstance(final_estimator, str) and final_estimator in ("logistic", "mean")
     if not (final_estimator is None or named or gives_probabilities(final_estimator)):
         raise InputError(
@@ -69,6 +71,8 @@ def make_final_estimator(final_estimator: Any, n_rows: int, seed: int) -> Any:
         Seed of that net.
     """
     if final_estimator is None:
+        from skosteo.clinical.classifier import ClinicalOsteoClassifier
+
         return ClinicalOsteoClassifier(
             hidden_layer_sizes=(32,),
             dropout=0.0,

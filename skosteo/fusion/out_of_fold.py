@@ -12,14 +12,15 @@ import numpy as np
 from joblib import Memory
 from numpy.typing import ArrayLike, NDArray
 from sklearn import config_context
-from sklearn.base import clone
+from sklearn.base import clone, is_regressor
 from sklearn.callback import CallbackContext
 from sklearn.ensemble import VotingClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.utils.metadata_routing import MetadataRequest, get_routing_for_object
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, has_fit_parameter
 
-from skosteo._validation import check_groups, check_weights
+from skosteo._validation import check_groups, check_weights, read_weights
+from skosteo.clinical.densities import halves
 from skosteo.exceptions import InputError
 from skosteo.fusion.columns import Part, renumbering
 from skosteo.fusion.memory import branch_digest
@@ -29,6 +30,8 @@ Splits = Sequence[tuple[NDArray, NDArray]]
 
 # scikit-learn's default number of folds
 _DEFAULT_FOLDS = 5
+# rows of each half of the densities on both sides of 2 folds
+_FEWEST = 4
 
 
 def fit_out_of_fold(
@@ -44,12 +47,12 @@ def fit_out_of_fold(
 
     Parameters
     ----------
-    branch : classifier
+    branch : classifier or regressor
         Left as it is; clones are fitted.
     part : Part
         What the branch sees: n rows.
-    y : ndarray of shape (n,)
-        Labels of two classes.
+    y : ndarray of shape (n,), or (n, k) of a regressor
+        Labels of two classes, or densities.
     splits : sequence of (train, test) or None
         Folds that test each row once. None: the predictions are those of the fitted branch for its
         own training rows.
@@ -62,10 +65,10 @@ def fit_out_of_fold(
 
     Returns
     -------
-    fitted : classifier
+    fitted : classifier or regressor
         Fitted on all rows that are present.
-    probability : ndarray of shape (n,)
-        Of the second class; NaN where the row is not present.
+    probability : ndarray of the shape of y
+        Of the second class, or densities; NaN where the row is not present.
     """
     if memory.location is None:
         return _fit_out_of_fold(branch, part, y, splits, metadata, context)
@@ -95,7 +98,7 @@ def _fit_out_of_fold(
     context: CallbackContext,
 ) -> tuple[Any, NDArray[np.float64]]:
     rows = np.flatnonzero(part.present)
-    probability = np.full(len(y), np.nan)
+    probability = np.full(y.shape, np.nan)
     for _, unseen, said in fitted_folds(branch, part, y, splits or (), metadata, context):
         probability[unseen] = said
     fitted = _fit_rows(branch, part, y, rows, metadata, context.subcontext("all rows"))
@@ -150,23 +153,29 @@ def _fit_rows(
     return model
 
 
-def predict_present(fitted: Any, part: Part) -> NDArray[np.float64]:
-    """Probability of the second class by a fitted branch; NaN where a row is not present."""
+def predict_present(fitted: Any, part: Part, sites: tuple[int, ...] = ()) -> NDArray[np.float64]:
+    """Probability of the second class by a fitted branch; NaN where a row is not present.
+
+    Of a regressor its densities: shape (n, *sites).
+    """
     rows = np.flatnonzero(part.present)
-    probability = np.full(len(part.present), np.nan)
+    probability = np.full((len(part.present), *sites), np.nan)
     if len(rows):
         probability[rows] = _predict_rows(fitted, part, rows)
     return probability
 
 
 def _predict_rows(fitted: Any, part: Part, rows: NDArray) -> NDArray[np.float64]:
-    """Probability of the second class, which each of these rows must get: it holds something."""
+    """Return what a branch says of these rows, of each something: it holds something."""
+    X = part.take(rows)
     with renumbering(rows, len(part.present)):
-        probability = np.asarray(fitted.predict_proba(part.take(rows))[:, 1], dtype=np.float64)
-        absent = np.flatnonzero(~np.isfinite(probability))
+        said = fitted.predict(X) if is_regressor(fitted) else fitted.predict_proba(X)[:, 1]
+        probability = np.asarray(said, dtype=np.float64)
+        absent = np.flatnonzero(~np.isfinite(probability.reshape(len(rows), -1)).all(axis=1))
         if len(absent):
+            answer = "density" if is_regressor(fitted) else "probability"
             raise InputError(
-                f"{type(fitted).__name__} gives no probability, though something is there for it. "
+                f"{type(fitted).__name__} gives no {answer}, though something is there for it. "
                 "A branch must answer all such rows: put an imputer before it."
             ).at_rows(absent, len(rows))
     return probability
@@ -187,8 +196,33 @@ class FitRows(NamedTuple):
     ) -> Self:
         """Check that table, labels, weights and patients are of the same rows."""
         check_consistent_length(X, codes)
+        return cls._of(codes, check_weights(sample_weight, X, codes), sample_weight, groups)
+
+    @classmethod
+    def of_densities(
+        cls,
+        X: Any,
+        densities: NDArray[np.float64],
+        sample_weight: ArrayLike | None,
+        groups: ArrayLike | None,
+    ) -> Self:
+        """Check the same of densities; the codes are their halves, both of which folds have."""
+        check_consistent_length(X, densities)
+        weights = read_weights(sample_weight, X)
+        n = (weights > 0).sum()
+        if n < _FEWEST:
+            raise InputError(
+                f"n_samples = {n}: out-of-fold densities need {_FEWEST} rows or more. Give more."
+            )
+        codes = np.zeros(len(densities), dtype=np.int64)
+        codes[weights > 0] = halves(densities[weights > 0])
+        return cls._of(codes, weights, sample_weight, groups)
+
+    @classmethod
+    def _of(
+        cls, codes: NDArray, weights: NDArray, sample_weight: ArrayLike | None, groups: Any
+    ) -> Self:
         patients = check_groups(groups, len(codes))
-        weights = check_weights(sample_weight, X, codes)
         used = np.flatnonzero(weights > 0)
         metadata = {} if sample_weight is None else {"sample_weight": weights[used]}
         if patients is not None:

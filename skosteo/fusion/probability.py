@@ -18,6 +18,7 @@ from sklearn.utils import Tags, _safe_indexing, check_random_state, get_tags
 from sklearn.utils.metaestimators import _BaseComposition
 from sklearn.utils.validation import check_is_fitted
 
+from skosteo._extras import require
 from skosteo._validation import (
     encode_target,
     gives_probabilities,
@@ -25,7 +26,6 @@ from skosteo._validation import (
     unchanged_on_error,
 )
 from skosteo.clinical import ClinicalPreprocessor
-from skosteo.clinical.classifier import ClinicalOsteoClassifier
 from skosteo.exceptions import InputError, InSampleWarning
 from skosteo.fusion.columns import (
     Part,
@@ -48,7 +48,6 @@ from skosteo.fusion.out_of_fold import (
     predict_present,
     validate_steps,
 )
-from skosteo.image.classifier import ImageOsteoClassifier
 
 
 class ProbabilityFusionClassifier(CallbackSupportMixin, ClassifierMixin, _BaseComposition):
@@ -404,6 +403,7 @@ class ProbabilityFusionClassifier(CallbackSupportMixin, ClassifierMixin, _BaseCo
         for name, branch in self._branches().items():
             # None is the default of these two
             if branch is None and name in ("image", "clinical"):
+                require("nets", f"{name}=None, a net,", f"give {name}= another classifier")
                 continue
             if not gives_probabilities(branch):
                 raise InputError(
@@ -465,10 +465,14 @@ class ProbabilityFusionClassifier(CallbackSupportMixin, ClassifierMixin, _BaseCo
     def _branches_to_fit(self, seed: int) -> dict[str, Any]:
         branches = self._branches()
         if self.image is None:
+            from skosteo.image.classifier import ImageOsteoClassifier
+
             branches["image"] = ImageOsteoClassifier(
                 image_column=self.image_column, random_state=seed
             )
         if self.clinical is None:
+            from skosteo.clinical.classifier import ClinicalOsteoClassifier
+
             net = ClinicalOsteoClassifier(random_state=seed)
             branches["clinical"] = make_pipeline(ClinicalPreprocessor(), net)
         return {name: clone(branch) for name, branch in branches.items()}

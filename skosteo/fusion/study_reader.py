@@ -23,7 +23,7 @@ from skosteo.fusion.columns import (
 )
 from skosteo.image.classifier import ImageOsteoClassifier
 from skosteo.training.data import Inputs
-from skosteo.training.net_classifier import Plan
+from skosteo.training.net_estimator import Plan
 
 
 class StudyReader:

@@ -2,7 +2,6 @@
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from skosteo.exceptions import InputError
@@ -10,16 +9,6 @@ from skosteo.image.film_rows import FilmRows
 
 _LARGEST_PIXEL = 1e9
 _LEAST_RANGE = 0.01  # of a film of `fit`; 0 to 1 is 1/255 of 0 to 255
-
-
-def check_all_read(pixels: NDArray) -> None:
-    """Refuse films that are 0 throughout."""
-    black = np.flatnonzero(~pixels.any(axis=tuple(range(1, pixels.ndim))))
-    if len(black):
-        raise InputError(
-            "the film is black throughout, as RadiographReader(errors='report') leaves one that it "
-            "could not read; leave out the rows of its report_"
-        ).at_rows(black, len(pixels))
 
 
 def pixel_range(films: Tensor | FilmRows) -> tuple[float, float]:

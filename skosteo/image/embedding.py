@@ -12,15 +12,15 @@ from skosteo.image.film_rows import FilmRows
 from skosteo.image.films import film_digest
 from skosteo.training.data import Inputs
 from skosteo.training.inference import batched_forward
-from skosteo.training.net import Net
+from skosteo.training.net import WeightedNet
 
 
-def embed_films(net: Net, inputs: Inputs, *, cache_dir: str | PathLike | None) -> Inputs:
+def embed_films(net: WeightedNet, inputs: Inputs, *, cache_dir: str | PathLike | None) -> Inputs:
     """Replace films by what the frozen backbone of a net makes of them.
 
     Parameters
     ----------
-    net : Net
+    net : WeightedNet
         Its module has ``features``, and ``features_digest`` for all that decides them.
     inputs : dict of Tensor
         ``films`` (n, c, h, w) among them.

@@ -1,14 +1,11 @@
-"""What estimators that take films have in common: a table, a column or an array to pixels."""
+"""What nets of films have in common: a table, a column or an array to pixels."""
 
-from collections.abc import Iterable
 from os import PathLike
-from os.path import abspath
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.base import clone
 from sklearn.utils import Tags
 from sklearn.utils.validation import validate_data
 from torch import Tensor, from_numpy
@@ -16,10 +13,9 @@ from torch import Tensor, from_numpy
 from skosteo._validation import check_image_column, name_columns
 from skosteo.dicom.sources import is_source
 from skosteo.exceptions import InputError
-from skosteo.image.arrays import check_all_read, check_scale, pixel_range, typical_range
-from skosteo.image.film_cache import CacheError, go_on_without
+from skosteo.image.arrays import check_scale, pixel_range, typical_range
+from skosteo.image.film_estimator import FilmEstimator, check_all_read
 from skosteo.image.film_rows import FilmRows
-from skosteo.image.films import Films
 from skosteo.image.reader import RadiographReader
 from skosteo.nets.backbone import check_backbone
 
@@ -27,8 +23,8 @@ from skosteo.nets.backbone import check_backbone
 _DEFAULT_SIZE = {"inception_v3": 299, "efficientnet_lite1": 240, "efficientnet_lite2": 260}
 
 
-class FilmColumn:
-    """Part of an estimator whose X holds films: how it reads them, in `fit` and after it.
+class FilmColumn(FilmEstimator):
+    """Part of an estimator of a net whose X holds films: how it reads them, in `fit` and after it.
 
     It comes before scikit-learn's `BaseEstimator` among the bases.
     """
@@ -37,15 +33,9 @@ class FilmColumn:
     backbone: str
     pretrained: bool | str | PathLike
     image_size: int | None
-    cache_dir: str | PathLike | None
-    ignore_rules: Iterable[str]
-    n_jobs: int | None
 
-    # learnt by `read_films`
-    reader_: RadiographReader
+    # learnt by `read_films`, beside what all estimators of films learn
     pixel_range_: tuple[float, float]
-    _column: str | None
-    _film_shape: tuple[int, ...] | None
 
     def _validate_params(self) -> None:
         super()._validate_params()  # type: ignore[misc]
@@ -82,26 +72,11 @@ class FilmColumn:
             check_scale(inputs, *self.pixel_range_, self._typical_range)
         return inputs
 
-    def _read_files(self, films: Any, *, reset: bool) -> Films:
-        """Read films; a prediction goes on without a cache folder that is of no use where it is."""
-        try:
-            return self.reader_.read(films)
-        except CacheError as error:
-            if reset:
-                raise
-            go_on_without(error)
-            return clone(self.reader_).set_params(cache_dir=None).read(films)
-
     def _reader(self) -> RadiographReader:
         size = self.image_size
         if size is None:
             size = _DEFAULT_SIZE.get(self.backbone, 224)
-        folder = self.cache_dir
-        if isinstance(folder, str | PathLike):  # it is not to follow the working folder
-            folder = abspath(folder)
-        return RadiographReader(
-            size, cache_dir=folder, ignore_rules=self.ignore_rules, n_jobs=self.n_jobs
-        )
+        return self._reader_of(size)
 
     def _film_column(self, X: Any, *, reset: bool) -> Any:
         """Return the films that X refers to, or None when X itself holds pixels."""

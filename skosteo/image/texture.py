@@ -10,7 +10,7 @@ import joblib
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
@@ -18,8 +18,9 @@ from skosteo._validation import check_image_column, guess, name_columns, to_pand
 from skosteo.exceptions import DicomError, InputError, renumbered
 from skosteo.image.embedding_cache import embeddings, other_shapes
 from skosteo.image.film_cache import CacheError, go_on_without
+from skosteo.image.film_estimator import FilmEstimator, check_all_read
 from skosteo.image.films import Films, film_digest
-from skosteo.image.reader import RadiographReader, check_none_missing, film_items
+from skosteo.image.reader import check_none_missing, film_items
 from skosteo.image.texture_features import (
     FAMILIES,
     LEAST_SIDE,
@@ -35,7 +36,7 @@ _AT_A_TIME = 256  # films that are in memory
 _ROUNDING = 1e-9  # of proportions that add up to 1
 
 
-class RadiographTexture(TransformerMixin, BaseEstimator):
+class RadiographTexture(FilmEstimator, TransformerMixin, BaseEstimator):
     """Describe the texture of each film by named numbers, for any classifier of tables.
 
     Gabor energies, local binary patterns, grey-level co-occurrence and wavelet energies, computed
@@ -172,12 +173,7 @@ class RadiographTexture(TransformerMixin, BaseEstimator):
         check_installed()
         _check_families(self.families)
         _check_regions(self.regions)
-        folder = self.cache_dir
-        if isinstance(folder, str | os.PathLike):  # it is not to follow the working folder
-            folder = os.path.abspath(folder)
-        reader = RadiographReader(
-            self.image_size, cache_dir=folder, ignore_rules=self.ignore_rules, n_jobs=self.n_jobs
-        )
+        reader = self._reader_of(self.image_size)
         reader.check_parameters()
         self._films(X, reset=True)
         self.reader_ = reader
@@ -234,8 +230,6 @@ class RadiographTexture(TransformerMixin, BaseEstimator):
         is_table = isinstance(X, pd.DataFrame)
         films: list[Any] | NDArray
         if isinstance(X, np.ndarray) and X.ndim == 3:
-            from skosteo.image.arrays import check_all_read  # with torch
-
             check_all_read(pixels := check_array(X, allow_nd=True, dtype="numeric"))
             films = pixels
         else:
@@ -255,7 +249,7 @@ class RadiographTexture(TransformerMixin, BaseEstimator):
     def _described(self, films: list[Any] | NDArray) -> NDArray[np.float32]:
         """Texture (n, d) of some films, from the folder where it is there already."""
         folder = self.reader_.cache_dir
-        pixels = films if isinstance(films, np.ndarray) else self._read(films)
+        pixels = films if isinstance(films, np.ndarray) else self._read_files(films)
         regions = _WHOLE if self.regions is None else dict(self.regions)
 
         def compute(rows: list[int]) -> NDArray[np.float32]:
@@ -283,14 +277,6 @@ class RadiographTexture(TransformerMixin, BaseEstimator):
             go_on_without(error)
             return compute(every)
         return known
-
-    def _read(self, films: list[Any]) -> Films:
-        """Read films; a folder that is of no use where this is used now is gone on without."""
-        try:
-            return self.reader_.read(films)
-        except CacheError as error:
-            go_on_without(error)
-            return clone(self.reader_).set_params(cache_dir=None).read(films)
 
     def _digest(self, regions: Mapping[str, Region]) -> str:
         """Stand for all that decides the texture of a film."""

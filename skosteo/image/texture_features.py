@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.fft import fft2, ifft2, next_fast_len
 
+from skosteo._extras import require
+
 LEAST_SIDE = 16  # pixels of a film or region, each way
 
 FREQUENCIES = (0.1, 0.2, 0.4)  # cycles per pixel: periods of 10, 5 and 2.5 pixels
@@ -136,13 +138,4 @@ def texture(grey: NDArray, families: Sequence[str]) -> list[float]:
 
 def check_installed() -> None:
     """Refuse to go on without the libraries of the extra "texture"."""
-    try:
-        import pywt  # noqa: F401
-        import skimage.feature
-        import skimage.filters  # noqa: F401
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            "Texture needs scikit-image and PyWavelets, which are not installed. Run "
-            "`pip install 'skosteo[texture]'`.",
-            name=error.name,
-        ) from None
+    require("texture", "Texture")

@@ -15,7 +15,7 @@ from skosteo.nets.image_net import ImageNet
 from skosteo.splits import check_folds, fold_splitter, validation_split
 from skosteo.training.fit import Recipe, labelled, train
 from skosteo.training.inference import batched_forward
-from skosteo.training.net import Net
+from skosteo.training.net import WeightedNet
 
 N_FOLDS = 5
 _VALIDATION_FRACTION = 0.2
@@ -59,13 +59,18 @@ class Labels(NamedTuple):
 
 
 def tuned_net(
-    frozen: Net, stems: Tensor, labels: Labels, rows: NDArray, parameters: Mapping, recipe: Recipe
-) -> Net:
+    frozen: WeightedNet,
+    stems: Tensor,
+    labels: Labels,
+    rows: NDArray,
+    parameters: Mapping,
+    recipe: Recipe,
+) -> WeightedNet:
     """Fit adapters and a logistic head to rows, stopping early by some of their patients.
 
     Parameters
     ----------
-    frozen : Net
+    frozen : WeightedNet
         Has the weights that all begin with.
     stems : Tensor of shape (n, ...)
         What the blocks before the adapters make of the films.
@@ -108,7 +113,7 @@ def tuned_net(
 
 
 def out_of_fold_embeddings(
-    frozen: Net, stems: Tensor, labels: Labels, parameters: Mapping, recipe: Recipe
+    frozen: WeightedNet, stems: Tensor, labels: Labels, parameters: Mapping, recipe: Recipe
 ) -> NDArray[np.float32]:
     """Embed each film by adapters that were fitted to other patients: shape (n, d)."""
     codes, patients = labels.codes, labels.patients
@@ -122,7 +127,7 @@ def out_of_fold_embeddings(
     return embedded
 
 
-def embed_stems(net: Net, stems: Tensor) -> NDArray[np.float32]:
+def embed_stems(net: WeightedNet, stems: Tensor) -> NDArray[np.float32]:
     """Pass on what comes before the adapters, to embeddings (n, d)."""
     pooled = net.module_.pooled
     return batched_forward(net, lambda x: pooled(x["films"], None, None), {"films": stems}).numpy()

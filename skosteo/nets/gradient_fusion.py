@@ -5,6 +5,7 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits as bce
 
 from skosteo.exceptions import InputError
+from skosteo.nets.gaussian import GaussianLoss
 from skosteo.nets.modes import evaluating
 
 MODES = ("running", "batch", "fixed", "reference", "learned")
@@ -33,9 +34,10 @@ def gradient_shares(
     f_w, f_sa : Tensor of shape (n, c, h, w)
         Maps of the wavelet and of the attention branch.
     head : torch.nn.Module
-        From features (n, c) to logits (n,); used in evaluation mode, and left as it was.
-    target : Tensor of shape (n,)
-        Labels, 0 or 1.
+        From features (n, c) to logits (n,), or to means and raw spreads (n, 2k), whose
+        loss is the `GaussianLoss`; used in evaluation mode, and left as it was.
+    target : Tensor of shape (n,) or (n, k)
+        Labels, 0 or 1; or densities.
     sample_weight : Tensor of shape (n,), optional
         Weights of the rows in the loss.
 
@@ -50,7 +52,7 @@ def gradient_shares(
     with evaluating(head), torch.enable_grad(), torch.autocast(f_w.device.type, enabled=False):
         dtype = torch.promote_types(f_w.dtype, torch.float32)
         maps = [f.detach().to(dtype).requires_grad_() for f in (f_w, f_sa)]
-        losses = [bce(head(relu_max_pool(f)), target.to(dtype), weight=sample_weight) for f in maps]
+        losses = [_loss(head(relu_max_pool(f)), target.to(dtype), sample_weight) for f in maps]
         # neither loss depends on the other's map, so their sum gives both gradients
         gradients = torch.autograd.grad(losses[0] + losses[1], maps)
     r_w, r_sa = (gradient.abs().mean() for gradient in gradients)
@@ -59,6 +61,14 @@ def gradient_shares(
     measured = (r_w > 0) & (r_sa > 0) & (r_w + r_sa).isfinite()
     g_w = torch.where(measured, r_w / (r_w + r_sa), 0.5).clamp(_SMALLEST, 1 - _SMALLEST)
     return torch.stack([g_w, 1 - g_w])
+
+
+def _loss(output: Tensor, target: Tensor, weight: Tensor | None) -> Tensor:
+    """Mean loss of logits (n,) or of the outputs (n, 2k) of a Gaussian head."""
+    if output.ndim == 1:
+        return bce(output, target.squeeze(1) if target.ndim == 2 else target, weight=weight)
+    loss = GaussianLoss()(output, target)
+    return (loss if weight is None else loss * weight).mean()
 
 
 class GradientFusion(nn.Module):

@@ -11,7 +11,7 @@ from skosteo.nets.randomness import Dropout
 
 
 class Head(nn.Module):
-    """Fully connected layers to one logit: ReLU and dropout after each hidden layer.
+    """Fully connected layers to one logit, or more: ReLU and dropout after each hidden layer.
 
     With 2048 inputs and hidden layers of 1024, 512 and 256 neurons it is the head of the paper's
     image model; with 50 neurons its clinical model, with 32 its fusion.
@@ -24,6 +24,8 @@ class Head(nn.Module):
         Neurons of the hidden layers; empty makes a logistic regression.
     dropout : float
         Proportion of hidden neurons silenced in training, in [0, 1).
+    n_outputs : int, default=1
+        1: a logit; 2k: means and raw spreads (`skosteo.nets.gaussian`) of k sites, 0 at first.
 
     Examples
     --------
@@ -33,15 +35,26 @@ class Head(nn.Module):
 
     layers: nn.Sequential
 
-    def __init__(self, n_features: int, hidden_layer_sizes: Sequence[int], dropout: float) -> None:
+    def __init__(
+        self,
+        n_features: int,
+        hidden_layer_sizes: Sequence[int],
+        dropout: float,
+        n_outputs: int = 1,
+    ) -> None:
         super().__init__()
         check_dropout(dropout)
         check_hidden_layer_sizes(hidden_layer_sizes)
         sizes = (n_features, *hidden_layer_sizes)
-        self.layers = nn.Sequential(*hidden_layers(sizes, dropout), nn.Linear(sizes[-1], 1))
+        hidden = hidden_layers(sizes, dropout)
+        last = nn.Linear(sizes[-1], n_outputs)
+        if n_outputs > 1:  # features may be large, and a random spread of them absurd
+            nn.init.zeros_(last.weight)
+            nn.init.zeros_(last.bias)
+        self.layers = nn.Sequential(*hidden, last)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map features (n, n_features) to logits (n,)."""
+        """Map features (n, n_features) to logits (n,), or to (n, n_outputs) of several."""
         return self.layers(x).squeeze(1)
 
 

@@ -199,24 +199,35 @@ class ImageTrunk(nn.Module):
         if self.wavelet is None or self.fusion is None:
             return attended.amax(dim=(2, 3))
         f_w, f_sa = self.wavelet(f), max_pool2d(attended, 2, ceil_mode=True)
-        g = None if target is None else self.fusion.probe(f_w, f_sa, head, *target.unbind(1))
+        g = (
+            None
+            if target is None
+            else self.fusion.probe(f_w, f_sa, head, target[:, :-1], target[:, -1])
+        )
         return relu_max_pool(self.fusion(f_w, f_sa, g))
 
 
 class ImageNet(ImageTrunk):
-    """The paper's image model: films to one logit each.
+    """The paper's image model: films to one logit each, or to densities.
 
     Parameters
     ----------
-    hidden_layer_sizes, dropout
+    hidden_layer_sizes, dropout, n_outputs
         See `Head`.
     **trunk
         Parameters of `ImageTrunk`.
     """
 
-    def __init__(self, *, hidden_layer_sizes: Sequence[int], dropout: float, **trunk: Any) -> None:
+    def __init__(
+        self,
+        *,
+        hidden_layer_sizes: Sequence[int],
+        dropout: float,
+        n_outputs: int = 1,
+        **trunk: Any,
+    ) -> None:
         super().__init__(**trunk)
-        self.head = Head(self.n_channels, hidden_layer_sizes, dropout)
+        self.head = Head(self.n_channels, hidden_layer_sizes, dropout, n_outputs)
 
     def attention_map(self, films: Tensor) -> Tensor:
         """Films, or their features, to alpha (n, h', w')."""
@@ -225,9 +236,10 @@ class ImageNet(ImageTrunk):
         return self.attention.attention(self.as_features(films)).squeeze(1)
 
     def forward(self, films: Tensor, target: Tensor | None = None) -> Tensor:
-        """Films (n, c, h, w), or their features, to logits (n,).
+        """Films (n, c, h, w), or their features, to logits (n,), or to outputs (n, n_outputs).
 
-        In training, equation 1 looks at the ``target`` (n, 2), label and weight of each film.
+        In training, equation 1 looks at the ``target`` (n, 2), label and weight of each film, or
+        (n, k + 1), its densities and weight.
         """
         return self.head(self.pooled(self.as_features(films), target, self.head))
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from numbers import Real
 from os import PathLike
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.base import ClusterMixin
@@ -14,12 +14,9 @@ from sklearn.model_selection import TunedThresholdClassifierCV
 from sklearn.model_selection._search import BaseSearchCV
 
 from skosteo.exceptions import InputError
-from skosteo.image.film_column import FilmColumn
-from skosteo.image.texture import RadiographTexture
-from skosteo.training.net_state import KeptNet
 
-# Parts of a model that read films; once fitted they have `reader_`, and `_column` if by name
-FILM_READERS = (FilmColumn, RadiographTexture)
+if TYPE_CHECKING:
+    from skosteo.training.net_state import KeptNet
 
 # What only a fit needs, or a machine: folders, callbacks, scorers, reports of the last rows read
 _LEFT_OUT = {"cache_dir": None, "memory": None, "callbacks": None}
@@ -143,6 +140,6 @@ def _of_rows(part: Any) -> bool:
     return isinstance(part, ClusterMixin) and not isinstance(part, FeatureAgglomeration)
 
 
-def nets(model: Any) -> list[KeptNet]:
+def nets(model: Any) -> list["KeptNet"]:
     """Return all fitted nets of a model."""
-    return [p for p in parts(model) if isinstance(p, KeptNet) and hasattr(p, "_built_from")]
+    return [part for part in parts(model) if "_built_from" in getattr(part, "__dict__", {})]

@@ -12,17 +12,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from sklearn.pipeline import Pipeline
 
 from skosteo._validation import is_missing, to_pandas
 from skosteo.clinical import ClinicalPreprocessor
 from skosteo.clinical.columns import Category
+from skosteo.clinical.density_regressor import DensityRegressor
 from skosteo.clinical.text_components import ReportText
 from skosteo.clinical.variables import recognise
 from skosteo.datasets.phantom import draw_film
 from skosteo.exceptions import InputError
-from skosteo.image.film_column import FilmColumn
-from skosteo.image.texture import RadiographTexture
-from skosteo.persistence.content import FILM_READERS, parts
+from skosteo.image.film_estimator import FilmEstimator
+from skosteo.persistence.content import parts
 
 _N_ROWS, _WITHOUT_FILM, _WITHOUT_VALUES = 6, 4, 5
 _TEXTS = ("heart enlarged, lungs clear", "no finding", "aorta tortuous, lungs clear")
@@ -96,15 +97,24 @@ def check_examples(examples: Examples) -> None:
             )
 
 
+def is_density_regressor(model: Any) -> bool:
+    """Whether a model is a regressor of skosteo, or a pipeline that ends in one."""
+    while isinstance(model, Pipeline):
+        model = model.steps[-1][1]
+    return isinstance(model, DensityRegressor)
+
+
 def answer(model: Any, examples: Examples) -> NDArray[np.float64]:
-    """Probability of the second class for each example: shape (n,)."""
+    """Answer each example: the probability of the second class, (n,), or means and spreads."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of values that are made up, and modalities that miss
+        if is_density_regressor(model):
+            return np.stack(model.predict(_as_input(examples), return_std=True))
         return np.asarray(model.predict_proba(_as_input(examples)), dtype=np.float64)[:, 1]
 
 
 def decide(model: Any, examples: Examples) -> NDArray:
-    """Class of each example by the model's own ``predict``: shape (n,)."""
+    """Return what the model's own ``predict`` says of each example."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return np.asarray(model.predict(_as_input(examples)))
@@ -157,7 +167,7 @@ def _table(model: Any, names: list[str]) -> dict[str, Any]:
 
 def _of_part(part: Any, names: list[str], rng: np.random.Generator) -> dict[str, Any]:
     """Columns that a part of a model knows: films, numbers and their spread, words, texts."""
-    if isinstance(part, FILM_READERS):
+    if isinstance(part, FilmEstimator):
         column = getattr(part, "_column", None)
         return {column: _films()} if column in names else {}
     if isinstance(part, ClinicalPreprocessor) and hasattr(part, "columns_"):
@@ -199,13 +209,8 @@ def _without_names(model: Any) -> dict[str, Any]:
     """Make an array, where the model was not given a table."""
     rng = np.random.default_rng(0)
     for part in parts(model):
-        if isinstance(part, FilmColumn) and hasattr(part, "pixel_range_"):
-            return _pixels(part, rng)
-        if isinstance(part, RadiographTexture) and hasattr(part, "reader_"):
-            shape = part._film_shape
-            return (
-                {"films": _films()} if shape is None else {"array": rng.random((_N_ROWS, *shape))}
-            )
+        if isinstance(part, FilmEstimator) and hasattr(part, "reader_"):
+            return _films_or_pixels(part, rng)
     k = getattr(model, "n_features_in_", None)
     if k is None:
         return {}
@@ -218,9 +223,11 @@ def _without_names(model: Any) -> dict[str, Any]:
     return {"array": array}
 
 
-def _pixels(part: FilmColumn, rng: np.random.Generator) -> dict[str, Any]:
+def _films_or_pixels(part: Any, rng: np.random.Generator) -> dict[str, Any]:
     if part._film_shape is None:
         return {"films": _films()}
+    if not hasattr(part, "pixel_range_"):  # as an estimator of a net has
+        return {"array": rng.random((_N_ROWS, *part._film_shape))}
     channels, height, width = part._film_shape
     low, high = part.pixel_range_
     coarse = rng.uniform(0.1, 1, (_N_ROWS, -(-height // 8), -(-width // 8)))

@@ -15,8 +15,15 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
 from skosteo import __version__
+from skosteo._extras import extra_of, require
 from skosteo._files import write_atomic
-from skosteo.exceptions import InputError, ModelChangedWarning, ModelFileError, SkosteoError
+from skosteo.exceptions import (
+    InputError,
+    MissingExtraError,
+    ModelChangedWarning,
+    ModelFileError,
+    SkosteoError,
+)
 from skosteo.image.reader import RadiographReader
 from skosteo.persistence.archive import (
     CARD,
@@ -35,10 +42,10 @@ from skosteo.persistence.examples import (
     as_examples,
     check_examples,
     decide,
+    is_density_regressor,
     make_examples,
 )
 from skosteo.persistence.trusted import TRUSTED, check_forest, check_schema
-from skosteo.training.fit import resolve_device
 
 SUFFIX = ".skops"
 # Differences between probabilities: another order of sums, and another model
@@ -53,9 +60,10 @@ def save_model(
 
     Parameters
     ----------
-    model : classifier
-        Fitted, with ``predict_proba``: an estimator of skosteo, of scikit-learn or XGBoost's
-        classifier, or a pipeline, stacking, calibration or threshold of such.
+    model : classifier, or regressor of skosteo
+        Fitted. A classifier with ``predict_proba``: an estimator of skosteo, of scikit-learn or
+        XGBoost's classifier, or a pipeline, stacking, calibration or threshold of such. A regressor
+        of skosteo, or a pipeline that ends in one.
     path : str or path-like
         Of the file, which ends in ".skops"; an older file is replaced in one step.
     card : str, default=None
@@ -107,7 +115,7 @@ def save_model(
         raise InputError(
             f"The name of the file ends in {Path(path).suffix!r}. Let it end in .skops."
         )
-    _check_classifier(model, InputError)
+    _check_kind(model, InputError)
     about = {} if card is None else {CARD: _as_bytes(card)}
     copied = travelling_copy(model)
     with _on_cpu(copied):
@@ -139,12 +147,14 @@ def load_model(path: str | os.PathLike[str]) -> Any:
 
     Returns
     -------
-    classifier
+    classifier or regressor
         Fitted, as it was saved; ``cache_dir`` and ``memory`` are None. It computes on the GPU where
         it did so and there is one.
 
     Raises
     ------
+    MissingExtraError
+        The model needs libraries that are not installed, such as torch for a net.
     ModelFileError
         The file is truncated, altered or no file of a model, asks for other types than models are
         made of, or was written by another release; or its model does not answer the examples in the
@@ -237,7 +247,7 @@ def _load(stream: BinaryIO) -> Any:
         restore(model)
         _check_parts(model)
         check_examples(examples)
-    except ModelFileError:
+    except (ModelFileError, MissingExtraError):
         raise
     except skops.io.exceptions.UntrustedTypesFoundException as error:
         raise ModelFileError(
@@ -247,7 +257,7 @@ def _load(stream: BinaryIO) -> Any:
         raise _lacking(error) from None
     except Exception as error:  # whatever a file may do to skops, numpy and scikit-learn
         raise _refusal("The file cannot be read", error) from None
-    _check_classifier(model, ModelFileError)
+    _check_kind(model, ModelFileError)
     _check_answers(model, examples, np.asarray(expected))
     return model
 
@@ -269,15 +279,16 @@ def _check_parts(model: Any) -> None:
             raise ModelFileError("The file asks for more layers than it has weights of.")
 
 
-def _check_classifier(model: Any, kind: type[SkosteoError]) -> None:
+def _check_kind(model: Any, kind: type[SkosteoError]) -> None:
     name = type(model).__name__
-    if isinstance(model, type) or not hasattr(model, "predict_proba"):
-        raise kind(f"{name} is no classifier with predict_proba.")
+    gives_density = is_density_regressor(model)
+    if isinstance(model, type) or not (gives_density or hasattr(model, "predict_proba")):
+        raise kind(f"{name} is no classifier with predict_proba, and no regressor of skosteo.")
     try:
         check_is_fitted(model)
     except (NotFittedError, TypeError):
         raise kind(f"This {name} is not fitted.") from None
-    if len(getattr(model, "classes_", ())) != 2:
+    if not gives_density and len(getattr(model, "classes_", ())) != 2:
         raise kind(f"This {name} does not have two classes.")
 
 
@@ -289,7 +300,10 @@ def _check_answers(model: Any, examples: Examples, expected: Any) -> None:
                 net.net_  # noqa: B018 - built here, so that weights that do not fit are found
             found = answer(model, examples)
             decide(model, examples)  # for which some models need more
-        moved = float(np.abs(found - expected).max())
+        # densities may be in units of 1000
+        moved = float((np.abs(found - expected) / np.maximum(1, np.abs(expected))).max())
+    except MissingExtraError:
+        raise
     except ModuleNotFoundError as error:
         raise _lacking(error) from None
     except Exception as error:
@@ -309,9 +323,12 @@ def _check_answers(model: Any, examples: Examples, expected: Any) -> None:
 
 
 def _lacking(error: ModuleNotFoundError) -> ModelFileError:
+    name = str(error.name)
+    if extra := extra_of(name):
+        require(extra, "The model in this file")
     return ModelFileError(
-        f"The model needs {str(error.name).partition('.')[0]}, which is not installed. Install "
-        "it, in the version that the file's manifest names."
+        f"The model needs {name.partition('.')[0]}, which is not installed. Install it, in the "
+        "version that the file's manifest names."
     )
 
 
@@ -332,6 +349,8 @@ def _on_cpu(model: Any) -> Iterator[None]:
         yield
     finally:
         for net, device in devices.values():
+            from skosteo.training.fit import resolve_device  # there is a net, so torch is loaded
+
             net.device = device
             if device != "cpu" and (device != "auto" or resolve_device("auto") != "cpu"):
                 state = net.__getstate__()  # to be built again where it belongs
@@ -342,9 +361,10 @@ def _on_cpu(model: Any) -> Iterator[None]:
 def _versions() -> dict[str, str]:
     from importlib.metadata import PackageNotFoundError, version
 
-    names = ["numpy", "scikit-learn", "scipy", "skops", "timm", "torch", "pillow", "pydicom"]
+    names = ["numpy", "scikit-learn", "scipy", "skops", "pillow", "pydicom"]
     versions = {name: version(name) for name in names}
-    for name in ("xgboost", "xgboost-cpu", "scikit-image", "PyWavelets"):  # some are not there
+    # some are not there
+    for name in ("timm", "torch", "xgboost", "xgboost-cpu", "scikit-image", "PyWavelets"):
         with suppress(PackageNotFoundError):
             versions[name] = version(name)
     return versions

@@ -3,9 +3,10 @@
 import platform
 import warnings
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
@@ -47,8 +48,11 @@ class Settings:
 @cache
 def versions() -> dict[str, str]:
     """Return the versions of Python and of the libraries that decide the result."""
-    found = {name: version(name) for name in _LIBRARIES}
-    return {"Python": platform.python_version()} | found
+    found = {"Python": platform.python_version()}
+    for name in _LIBRARIES:
+        with suppress(PackageNotFoundError):  # those of nets may not be there
+            found[name] = version(name)
+    return found
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 from numpy.random import default_rng
 
-from skosteo.exceptions import InputError
-from skosteo.explain import explain_fusion, grad_cam, shap_values
+from skosteo.exceptions import InputError, MissingExtraError
+from skosteo.explain import explain_fusion, shap_values
 from skosteo.explain.shapley import MOST_FEATURES, count_features
 from skosteo.fusion.probability import ProbabilityFusionClassifier
 from skosteo.study.store import Arrays
@@ -31,7 +31,7 @@ def explain(
     for kind in kinds:
         try:
             found[kind] = _KINDS[kind](fitted, learned, shown, seed)
-        except InputError as error:
+        except (InputError, MissingExtraError) as error:
             notes.append(f"{kind}: {error}")
     return found, tuple(notes)
 
@@ -59,6 +59,8 @@ def _without_values(arrays: Arrays) -> Arrays:
 
 
 def _grad_cam(fitted: Any, _: pd.DataFrame, shown: pd.DataFrame, seed: int) -> Arrays:
+    from skosteo.explain import grad_cam  # of nets
+
     return grad_cam(fitted, _drawn(shown, _FILMS, seed)).to_arrays()
 
 

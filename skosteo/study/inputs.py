@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from skosteo._extras import is_installed, require
 from skosteo._validation import (
     check_groups,
     check_image_column,
@@ -95,6 +96,16 @@ def validate_numbers(
         )
     if n_jobs is not None and (not isinstance(n_jobs, Integral) or n_jobs == 0):
         raise InputError(f"n_jobs={n_jobs!r}: allowed are None and whole numbers but 0.")
+
+
+def validate_device(device: str) -> None:
+    """Refuse a device that is not there; where no nets are, those of torch are not either."""
+    if device not in ("auto", "cpu"):
+        require("nets", f"device={device!r}")
+    if is_installed("nets"):
+        from skosteo.training.fit import resolve_device
+
+        resolve_device(device)
 
 
 def validate_rule(operating_point: Any, internal_validation: Any) -> str | float:

@@ -13,15 +13,14 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 
 from skosteo import presets
+from skosteo._extras import require
 from skosteo._validation import gives_probabilities, guess
 from skosteo.clinical.preprocessor import ClinicalPreprocessor
 from skosteo.clinical.risk_indices import RiskIndexClassifier
 from skosteo.clinical.variables import find_column, is_report_text
 from skosteo.evaluation.decision_curve import TREAT_ALL, TREAT_NONE
 from skosteo.exceptions import InputError
-from skosteo.fusion.feature import FeatureFusionClassifier
 from skosteo.fusion.probability import ProbabilityFusionClassifier
-from skosteo.image.classifier import ImageOsteoClassifier
 from skosteo.study.design import Settings
 
 Choice = str | tuple[str, Any]
@@ -307,6 +306,11 @@ class _Recipe(NamedTuple):
                 f"models names {name!r}, and the columns do not suffice for it: image_column is "
                 f"{self.settings.image_column!r} and clinical_columns are {list(self.clinical)}."
             )
+        if name not in ALL_BASELINES:
+            of_text = name in TEXT_CONTROLS
+            instead = f"name models that need no net: {', '.join(ALL_BASELINES)}"
+            instead = "leave the columns of report text out" if of_text else instead
+            require("nets", f"The model {name!r}", instead)
         columns = None
         if name == "osta":
             columns = tuple(self._osta_columns())
@@ -354,6 +358,8 @@ class _Recipe(NamedTuple):
             model = presets.ensemble_classifier(self._image(), clinical_columns=columns)
             return model.set_params(pf__clinical=self._clinical())
         if name in FUSIONS:
+            from skosteo.fusion.feature import FeatureFusionClassifier
+
             strategy = {"feature_fusion": "concat", "learned_fusion": "learned"}
             return FeatureFusionClassifier(
                 self._image(),
@@ -373,7 +379,7 @@ class _Recipe(NamedTuple):
             )
         return presets.clinical_baseline(name, random_state=seed)
 
-    def _image(self, **changes: Any) -> ImageOsteoClassifier:
+    def _image(self, **changes: Any) -> Any:
         given = {
             "image_column": self.settings.image_column,
             "cache_dir": self.cache_dir,

@@ -37,6 +37,7 @@ from skosteo.study.inputs import (
     check_free_text,
     check_no_leak,
     joined_flow,
+    validate_device,
     validate_inputs,
     validate_numbers,
     validate_rule,
@@ -54,7 +55,6 @@ from skosteo.study.models import (
 )
 from skosteo.study.results import Study
 from skosteo.study.store import Store
-from skosteo.training.fit import resolve_device
 
 
 def run_study(
@@ -244,7 +244,7 @@ def run_study(
     validate_texts(title, limits)
     validate_numbers(n_folds, n_repeats, imputations, prevalence, random_state, n_jobs)
     rule = validate_rule(operating_point, internal_validation)
-    resolve_device(device)
+    validate_device(device)
     columns: dict[str, Any] = {"image_column": image_column, "site": site}
     columns["clinical_columns"] = clinical_columns
     given = validate_inputs(X, y, groups, test=test, subgroups=subgroups, **columns)

@@ -31,7 +31,7 @@ from skosteo.training.callbacks import (
 )
 from skosteo.training.data import Inputs, to_device_if_fits
 from skosteo.training.inference import is_out_of_memory
-from skosteo.training.net import WEIGHT, Net
+from skosteo.training.net import WEIGHT, Net, WeightedNet
 
 # what skorch calls the columns of a history
 _NAMES = {"event_lr": "lr", "dur": "seconds", "valid_acc": "valid_accuracy"}
@@ -57,6 +57,8 @@ class Recipe:
         Of early stopping: see `EarlyStopping`.
     further : mapping
         Parameters of skorch's net such as ``optimizer__weight_decay``.
+    kind : class
+        `Net` for classes, `GaussianNet` for densities.
     """
 
     lr: float
@@ -72,6 +74,7 @@ class Recipe:
     min_steps: int = 0
     min_gain: float = 0
     further: Mapping[str, Any] = field(default_factory=dict)
+    kind: type[WeightedNet] = Net
 
 
 def decay(epoch: int) -> float:
@@ -115,10 +118,11 @@ def train(
     valid: Dataset | None,
     recipe: Recipe,
     *,
-    prepare: Callable[[Net], None] | None = None,
-    embed: Callable[[Net, Inputs], Inputs] | None = None,
+    prepare: Callable[[WeightedNet], None] | None = None,
+    embed: Callable[[WeightedNet, Inputs], Inputs] | None = None,
+    conclude: Callable[[WeightedNet, Dataset | None], None] | None = None,
     own_callbacks: Sequence[Callback] = (),
-) -> tuple[Net, pd.DataFrame]:
+) -> tuple[WeightedNet, pd.DataFrame]:
     """Train a net on rows, with early stopping on ``valid`` if that is given.
 
     Parameters
@@ -127,19 +131,22 @@ def train(
         Torch module and its parameters.
     rows, valid : skorch.dataset.Dataset
         Training rows, and the rows whose loss decides when to stop and which weights to keep.
-        ``X``: `Inputs` and ``sample_weight``; ``y``: labels 0. and 1. in the type of the net.
+        ``X``: `Inputs` and ``sample_weight``; ``y``: labels 0. and 1., or densities, in the type of
+        the net.
     recipe : Recipe
         The settings.
     prepare : callable, optional
         Changes the net before training, as by weights from elsewhere.
     embed : callable, optional
         Replaces the inputs, once, by what a frozen part of the net makes of them.
+    conclude : callable, optional
+        Told of the trained net and of ``valid``, whose inputs are those that the net has seen.
     own_callbacks : sequence of skorch callbacks, optional
         Called as those of the user, but not kept in the net.
 
     Returns
     -------
-    net : Net
+    net : WeightedNet
         Trained. The optimiser has no moments any more.
     history : DataFrame
         A row per epoch: epoch, train_loss, valid_loss, valid_accuracy, lr, seconds, and the facts
@@ -180,9 +187,11 @@ def train(
             part.close()
         use_generator(net.module_, None)
     if stopping:
-        _check_sane(stopping[0].best_loss, valid, recipe.lr)
+        _check_sane(stopping[0].best_loss, valid, recipe)
     else:
-        _check_sane(net.history[-1, "train_loss"], rows, recipe.lr)
+        _check_sane(net.history[-1, "train_loss"], rows, recipe)
+    if conclude is not None:
+        conclude(net, valid)
     _forget_training(net, ours)
     return net, _history(net)
 
@@ -195,7 +204,7 @@ def labelled(inputs: Inputs, codes: NDArray, weights: NDArray) -> Dataset:
 
 def make_net(
     module: type[nn.Module], parameters: Mapping[str, Any], recipe: Recipe, dtype: torch.dtype
-) -> Net:
+) -> WeightedNet:
     """Make a net of skorch that is yet to be trained."""
     device = resolve_device(recipe.device)
     callbacks = list(recipe.callbacks)
@@ -214,10 +223,8 @@ def make_net(
     by_closure = closure is not None and closure.default is Parameter.empty
     unobserved = not recipe.callbacks and not by_closure
     if unobserved:  # the short way through an epoch enters these itself
-        settings |= {
-            f"callbacks__{name}": None for name in ("train_loss", "valid_loss", "valid_acc")
-        }
-    net = Net(
+        settings |= {f"callbacks__{name}": None for name in recipe.kind.scores}
+    net = recipe.kind(
         module,
         optimizer=recipe.optimizer,
         lr=recipe.lr,
@@ -239,7 +246,7 @@ def _instance(callback: Any) -> Any:
     return callback[1] if isinstance(callback, tuple) else callback
 
 
-def _fit(net: Net, rows: Dataset) -> None:
+def _fit(net: WeightedNet, rows: Dataset) -> None:
     """Run the epochs; not by `net.fit`, which swallows Ctrl-C and returns a half-trained net."""
     net.notify("on_train_begin", X=rows, y=None)
     try:
@@ -256,12 +263,14 @@ def _fit(net: Net, rows: Dataset) -> None:
     net.notify("on_train_end", X=rows, y=None)
 
 
-def _embedded(net: Net, embed: Callable[[Net, Inputs], Inputs], x: Inputs) -> Inputs:
+def _embedded(
+    net: WeightedNet, embed: Callable[[WeightedNet, Inputs], Inputs], x: Inputs
+) -> Inputs:
     inputs = {name: part for name, part in x.items() if name != WEIGHT}
     return {**embed(net, inputs), WEIGHT: x[WEIGHT]}
 
 
-def _forget_training(net: Net, ours: Sequence[Callback]) -> None:
+def _forget_training(net: WeightedNet, ours: Sequence[Callback]) -> None:
     """Remove what only the training needed: rows, moments, our callbacks."""
     net.train_split = None
     net.iterator_train__generator = None
@@ -293,17 +302,17 @@ def _translated_torch_errors(batch_size: int) -> Iterator[None]:
         ) from error
 
 
-def _check_sane(loss: float, rows: Dataset, lr: float) -> None:
+def _check_sane(loss: float, rows: Dataset, recipe: Recipe) -> None:
     """Refuse a net whose loss is finite but far beyond that of guessing."""
-    guessing = math.log(2) * float(rows.X[WEIGHT].mean())
-    if loss > 10 * guessing:
+    guessing = recipe.kind.guessing * float(rows.X[WEIGHT].mean())
+    if loss > recipe.kind.tolerated * guessing:
         raise TrainingError(
             f"The loss is {loss:.3g} in the end, and {guessing:.3g} for guessing: training lost "
-            f"its way. Lower lr (it is {lr}), and look for extreme values in X."
+            f"its way. Lower lr (it is {recipe.lr}), and look for extreme values in X."
         )
 
 
-def _history(net: Net) -> pd.DataFrame:
+def _history(net: WeightedNet) -> pd.DataFrame:
     """Skorch's history as a table."""
     order = ("epoch", "train_loss", "valid_loss", "valid_accuracy", "lr", "seconds")
     rows = [

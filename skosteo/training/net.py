@@ -1,13 +1,15 @@
-"""skorch's net for two classes, with weights of rows and a generator of its own."""
+"""skorch's nets for classes and densities, with weights of rows and a generator of their own."""
 
+import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from skorch import NeuralNet, NeuralNetBinaryClassifier
+from skorch import NeuralNet, NeuralNetBinaryClassifier, NeuralNetRegressor
 from torch import Tensor
 
+from skosteo.nets.gaussian import GaussianLoss
 from skosteo.nets.randomness import initialised_from
 from skosteo.training.data import Batches
 
@@ -15,20 +17,20 @@ from skosteo.training.data import Batches
 WEIGHT = "sample_weight"
 
 
-class Net(NeuralNetBinaryClassifier):
-    """skorch's net for two classes, whose rows may have weights.
+class WeightedNet(NeuralNet):
+    """Part of a net of skorch whose rows may have weights; it comes before one of skorch's own.
 
     Parameters
     ----------
     module : class
-        A torch module from inputs to logits (n,), in training perhaps (n, n_members). One that
-        ``wants_target`` is given labels and weights, (n, 2), in training.
+        A torch module from inputs to outputs (n, ...), in training perhaps (n, n_members, ...). One
+        that ``wants_target`` is given the targets and, in a last column, the weights in training.
     seed : int, default=0
         Of the initial weights, which leave torch's global generator untouched.
     dtype : torch.dtype, default=torch.float32
         Of the weights.
     *args, **kwargs
-        See `skorch.NeuralNetBinaryClassifier`.
+        See `skorch.NeuralNet`.
 
     Notes
     -----
@@ -36,6 +38,12 @@ class Net(NeuralNetBinaryClassifier):
     arguments, which may hold ``sample_weight`` of shape (n,) beside them. The loss of a batch is
     the sum of its weighted losses over its size, as Keras does.
     """
+
+    # loss of a net that knows nothing of the rows, and how many times as much is too much
+    guessing: ClassVar[float]
+    tolerated: ClassVar[float]
+    # callbacks that enter the losses
+    scores: ClassVar[tuple[str, ...]]
 
     def __init__(
         self,
@@ -60,7 +68,7 @@ class Net(NeuralNetBinaryClassifier):
         )
         self.seed, self.dtype = seed, dtype
 
-    def initialize_module(self) -> "Net":
+    def initialize_module(self) -> "WeightedNet":
         """Make the module, with weights from the seed."""
         with initialised_from(torch.Generator().manual_seed(self.seed)):
             super().initialize_module()
@@ -83,12 +91,15 @@ class Net(NeuralNetBinaryClassifier):
         self, y_pred: Tensor, y_true: Tensor, X: Any = None, training: bool = False
     ) -> Any:
         """Mean over the batch, and over members, of the weighted losses."""
+        loss = self.row_losses(y_pred.to(y_true.dtype), y_true)
         weight = X.get(WEIGHT) if isinstance(X, Mapping) else None
-        if y_pred.ndim > 1:
-            y_true = y_true[:, None].expand_as(y_pred)
-            weight = None if weight is None else weight[:, None]
-        loss = self.criterion_(y_pred.to(y_true.dtype), y_true)
+        if weight is not None and loss.ndim > 1:
+            weight = weight[:, None]
         return (loss if weight is None else loss * weight).mean()
+
+    def row_losses(self, y_pred: Tensor, y_true: Tensor) -> Tensor:
+        """Loss of each row (n,), or of each member's answer to it (n, n_members)."""
+        return self.criterion_(y_pred, y_true)
 
     def train_step_single(self, batch: Any, **fit_params: Any) -> dict[str, Tensor]:
         """Take a step; show the target to a module that wants it."""
@@ -97,8 +108,8 @@ class Net(NeuralNetBinaryClassifier):
     def _target(self, x: Any, y: Tensor) -> dict[str, Tensor]:
         if not getattr(self.module_, "wants_target", False):
             return {}
-        weight = x[WEIGHT] if isinstance(x, Mapping) and WEIGHT in x else torch.ones_like(y)
-        return {"target": torch.stack([y, weight], dim=1)}
+        weight = x[WEIGHT] if isinstance(x, Mapping) and WEIGHT in x else y.new_ones(len(y))
+        return {"target": torch.cat([y.view(len(y), -1), weight[:, None]], dim=1)}
 
     def run_single_epoch(
         self, iterator: Any, training: bool, prefix: str, step_fn: Any, **fit_params: Any
@@ -129,6 +140,43 @@ class Net(NeuralNetBinaryClassifier):
 
     def _fast_validation_step(self, x: Any, y: Tensor) -> dict[str, Tensor]:
         with torch.no_grad():
-            logits = self.infer(x)
-            right = (logits >= 0) == (y > 0)
-            return {"loss": self.get_loss(logits, y, x), "acc": right.double().mean()}
+            output = self.infer(x)
+            return {"loss": self.get_loss(output, y, x), **self.further_scores(output, y)}
+
+    def further_scores(self, output: Tensor, y: Tensor) -> dict[str, Tensor]:
+        """Return what the history says of a batch set aside, beside its loss."""
+        return {}
+
+
+class Net(WeightedNet, NeuralNetBinaryClassifier):
+    """skorch's net for two classes: logits (n,), in training perhaps (n, n_members)."""
+
+    guessing = math.log(2)
+    tolerated = 10
+    scores = ("train_loss", "valid_loss", "valid_acc")
+
+    def row_losses(self, y_pred: Tensor, y_true: Tensor) -> Tensor:
+        """Cross-entropy of each row, or of each member's answer to it."""
+        if y_pred.ndim > 1:
+            y_true = y_true[:, None].expand_as(y_pred)
+        return super().row_losses(y_pred, y_true)
+
+    def further_scores(self, output: Tensor, y: Tensor) -> dict[str, Tensor]:
+        """Accuracy."""
+        return {"acc": ((output >= 0) == (y > 0)).double().mean()}
+
+
+class GaussianNet(WeightedNet, NeuralNetRegressor):
+    """skorch's net for densities: means and raw spreads (n, 2k), in standard deviations.
+
+    In training perhaps (n, n_members, 2k).
+    """
+
+    guessing = 0.5
+    tolerated = 100  # the loss grows with the square of what a narrow spread misses
+    scores = ("train_loss", "valid_loss")
+
+    def __init__(
+        self, module: Any, *args: Any, criterion: Any = GaussianLoss, **kwargs: Any
+    ) -> None:
+        super().__init__(module, *args, criterion=criterion, **kwargs)

@@ -16,7 +16,7 @@ from torch import nn
 
 from skosteo.exceptions import WeightsError
 from skosteo.training.fit import Recipe, epochs, make_net
-from skosteo.training.net import Net
+from skosteo.training.net import WeightedNet
 
 _DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
@@ -38,7 +38,7 @@ class KeptNet:
         """Return the settings of the net."""
 
     @cached_property
-    def net_(self) -> Net:
+    def net_(self) -> WeightedNet:
         """The trained net of skorch, which a copy of the estimator builds again at first use."""
         if "_weights" not in vars(self):
             raise AttributeError(f"{type(self).__name__} is not fitted, and has no net_")
@@ -113,7 +113,7 @@ def rebuild(
     recipe: Recipe,
     dtype: str,
     history: pd.DataFrame,
-) -> Net:
+) -> WeightedNet:
     """Build a trained net again from its weights; where there is no GPU, on the CPU.
 
     Parameters

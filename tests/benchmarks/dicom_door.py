@@ -140,11 +140,11 @@ def kinds_of_exception(outcomes):
 
 
 def read_all(name, files):
-    """Outcome of each file; a process that does not give its memory back is started anew."""
+    """Outcome of each file; a process that may not have given memory back is started anew."""
     child, outcomes = child_of(name), {}
     for number, data in files:
         outcomes[number] = outcome = child.read(data)
-        if outcome.before > child.baseline + KEPT:
+        if outcome.peak > child.baseline + KEPT or outcome.kind.startswith("out of memory"):
             child.close()
             child = child_of(name)
     child.close()

@@ -1,4 +1,4 @@
-"""Whether the figures that the README prints are those that its commands print.
+"""Whether the figures of README and guide are those that their commands print.
 
 SKOSTEO_DATA=... python -m tests.benchmarks.documented [demo] [nhanes] [fusions]
 
@@ -14,17 +14,17 @@ import subprocess
 import sys
 from pathlib import Path
 
-README = Path(__file__).parents[2] / "README.md"
+ROOT = Path(__file__).parents[2]
 COMMANDS = {
     "demo": ["examples/plot_01_quickstart.py", "--data", "synthetic"],
     "nhanes": ["-m", "tests.benchmarks.nhanes"],
     "fusions": ["-m", "tests.benchmarks.fusions"],
 }
-# The first line of each block in the README; it ends with an empty one
+# The page of each block, and its first line; it ends with an empty one
 BLOCKS = {
-    "demo": "                        AUC ",
-    "nhanes": "| AUC [95 % interval] | 2013-14, ",
-    "fusions": "| AUC [95 % interval] | **synthetic**",
+    "demo": ("README.md", "                        AUC "),
+    "nhanes": ("docs/guide/clinical_model.md", "| AUC [95 % interval] | 2013-14, "),
+    "fusions": ("docs/guide/fusions.md", "| AUC [95 % interval] | **synthetic**"),
 }
 
 
@@ -34,9 +34,10 @@ def figures(text):
 
 
 def cells(name):
-    """Cells of the README's block that hold figures."""
-    lines = README.read_text(encoding="utf-8").splitlines()
-    start = next(i for i, line in enumerate(lines) if line.startswith(BLOCKS[name]))
+    """Cells of a block that hold figures."""
+    page, first = BLOCKS[name]
+    lines = (ROOT / page).read_text(encoding="utf-8").splitlines()
+    start = next(i for i, line in enumerate(lines) if line.startswith(first))
     block = lines[start : lines.index("" if "|" in lines[start] else "```", start)]
     for line in block:
         for cell in re.split(r"\||(?<=\])", line):
@@ -60,9 +61,7 @@ def main():
     names = parser.parse_args().names
     for name in COMMANDS if names == "all" else names:
         command = [sys.executable, *COMMANDS[name]]
-        run = subprocess.run(
-            command, cwd=README.parent, stdout=subprocess.PIPE, text=True, check=True
-        )
+        run = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
         found += missing(name, run.stdout)
         print(f"{name}: {sum(1 for _ in cells(name))} cells compared", flush=True)
     print("\n".join(found) or "all figures are there")

@@ -41,7 +41,6 @@ from skosteo.datasets import fetch_nhanes
 from skosteo.datasets.cohort import CLINICAL, draw_patients
 from skosteo.evaluation import calibration_line
 
-FIRST = int(sys.argv[1]) if len(sys.argv) > 1 else 0  # seed of the first draw of each table
 PRESET = {"n_estimators": 100, "learning_rate": 0.05, "max_depth": 2, "n_jobs": 1}
 
 
@@ -70,8 +69,8 @@ def slope(y, risk):
     return calibration_line(y, np.clip(risk, 1e-9, 1 - 1e-9)).slope
 
 
-def report(name, draws):
-    results = [compare(draw, seed) for seed, draw in enumerate(draws, FIRST)]
+def report(name, draws, first):
+    results = [compare(draw, seed) for seed, draw in enumerate(draws, first)]
     auc, slopes, seconds = (
         pd.DataFrame([{m: r[m][i] for m in r} for r in results]) for i in range(3)
     )
@@ -96,26 +95,26 @@ def split(X, y, n, seed, filling):
     return X_train, y[train], X_test, y[test]
 
 
-def nhanes():
+def nhanes(first):
     people = fetch_nhanes()
     y = people.target.to_numpy()
     for n, times in ((150, 20), (240, 20), (500, 20), (1000, 20), (2300, 4)):
-        seeds = range(FIRST, FIRST + times)
+        seeds = range(first, first + times)
         draws = [split(people.data, y, n, seed, ClinicalPreprocessor()) for seed in seeds]
         yield "NHANES", draws
 
 
-def synthetic():
+def synthetic(first):
     for n, times in ((150, 10), (240, 10), (500, 10), (2000, 4)):
         draws = []
-        for seed in range(FIRST, FIRST + times):
+        for seed in range(first, first + times):
             table = draw_patients(n + 3000, random_state=seed)
             y = table["osteoporosis"].to_numpy()
             draws.append(split(table[CLINICAL], y, n, seed, ClinicalPreprocessor()))
         yield "synthetic cohort", draws
 
 
-def planted():
+def planted(first):
     """Log odds that are a product of two columns, or high at both ends of one."""
     for name, log_odds in (
         ("an interaction", lambda Z: 1.5 * Z[:, 0] * Z[:, 1] + 0.5 * Z[:, 2] - 1),
@@ -123,7 +122,7 @@ def planted():
     ):
         for n in (1000, 2000):
             draws = []
-            for seed in range(FIRST, FIRST + 4):
+            for seed in range(first, first + 4):
                 rng = np.random.default_rng(seed)
                 Z = rng.normal(size=(n + 3000, 9))
                 y = (rng.random(len(Z)) < expit(log_odds(Z))).astype(int)
@@ -216,7 +215,7 @@ TABLES = {
 }
 
 
-def public():
+def public(first):
     for name, read in TABLES.items():
         try:
             X, y = read()
@@ -225,12 +224,13 @@ def public():
             continue
         n = min(2 * len(y) // 3, 600)
         filling = SimpleImputer(strategy="median")
-        yield name, [split(X, y, n, seed, filling) for seed in range(FIRST, FIRST + 10)]
+        yield name, [split(X, y, n, seed, filling) for seed in range(first, first + 10)]
 
 
 def main():
     warnings.simplefilter("ignore", UserWarning)  # of a category that few rows have
     torch.set_num_threads(1)
+    first = int(sys.argv[1]) if len(sys.argv) > 1 else 0  # seed of the first draw of each table
     print("d: the net's AUC less that of the other, mean over draws; s: seconds of the net's CPU")
     print(
         f"{'table':18} {'rows':>5} x {'d':>2} cases  no logit       d  worst  d xgb  d xgb "
@@ -238,8 +238,8 @@ def main():
         f"{'':18} {'':10} {'':5} {'':3}   AUC                    ours    own   net logit"
     )
     for source in (nhanes, synthetic, planted, public):
-        for name, draws in source():
-            report(name, draws)
+        for name, draws in source(first):
+            report(name, draws, first)
 
 
 if __name__ == "__main__":

@@ -1,14 +1,10 @@
 """ClinicalOsteoClassifier."""
 
-import traceback
-
 import numpy as np
-import pandas as pd
 import pytest
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
-from skorch.callbacks import Callback
 
 from skosteo import ClinicalOsteoClassifier
 from skosteo.exceptions import InputError, TrainingError
@@ -36,49 +32,6 @@ def test_it_learns_what_logistic_regression_learns():
     reference = LogisticRegression(max_iter=1000).fit(X / X.std(0), y)
     bar = roc_auc_score(y_new, reference.predict_proba(X_new / X.std(0))[:, 1])
     assert roc_auc_score(y_new, net.predict_proba(X_new)[:, 1]) > bar - 0.02
-
-
-def test_units_do_not_matter_because_columns_are_standardised():
-    X, y = cohort()
-    metric, other = (small_clinical().fit(X * k, y).predict_proba(X * k) for k in (1, 18.0))
-    np.testing.assert_allclose(metric, other, atol=1e-9)
-
-
-def test_balanced_class_weights_follow_the_paper():
-    y = np.repeat([0, 1], [525, 659])
-    X = np.random.default_rng(0).normal(size=(1184, 2))
-    seen = []
-
-    class Noting(Callback):
-        def on_train_begin(self, net, X=None, **kwargs):
-            seen.extend(zip(X.y.tolist(), X.X["sample_weight"].tolist(), strict=True))
-
-    model = small_clinical(
-        class_weight="balanced", early_stopping=False, max_epochs=1, callbacks=[Noting]
-    )
-    model.fit(X, y)
-    (_, controls), (_, cases) = sorted(set(seen))
-    assert (controls, cases) == pytest.approx((1.128, 0.898), abs=5e-4)
-
-
-def test_class_weights_move_the_operating_point():
-    X, y = cohort()
-    cautious, bold = (
-        small_clinical(class_weight=w).fit(X, y).predict(X).mean()
-        for w in ({0: 1, 1: 20}, {0: 20, 1: 1})
-    )
-    assert cautious > 0.8 > 0.2 > bold
-
-
-def test_rows_of_weight_zero_do_not_exist():
-    X, y = cohort(100)
-    rubbish = np.vstack([X, np.full((50, 4), 1e3)])
-    weights = np.repeat([1, 0], [100, 50])
-    # the scale, too, is learnt from the rows that count
-    with_rubbish = small_clinical().fit(rubbish, np.append(y, np.ones(50, int)), weights)
-    np.testing.assert_array_equal(
-        with_rubbish.predict_proba(X), small_clinical().fit(X, y).predict_proba(X)
-    )
 
 
 def test_history_and_best_weights():
@@ -124,30 +77,3 @@ X, Y = cohort(40)
 def test_bad_input(fit, error, match):
     with pytest.raises(error, match=match):
         fit(small_clinical())
-
-
-class TestTextsInX:
-    """Cells are patients' data: no error shows one, not even as its cause."""
-
-    X = pd.DataFrame({"age": [61.0, 70, 80, 65] * 5, "who": ["Anna Example", "x", "y", "z"] * 5})
-    y = np.tile([0, 1], 10)
-
-    @pytest.mark.filterwarnings("ignore:X does not have valid feature names")
-    @pytest.mark.parametrize("kind", [pd.DataFrame, np.array])
-    def test_are_refused_without_showing_them(self, kind):
-        X = kind(self.X) if kind is pd.DataFrame else self.X.to_numpy()
-        fitted = small_clinical().fit(self.X[["age"]], self.y)
-        named = self.X[["who"]].set_axis(["age"], axis=1)
-        for call in (
-            lambda: small_clinical().fit(X, self.y),
-            lambda: fitted.predict_proba(named if kind is pd.DataFrame else named.to_numpy()),
-            lambda: fitted.fit(self.X[["age"]], self.y, sample_weight=self.X["who"].to_numpy()),
-        ):
-            with pytest.raises(InputError, match="texts that are no numbers") as error:
-                call()
-            assert "Anna" not in "".join(traceback.format_exception(error.value))
-            assert error.value.__context__ is None
-
-    def test_are_named_by_column(self):
-        with pytest.raises(InputError, match=r"in the columns \['who'\].*ClinicalPreprocessor"):
-            small_clinical().fit(self.X, self.y)

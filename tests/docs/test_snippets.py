@@ -15,6 +15,7 @@ PAGES = Path(__file__).parents[2] / "docs"
 # a ``{code-block} python``
 FENCE = re.compile(r"^(`{3,})(python|console)\n(.*?)^\1$", re.MULTILINE | re.DOTALL)
 SLOW = {"start/first_result.md"}  # a whole study
+ELSEWHERE = {"guide/engines.md"}  # each engine in a process of its own: tests/test_engines.py
 
 
 def snippets(text):
@@ -35,7 +36,11 @@ def snippets(text):
 def pages():
     for path in sorted(PAGES.rglob("*.md")):
         name = str(path.relative_to(PAGES))
-        if not name.startswith("_build") and FENCE.search(path.read_text()):
+        if (
+            name not in ELSEWHERE
+            and not name.startswith("_build")
+            and FENCE.search(path.read_text())
+        ):
             yield pytest.param(path, id=name, marks=pytest.mark.slow if name in SLOW else ())
 
 

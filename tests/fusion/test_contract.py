@@ -23,7 +23,7 @@ from skosteo import (
 )
 from skosteo.exceptions import InputError, MissingModalityWarning
 from skosteo.fusion import columns, out_of_fold, probability, study_reader
-from skosteo.training import net_classifier
+from skosteo.training import net_classifier, net_estimator
 from tests.small_models import small_clinical, small_image, still_fusion, still_image, write_films
 
 
@@ -85,9 +85,10 @@ def calls(monkeypatch):
 
     for module in (probability, net_classifier):
         counted(module, "encode_target")
+    counted(out_of_fold, "check_groups")
+    counted(net_estimator, "check_groups")
     for module in (out_of_fold, net_classifier):
-        for name in ("check_groups", "check_weights"):
-            counted(module, name)
+        counted(module, "check_weights")
     for name in ("present_rows", "validate_data"):
         counted(columns, name)
     for module in (probability, study_reader):

@@ -180,7 +180,7 @@ def test_the_image_branch_has_not_seen_the_rows_that_stop_the_fusion(study, monk
         aside.append(split(*args)[1])
         return split(*args)
 
-    monkeypatch.setattr("skosteo.training.net_classifier.validation_split", noting)
+    monkeypatch.setattr("skosteo.training.net_estimator.validation_split", noting)
     small_feature_fusion(image=spied(), max_epochs=1).fit(X, y, groups=groups)
     seen = Spy.log[0][0].index
     assert sorted([*seen, *aside[0]]) == list(range(48))

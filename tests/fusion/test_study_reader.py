@@ -13,7 +13,7 @@ from sklearn.preprocessing import OneHotEncoder
 from skosteo import ClinicalPreprocessor
 from skosteo.exceptions import InputError, MissingModalityWarning
 from skosteo.fusion.study_reader import StudyReader
-from skosteo.training.net_classifier import Plan
+from skosteo.training.net_estimator import Plan
 from tests.small_models import lacking, small_feature_fusion, small_image, still_fusion, still_image
 
 STRATEGIES = ["concat", "learned", "attention"]

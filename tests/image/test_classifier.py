@@ -22,7 +22,7 @@ from sklearn.model_selection import GridSearchCV, StratifiedGroupKFold
 from skosteo import ImageOsteoClassifier, RadiographReader
 from skosteo.exceptions import DicomError, InputError, MissingFileError, TrainingError, WeightsError
 from skosteo.image import embedding_cache, film_cache
-from skosteo.training import net_classifier
+from skosteo.training import net_estimator
 from tests.small_models import small_image, still_image, write_film, write_films
 
 
@@ -44,44 +44,6 @@ def test_the_default_is_the_net_of_the_paper(study):
         pretrained=False, image_size=32, batch_size=16, max_epochs=1, random_state=0
     ).fit(X, y)
     assert sum(p.numel() for p in model.net_.module_.parameters()) == 43_410_513
-
-
-# ---------------------------------------------------------------- the paper's block
-
-
-def test_the_weights_of_equation_1_are_kept_by_epoch(study):
-    X, y, _ = study
-    model = small_image(max_epochs=6, early_stopping=False).fit(X, y)
-    shares = model.history_[["g_wavelet", "g_attention"]].to_numpy()
-    np.testing.assert_allclose(shares.sum(axis=1), 1, atol=1e-6)
-    assert len(np.unique(shares[:, 0])) == 6
-    np.testing.assert_allclose(model.gradient_weights_, shares[-1])
-
-
-def test_without_both_branches_there_are_no_such_weights(study):
-    X, y, _ = study
-    model = small_image(wavelet=False).fit(X, y)
-    assert not hasattr(model, "gradient_weights_")
-    assert "g_wavelet" not in model.history_
-    assert model.attention_map(X).shape == (48, 2, 2)
-    without = small_image(soft_attention=False)
-    assert not hasattr(without, "attention_map")
-    assert not hasattr(without.fit(X, y).set_params(soft_attention=True), "attention_map")
-    assert hasattr(model.set_params(soft_attention=False), "attention_map")
-
-
-def test_attention_lies_where_the_classes_differ():
-    """In one quarter of the film, where only films of class 1 have a bright square."""
-    rng = np.random.default_rng(0)
-    y = np.resize([0, 1], 120)
-    films = rng.integers(0, 60, (120, 64, 64)).astype(np.uint8)
-    films[y == 1, 8:24, 40:56] += 150
-    model = small_image(max_epochs=15, wavelet=False, early_stopping=False, lr=3e-3).fit(films, y)
-    alpha = model.attention_map(films)
-    np.testing.assert_allclose(alpha.sum(axis=(1, 2)), 16, rtol=1e-5)
-    quarter = alpha[y == 1, :2, 2:].sum(axis=(1, 2)) / 16
-    assert model.score(films, y) == 1
-    assert quarter.mean() > 2 * 4 / 16
 
 
 # ---------------------------------------------------------------- going on
@@ -194,10 +156,10 @@ def test_no_more_than_a_part_is_embedded_at_a_time_in_prediction(
     cache = folder and tmp_path / folder
     model = small_image(freeze_backbone=True, cache_dir=cache).fit(X, y)
     whole, sizes = model.predict_proba(X), []
-    monkeypatch.setattr(net_classifier, "_ROWS_EMBEDDED_AT_A_TIME", 20)
-    logits = net_classifier.predict_logits
+    monkeypatch.setattr(net_estimator, "_ROWS_EMBEDDED_AT_A_TIME", 20)
+    logits = net_estimator.predict_logits
     monkeypatch.setattr(
-        net_classifier,
+        net_estimator,
         "predict_logits",
         lambda net, x: sizes.append(len(x["films"])) or logits(net, x),
     )

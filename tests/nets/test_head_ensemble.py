@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from skosteo.exceptions import InputError
+from skosteo.nets.gaussian import mixture
 from skosteo.nets.head_ensemble import HeadEnsemble
 from skosteo.nets.heads import Head
 
@@ -76,3 +77,27 @@ def test_dropout_is_of_hidden_neurons_alone():
 def test_what_is_no_head_is_refused(sizes, dropout):
     with pytest.raises(InputError, match=r"allowed is a"):
         HeadEnsemble(4, sizes, dropout, n_members=3)
+
+
+def test_of_densities_each_member_gives_means_and_spreads_and_the_answer_is_their_mixture():
+    net = HeadEnsemble(4, (6, 5), 0.0, n_members=3, n_outputs=4)
+    assert torch.all(net(X) == 0)
+    drawn = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for part in net.parameters():
+            part.copy_(torch.randn(part.shape, generator=drawn))
+    first, behind = net.layers
+    answers = []
+    for k in range(3):
+        hidden = torch.relu(X @ first.weight[6 * k : 6 * k + 6].T + first.bias[6 * k : 6 * k + 6])
+        hidden = torch.relu(hidden @ behind.weights[0][k] + behind.biases[0][k])
+        rows = slice(18 + 4 * k, 22 + 4 * k)
+        linear = X @ first.weight[rows].T + first.bias[rows]
+        answers.append(hidden @ behind.weights[1][k] + linear)
+    expected = torch.stack(answers, dim=1)
+    torch.testing.assert_close(net(X), expected)
+    fold = torch.arange(12) % 3
+    others = (fold == 0).long()  # the first member that may learn from the row
+    torch.testing.assert_close(net(X, fold)[:, 0], expected[torch.arange(12), others])
+    torch.testing.assert_close(net.eval()(X, fold), expected[torch.arange(12), fold])
+    torch.testing.assert_close(net(X), mixture(expected))

@@ -13,11 +13,18 @@ from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClas
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skosteo import FoldEnsembleClassifier, RecalibratedClassifier, RiskIndexClassifier
+from skosteo import (
+    FoldEnsembleClassifier,
+    FusionOsteoRegressor,
+    ImageOsteoRegressor,
+    RecalibratedClassifier,
+    RiskIndexClassifier,
+)
 from skosteo.presets import clinical_baseline, paper_clinical_classifier, texture_classifier
 from tests.small_models import (
     lacking,
     small_clinical,
+    small_clinical_regressor,
     small_embedder,
     small_feature_fusion,
     small_fusion,
@@ -107,3 +114,21 @@ def unfitted(folder):
         "frozen feature fusion": (still_fusion(image=still, max_epochs=1, strategy="attention"), X),
     }
     return {name: (clone(model), seen) for name, (model, seen) in models.items()}, y
+
+
+def unfitted_regressors(folder):
+    """Regressors by name, each with what it is fitted on, and the densities of two sites."""
+    X, y, _ = write_films(folder)
+    table = X[["age", "bmi"]]
+    density = pd.DataFrame({"neck": y + X["age"] / 100, "spine": y - X["bmi"] / 100})
+    density.iloc[::5, 1] = np.nan
+    imputed = make_pipeline(SimpleImputer(), small_clinical_regressor())
+    image = small_image(ImageOsteoRegressor, max_epochs=1)
+    models = {
+        "image": (image, X[["image"]]),
+        "image of paths": (image, X["image"].to_numpy()),
+        "clinical": (small_clinical_regressor(), table),
+        "imputed": (imputed, table),
+        "fusion": (FusionOsteoRegressor(image, imputed, cv=2, random_state=0), X),
+    }
+    return {name: (clone(model), seen) for name, (model, seen) in models.items()}, density

@@ -30,7 +30,7 @@ from sklearn.model_selection import (
     TunedThresholdClassifierCV,
 )
 from sklearn.neighbors import KNeighborsClassifier
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from skosteo import (
@@ -44,7 +44,7 @@ from skosteo.exceptions import InputError, ModelChangedWarning, ModelFileError
 from skosteo.persistence.archive import read_archive, write_archive
 from skosteo.presets import clinical_baseline
 from tests.persistence.hostile import members_of
-from tests.persistence.models import unfitted
+from tests.persistence.models import unfitted, unfitted_regressors
 from tests.small_models import small_clinical, small_image, write_films
 
 pytestmark = pytest.mark.filterwarnings(
@@ -91,6 +91,19 @@ def test_every_model_answers_the_same_in_another_process(fitted, tmp_path, fresh
     answers = pickle.loads((tmp_path / "answers").read_bytes())
     for name, (model, X) in fitted.items():
         assert np.array_equal(answers[name], model.predict_proba(X)), name
+
+
+def test_every_regressor_answers_the_same_from_its_file_and_as_a_copy(tmp_path):
+    models, y = unfitted_regressors(tmp_path)
+    for name, (model, X) in models.items():
+        save_model(model.fit(X, y), tmp_path / "model.skops")
+        for again in (load_model(tmp_path / "model.skops"), copy.deepcopy(model)):
+            answers = zip(
+                again.predict(X, return_std=True), model.predict(X, return_std=True), strict=True
+            )
+            assert all(np.array_equal(*pair) for pair in answers), name
+            last = again[-1] if isinstance(again, Pipeline) else again
+            assert last.sites_ == ["neck", "spine"]
 
 
 def test_every_model_answers_the_same_after_pickle_joblib_cloudpickle_and_copy(fitted, tmp_path):
@@ -353,9 +366,9 @@ def test_weights_of_true_and_false_stay_two(table, tmp_path):
 
 def test_a_model_of_xgboost_where_it_is_not_installed(table, tmp_path, monkeypatch):
     save_model(clinical_baseline("xgboost").fit(*table), tmp_path / "model.skops")
-    for module in ("xgboost.sklearn", "xgboost.core"):
+    for module in ("xgboost", "xgboost.sklearn", "xgboost.core"):
         monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(ModelFileError, match="needs xgboost, which is not installed"):
+    with pytest.raises(ImportError, match=r"needs xgboost, which .* 'skosteo\[xgboost\]'"):
         load_model(tmp_path / "model.skops")
 
 

@@ -274,7 +274,7 @@ def test_an_ensemble_is_a_model_of_the_study(tmp_path, monkeypatch):
 
 
 def test_without_its_extra_texture_is_refused_before_anything_is_read(monkeypatch):
-    monkeypatch.setitem(sys.modules, "skimage.feature", None)
+    monkeypatch.setitem(sys.modules, "skimage", None)
     with pytest.raises(ImportError, match=r"skosteo\[texture\]"):
         made(["texture"])
     assert "texture" not in made(None)

@@ -11,7 +11,7 @@ import pandas as pd
 from skosteo._plotting import PALETTE, add_legend, hide_spines, with_more_fonts
 from skosteo.clinical.variables import display_name
 from skosteo.exceptions import InputError
-from skosteo.explain import FusionView, GradCam, ShapValues
+from skosteo.explain import FusionView, ShapValues
 from skosteo.study.report import curves
 from skosteo.study.report.tables import in_words, levels_shown
 from skosteo.study.store import Arrays
@@ -115,6 +115,8 @@ def _two_levels(X: pd.DataFrame, name: str) -> list[str] | None:
 
 
 def _grad_cam(study: Any) -> "Figure":
+    from skosteo.explain import GradCam  # of nets
+
     return GradCam.from_arrays(explanations(study)["grad_cam"]).plot(n_columns=2)
 
 

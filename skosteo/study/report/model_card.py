@@ -8,8 +8,8 @@ import pandas as pd
 
 from skosteo.clinical import table_one
 from skosteo.evaluation._format import proportion_text
-from skosteo.image.classifier import ImageOsteoClassifier
-from skosteo.persistence.content import FILM_READERS, parts
+from skosteo.image.film_estimator import FilmEstimator
+from skosteo.persistence.content import parts
 from skosteo.study.design import versions
 from skosteo.study.report.abstract import judged, limits, texts
 from skosteo.study.report.content import split_text
@@ -81,9 +81,9 @@ def model_card(study: Any) -> str:
 def _seen(study: Any) -> list[str]:
     """Say what the final model may see: the radiograph, clinical columns."""
     model, fitted = study.models[study.primary], study.final.recalibrated.estimator_
-    film = any(isinstance(part, FILM_READERS) for part in parts(fitted))
+    film = any(isinstance(part, FilmEstimator) for part in parts(fitted))
     columns = study.settings.clinical_columns if model.columns is None else model.columns
-    if model.name == "texture" or isinstance(fitted, ImageOsteoClassifier):
+    if model.name == "texture" or isinstance(fitted, FilmEstimator):
         columns = ()
     return ["the chest radiograph"] * film + [*map(_plain, columns)]
 

@@ -9,8 +9,8 @@ each part adds, subgroups and explanations.
 By default on a **synthetic** cohort, whose films are written as DICOM of mixed encodings. Two real
 data sets take the same road::
 
-    python examples/plot_06_study.py --data hannover  # real chest films, target: ICU stay
-    python examples/plot_06_study.py --data nhanes    # real people with measured DXA, no films
+    python examples/study.py --data hannover  # real chest films, target: ICU stay
+    python examples/study.py --data nhanes    # real people with measured DXA, no films
 
 From a shell it is ``skosteo study cohort.csv --images films/ ...``.
 """
