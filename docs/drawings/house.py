@@ -15,13 +15,14 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from tests.test_layers import LEVEL, LEVELS, MODULES, home, imports
 
-SHARED = ["exceptions", "_files", "_validation", "_plotting", "splits"]
+SHARED = ["exceptions", "_files", "_extras", "_validation", "_plotting", "splits"]
 # how far to the right of the middle each room stands; its height is its layer
 ACROSS = {
     "__main__": 0, "commands": 0, "study": -1.5, "scoring": 3.4, "validation": 0.9,
-    "presets": -3.9, "explain": -2.0, "recalibration": 0.1, "_page": 2.4, "persistence": 5.8,
-    "fusion": -1.6, "evaluation": 1.6, "clinical.classifier": -4.1, "clinical.risk_indices": 3.9,
-    "image": 0.4, "datasets": 6.2, "training": -2.2, "nets": -2.2, "clinical": 3.9, "dicom": 0.4,
+    "presets": -3.9, "explain": -2.0, "recalibration": 0.1, "_page": 2.4, "persistence": 8.2,
+    "fusion": -1.6, "evaluation": 1.6, "clinical.classifier": -6.1,
+    "clinical.regressor": -2.9, "clinical.table_net": 2.7, "clinical.risk_indices": 6.0,
+    "image": 0.4, "datasets": 8.2, "training": -2.2, "nets": -2.2, "clinical": 3.9, "dicom": 0.4,
 }  # fmt: skip
 COLOURS = {True: ("#f3efe6", "#9a8456"), False: ("#e8eef7", "#4a6fa5")}  # shared or not
 
@@ -64,7 +65,7 @@ def _box(axes, room, x, y):
 
 def draw(path):
     """Write the map as SVG: who stands higher uses who stands lower."""
-    figure = Figure(figsize=(10, 7.6))
+    figure = Figure(figsize=(11.5, 7.6))
     axes = figure.add_subplot()
     layers = [rooms for rooms in LEVELS if not rooms <= set(SHARED)]
     boxes = {
@@ -73,7 +74,7 @@ def draw(path):
         for room in rooms - set(SHARED)
     }
     for number, room in enumerate(SHARED):
-        _box(axes, room, 2.3 * (number - 2), -0.3)
+        _box(axes, room, 2.2 * (number - 2.2), -0.3)
     pairs = {(user, used) for user, used in arrows() if used in boxes}
     for user, used in sorted(reduced(pairs)):
         between = {"patchA": boxes[user], "patchB": boxes[used], "shrinkA": 0, "shrinkB": 0}
@@ -81,7 +82,7 @@ def draw(path):
         arrow = FancyArrowPatch(*ends, arrowstyle="-|>", mutation_scale=10, **between)
         arrow.set(color="#8793a3", zorder=1)
         axes.add_patch(arrow)
-    axes.set(xlim=(-5.8, 7.1), ylim=(-0.8, len(layers) + 0.6))
+    axes.set(xlim=(-7.7, 9.3), ylim=(-0.8, len(layers) + 0.6))
     axes.axis("off")
     figure.savefig(path, format="svg", bbox_inches="tight", transparent=True)
 

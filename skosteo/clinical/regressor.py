@@ -77,6 +77,9 @@ class ClinicalOsteoRegressor(TableNet, NetRegressor):
 
     Notes
     -----
+    A value more than 5 standard deviations from the mean of `fit` counts as so far: of one person
+    of NHANES with 400 white cells, the code for 400 or more, the net would else expect T = -17.
+
     Columns must be numbers without missing values: put a `ClinicalPreprocessor` or an imputer in
     front. Of several sites each patient needs one; the loss is the mean negative log likelihood of
     what was measured.
@@ -104,6 +107,8 @@ class ClinicalOsteoRegressor(TableNet, NetRegressor):
     >>> mean.round(), std.round(1), model.probability_below([[85, 19], [50, 31]]).round()
     (array([-3.,  1.]), array([0.5, 0.5]), array([1., 0.]))
     """
+
+    _limit = 5.0
 
     _parameter_constraints: ClassVar[dict] = {
         **NetRegressor._parameter_constraints,

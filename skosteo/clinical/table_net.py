@@ -34,6 +34,9 @@ class TableNet(NetEstimator):
     dropout: float
     n_members: int
 
+    # standard deviations from the mean of `fit` at which values are cut; None: nowhere
+    _limit: ClassVar[float | None] = None
+
     _module_class = HeadEnsemble
     _parameter_constraints: ClassVar[dict] = {
         "n_members": [Interval(Integral, 1, None, closed="left")],
@@ -53,7 +56,10 @@ class TableNet(NetEstimator):
                 )
             # numbers, whatever scikit-learn is set to put out
             self.scaler_ = StandardScaler().set_output(transform="default").fit(matrix)
-        inputs = {"x": torch.from_numpy(self.scaler_.transform(matrix))}
+        scaled = self.scaler_.transform(matrix)
+        if self._limit is not None:
+            scaled = scaled.clip(-self._limit, self._limit)
+        inputs = {"x": torch.from_numpy(scaled)}
         if plan is not None and plan.valid_on is not None and self.n_members > 1:
             folds = member_folds(plan.codes, plan.groups, self.n_members, plan.seed)
             inputs["fold"] = torch.from_numpy(folds)

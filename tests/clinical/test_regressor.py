@@ -98,6 +98,14 @@ def test_people_of_nhanes_in_another_cycle():
     assert 0.88 < ((lower <= t[~early]) & (t[~early] <= upper)).mean() < 0.92
 
 
+def test_a_value_far_from_all_others_gives_no_absurd_density(fitted):
+    X, *_ = planted(200, 1)
+    X[0] = 400
+    mean = fitted.predict(X)
+    assert np.abs(mean[0]).max() < 12
+    np.testing.assert_allclose(fitted.predict(np.full((1, 4), 7.0)), mean[:1])
+
+
 def test_wrong_input():
     X, _ = cohort(40)
     with pytest.raises(ValueError, match="X contains NaN"):

@@ -125,7 +125,7 @@ def test_searches_clones_and_pickles():
 
 def test_nets_of_films_and_of_a_table(tmp_path):
     X, y, groups = write_films(tmp_path)
-    image = small_image(ImageOsteoRegressor, max_epochs=15, lr=3e-3)
+    image = small_image(ImageOsteoRegressor, max_epochs=8, lr=3e-3)
     model = FusionOsteoRegressor(image, small_clinical_regressor(), cv=2, random_state=0)
     t = y + X["age"] / 20
     new, y_new, _ = write_films(tmp_path, seed=1)
