@@ -9,6 +9,7 @@ import pytest
 import sklearn
 
 from skosteo.commands import main
+from skosteo.datasets import make_cohort
 
 PAGES = Path(__file__).parents[2] / "docs"
 # Fences of other languages are not run: a line of a shell is ``sh``, what needs a GPU or a hospital
@@ -44,13 +45,25 @@ def pages():
             yield pytest.param(path, id=name, marks=pytest.mark.slow if name in SLOW else ())
 
 
-@pytest.mark.parametrize("page", list(pages()))
-def test_the_code_of_a_page_runs(page, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+def run(page):
     code = compile(snippets(page.read_text()), str(page), "exec")
     with sklearn.config_context():  # a page may set scikit-learn's options
         exec(code, {"__name__": "__main__", "main": main})
     plt.close("all")
+
+
+@pytest.mark.parametrize("page", list(pages()))
+def test_the_code_of_a_page_runs(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run(page)
+
+
+def test_the_code_of_the_readme_runs_where_there_is_a_cohort(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    cohort = make_cohort(40, directory="films", random_state=0)
+    table = cohort.data.assign(osteoporosis=cohort.target, patient=cohort.groups)
+    table.to_csv("cohort.csv", index=False)
+    run(PAGES.parent / "README.md")
 
 
 def test_what_is_run_and_what_is_not():
