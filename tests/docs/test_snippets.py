@@ -58,6 +58,7 @@ def test_the_code_of_a_page_runs(page, tmp_path, monkeypatch):
     run(page)
 
 
+@pytest.mark.filterwarnings("ignore:batch_size=:UserWarning")  # so few patients
 def test_the_code_of_the_readme_runs_where_there_is_a_cohort(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     cohort = make_cohort(40, directory="films", random_state=0)
