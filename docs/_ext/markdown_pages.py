@@ -1,8 +1,9 @@
 """Every page as Markdown beside its HTML, and ``llms.txt``, a list of them.
 
 The Markdown builder knows no types of parameters (classifiers), numbered references (citations),
-signs for keyword-only parameters (abbreviations), captions, and links that are whole cards: they
-are put into nodes that it can write. Pictures are those that the HTML builder has copied.
+signs for keyword-only parameters (abbreviations), captions, links that are whole cards, and
+pictures of the gallery: they are put into nodes that it can write. Pictures are those that the HTML
+builder has copied.
 """
 
 from pathlib import Path
@@ -12,6 +13,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx_design.shared import PassthroughTextElement
+from sphinx_gallery.directives import imgsgnode
 
 
 class Plain(SphinxPostTransform):
@@ -34,10 +36,13 @@ class Plain(SphinxPostTransform):
         for kind in (nodes.caption, PassthroughTextElement):
             for node in list(self.document.findall(kind)):
                 node.replace_self(nodes.paragraph("", "", *node.children))
-        up = "../" * self.env.docname.count("/")
+        images = "../" * self.env.docname.count("/") + "_images"
         for node in self.document.findall(nodes.image):
             if node["uri"] in self.env.images:
-                node["uri"] = f"{up}_images/{self.env.images[node['uri']][1]}"
+                node["uri"] = f"{images}/{self.env.images[node['uri']][1]}"
+        for node in list(self.document.findall(imgsgnode)):
+            uri = f"{images}/{Path(node['uri']).name}"
+            node.replace_self(nodes.image(uri=uri, alt=node["alt"]))
 
 
 def write_list(app: Sphinx, failure: Exception | None) -> None:

@@ -89,8 +89,10 @@ class DensityRegressor(RegressorMixin):
 
         Returns
         -------
-        lower, upper : ndarray of shape (n,), or (n, k) of k sites
-            In the unit of `fit`.
+        lower : ndarray of shape (n,), or (n, k) of k sites
+            Lower limits, in the unit of `fit`.
+        upper : ndarray of shape (n,), or (n, k) of k sites
+            Upper limits, likewise.
         """
         if isinstance(coverage, bool) or not isinstance(coverage, Real) or not 0 < coverage < 1:
             raise InputError(f"coverage={coverage!r}: allowed is a number above 0 and below 1.")
@@ -111,6 +113,7 @@ class DensityRegressor(RegressorMixin):
         Returns
         -------
         ndarray of shape (n,), or (n, k) of k sites
+            Probabilities, 0 to 1.
 
         Raises
         ------

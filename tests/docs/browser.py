@@ -8,8 +8,6 @@ and ``pip install playwright``.
 import sys
 from pathlib import Path
 
-from playwright.sync_api import sync_playwright
-
 from tests.study.report.browser import WIDTHS, chromium
 
 SITE = Path(__file__).parents[2] / "docs/_build/html"
@@ -42,6 +40,8 @@ def look(tab, page, picture):
 
 def main(folder):
     """Look at all pages; print what is wrong and how many there are."""
+    from playwright.sync_api import sync_playwright
+
     pages = [page for page in sorted(SITE.rglob("*.html")) if "_static" not in page.parts]
     with sync_playwright() as play:
         browser = play.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
