@@ -212,6 +212,7 @@ def test_ignoring_patients_would_reject_too_often():
     assert rejected > 0.1
 
 
+@pytest.mark.slow
 def test_a_million_rows_take_seconds_at_most():
     """n log n, not n squared: a million squared would not fit in memory."""
     rng = np.random.default_rng(9)

@@ -41,7 +41,7 @@ def net():
     return ClinicalOsteoClassifier(n_members=3, max_epochs=20, random_state=0).fit(X, y), X
 
 
-@pytest.mark.parametrize("kind", ["Kernel", "Exact"])
+@pytest.mark.parametrize("kind", ["Kernel", pytest.param("Exact", marks=pytest.mark.slow)])
 def test_a_net_gets_the_values_of_shap(net, kind):
     shap = pytest.importorskip("shap")
     model, X = net

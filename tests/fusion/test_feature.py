@@ -57,7 +57,9 @@ def test_it_learns_what_film_and_table_decide_together(strategy):
     assert roc_auc_score(y[160:], new) > 0.97
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize(
+    "strategy", [STRATEGIES[0], *(pytest.param(s, marks=pytest.mark.slow) for s in STRATEGIES[1:])]
+)
 def test_a_fine_tuned_branch_learns_what_neither_side_shows(strategy):
     """The label is whether film and age disagree: a film alone teaches its branch nothing."""
     X, above, old = cohort(n=300)

@@ -682,6 +682,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 def test_dask(paths, cache, tmp_path):
     pytest.importorskip("distributed")
     script = tmp_path / "use_dask.py"

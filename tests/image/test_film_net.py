@@ -32,6 +32,7 @@ def test_without_both_branches_there_are_no_such_weights(study):
     assert hasattr(model.set_params(soft_attention=False), "attention_map")
 
 
+@pytest.mark.slow
 def test_attention_lies_where_the_classes_differ():
     """In one quarter of the film, where only films of class 1 have a bright square."""
     rng = np.random.default_rng(0)

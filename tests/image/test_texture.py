@@ -140,6 +140,7 @@ def test_a_search_goes_over_families(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.slow
 def test_it_finds_the_bone_of_synthetic_films(tmp_path):
     cohort = make_cohort(100, image_signal=0.9, random_state=0)
     model = texture_classifier(image_size=160, cache_dir=tmp_path)

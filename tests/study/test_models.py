@@ -239,6 +239,7 @@ def test_texture_is_a_model_of_the_study(tmp_path, monkeypatch):
     assert np.abs(loaded - study.final_model_.predict_proba(X)).max() == 0
 
 
+@pytest.mark.slow
 def test_an_ensemble_is_a_model_of_the_study(tmp_path, monkeypatch):
     """Judged, described and saved like the others; with a small net here."""
     fewer = {f"{name}__max_epochs": 3 for name in ("ff", "lff", "attention")} | {

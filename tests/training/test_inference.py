@@ -79,6 +79,7 @@ except TrainingError as error:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the limit is Linux's")
+@pytest.mark.slow
 def test_a_real_limit_of_memory_is_survived():
     command = [sys.executable, "-W", "ignore", "-c", LIMITED]
     ended = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
