@@ -46,7 +46,7 @@ print(study)
 # Numbered as in the paper, as DataFrames; the CSV files of the folder hold the same numbers.
 
 print(study.table(2).to_string())
-print(study.comparison().to_string())
+print(study.comparison())
 print(study.per_thousand().to_string())
 
 # %%

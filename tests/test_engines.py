@@ -88,6 +88,7 @@ def test_joblib(folder):
     check_scores(folder)
 
 
+@pytest.mark.slow
 def test_dask_with_a_worker_that_dies(folder):
     done = run("Dask", folder, deaths=1)
     assert done.returncode == 0, done.stderr

@@ -148,8 +148,7 @@ def test_common_checks_at_defaults(estimator, check):
 
 @few_rows
 @parametrize_with_checks(
-    [ClinicalOsteoClassifier(max_epochs=50), ClinicalOsteoRegressor(max_epochs=50)],
-    expected_failed_checks=expected_failures,
+    [ClinicalOsteoClassifier(max_epochs=50)], expected_failed_checks=expected_failures
 )
 def test_common_checks_at_defaults_but_for_the_epochs(estimator, check):
     check(estimator)
