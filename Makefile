@@ -18,19 +18,19 @@ PAGES := docs docs/_build/html
 .PHONY: demo films image clinical fusions study test docs docs-quick check lint types clean
 
 demo: .venv/installed
-	$(BIN)/python examples/plot_01_quickstart.py --data $(DATA)
+	$(BIN)/python examples/quickstart.py --data $(DATA)
 
 films: .venv/installed
-	$(BIN)/python examples/plot_02_reading_films.py
+	$(BIN)/python examples/plot_01_reading_films.py
 
 image: .venv/installed
-	$(BIN)/python examples/plot_03_image_model.py
+	$(BIN)/python examples/plot_02_image_model.py
 
 clinical: .venv/installed
-	$(BIN)/python examples/plot_04_clinical_side.py --data $(DATA)
+	$(BIN)/python examples/clinical_side.py --data $(DATA)
 
 fusions: .venv/installed
-	$(BIN)/python examples/plot_05_fusions.py
+	$(BIN)/python examples/plot_03_fusions.py
 
 study: .venv/installed
 	$(BIN)/python examples/study.py --data $(DATA)

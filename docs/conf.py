@@ -72,7 +72,8 @@ intersphinx_mapping = inventories.compile_all(HERE / "inventories", HERE / "_bui
 sphinx_gallery_conf = {
     "examples_dirs": ["../examples"],
     "gallery_dirs": ["auto_examples"],
-    "ignore_pattern": r"plot_06_study\.py",  # three minutes: `make study`
+    # minutes each: `make demo`, `make clinical` and `make study`
+    "ignore_pattern": r"/(quickstart|clinical_side|study)\.py",
     "filename_pattern": r"/plot_",
     "download_all_examples": False,
     "show_memory": False,

@@ -59,7 +59,7 @@ def test_the_source_archive_has_what_the_tests_and_the_documentation_need(built)
     assert package_files() < names
     for file in ("LICENSE", "CITATION.cff", "Makefile", "constraints.txt", "setup.cfg"):
         assert file in names
-    for file in ("docs/conf.py", "examples/plot_01_quickstart.py", "tests/conftest.py"):
+    for file in ("docs/conf.py", "examples/quickstart.py", "tests/conftest.py"):
         assert file in names
     assert "docs/_static/mathjax/LICENSE" in names
     assert "tests/persistence/release_0_1.skops" in names

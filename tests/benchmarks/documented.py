@@ -16,7 +16,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = {
-    "demo": ["examples/plot_01_quickstart.py", "--data", "synthetic"],
+    "demo": ["examples/quickstart.py", "--data", "synthetic"],
     "nhanes": ["-m", "tests.benchmarks.nhanes"],
     "fusions": ["-m", "tests.benchmarks.fusions"],
 }

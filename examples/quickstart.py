@@ -8,8 +8,8 @@ patients that they have not seen.
 By default on a **synthetic** cohort, made on the spot: DICOM files in the mixed encodings of real
 hospitals, and a table with gaps. Two real data sets take the same road::
 
-    python examples/plot_01_quickstart.py --data hannover  # real chest films, target: ICU stay
-    python examples/plot_01_quickstart.py --data nhanes    # real people with measured DXA
+    python examples/quickstart.py --data hannover  # real chest films, target: ICU stay
+    python examples/quickstart.py --data nhanes    # real people with measured DXA
 """
 
 # %%

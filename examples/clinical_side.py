@@ -10,7 +10,7 @@ is the bar to clear: logistic regression on age, sex and body mass index.
 By default the table is **synthetic**. Real people with measured density take the same road, where
 ``SKOSTEO_DATA`` names their folder or there is internet::
 
-    python examples/plot_04_clinical_side.py --data nhanes
+    python examples/clinical_side.py --data nhanes
 """
 
 # %%
