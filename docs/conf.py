@@ -73,7 +73,8 @@ sphinx_gallery_conf = {
     "examples_dirs": ["../examples"],
     "gallery_dirs": ["auto_examples"],
     # minutes each: `make demo`, `make clinical` and `make study`
-    "ignore_pattern": r"/(quickstart|clinical_side|study)\.py",
+    "ignore_pattern": r"^(quickstart|clinical_side|study)\.py",
+    "within_subsection_order": "FileNameSortKey",
     "filename_pattern": r"/plot_",
     "download_all_examples": False,
     "show_memory": False,
