@@ -102,11 +102,20 @@ def as_patient(groups: ArrayLike | None, n: int) -> NDArray[np.intp]:
     return np.arange(n) if codes is None else codes
 
 
-def as_fold(folds: ArrayLike | None, positive: NDArray[np.bool_]) -> NDArray[np.intp] | None:
-    """Codes 0, 1, ... of the folds; InputError for one fold, or one that lacks a class."""
+def as_fold(
+    folds: ArrayLike | None, positive: NDArray[np.bool_], patient: NDArray[np.intp]
+) -> NDArray[np.intp] | None:
+    """Codes 0, 1, ... of the folds.
+
+    InputError for one fold, one that lacks a class, and patients in more folds than others: their
+    rows are split, or folds of several repeats have one name.
+    """
     if folds is None:
         return None
-    fold = np.asarray(to_pandas(folds))
+    try:
+        fold = np.asarray(to_pandas(folds))
+    except ValueError:  # such as the pairs of rows that a splitter yields
+        raise InputError("folds is to be one label for each row: the fold it lies in.") from None
     if fold.shape != positive.shape or pd.isna(fold).any():
         raise InputError(
             f"folds has shape {fold.shape} for {len(positive)} rows; give the fold of each row, "
@@ -120,6 +129,14 @@ def as_fold(folds: ArrayLike | None, positive: NDArray[np.bool_]) -> NDArray[np.
         raise InputError(
             f"folds names {sizes.shape[1]} fold{'s' * (sizes.shape[1] > 1)}, {what}. Give the fold "
             "of each row in a cross-validation stratified by outcome."
+        )
+    fold_of_patient = np.unique(np.stack([codes, patient]), axis=1)
+    in_folds = np.bincount(fold_of_patient[1])
+    if in_folds.min() < in_folds.max():
+        raise InputError(
+            f"Some patients lie in {in_folds.min()} of the folds and others in {in_folds.max()}. "
+            "A patient lies in one fold of each repeat: split by patient, and give the folds of "
+            "each repeat names of their own, such as '0.1' and '1.1'."
         )
     return codes
 
@@ -190,8 +207,8 @@ class Scored:
         """Check the probabilities of one or several named models."""
         positive = as_positive(y_true)
         n = len(positive)
-        models, fold = as_models(y_prob, n), as_fold(folds, positive)
-        return cls(positive, as_patient(groups, n), np.ones(n), models, fold)
+        models, patient = as_models(y_prob, n), as_patient(groups, n)
+        return cls(positive, patient, np.ones(n), models, as_fold(folds, positive, patient))
 
     @classmethod
     def of_scores(

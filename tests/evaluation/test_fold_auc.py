@@ -98,6 +98,7 @@ def test_few_patients_have_none():
         (lambda y, fold: np.zeros(len(y)), "1 fold, where 2 or more are needed"),
         (lambda y, fold: fold[:-1], r"shape \(199,\) for 200 rows"),
         (lambda y, fold: np.where(fold == 0, np.nan, fold), "without missing values"),
+        (lambda y, fold: [([0, 1], [2]), ([0, 2, 3], [1])], "one label for each row"),
     ],
 )
 def test_folds_that_cannot_be(folds, message):
@@ -106,6 +107,15 @@ def test_folds_that_cannot_be(folds, message):
         evaluate(y, models, folds=folds(y, fold))
     with pytest.raises(InputError, match=message):
         compare(y, models, folds=folds(y, fold))
+
+
+def test_folds_of_repeats_with_one_name_and_patients_on_both_sides_are_refused():
+    y, models, fold, patient = rows(repeats=3)
+    with pytest.raises(InputError, match="names of their own"):
+        compare(y, models, groups=patient, folds=fold % K)
+    y, models, fold, patient = rows()
+    with pytest.raises(InputError, match="split by patient"):
+        compare(y, models, groups=patient // 2, folds=fold)
 
 
 def test_what_is_printed_says_how():
