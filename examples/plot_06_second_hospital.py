@@ -44,7 +44,7 @@ model = RecalibratedClassifier(clinical_baseline("logistic")).fit(X, y, groups=h
 work = tempfile.TemporaryDirectory()
 file = Path(work.name, "model.skops")
 card = "Synthetic patients; for the gallery only."
-save_model(model, file, card=card, examples=X[:5])
+save_model(model, file, card=card)
 print(f"{file.stat().st_size / 1000:.0f} kB; its card: {read_card(file)}")
 model = load_model(file)
 

@@ -34,7 +34,7 @@ from skosteo.study.fitting import ModelResult
 from skosteo.study.folds import fold_scores, fold_tests, stability
 from skosteo.study.imputation import missing_values_matter
 from skosteo.study.inputs import RULES
-from skosteo.study.models import FUSIONS, TABLES, StudyModel, published, shown_in
+from skosteo.study.models import CLINICAL, FUSIONS, TABLES, StudyModel, published, shown_in
 from skosteo.study.usefulness import confident_errors, film_beside, per_thousand
 from skosteo.validation.figures import figures_of
 
@@ -328,9 +328,10 @@ class Study:
     def added_value(self) -> pd.DataFrame:
         """Return whether the film adds to the comparator's risk, in all and by projection.
 
-        Empty where there is no film or no comparator. As text; see `film_beside`.
+        Empty where no prespecified model sees a film, or there is no comparator. As text; see
+        `film_beside`.
         """
-        films = [name for name in ("image", self.primary) if name in self.family]
+        films = [n for n in ("image", self.primary) if n in self.family and n not in CLINICAL]
         if self.settings.image_column is None or self.comparator in (None, *films) or not films:
             return pd.DataFrame()
         projection = self.groupings.get("projection")

@@ -294,3 +294,13 @@ def test_a_frame_that_is_changed_changes_no_result(of_values):
         frame, before = get(), get()
         frame["mine"] = 1
         pd.testing.assert_frame_equal(get(), before)
+
+
+def test_where_no_model_sees_a_film_nothing_is_said_of_what_films_add(of_films, monkeypatch):
+    monkeypatch.setattr("skosteo.study.results.film_beside", lambda *_: pd.DataFrame([1]))
+    for family, is_asked in (
+        (("image", "age_sex_bmi"), True),
+        (("clinical", "age_sex_bmi"), False),
+    ):
+        study = changed(of_films.study, fields={"family": family})
+        assert study.added_value().empty != is_asked

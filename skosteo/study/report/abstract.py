@@ -166,8 +166,9 @@ def design_text(study: Any) -> str:
     settings = study.settings
     if not study.design.has_test:
         return (
-            f"Development with internal validation: {settings.n_repeats} repeats of "
-            f"{settings.n_folds}-fold cross-validation by patient."
+            f"Development with internal validation: {settings.n_repeats} "
+            f"repeat{'s' * (settings.n_repeats > 1)} of {settings.n_folds}-fold cross-validation "
+            "by patient."
         )
     if settings.drawn_test:
         return "Development, and validation on a test set drawn by patient from the same source."

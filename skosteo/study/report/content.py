@@ -114,7 +114,8 @@ def split_text(study: Any) -> str:
     design, settings = study.design, study.settings
     if not design.has_test:
         return (
-            f"{settings.n_repeats} repeats of {settings.n_folds}-fold cross-validation of all "
+            f"{settings.n_repeats} repeat{'s' * (settings.n_repeats > 1)} of "
+            f"{settings.n_folds}-fold cross-validation of all "
             f"{len(design.y):,} rows, by patient, stratified by {balanced_text(study)}"
         )
     drawn = "drawn" if settings.drawn_test else "specified by the investigator"
