@@ -16,6 +16,7 @@ from skosteo.nets.adapters import (
     from_adapters,
 )
 from skosteo.nets.backbone import make_backbone
+from tests.reference import lora
 
 TINY = ["test_efficientnet", "test_vit", "test_resnet"]
 
@@ -36,6 +37,30 @@ def test_a_layer_computes_with_its_weights_and_the_product_of_the_adapter(layer)
         x = torch.randn(3, 7, 6, 6, generator=generator)
         wanted = conv2d(x, weight, layer.bias, stride=layer.stride)
     torch.testing.assert_close(adapter(x), wanted, rtol=1e-4, atol=1e-5)
+
+
+# of peft 0.21.2, by tests/reference/lora.py: at the start, and after three steps
+PEFT = {
+    "linear": [
+        [-0.578632, 0.723409, 0.367242, -1.011723, -0.539844, 0.210544],
+        [-0.27775, 0.074287, 0.115671, -0.306039, -0.252276, 0.177485],
+    ],
+    "convolution": [
+        [0.068221, -0.10428, 0.088824, -0.092498, 0.072144, -0.093585],
+        [0.039472, -0.065932, 0.053113, -0.059607, 0.045133, -0.063082],
+    ],
+}
+
+
+@pytest.mark.parametrize("kind", PEFT)
+def test_an_adapter_computes_and_learns_as_that_of_peft(kind):
+    assert (RANK, ALPHA) == (lora.RANK, lora.ALPHA)
+    layer, x = lora.layer_and_input(kind)
+    adapter = Adapter(layer)
+    for said, wanted in zip(
+        lora.descend(adapter, x, adapter.down, adapter.up), PEFT[kind], strict=True
+    ):
+        torch.testing.assert_close(said.flatten()[:6], torch.tensor(wanted), rtol=1e-4, atol=2e-6)
 
 
 @pytest.mark.parametrize("name", TINY)
