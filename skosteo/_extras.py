@@ -6,6 +6,7 @@ from skosteo.exceptions import MissingExtraError
 
 # Of each extra the libraries: as they are imported, and as they are called
 _LIBRARIES = {
+    "plots": {"matplotlib": "matplotlib"},
     "nets": {"torch": "torch", "skorch": "skorch", "timm": "timm"},
     "texture": {"skimage": "scikit-image", "pywt": "PyWavelets"},
     "explain": {"shap": "shap"},
@@ -24,7 +25,7 @@ def require(extra: str, what: str, instead: str = "") -> None:
     Parameters
     ----------
     extra : str
-        One of pyproject.toml: "nets", "texture", "explain" or "xgboost".
+        One of pyproject.toml: "plots", "nets", "texture", "explain" or "xgboost".
     what : str
         What needs it, to begin the message.
     instead : str, default=""

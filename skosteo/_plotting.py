@@ -1,7 +1,7 @@
 """Colours, fonts, axes, legends and forest plots of all figures.
 
-matplotlib is imported only when something is drawn; results draw themselves in ``plot()``, and no
-class of results is known here.
+matplotlib comes with the extra "plots" and is imported only when something is drawn; results draw
+themselves in ``plot()``, and no class of results is known here.
 """
 
 import re
@@ -11,6 +11,8 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar
 
 import numpy as np
+
+from skosteo._extras import require
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -46,11 +48,13 @@ def with_more_fonts(draw: Callable[P, T]) -> Callable[P, T]:
     """Decorate a function that draws, so that it falls back on fonts of Chinese, Japanese, Korean.
 
     Its texts keep the fonts; matplotlib's settings stay as they are. Where no such font is
-    installed, boxes are drawn, and matplotlib's warning says so.
+    installed, boxes are drawn, and matplotlib's warning says so. Every public method that draws
+    is decorated: without matplotlib it raises a MissingExtraError.
     """
 
     @wraps(draw)
     def drawn(*args: P.args, **kwargs: P.kwargs) -> T:
+        require("plots", draw.__qualname__)
         from matplotlib import rc_context, rcParams
 
         with rc_context({"font.family": [*rcParams["font.family"], *_more_fonts()]}):

@@ -11,7 +11,8 @@ PACKAGE = Path(skosteo.__file__).parent
 TESTS = Path(__file__).parent
 LEVELS = [
     {"exceptions", "_files"},
-    {"_extras", "_plotting", "_validation"},
+    {"_extras"},
+    {"_plotting", "_validation"},
     {"dicom", "splits"},
     {"clinical"},
     {"nets"},

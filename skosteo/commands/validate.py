@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from skosteo._extras import require
 from skosteo.clinical.flow import ExclusionLog
 from skosteo.commands.outcome import add_outcome_arguments, known_rows, read_outcome
 from skosteo.commands.tables import (
@@ -45,6 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(given: argparse.Namespace) -> None:
     """Validate a model from parsed arguments, and print what came out."""
+    require("plots", "The page of a validation")  # before the work, not after it
     check_folder(given.out)
     check_model(given.model)
     scorer = Scorer(given.model, image_column=given.image_column, n_jobs=given.n_jobs)

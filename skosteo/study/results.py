@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 import pandas as pd
 from sklearn.model_selection import FixedThresholdClassifier
 
+from skosteo._plotting import with_more_fonts
 from skosteo.clinical.flow import Flow
 from skosteo.evaluation import (
     CalibrationCurve,
@@ -387,6 +388,7 @@ class Study:
             others = []
         return fold_tests(self.design, self.models, self.results, self.primary, others)
 
+    @with_more_fonts
     def figure(self, which: int | str) -> "Figure":
         """Draw a figure of the paper from this study, or one that the paper lacks.
 

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from skosteo._extras import require
 from skosteo._files import scratch_folder
 from skosteo.clinical.flow import ExclusionLog, Flow, check_flow
 from skosteo.dicom import check_ignore_rules
@@ -189,6 +190,8 @@ def run_study(
     InputError
         Anything about the arguments that cannot be worked with; rows that leak, see
         `check_leakage`; too few patients; a folder with anything that this study did not write.
+    MissingExtraError
+        A model is a net and torch is not installed, or ``out`` is given and matplotlib is not.
     OSError
         The folder cannot be written to or is full: what is finished stays.
 
@@ -239,6 +242,7 @@ def run_study(
     Name: AUC, dtype: object
     """
     if out is not None:
+        require("plots", "The report of a study")  # before the work, not after it
         StudyFolder(out)
         check_cache_beside(out, cache_dir)
     validate_texts(title, limits)

@@ -298,6 +298,8 @@ class ExternalValidation:
         ------
         InputError
             The folder holds anything else.
+        MissingExtraError
+            matplotlib is not installed, which draws the page's curves.
         """
         from skosteo.validation.page import save
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 import skosteo
+from skosteo._extras import require
 from skosteo._files import write_atomic, write_csv
 from skosteo._page import make_environment, render
 from skosteo._plotting import as_file
@@ -30,6 +31,7 @@ _FEW = 100  # patients with, or without, the outcome
 
 def save(found: Any, folder: str | PathLike[str]) -> None:
     """Write tables and page; see `ExternalValidation.save`."""
+    require("plots", "The page of a validation")
     import matplotlib.pyplot as plt
 
     out = Path(folder)

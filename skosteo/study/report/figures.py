@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from skosteo._plotting import PALETTE, add_legend, hide_spines, with_more_fonts
+from skosteo._plotting import PALETTE, add_legend, hide_spines
 from skosteo.clinical.variables import display_name
 from skosteo.exceptions import InputError
 from skosteo.explain import FusionView, ShapValues
@@ -30,7 +30,7 @@ def draw(study: Any, which: int | str) -> "Figure":
         raise InputError(f"figure({which!r}): allowed are {', '.join(map(repr, FIGURES))}.")
     if which not in available(study):
         raise InputError(f"This study has nothing to draw figure({which!r}) from: {_NEEDS[which]}.")
-    figure = with_more_fonts(FIGURES[which])(study)
+    figure = FIGURES[which](study)
     for ax in figure.axes:
         _ticks_as_printed(ax)
     return figure

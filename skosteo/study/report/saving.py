@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from skosteo._extras import require
 from skosteo._files import write_atomic, write_csv
 from skosteo._plotting import as_file
 from skosteo.exceptions import InputError
@@ -26,6 +27,7 @@ _RADIOGRAPHS = (7,)  # figures that hold them: drawn as pixels in the page
 
 def save(study: Any, out: str | PathLike) -> None:
     """Write a study into a folder; see `Study.save`."""
+    require("plots", "The report of a study")
     import matplotlib.pyplot as plt
 
     frames, figures = _tables(study), available(study)

@@ -1,23 +1,29 @@
-"""What is done where torch, skorch and timm are not installed: ``python -m tests.without_nets``.
+"""What the core does, without torch and matplotlib: ``python -m tests.core``; ``plots`` beside it.
 
 Each fact below runs by itself; the answer is a JSON of their names, each with its traceback or "".
 """
 
 import importlib
 import importlib.metadata
+import inspect
+import io
 import json
 import pydoc
+import re
 import sys
 import tempfile
 import traceback
 import warnings
+from contextlib import redirect_stderr
 from functools import cache
 from importlib.machinery import PathFinder
 from pathlib import Path
 
 import pytest
 
-HIDDEN = ("torch", "skorch", "timm")
+NETS = {"torch", "skorch", "timm"}
+# and what no other library brings
+PLOTS = {"matplotlib", "mpl_toolkits", "contourpy", "cycler", "fontTools", "kiwisolver"}
 OF_NETS = {
     "ClinicalOsteoClassifier",
     "ClinicalOsteoRegressor",
@@ -27,22 +33,31 @@ OF_NETS = {
     "RadiographEmbedder",
 }
 NEEDS = r" needs? torch, skorch and timm, which are not installed: pip install 'skosteo\[nets\]'"
+NEEDS_PLOTS = r" needs matplotlib, which is not installed: pip install 'skosteo\[plots\]'"
 SAVED = Path(__file__).parent / "persistence" / "release_0_1.skops"  # a clinical net
 
 
-def hide():
-    """Let the three be found neither as modules nor as distributions."""
+def hide(libraries):
+    """Let libraries be found neither as modules nor as distributions."""
     module, metadata = PathFinder.find_spec, importlib.metadata.MetadataPathFinder
     distributions = metadata.find_distributions
 
     def find_spec(name, *where):
-        return None if name.partition(".")[0] in HIDDEN else module(name, *where)
+        return None if name.partition(".")[0] in libraries else module(name, *where)
 
     def find_distributions(context):
-        return iter(()) if context.name in HIDDEN else distributions(context)
+        return iter(()) if context.name in libraries else distributions(context)
 
     PathFinder.find_spec = find_spec
     metadata.find_distributions = find_distributions
+
+
+@cache
+def modules():
+    from tests.test_layers import MODULES, is_of_nets
+
+    names = {name for name in MODULES if not is_of_nets(name)} - {"", "__main__"}
+    return [importlib.import_module(f"skosteo.{name}") for name in names]
 
 
 @cache
@@ -120,11 +135,7 @@ def fact_a_name_that_needs_nets_says_which_extra():
 
 
 def fact_every_module_of_the_core_can_be_imported():
-    from tests.test_layers import MODULES, is_of_nets
-
-    for module in MODULES:
-        if not is_of_nets(module) and module not in ("", "__main__"):
-            importlib.import_module(f"skosteo.{module}")
+    assert len(modules()) > 100
 
 
 # ---------------------------------------------------------------- tables and films
@@ -236,32 +247,32 @@ def run(*arguments):
     return main([str(argument) for argument in arguments])
 
 
-def fact_the_commands_predict_and_validate():
+def fact_the_command_predicts():
     from skosteo import save_model
 
-    X, y, _ = people()
+    X, _, _ = people()
     with tempfile.TemporaryDirectory() as folder:
-        model, table, out = (Path(folder, name) for name in ("m.skops", "t.csv", "out"))
-        X.assign(frail=y).to_csv(table, index=False)
+        model, table, out = (Path(folder, name) for name in ("m.skops", "t.csv", "scores.csv"))
+        X.to_csv(table, index=False)
         save_model(logistic(), model)
-        assert run("predict", model, table, "--out", f"{out}.csv", "--quiet") == 0
-        call = ("validate", model, table, "--target", "frail", "--no-patient", "--out", out)
-        assert run(*call) == 0
-        assert (out / "validation.html").is_file()
+        assert run("predict", model, table, "--out", out, "--quiet") == 0
+        assert len(out.read_text().splitlines()) == len(X) + 1
         assert run("predict", SAVED, table, "--out", f"{out}2.csv", "--quiet") == 2
 
 
-def fact_a_study_of_baselines_writes_its_report():
-    with tempfile.TemporaryDirectory() as folder:
-        table, out = Path(folder, "table.csv"), Path(folder, "report")
-        X, y, _ = people()
-        X[["age", "sex", "bmi"]].assign(frail=y).to_csv(table, index=False)
-        call = ("study", table, "--no-images", "--target", "frail", "--no-patient", "--out", out)
-        call = (*call, "--folds", "2", "--repeats", "1", "--quiet")
-        assert run(*call) == 2  # its own models are nets
-        assert not out.exists()
-        assert run(*call, "--models", "age_sex_bmi", "logistic") == 0
-        assert (out / "report.html").is_file()
+@cache
+def study():
+    from skosteo.study import run_study
+
+    X, y, patients = people()
+    models = ["age_sex_bmi", "logistic"]
+    how = {"models": models, "n_folds": 2, "n_repeats": 1, "verbose": 0}
+    return run_study(X[["age", "sex", "bmi"]], y, groups=patients, image_column=None, **how)
+
+
+def fact_a_study_has_its_tables():
+    assert len(study().table(2)) == 2
+    assert study().decision_curve().frame().shape[0] > 0
 
 
 def fact_a_study_says_at_once_which_model_is_a_net():
@@ -274,24 +285,115 @@ def fact_a_study_says_at_once_which_model_is_a_net():
         run_study(X, y, image_column=None, device="cuda", models=["logistic"])
 
 
-FACTS = {name.removeprefix("fact_"): f for name, f in globals().items() if name[:5] == "fact_"}
+# ---------------------------------------------------------------- figures
 
 
-def main():
+def fact_what_draws_says_which_extra():
+    from skosteo import evaluation, validate
+    from skosteo.clinical import select_cohort
+    from skosteo.explain import explain_fusion, shap_values
+
+    X, y, _ = people()
+    risk = logistic().predict_proba(X)[:, 1]
+    results = [
+        evaluation.calibration_curve(y, risk),
+        evaluation.compare(y, {"a": risk, "b": risk**2}),
+        evaluation.decision_curve(y, risk),
+        evaluation.evaluate(y, risk),
+        evaluation.reliability(y, risk),
+        evaluation.subgroups(y, risk, {"sex": X["sex"]}),
+        select_cohort(X.assign(t=y.map({0: -0.5, 1: -3.0})), t_score=["t"]).flow,
+        shap_values(logistic(), X[:3]),
+        explain_fusion(fusion(), cohort().data[:1], cohort().data[:9]),
+        validate(logistic(), X, y),
+    ]
+    for result in results:
+        with pytest.raises(ImportError, match=f"{type(result).__name__}.plot{NEEDS_PLOTS}"):
+            result.plot()
+    with pytest.raises(ImportError, match=f"Study.figure{NEEDS_PLOTS}"):
+        study().figure(5)
+    classes = {c for module in modules() for c in vars(module).values() if inspect.isclass(c)}
+    assert {type(result) for result in results} == {c for c in classes if hasattr(c, "plot")}
+
+
+def fact_reports_are_refused_before_the_work():
+    from skosteo import validate
+    from skosteo.study import run_study
+
+    page, report = f"The page of a validation{NEEDS_PLOTS}", f"The report of a study{NEEDS_PLOTS}"
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder, "out")
+        with pytest.raises(ImportError, match=report):
+            run_study("not looked at", None, out=out)
+        with pytest.raises(ImportError, match=report):
+            study().save(out)
+        with pytest.raises(ImportError, match=page):
+            validate(logistic(), *people()[:2]).save(out)
+        call = (Path(folder, "none.csv"), "--target", "frail", "--no-patient", "--out", out)
+        with redirect_stderr(io.StringIO()) as said:
+            assert run("validate", Path(folder, "none.skops"), *call) == 2
+        assert re.search(page, said.getvalue())
+        assert not out.exists()
+
+
+def plots_fact_results_are_drawn():
+    from skosteo.evaluation import evaluate
+
+    X, y, _ = people()
+    axes = evaluate(y, logistic().predict_proba(X)[:, 1]).plot()
+    assert axes.get_ylabel() == "Sensitivity"
+
+
+def plots_fact_a_validation_writes_its_page():
+    from skosteo import save_model
+
+    X, y, _ = people()
+    with tempfile.TemporaryDirectory() as folder:
+        model, table, out = (Path(folder, name) for name in ("m.skops", "t.csv", "out"))
+        X.assign(frail=y).to_csv(table, index=False)
+        save_model(logistic(), model)
+        call = ("validate", model, table, "--target", "frail", "--no-patient", "--out", out)
+        assert run(*call) == 0
+        assert (out / "validation.html").is_file()
+
+
+def plots_fact_a_study_of_baselines_writes_its_report():
+    with tempfile.TemporaryDirectory() as folder:
+        table, out = Path(folder, "table.csv"), Path(folder, "report")
+        X, y, _ = people()
+        X[["age", "sex", "bmi"]].assign(frail=y).to_csv(table, index=False)
+        call = ("study", table, "--no-images", "--target", "frail", "--no-patient", "--out", out)
+        call = (*call, "--folds", "2", "--repeats", "1", "--quiet")
+        assert run(*call) == 2  # its own models are nets
+        assert not out.exists()
+        assert run(*call, "--models", "age_sex_bmi", "logistic") == 0
+        assert (out / "report.html").is_file()
+
+
+def _facts(prefix):
+    return {n.removeprefix(prefix): f for n, f in globals().items() if n.startswith(prefix)}
+
+
+# by the extra that is installed beside the core
+FACTS = {"nothing": _facts("fact_"), "plots": _facts("plots_fact_")}
+
+
+def main(extra="nothing"):
     """Run all facts, each to its end."""
-    hide()
+    hidden = NETS if extra == "plots" else NETS | PLOTS
+    hide(hidden)
     warnings.simplefilter("ignore")
     found, stdout = {}, sys.stdout
     sys.stdout = sys.stderr
-    for name, fact in FACTS.items():
+    for name, fact in FACTS[extra].items():
         try:
             fact()
             found[name] = ""
         except BaseException:
             found[name] = traceback.format_exc()
-    found["nothing of them was imported"] = " ".join(set(HIDDEN) & set(sys.modules))
+    found["nothing of them was imported"] = " ".join(hidden & set(sys.modules))
     json.dump(found, stdout)
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])
