@@ -30,6 +30,9 @@ from skosteo.exceptions import InputError
 
 # A probability of 0 or 1 exactly, as trees give, has no logit
 _EDGE = 1e-6
+# One slip in five letters; "age" for "image" is .75
+_ALIKE = 0.8
+_SHORTEST = 3  # letters with which a longer name may begin
 
 
 def to_pandas(X: Any) -> Any:
@@ -313,10 +316,21 @@ def plain_name(name: object) -> str:
 
 
 def guess(name: object, names: Iterable[object]) -> str:
-    """Guess the slip, to end a sentence of an error: "; did you mean 'age'?" or a full stop."""
+    """Guess the slip, to end a sentence of an error: "; did you mean 'age'?" or a full stop.
+
+    A name is near if it is almost the same, or if one begins with the other.
+    """
+    plain = plain_name(name)
     by_plain = {plain_name(other): str(other) for other in names}
-    near = get_close_matches(plain_name(name), by_plain, n=1)
+    near = get_close_matches(plain, by_plain, n=1, cutoff=_ALIKE)
+    if not near:
+        begun = [other for other in by_plain if _begins(plain, other) or _begins(other, plain)]
+        near = get_close_matches(plain, begun, n=1, cutoff=0)
     return f"; did you mean {by_plain[near[0]]!r}?" if near else "."
+
+
+def _begins(short: str, name: str) -> bool:
+    return len(short) >= _SHORTEST and name.startswith(short)
 
 
 def gives_probabilities(model: Any) -> bool:

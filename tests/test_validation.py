@@ -120,6 +120,8 @@ def test_a_missing_column_of_images_is_guessed():
     check_image_column(X, "Image", "")
     with pytest.raises(InputError, match=r"no column 'image' \(image_column\); did you mean 'Im"):
         check_image_column(X, "image", "Name it.")
+    with pytest.raises(InputError, match=r"no column 'image' \(image_column\)\. Its columns are"):
+        check_image_column(X[["age"]], "image", "Name it.")
     with pytest.raises(
         InputError, match=r"no column 'path'.*\. Its columns are \['Image', 'age'\]\. N"
     ):
@@ -204,6 +206,8 @@ def test_a_column_without_rows_holds_no_numbers():
 def test_the_slip_in_a_name_is_guessed():
     assert guess("Patient-ID", ["age", "patient_id"]) == "; did you mean 'patient_id'?"
     assert guess("ward", ["age", "sex"]) == "."
+    assert guess("imgae", ["age", "image"]) == "; did you mean 'image'?"
+    assert guess("image", ["age", "Image path"]) == "; did you mean 'Image path'?"
     assert guess(3, []) == "."
     assert plain_name("\uff37hite cells (μL)") == plain_name("white_cells ul")
 
