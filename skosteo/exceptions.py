@@ -1,7 +1,7 @@
 """Errors of skosteo: one root, and each also the standard type that a caller would expect.
 
 Every message says what came, what is allowed and what to do. It names a column or the position of
-a row ("row 17 of 240"), never a path or a value, because paths and values can identify a patient.
+a row ("row 17 of 240"), never the path of a film or a value, because these can identify a patient.
 """
 
 from collections.abc import Iterable, Sequence

@@ -15,6 +15,7 @@ from skosteo.clinical.identifiers import names_patient
 from skosteo.commands.image_paths import image_paths
 from skosteo.exceptions import InputError
 from skosteo.fusion.columns import renumbering
+from skosteo.persistence.model_file import no_model_file
 from skosteo.scoring import Scorer
 
 ROWS = 256  # that are scored, and whose films are in memory, at a time
@@ -141,7 +142,7 @@ def film_paths(table: pd.DataFrame, column: str, given: argparse.Namespace) -> p
 def check_model(path: Path) -> None:
     """Raise an InputError if there is no file of a model."""
     if not path.is_file():
-        raise InputError("There is no such model file; check its path.")
+        raise InputError(no_model_file(path))
 
 
 def check_column(table: pd.DataFrame, column: str, option: str, hint: str = "") -> None:

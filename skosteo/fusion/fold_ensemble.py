@@ -113,7 +113,8 @@ class FoldEnsembleClassifier(
         sample_weight : array-like of shape (n,), optional
             Not negative. Rows of weight 0 are left out.
         groups : array-like of shape (n,), optional
-            Patient of each row: no patient is on both sides of a fold.
+            Patient of each row: no patient is on both sides of a fold. ``cross_validate`` passes it
+            on by metadata routing only: ``params={"groups": ...}``, not ``groups=...``.
 
         Returns
         -------

@@ -269,7 +269,8 @@ class ProbabilityFusionClassifier(CallbackSupportMixin, ClassifierMixin, _BaseCo
             out.
         groups : array-like of shape (n,), optional
             Patient of each row: no patient is on both sides of a fold, nor of an early-stopping
-            split inside a branch.
+            split inside a branch. ``cross_validate`` passes it on by metadata routing only:
+            ``params={"groups": ...}``, not ``groups=...``.
 
         Returns
         -------

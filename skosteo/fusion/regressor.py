@@ -155,7 +155,8 @@ class FusionOsteoRegressor(CallbackSupportMixin, DensityRegressor, BaseEstimator
         sample_weight : array-like of shape (n,), optional
             Not negative; passed to the branches. Rows of weight 0 are left out.
         groups : array-like of shape (n,), optional
-            Patient of each row: no patient is on both sides of a fold.
+            Patient of each row: no patient is on both sides of a fold. ``cross_validate`` passes it
+            on by metadata routing only: ``params={"groups": ...}``, not ``groups=...``.
 
         Returns
         -------

@@ -202,7 +202,8 @@ class RadiographEmbedder(FilmColumn, KeptNet, TransformerMixin, BaseEstimator):
         sample_weight : array-like of shape (n,), optional
             Not negative. No adapter is fitted to rows of weight 0.
         groups : array-like of shape (n,), optional
-            Patient of each row, who is on one side of every fold.
+            Patient of each row, who is on one side of every fold. ``cross_validate`` passes it on
+            by metadata routing only: ``params={"groups": ...}``, not ``groups=...``.
 
         Returns
         -------

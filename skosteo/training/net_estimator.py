@@ -179,6 +179,8 @@ class NetEstimator(KeptNet, CallbackSupportMixin, BaseEstimator):
             Not negative. Rows of weight 0 are left out altogether.
         groups : array-like of shape (n,), optional
             Patient of each row: no patient is on both sides of the early-stopping split.
+            ``cross_validate`` passes it on by metadata routing only: ``params={"groups": ...}``,
+            not ``groups=...``.
 
         Returns
         -------

@@ -129,7 +129,7 @@ def test_a_site_with_one_class_and_a_folder_of_others_files(home, tmp_path, caps
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["thesis.txt"]
     call[1] = str(tmp_path / "no.skops")
     assert main([*call[:-1], str(tmp_path / "new")]) == 2
-    assert "no such model file" in capsys.readouterr().err
+    assert f"no model file '{tmp_path / 'no.skops'}'. Check its name" in capsys.readouterr().err
 
 
 @pytest.fixture(scope="module")

@@ -288,10 +288,11 @@ class TestChanged:
         with pytest.warns(ModelChangedWarning, match=r"moved by \d\.?\d?e-05"):
             assert moved(1e-4) is not None
 
-    def test_nothing_is_silent(self, moved):
+    @pytest.mark.parametrize("by", [1e-8, 2e-5])  # of the log odds, at most a quarter of risk
+    def test_what_single_precision_cannot_hold_is_silent(self, moved, by):
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            moved(1e-8)
+            moved(by)
 
     def test_not_answering_is_an_error(self, moved):
         with pytest.raises(ModelFileError, match="moved by nan"):
@@ -347,9 +348,12 @@ def test_rows_that_a_user_has_made_up(net, tmp_path):
         save_model(net, tmp_path / "b.skops", examples=made_up.assign(film="/ward/jane_doe.dcm"))
 
 
-def test_a_missing_file_a_folder_and_a_pipe(tmp_path):
-    with pytest.raises(FileNotFoundError):
-        load_model(tmp_path / "none.skops")
+def test_a_missing_file_a_folder_and_a_pipe(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for read in (load_model, read_card):
+        with pytest.raises(FileNotFoundError) as caught:
+            read("none.skops")
+        assert f"no model file '{tmp_path / 'none.skops'}'. Check its name" in str(caught.value)
     os.mkfifo(tmp_path / "pipe.skops")
     for path in (tmp_path, tmp_path / "pipe.skops"):
         with pytest.raises(ModelFileError, match="folder or device"):
