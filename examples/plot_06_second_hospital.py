@@ -69,12 +69,12 @@ result.plot()
 # The update
 # ----------
 # Kept as it is, a new intercept, or intercept and slope: a closed test chooses, so that a model
-# that is right is seldom changed. How many patients that takes is a question to ask before.
+# that is right is seldom changed. How many patients that takes is a question to ask before, with
+# the proportion of cases that is expected there.
 
-needed = how_many_local_patients(model.predict_proba(X_there))
-print(f"{needed.intercept} patients for a new intercept, {needed.slope} for a slope as well")
+print(how_many_local_patients(model.predict_proba(X_there), prevalence=0.14))
 update = update_model(model, X_there, y_there, groups=patient_there)
-print(f"chosen: {update.chosen}\n{update.tests.to_string(index=False)}")
+print(update)
 updated = update.model.predict_proba(X_there)[:, 1]
 print(f"mean risk {updated.mean():.2f}, observed {y_there.mean():.2f}")
 work.cleanup()

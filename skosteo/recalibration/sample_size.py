@@ -22,6 +22,12 @@ class LocalPatients(NamedTuple):
     slope: int
     cases: float
 
+    def __repr__(self) -> str:
+        return (
+            f"Local patients wanted: {self.intercept:,} for an intercept, {self.slope:,} for a "
+            f"slope; about {self.cases:,.0f} of the greater number with the outcome."
+        )
+
 
 def how_many_local_patients(
     y_prob: ArrayLike,
@@ -75,7 +81,7 @@ def how_many_local_patients(
     >>> from skosteo import how_many_local_patients
     >>> risks = 1 / (1 + np.exp(1 - np.random.default_rng(0).normal(size=1000)))
     >>> how_many_local_patients(risks)
-    LocalPatients(intercept=235, slope=787, cases=230.8...)
+    Local patients wanted: 235 for an intercept, 787 for a slope; about 231 of ... outcome.
     """
     risks = np.asarray(y_prob)
     if risks.size == 0:

@@ -10,6 +10,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.utils import indexable
 
 from skosteo._validation import check_groups, encode_target, gives_probabilities, logits, to_pandas
+from skosteo.evaluation._format import p_text
 from skosteo.evaluation._scored import Scored, as_probability
 from skosteo.evaluation.calibration import (
     ALL_ALIKE,
@@ -23,6 +24,7 @@ from skosteo.evaluation.metrics import FEWEST_PATIENTS, patient_variance
 from skosteo.exceptions import InputError
 from skosteo.fusion.out_of_fold import check_prefit, predict_present
 from skosteo.recalibration.classifier import RecalibratedClassifier, edge, whole
+from skosteo.recalibration.sample_size import LocalPatients, how_many_local_patients
 
 _SIGNIFICANT = 0.05
 _ORIGINAL, _INTERCEPT, _BOTH = "original", "intercept", "slope and intercept"
@@ -34,6 +36,24 @@ class ModelUpdate(NamedTuple):
     model: Any
     chosen: str
     tests: pd.DataFrame
+    n_patients: int
+    wanted: LocalPatients
+
+    def __repr__(self) -> str:
+        tests = zip(self.tests["test"], self.tests["pvalue"], strict=True)
+        lines = [
+            f"Chosen by {self.n_patients:,} patients: {self.chosen}.",
+            *(f"{test[:1].upper()}{test[1:]}: {p_text(pvalue)}." for test, pvalue in tests),
+        ]
+        sizes = {"an intercept": self.wanted.intercept, "a slope": self.wanted.slope}
+        short = {name: size for name, size in sizes.items() if self.n_patients < size}
+        if short:
+            wanted = " and ".join(f"{name} ({size:,} wanted)" for name, size in short.items())
+            lines.append(
+                f"Too few patients for {wanted}: another sample may lead to another choice. "
+                "Collect more outcomes before you rely on it."
+            )
+        return "\n".join(lines)
 
 
 def update_model(model: Any, X: Any, y: ArrayLike, groups: ArrayLike | None = None) -> ModelUpdate:
@@ -67,7 +87,9 @@ def update_model(model: Any, X: Any, y: ArrayLike, groups: ArrayLike | None = No
     ModelUpdate
         ``model``: the model itself, or a `RecalibratedClassifier` around it; ``chosen``:
         "original", "intercept" or "slope and intercept"; ``tests``, a DataFrame with a row per test
-        that was made: ``test``, the likelihood-ratio ``statistic``, its ``df`` and ``pvalue``.
+        that was made: ``test``, the likelihood-ratio ``statistic``, its ``df`` and ``pvalue``;
+        ``n_patients``, how many there were; ``wanted``, how many `how_many_local_patients` asks for
+        at the proportion of cases there. Printed, it says if they were too few.
 
     Raises
     ------
@@ -108,12 +130,10 @@ def update_model(model: Any, X: Any, y: ArrayLike, groups: ArrayLike | None = No
     >>> here = rng.random(1200) < 1 / (1 + np.exp(-X[:, 0]))
     >>> there = rng.random(1200) < 1 / (1 + np.exp(2 - X[:, 0]))
     >>> update = update_model(LogisticRegression().fit(X, here), X, there)
-    >>> update.chosen
-    'intercept'
-    >>> update.tests[["test", "df"]]
-                                        test  df
-    0    slope and intercept against original   2
-    1   slope and intercept against intercept   1
+    >>> update
+    Chosen by 1,200 patients: intercept.
+    Slope and intercept against original: P < .001.
+    Slope and intercept against intercept: P = ...
     """
     rows, classes = predicted_rows(model, X, y, groups, fewest=FEWEST_PATIENTS)
     return update_of_rows(model, classes, rows)
@@ -138,7 +158,8 @@ def update_of_rows(model: Any, classes: NDArray, rows: Scored) -> ModelUpdate:
         frozen, method = FrozenEstimator(model), "logistic" if chosen == _BOTH else "intercept"
         updated = RecalibratedClassifier(frozen, method)
         model = updated.learn(frozen, classes, rows.score, rows.positive, rows.weight)
-    return ModelUpdate(model, chosen, pd.DataFrame(tests))
+    wanted = how_many_local_patients(rows.score, prevalence=float(rows.positive.mean()))
+    return ModelUpdate(model, chosen, pd.DataFrame(tests), int(rows.patient.max()) + 1, wanted)
 
 
 def predicted_rows(

@@ -9,6 +9,7 @@ from scipy.stats import norm
 from skosteo import how_many_local_patients
 from skosteo.evaluation import calibration_line
 from skosteo.exceptions import InputError
+from skosteo.recalibration import LocalPatients
 from tests.recalibration.planted import patients
 
 
@@ -80,6 +81,13 @@ def test_that_many_patients_give_intervals_of_that_width(simulations, tolerance)
 def test_wrong_input_is_named(y_prob, more, message):
     with pytest.raises(InputError, match=message):
         how_many_local_patients(y_prob, **more)
+
+
+def test_the_numbers_are_printed_in_words():
+    assert repr(LocalPatients(235, 1787, 230.8)) == (
+        "Local patients wanted: 235 for an intercept, 1,787 for a slope; about 231 of the greater "
+        "number with the outcome."
+    )
 
 
 def test_certain_risks_count_as_almost_certain():

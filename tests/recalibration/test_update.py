@@ -8,7 +8,8 @@ from scipy.stats import chi2
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 
-from skosteo import RecalibratedClassifier, update_model
+from skosteo import RecalibratedClassifier, how_many_local_patients, update_model
+from skosteo.evaluation._format import p_text
 from tests.recalibration.planted import Says, patients
 from tests.small_models import small_image, write_films
 
@@ -30,6 +31,28 @@ def test_the_planted_change_is_chosen_and_undone(chosen):
         method = "intercept" if chosen == "intercept" else "logistic"
         same = RecalibratedClassifier(SAYS, method, cv="prefit").fit(X, y)
         np.testing.assert_allclose(same.predict_proba(X)[:, 1], p)
+
+
+@pytest.mark.parametrize(
+    ("n", "few", "enough"),
+    [(90, ["for an intercept (", "and a slope ("], []),
+     (600, ["for a slope ("], ["an intercept ("]),
+     (3000, [], ["Too few patients"])],
+)  # fmt: skip
+def test_an_update_says_what_it_was_chosen_by_and_if_the_patients_were_too_few(n, few, enough):
+    X, y, _, _ = patients(np.random.default_rng(0), n, 0.5, -1)
+    update = update_model(SAYS, np.repeat(X, 2, axis=0), np.repeat(y, 2), np.repeat(range(n), 2))
+    said = str(update)
+    assert said.startswith(
+        f"Chosen by {n:,} patients: {update.chosen}.\nSlope and intercept against"
+    )
+    assert f"original: {p_text(update.tests['pvalue'][0])}." in said
+    assert all(words in said for words in few)
+    assert not any(words in said for words in enough)
+    assert ("Collect more outcomes" in said) == bool(few)
+    wanted = how_many_local_patients(X[:, 0], prevalence=y.mean())
+    assert (wanted.slope > n) == (f"a slope ({wanted.slope} wanted)" in said)
+    assert (wanted.intercept > n) == (f"an intercept ({wanted.intercept} wanted)" in said)
 
 
 def test_statistics_are_likelihood_ratios():
