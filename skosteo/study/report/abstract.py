@@ -209,16 +209,15 @@ def discrimination_text(study: Any) -> str:
 def threshold_text(study: Any) -> str:
     """Sensitivity and specificity by the rule, and referrals for each case found."""
     said, rule = texts(study), study.settings.operating_point
-    at = proportion_text(study.final_model_.threshold)
-    rule = (
-        f"Threshold {at}, chosen for {rule} on out-of-fold predictions"
-        if isinstance(rule, str)
-        else f"Threshold {at}, set beforehand"
-    )
+    at, source, judged_at = proportion_text(study.final_model_.threshold), "set beforehand", ""
+    if isinstance(rule, str):
+        source = f"chosen for {rule} on out-of-fold predictions"
+        judged_at = "" if study.design.has_test else " (judged at the threshold of each fold)"
     each = study.per_thousand().loc[study.titles[study.primary], "referrals per case found"]
     referrals = f" {each:.1f} referrals (such as for DXA) per case found." if each > 0 else ""
     return (
-        f"{rule}: sensitivity {said['sensitivity']}, specificity {said['specificity']}.{referrals}"
+        f"Threshold {at}, {source}: sensitivity {said['sensitivity']}, specificity "
+        f"{said['specificity']}{judged_at}.{referrals}"
     )
 
 

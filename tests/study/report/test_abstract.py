@@ -146,6 +146,7 @@ def test_the_abstract_of_repeated_cross_validation(of_values):
     assert study.table(2).loc["Logistic: age, sex, BMI", "AUC"] in said["Discrimination"]
     each = study.per_thousand().loc["Logistic: age, sex, BMI", "referrals per case found"]
     assert f"{each:.1f} referrals (such as for DXA) per case found" in said["At the threshold"]
+    assert "] (judged at the threshold of each fold)." in said["At the threshold"]
 
 
 def test_the_difference_is_that_of_the_primary_model_from_its_comparator(of_values):
@@ -169,12 +170,14 @@ def test_the_abstract_of_a_test_set(of_split):
     assert f"test set: {n} patients, {cases} (" in said["Patients"]
     given = changed(study, drawn_test=False)
     assert "specified by the investigator" in dict(abstract(given))["Design"]
+    assert "of each fold" not in said["At the threshold"]
 
 
 def test_a_threshold_that_was_set_beforehand_is_not_said_to_be_chosen(of_values):
     said = dict(abstract(changed(of_values.study, operating_point=0.2)))
     assert "set beforehand" in said["At the threshold"]
     assert "chosen" not in said["At the threshold"]
+    assert "of each fold" not in said["At the threshold"]
 
 
 def test_a_study_of_one_model_has_no_comparator(of_values):

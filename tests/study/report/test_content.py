@@ -101,6 +101,12 @@ def test_models_whose_classes_are_weighted_are_named(of_films, of_values):
     assert "Classes were weighted" not in page_of(of_values.study)
 
 
+def test_the_two_p_values_of_a_film_are_told_apart(of_films, of_values):
+    words = "whether the radiograph tells anything that the comparator does not"
+    assert words in Reader(page_of(of_films.study)).text
+    assert words not in Reader(page_of(of_values.study)).text
+
+
 @pytest.mark.parametrize("ran", ["of_values", "of_films", "of_split"])
 @pytest.mark.parametrize(
     "words",
