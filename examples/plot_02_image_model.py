@@ -50,7 +50,6 @@ search = GridSearchCV(
     grid,
     scoring="roc_auc",
     cv=StratifiedGroupKFold(3, shuffle=True, random_state=0),
-    n_jobs=2,
 )
 started = time.perf_counter()
 with sklearn.config_context(enable_metadata_routing=True):
@@ -67,12 +66,14 @@ print(f"\n{len(tried)} candidates in {time.perf_counter() - started:.0f} s\n")
 
 train, test = next(StratifiedGroupKFold(3, shuffle=True, random_state=1).split(X, y, patient))
 model = quick_image_classifier(
-    **settings, wavelet=True, soft_attention=True, lr=1e-4, max_epochs=12, verbose=1
+    **settings, wavelet=True, soft_attention=True, lr=1e-4, max_epochs=12
 )
 model.fit(X.iloc[train], y.iloc[train], groups=patient.iloc[train])
 print(model.history_.to_string(index=False, float_format="{:.3g}".format))
 g_wavelet, g_attention = model.gradient_weights_
-print(f"\nshare of the wavelet branch {1 - g_wavelet:.2f}, of soft attention {1 - g_attention:.2f}")
+print(
+    f"\nweight of the wavelet branch {1 - g_wavelet:.2f}, of soft attention {1 - g_attention:.2f}"
+)
 probability = model.predict_proba(X.iloc[test])[:, 1]
 print("\nPatients kept out (synthetic):")
 print(evaluate(y.iloc[test], probability, groups=patient.iloc[test]))
