@@ -29,9 +29,12 @@ from tests.small_models import (
 )
 
 # Given a plain matrix, an image is one row of pixels and both branches see every column.
-IMAGE = small_image(image_column=None, batch_size=4, max_epochs=10, early_stopping=False)
-CLINICAL = small_clinical(batch_size=4, max_epochs=20, early_stopping=False)
-DENSITY = small_clinical_regressor(batch_size=4, max_epochs=20, early_stopping=False)
+# Few and large steps: a film costs less than a step, and nothing here is hard to learn.
+IMAGE = small_image(
+    image_column=None, batch_size=32, max_epochs=10, early_stopping=False, lr=1e-2
+)
+CLINICAL = small_clinical(batch_size=32, max_epochs=20, early_stopping=False, lr=3e-2)
+DENSITY = small_clinical_regressor(batch_size=32, max_epochs=20, early_stopping=False, lr=3e-2)
 FUSION = ProbabilityFusionClassifier(
     LogisticRegression(), LogisticRegression(), image_column=None, final_estimator="logistic",
     cv=2, random_state=0,
@@ -39,7 +42,7 @@ FUSION = ProbabilityFusionClassifier(
 ATTENTION = small_feature_fusion(
     image=clone(IMAGE).set_params(max_epochs=1),
     strategy="attention",
-    batch_size=4,
+    batch_size=32,
     early_stopping=False,
 )
 EMBEDDER = small_embedder(image_column=None)
