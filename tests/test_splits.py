@@ -16,8 +16,11 @@ def random_cohort(seed):
     return disease[groups][order], groups[order]
 
 
-def test_no_patient_is_on_both_sides_in_1000_random_cohorts():
-    for seed in range(1000):
+@pytest.mark.parametrize(
+    "seeds", [range(100), pytest.param(range(100, 1000), marks=pytest.mark.slow)], ids=len
+)
+def test_no_patient_is_on_both_sides_in_1000_random_cohorts(seeds):
+    for seed in seeds:
         y, groups = random_cohort(seed)
         train, valid = validation_split(y, groups, 0.2, seed)
         assert not set(groups[train]) & set(groups[valid])

@@ -42,6 +42,7 @@ from tests.small_models import (
     small_feature_fusion,
     small_fusion,
     small_image,
+    still_image,
     write_films,
 )
 
@@ -56,9 +57,11 @@ def study(tmp_path_factory):
 SMALL = {
     "image": small_image,
     "texture": partial(texture_classifier, image_size=24),
-    "fusion": small_fusion,
+    "fusion": lambda: small_fusion(
+        clinical=small_clinical(n_members=1), final_estimator="logistic"
+    ),
     "feature fusion": small_feature_fusion,
-    "fold ensemble": lambda: FoldEnsembleClassifier(small_image(), cv=2),
+    "fold ensemble": lambda: FoldEnsembleClassifier(still_image(lr=1e-2), cv=2),
 }
 
 
@@ -114,7 +117,9 @@ def test_column_order_and_further_columns_do_not_matter(study, fitted):
 def test_grid_search_over_nested_names(study):
     X, y, _ = study
     model = small_fusion(
-        clinical=make_pipeline(ClinicalPreprocessor(), small_clinical(n_members=1))
+        image=still_image(),
+        clinical=make_pipeline(ClinicalPreprocessor(), small_clinical(n_members=1)),
+        final_estimator="logistic",
     )
     grid = {
         "image__dropout": [0.0, 0.5],
@@ -128,7 +133,7 @@ def test_grid_search_over_nested_names(study):
 def test_halving_grid_search(study):
     X, y, _ = study
     search = HalvingGridSearchCV(
-        small_image(batch_size=4), {"dropout": [0.0, 0.2, 0.4]}, cv=2, min_resources=24
+        still_image(batch_size=4), {"dropout": [0.0, 0.2, 0.4]}, cv=2, min_resources=24
     )
     assert search.fit(X, y).best_params_["dropout"] in (0.0, 0.2, 0.4)
 
@@ -152,9 +157,21 @@ META_ESTIMATORS = {
 }
 
 
-@pytest.mark.parametrize("kind", META_ESTIMATORS)
-def test_meta_estimators_find_what_is_planted(study, new_films, model, kind):
+# Every estimator in one of them; those of which others are made in all
+COMPOSED = [
+    *[(name, "stacking") for name in SMALL],
+    *[(name, kind) for name in ("image", "fusion") for kind in ("calibrated", "tuned threshold")],
+]
+FURTHER = {(name, kind) for name in SMALL for kind in META_ESTIMATORS} - {*COMPOSED}
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [*COMPOSED, *(pytest.param(*pair, marks=pytest.mark.slow) for pair in sorted(FURTHER))],
+)
+def test_meta_estimators_find_what_is_planted(study, new_films, name, kind):
     X, y, _ = study
+    model = SMALL[name]()
     new, y_new, _ = new_films
     meta = META_ESTIMATORS[kind](model).fit(X, y)
     assert roc_auc_score(y_new, meta.predict_proba(new)[:, 1]) > 0.95
@@ -163,7 +180,7 @@ def test_meta_estimators_find_what_is_planted(study, new_films, model, kind):
 
 def test_permutation_importance_finds_the_planted_column(study):
     X, y, _ = study
-    model = small_image(max_epochs=15, cache_dir=None).fit(X, y)
+    model = still_image(max_epochs=15, lr=1e-2).fit(X, y)
     result = permutation_importance(model, X, y, n_repeats=2, random_state=0)
     assert result.importances_mean[X.columns.get_loc("image")] > 0.3
     assert result.importances_mean[X.columns.get_loc("age")] == 0
@@ -183,7 +200,7 @@ def test_cross_val_predict_gives_each_row_its_own_patient(study):
     X, y, groups = study
     order = np.random.default_rng(0).permutation(len(X))
     params = {"groups": groups, "cv": CV, "method": "predict_proba"}
-    model = small_image(max_epochs=15)
+    model = small_image(max_epochs=8, lr=3e-3)
     probability = cross_val_predict(model, X.iloc[order], y[order], **params)
     assert ((probability[:, 1] > 0.5) == y[order]).mean() > 0.8
 
@@ -205,13 +222,15 @@ def test_groups_are_routed_down_to_the_early_stopping_split(study, monkeypatch, 
 
     for nets in (NetClassifier, ClinicalOsteoClassifier):
         monkeypatch.setattr(nets, "_split", spy(nets._split))
+    image = small_image(max_epochs=1)
+    clinical = make_pipeline(ClinicalPreprocessor(), small_clinical())
     model = {
-        "image": small_image(),
-        "clinical": make_pipeline(ClinicalPreprocessor(), small_clinical()),
-        "recalibrated": RecalibratedClassifier(small_image(), cv=2),
-        "fold ensemble": FoldEnsembleClassifier(small_image(), cv=2),
-        "fusion": small_fusion(clinical=make_pipeline(ClinicalPreprocessor(), small_clinical())),
-        "feature fusion": small_feature_fusion(),
+        "image": image,
+        "clinical": clinical,
+        "recalibrated": RecalibratedClassifier(image, cv=2),
+        "fold ensemble": FoldEnsembleClassifier(image, cv=2),
+        "fusion": small_fusion(image=image, clinical=clinical),
+        "feature fusion": small_feature_fusion(image=image, max_epochs=1),
     }[kind]
     data = X[["age", "bmi"]] if kind == "clinical" else X
     with config_context(enable_metadata_routing=True):
@@ -245,7 +264,7 @@ def test_the_readme_way_needs_no_routing(study):
 
 def test_arrays_paths_and_tables_agree(study):
     X, y, _ = study
-    model = small_image().fit(X, y)
+    model = small_image(max_epochs=1).fit(X, y)
     expected = model.predict_proba(X)
     paths = X["image"]
     for films in (paths, paths.to_numpy(), paths.tolist(), paths.to_numpy(dtype=object)[:, None]):
@@ -254,7 +273,7 @@ def test_arrays_paths_and_tables_agree(study):
     held = pd.DataFrame({"image": list(pixels)})
     assert np.array_equal(model.predict_proba(held), expected)
     for films in (pixels, pixels[:, None], np.repeat(pixels[:, None], 3, axis=1)):
-        model = small_image().fit(films, y)
+        model = small_image(max_epochs=1).fit(films, y)
         np.testing.assert_allclose(model.predict_proba(films), expected, atol=1e-6)
 
 

@@ -28,7 +28,6 @@ from tests.fusion.spies import Spy, table
 from tests.small_models import (
     small_clinical,
     small_fusion,
-    small_image,
     still_fusion,
     still_image,
     write_films,
@@ -66,7 +65,7 @@ def vote(**changes):
         ("ff", still_fusion(strategy="concat")),
         ("lff", still_fusion(strategy="learned")),
         ("attention", still_fusion(strategy="attention")),
-        ("image", small_image(max_epochs=10)),
+        ("image", still_image(max_epochs=10, lr=1e-2)),
     ]
     return VotingClassifier(members, voting="soft")
 

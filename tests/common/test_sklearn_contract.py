@@ -30,9 +30,7 @@ from tests.small_models import (
 
 # Given a plain matrix, an image is one row of pixels and both branches see every column.
 # Few and large steps: a film costs less than a step, and nothing here is hard to learn.
-IMAGE = small_image(
-    image_column=None, batch_size=32, max_epochs=10, early_stopping=False, lr=1e-2
-)
+IMAGE = small_image(image_column=None, batch_size=100, max_epochs=10, early_stopping=False, lr=1e-2)
 CLINICAL = small_clinical(batch_size=32, max_epochs=20, early_stopping=False, lr=3e-2)
 DENSITY = small_clinical_regressor(batch_size=32, max_epochs=20, early_stopping=False, lr=3e-2)
 FUSION = ProbabilityFusionClassifier(

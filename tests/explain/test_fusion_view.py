@@ -7,14 +7,21 @@ from scipy.special import expit, logit
 from skosteo.datasets import make_cohort
 from skosteo.exceptions import InputError
 from skosteo.explain import FusionView, explain_fusion
-from tests.small_models import small_clinical, small_fusion, write_films
+from tests.small_models import small_clinical, small_fusion, small_image, write_films
+
+
+BRIEF = small_image(max_epochs=1)
+
+
+def of_mean():
+    return small_fusion(image=BRIEF, clinical=small_clinical(n_members=1), final_estimator="mean")
 
 
 @pytest.fixture(scope="module")
 def fitted():
     cohort = make_cohort(40, missing_rate=0, random_state=0)
     X = cohort.data[["image", "age", "bmi"]]
-    return small_fusion(final_estimator="mean").fit(X, cohort.target), X
+    return of_mean().fit(X, cohort.target), X
 
 
 @pytest.fixture(scope="module")
@@ -58,8 +65,10 @@ def test_further_branches_are_further_parts():
     cohort = make_cohort(40, missing_rate=0, random_state=0)
     X = cohort.data[["image", "age", "bmi"]]
     model = small_fusion(
+        image=BRIEF,
+        clinical=small_clinical(n_members=1),
         clinical_columns=["age"],
-        other_branches=[("body", small_clinical(), ["bmi"])],
+        other_branches=[("body", small_clinical(n_members=1), ["bmi"])],
         final_estimator="logistic",
     ).fit(X, cohort.target)
     view = explain_fusion(model, X[:1], X)
@@ -82,7 +91,7 @@ def test_all_nets_are_left_in_their_modes(fitted, view):
 def test_tables_of_other_libraries_are_taken(library, tmp_path):
     module = pytest.importorskip(library)
     X, y, _ = write_films(tmp_path, 24)
-    model = small_fusion(final_estimator="mean").fit(X, y)
+    model = of_mean().fit(X, y)
     other = module.from_pandas(X) if library == "polars" else module.Table.from_pandas(X)
     one = other[:1] if library == "polars" else other.slice(0, 1)
     found = explain_fusion(model, one, other)

@@ -163,7 +163,7 @@ def test_prefit_branches_keep_the_labels_of_the_user():
 def test_a_search_over_the_class_weights_of_a_net():
     X, y, _ = table(60)
     weights = [{"ill": 1.0, "well": 1.0}, {"ill": 9.0, "well": 1.0}]
-    model = cheap(image=small_clinical(max_epochs=30, early_stopping=False), cv=2)
+    model = cheap(image=small_clinical(n_members=1, max_epochs=30, early_stopping=False), cv=2)
     search = GridSearchCV(model, {"image__class_weight": weights}, cv=2, error_score="raise")
     search.fit(X, y)
     well = [
@@ -195,7 +195,7 @@ def test_a_label_that_is_missing_is_named(model, y):
 def test_small_data_works_at_the_defaults_of_scikit_learn(n, clinical):
     X, y, _ = table(n)
     model = cheap(clinical=clinical)
-    sizes, _, scores = learning_curve(model, X, y, error_score="raise")
+    sizes, _, scores = learning_curve(model, X, y, train_sizes=[0.1, 1.0], error_score="raise")
     assert sizes[0] == n * 8 // 100
     assert np.isfinite(scores).all()
     grid = {"image__C": [0.1, 1, 10]}
@@ -335,7 +335,10 @@ def test_tables_that_scikit_learn_is_set_to_put_out(study, output):
     X, y, _ = study
     rows = table()
     models = [
-        (cheap(clinical=make_pipeline(ClinicalPreprocessor(), small_clinical())), *rows[:2]),
+        (
+            cheap(clinical=make_pipeline(ClinicalPreprocessor(), small_clinical(n_members=1))),
+            *rows[:2],
+        ),
         (still(), X, y),
         (still(clinical=make_pipeline(ClinicalPreprocessor(), StandardScaler())), X, y),
     ]

@@ -50,8 +50,9 @@ def test_it_learns_what_film_and_table_decide_together(strategy):
     X, above, old = cohort()
     y = above & old
     model = small_feature_fusion(
-        image=small_image(max_epochs=2), strategy=strategy, max_epochs=12, early_stopping=False
-    )
+        image=small_image(max_epochs=2, batch_size=16, lr=3e-3), strategy=strategy,
+        max_epochs=8, batch_size=16, lr=3e-3, early_stopping=False,
+    )  # fmt: skip
     new = model.fit(X[:160], y[:160]).predict_proba(X[160:])[:, 1]
     # either alone allows for 1 - 1/3/2: a third of the others looks the same
     assert roc_auc_score(y[160:], new) > 0.97
@@ -66,7 +67,7 @@ def test_a_fine_tuned_branch_learns_what_neither_side_shows(strategy):
     y = above ^ old
     model = small_feature_fusion(
         image=small_image(wavelet=False, soft_attention=False), strategy=strategy,
-        image_branch="fine-tuned", max_epochs=15, batch_size=16, early_stopping=False,
+        image_branch="fine-tuned", max_epochs=8, batch_size=16, lr=3e-3, early_stopping=False,
     )  # fmt: skip
     assert roc_auc_score(y[200:], model.fit(X[:200], y[:200]).predict_proba(X[200:])[:, 1]) > 0.95
 
@@ -191,7 +192,7 @@ def test_the_image_branch_has_not_seen_the_rows_that_stop_the_fusion(study, monk
 
 def test_a_frozen_branch_is_as_its_own_fit_leaves_it(study):
     X, y, groups = study
-    model = small_feature_fusion(early_stopping=False).fit(X, y, groups=groups)
+    model = small_feature_fusion(early_stopping=False, max_epochs=1).fit(X, y, groups=groups)
     alone = small_image().fit(X[["image"]], y, groups=groups).net_.module_.state_dict()
     trunk = model.net_.module_.trunk.state_dict()
     assert {f"head.{k}" for k in ("layers.0.weight", "layers.3.bias")} < alone.keys()
@@ -244,7 +245,12 @@ def test_features_computed_before_train_the_same_net_as_whole_passes(study):
     # with nothing random in between, both ways are the same arithmetic
     X, y, _ = study
     for strategy in STRATEGIES:
-        quick, slow = (small_feature_fusion(strategy=strategy, dropout=0.0) for _ in range(2))
+        quick, slow = (
+            small_feature_fusion(
+                image=small_image(max_epochs=1), strategy=strategy, dropout=0.0, max_epochs=2
+            )
+            for _ in range(2)
+        )
         slow._embedding = lambda: None
         expected = slow.fit(X, y).predict_proba(X)
         np.testing.assert_allclose(quick.fit(X, y).predict_proba(X), expected, atol=1e-5)
@@ -335,7 +341,7 @@ def test_a_patient_with_nothing_at_all_is_an_error(study, fitted, strategy):
 )
 def test_same_seed_same_bits_and_pickle_and_clone_keep_them(study, strategy, branch):
     X, y, _ = study
-    params = {"strategy": strategy, "image_branch": branch, "max_epochs": 2}
+    params = {"strategy": strategy, "image_branch": branch, "max_epochs": 1}
     image = small_image(augmentation="chest", max_epochs=1)
     model = small_feature_fusion(image=image, **params).fit(X, y)
     found = model.predict_proba(X)
@@ -367,9 +373,9 @@ def test_string_labels_and_their_class_weights(study):
     X, y, _ = study
     labels = np.where(y == 1, "osteoporosis", "normal")
     weights = {"normal": 1.0, "osteoporosis": 3.0}
-    params = {"image__class_weight": weights, "class_weight": weights}
+    params = {"image__class_weight": weights, "class_weight": weights, "image__max_epochs": 1}
     named = small_feature_fusion().set_params(**params).fit(X, labels)
-    params = {name: {0: 1.0, 1: 3.0} for name in params}
+    params |= {name: {0: 1.0, 1: 3.0} for name in ("image__class_weight", "class_weight")}
     numbered = small_feature_fusion().set_params(**params).fit(X, y)
     assert named.classes_.tolist() == ["normal", "osteoporosis"]
     assert set(named.predict(X)) <= set(labels)
@@ -380,7 +386,7 @@ def test_rows_of_weight_zero_are_left_out_altogether(study):
     X, y, groups = study
     kept = np.arange(48) >= 8
     noise = X.assign(age=X["age"].where(kept, 1e4), image=X["image"].where(kept, "nowhere.png"))
-    model = small_feature_fusion()
+    model = small_feature_fusion(image=small_image(max_epochs=1))
     weighed = model.fit(noise, y, sample_weight=kept.astype(float), groups=groups)
     found = weighed.predict_proba(X)
     without = clone(model).fit(X[kept], y[kept], groups=groups[kept])
@@ -389,7 +395,7 @@ def test_rows_of_weight_zero_are_left_out_altogether(study):
 
 def test_a_search_over_the_image_branch_and_the_strategy(study):
     X, y, _ = study
-    grid = {"image__dropout": [0.0, 0.5], "strategy": STRATEGIES}
+    grid = {"image__dropout": [0.0, 0.5], "strategy": ["concat", "attention"]}
     search = GridSearchCV(small_feature_fusion(max_epochs=1), grid, cv=2, scoring="roc_auc")
     search.set_params(estimator__image__max_epochs=1).fit(X, y)
     assert np.isfinite(search.cv_results_["mean_test_score"]).all()
@@ -409,9 +415,9 @@ def test_a_search_embeds_each_film_once(study, tmp_path, monkeypatch):
         return forward(self, x)
 
     monkeypatch.setattr(PlainCNN, "forward", counting)
-    grid = {"dropout": [0.0, 0.5], "lr": [1e-3, 1e-4], "strategy": ["concat", "learned"]}
+    grid = {"dropout": [0.0, 0.5], "strategy": ["concat", "learned"]}
     model = still_fusion(image=still_image(cache_dir=tmp_path), max_epochs=1)
-    search = GridSearchCV(model, grid, cv=3).fit(X, y)
+    search = GridSearchCV(model, grid, cv=2).fit(X, y)
     assert sum(passed) == 48
     direct = clone(search.best_estimator_).set_params(image__cache_dir=None).fit(X, y)
     np.testing.assert_allclose(search.predict_proba(X), direct.predict_proba(X), atol=1e-6)

@@ -125,7 +125,9 @@ def test_folds_that_test_a_row_twice_are_refused():
 def test_films_copies_and_a_file_without_a_line_per_patient(tmp_path):
     X, y, groups = write_films(tmp_path)
     labels = np.where(y == 1, "osteoporosis", "normal")
-    model = FoldEnsembleClassifier(small_image(max_epochs=15), cv=3).fit(X, labels, groups=groups)
+    model = FoldEnsembleClassifier(small_image(max_epochs=8, lr=3e-3), cv=3).fit(
+        X, labels, groups=groups
+    )
     assert roc_auc_score(y, model.oof_probability_) > 0.9
     assert set(model.predict(X)) == {"normal", "osteoporosis"}
     said = model.predict_proba(X)

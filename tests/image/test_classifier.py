@@ -1,11 +1,8 @@
 """ImageOsteoClassifier."""
 
 import io
-import os
 import pickle
 import shutil
-import subprocess
-import sys
 import warnings
 import zipfile
 from functools import partial
@@ -16,6 +13,7 @@ import pandas as pd
 import pytest
 import sklearn
 import torch
+from joblib import parallel_config
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, StratifiedGroupKFold
 
@@ -33,7 +31,7 @@ def study(tmp_path_factory):
 
 def test_it_learns_where_the_film_is_bright(study):
     X, y, groups = study
-    model = small_image(max_epochs=20).fit(X.iloc[:32], y[:32], groups=groups[:32])
+    model = small_image(max_epochs=10).fit(X.iloc[:32], y[:32], groups=groups[:32])
     assert model.score(X.iloc[32:], y[32:]) == 1
 
 
@@ -48,26 +46,24 @@ def test_the_default_is_the_net_of_the_paper(study):
 
 # ---------------------------------------------------------------- going on
 
+IN_A_FRESH_PROCESS = """
+import pickle, torch
+from tests.small_models import small_image
+with open(argv[0], "rb") as stream:
+    n_threads, X, y, params = pickle.load(stream)
+torch.set_num_threads(n_threads)
+print(small_image(**params).fit(X, y).predict_proba(X).tobytes().hex())
+"""
 
-def test_the_same_seed_gives_the_same_bits_in_a_fresh_process_too(study):
+
+def test_the_same_seed_gives_the_same_bits_in_a_fresh_process_too(study, fresh, tmp_path):
     X, y, _ = study
     params = {"augmentation": "paper", "random_state": 5}
     here = [small_image(**params).fit(X, y).predict_proba(X).tobytes() for _ in range(2)]
-    code = (
-        "import sys, pickle; from tests.small_models import small_image\n"
-        "X, y, params = pickle.load(sys.stdin.buffer)\n"
-        "sys.stdout.buffer.write(small_image(**params).fit(X, y).predict_proba(X).tobytes())"
-    )
     # as many threads as here: sums of floats depend on how they are cut up
-    there = subprocess.run(
-        [sys.executable, "-c", code],
-        input=pickle.dumps((X, y, params)),
-        env=os.environ | {"OMP_NUM_THREADS": str(torch.get_num_threads())},
-        cwd=Path(__file__).parents[2],
-        check=True,
-        capture_output=True,
-    ).stdout
-    assert here[0] == here[1] == there
+    (tmp_path / "work.pickle").write_bytes(pickle.dumps((torch.get_num_threads(), X, y, params)))
+    there = fresh.run(IN_A_FRESH_PROCESS, tmp_path / "work.pickle")
+    assert here[0] == here[1] == bytes.fromhex(there)
 
 
 @pytest.mark.parametrize("lr", [1e6, 1e30])
@@ -97,7 +93,9 @@ def test_a_frozen_backbone_keeps_its_weights_and_the_head_learns(study, augmenta
         "backbone": "efficientnet_lite0", "pretrained": True, "freeze_backbone": True,
         "augmentation": augmentation, "image_size": 32, "early_stopping": False,
     }  # fmt: skip
-    one, many = (small_image(**params, max_epochs=n).fit(X, y).net_.module_ for n in (1, 6))
+    one, many = (
+        small_image(**params, max_epochs=n).fit(X[:24], y[:24]).net_.module_ for n in (1, 3)
+    )
     for name, value in one.backbone.state_dict().items():
         assert torch.equal(value, many.backbone.state_dict()[name])
     assert not torch.equal(one.head.layers[0].weight, many.head.layers[0].weight)
@@ -113,7 +111,7 @@ def test_features_of_a_frozen_backbone_give_the_same_as_whole_passes(study):
     np.testing.assert_allclose(quick.predict_proba(X), slow.fit(X, y).predict_proba(X), atol=1e-5)
 
 
-GRID = {"lr": [1e-3, 1e-4], "dropout": [0.2, 0.35, 0.5]}
+GRID = {"lr": [1e-3, 1e-4], "dropout": [0.2, 0.5]}
 
 
 class Counting(ImageOsteoClassifier):
@@ -132,16 +130,19 @@ def _note(path, module, args):
 @pytest.mark.parametrize("n_jobs", [1, 2])
 @pytest.mark.parametrize("branches", [True, False])
 def test_a_search_embeds_each_film_once(n_jobs, branches, tmp_path):
-    X, y, groups = write_films(tmp_path, n=120)
+    X, y, groups = write_films(tmp_path, n=60)
     (tmp_path / "cache").mkdir()
     params = small_image().get_params() | {"freeze_backbone": True, "cache_dir": tmp_path / "cache"}
     params |= {"wavelet": branches, "soft_attention": branches}
-    search = GridSearchCV(Counting(**params), GRID, cv=StratifiedGroupKFold(3), n_jobs=n_jobs)
-    with sklearn.config_context(enable_metadata_routing=True):
+    search = GridSearchCV(Counting(**params), GRID, cv=StratifiedGroupKFold(2), n_jobs=n_jobs)
+    with (
+        sklearn.config_context(enable_metadata_routing=True),
+        parallel_config("multiprocessing"),  # forks, which need no imports
+    ):
         search.fit(X, y, groups=groups)
-    assert search.cv_results_["mean_test_score"].shape == (6,)
+    assert search.cv_results_["mean_test_score"].shape == (4,)
     passed = (tmp_path / "cache" / "passed").read_text().split()
-    assert sum(map(int, passed)) == 120
+    assert sum(map(int, passed)) == 60
     direct = ImageOsteoClassifier(**params | search.best_params_ | {"cache_dir": None}).fit(
         X, y, groups=groups
     )
@@ -170,6 +171,7 @@ def test_no_more_than_a_part_is_embedded_at_a_time_in_prediction(
 def test_other_weights_have_other_embeddings(study, tmp_path):
     X, y, _ = study
     params = {"freeze_backbone": True, "cache_dir": tmp_path, "early_stopping": False}
+    params["max_epochs"] = 1
     one, other = (small_image(**params, random_state=s).fit(X, y) for s in (0, 1))
     params["cache_dir"] = None
     for seed, cached in enumerate((one, other)):

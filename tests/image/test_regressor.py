@@ -21,7 +21,7 @@ def bright(n, seed=0):
 
 def model(**changes):
     return small_image(
-        ImageOsteoRegressor, lr=3e-3, **{"max_epochs": 30, "batch_size": 16} | changes
+        ImageOsteoRegressor, lr=1e-2, **{"max_epochs": 15, "batch_size": 32} | changes
     )
 
 

@@ -33,6 +33,12 @@ def cohort(seed, n_patients=40, signal=0):
     return films.astype(np.uint8), y, groups
 
 
+@pytest.fixture
+def brief(monkeypatch):
+    """Two epochs, for what does not depend on how well the adapters learn."""
+    monkeypatch.setattr(embedder, "_MAX_EPOCHS", 2)
+
+
 def learner():
     return make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
 
@@ -99,7 +105,7 @@ def test_no_patient_is_on_both_sides(monkeypatch):
     assert all(sum(patient not in fold for fold in seen) == 1 for patient in range(40))
 
 
-def test_an_embedding_does_not_depend_on_the_labels_of_its_fold(monkeypatch):
+def test_an_embedding_does_not_depend_on_the_labels_of_its_fold(monkeypatch, brief):
     """The label of every film of a test fold is turned: its own embeddings stay as they are."""
     X, y, groups = cohort(0, n_patients=24)
     splits = list(StratifiedGroupKFold(5).split(y, y, groups))
@@ -113,7 +119,7 @@ def test_an_embedding_does_not_depend_on_the_labels_of_its_fold(monkeypatch):
     assert not np.allclose(second, first)
 
 
-def test_fit_is_fit_transform(tmp_path):
+def test_fit_is_fit_transform(tmp_path, brief):
     X, y, groups = cohort(0, n_patients=12)
     one = tiny(n_components=3, cache_dir=tmp_path).fit(X, y, groups=groups)
     two = tiny(n_components=3)
@@ -121,7 +127,7 @@ def test_fit_is_fit_transform(tmp_path):
     np.testing.assert_allclose(one.transform(X), two.transform(X), atol=1e-4)
 
 
-def test_films_of_weight_0_are_embedded_but_not_learnt_from():
+def test_films_of_weight_0_are_embedded_but_not_learnt_from(brief):
     X, y, groups = cohort(0, n_patients=14)
     weight = (groups < 12).astype(float)
     turned = np.where(weight == 0, 1 - y, y)
@@ -131,7 +137,7 @@ def test_films_of_weight_0_are_embedded_but_not_learnt_from():
     assert one.fit_transform(X, y, weight, groups).shape == (42, 64)
 
 
-def test_patients_are_routed():
+def test_patients_are_routed(brief):
     X, y, groups = cohort(0, n_patients=12)
     with config_context(enable_metadata_routing=True):
         model = make_pipeline(tiny(), LogisticRegression())
@@ -140,7 +146,7 @@ def test_patients_are_routed():
 
 
 @pytest.mark.parametrize("backbone", ["test_efficientnet", "test_vit"])
-def test_a_copy_and_a_file_embed_alike(backbone, tmp_path):
+def test_a_copy_and_a_file_embed_alike(backbone, tmp_path, brief):
     X, y, groups = cohort(0, n_patients=12)
     model = make_pipeline(tiny(backbone), learner())
     model.fit(X, y, radiographembedder__groups=groups)
@@ -149,7 +155,7 @@ def test_a_copy_and_a_file_embed_alike(backbone, tmp_path):
         np.testing.assert_array_equal(other[0].transform(X), model[0].transform(X))
 
 
-def test_what_comes_before_the_adapters_is_computed_once_a_film(tmp_path, monkeypatch):
+def test_what_comes_before_the_adapters_is_computed_once_a_film(tmp_path, monkeypatch, brief):
     from skosteo.nets import image_net
 
     n_films, true = [], image_net.before_adapters
