@@ -9,7 +9,6 @@ from skosteo.exceptions import InputError
 from skosteo.explain import FusionView, explain_fusion
 from tests.small_models import small_clinical, small_fusion, small_image, write_films
 
-
 BRIEF = small_image(max_epochs=1)
 
 

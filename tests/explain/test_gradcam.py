@@ -138,12 +138,14 @@ def state(model):
 
 BRIEF = small_image(max_epochs=1)
 MODELS = {
-    "plain": lambda: small_image(wavelet=False, soft_attention=False),
-    "both branches": small_image,
-    "stem frozen": lambda: small_image(freeze_backbone="stem"),
-    "frozen": lambda: small_image(freeze_backbone=True),
-    "augmented": lambda: small_image(augmentation="chest"),
-    "fusion": lambda: small_fusion(image=BRIEF, final_estimator=None),
+    "plain": lambda: small_image(wavelet=False, soft_attention=False, max_epochs=1),
+    "both branches": lambda: BRIEF,
+    "stem frozen": lambda: small_image(freeze_backbone="stem", max_epochs=1),
+    "frozen": lambda: small_image(freeze_backbone=True, max_epochs=1),
+    "augmented": lambda: small_image(augmentation="chest", max_epochs=1),
+    "fusion": lambda: small_fusion(
+        image=BRIEF, clinical=small_clinical(n_members=1), final_estimator=small_clinical()
+    ),
     "concat": lambda: small_feature_fusion(image=BRIEF),
     "learned": lambda: small_feature_fusion(image=BRIEF, strategy="learned"),
     "attention": lambda: small_feature_fusion(image=BRIEF, strategy="attention"),

@@ -75,7 +75,7 @@ def test_a_learning_rate_far_too_high_ends_in_an_error(study, lr):
 
 def test_a_fit_that_fails_leaves_the_model_as_it_was(study):
     X, y, _ = study
-    model = small_image().fit(X, y)
+    model = small_image(max_epochs=1).fit(X, y)
     before = model.predict_proba(X)
     films = np.random.default_rng(0).random((40, 12, 12))
     with pytest.raises(InputError, match="lr"):
@@ -181,13 +181,13 @@ def test_other_weights_have_other_embeddings(study, tmp_path):
 
 def test_augmentation_is_off_in_prediction(study):
     X, y, _ = study
-    model = small_image(augmentation="paper").fit(X, y)
+    model = small_image(augmentation="paper", max_epochs=1).fit(X, y)
     assert np.array_equal(model.predict_proba(X), model.predict_proba(X))
 
 
 def test_a_patients_score_ignores_its_batch_neighbours(study):
     X, y, _ = study
-    model = small_image().fit(X, y)
+    model = small_image(max_epochs=1).fit(X, y)
     alone = np.vstack([model.predict_proba(X.iloc[[i]]) for i in range(12)])
     np.testing.assert_allclose(model.predict_proba(X)[:12], alone, atol=1e-6)
     log_odds = np.concatenate([model.decision_function(X.iloc[[i]]) for i in range(12)])
@@ -197,14 +197,14 @@ def test_a_patients_score_ignores_its_batch_neighbours(study):
 def test_pixel_range_is_learnt_from_the_films_of_fit():
     films = np.random.default_rng(0).integers(0, 4096, (40, 12, 12))
     y = np.resize([0, 1], 40)
-    model = small_image().fit(films, y)
+    model = small_image(max_epochs=1).fit(films, y)
     assert model.pixel_range_ == (films.min(), films.max())
-    assert small_image().fit(films.astype(np.uint8), y).pixel_range_ == (0, 255)
+    assert small_image(max_epochs=1).fit(films.astype(np.uint8), y).pixel_range_ == (0, 255)
 
 
 def test_films_of_another_scale_than_in_fit_are_refused():
     films = np.random.default_rng(0).random((40, 12, 12))
-    model = small_image().fit(films, np.resize([0, 1], 40))
+    model = small_image(max_epochs=1).fit(films, np.resize([0, 1], 40))
     with pytest.raises(InputError, match="float32 films and X holds uint8"):
         model.predict((films * 255).astype(np.uint8))
 
@@ -212,7 +212,7 @@ def test_films_of_another_scale_than_in_fit_are_refused():
 def test_a_hot_pixel_in_fit_makes_no_other_film_strange():
     films = np.random.default_rng(0).integers(0, 300, (24, 12, 12)).astype(np.float32)
     films[0, 0, 0] = 65535
-    model = small_image().fit(films, np.resize([0, 1], 24))
+    model = small_image(max_epochs=1).fit(films, np.resize([0, 1], 24))
     np.testing.assert_allclose(
         model.predict_proba(films[1:]), model.predict_proba(films)[1:], atol=1e-6
     )
@@ -220,16 +220,16 @@ def test_a_hot_pixel_in_fit_makes_no_other_film_strange():
 
 def test_cache_is_used_and_changes_nothing(study, tmp_path):
     X, y, _ = study
-    cached = small_image(cache_dir=tmp_path)
+    cached = small_image(cache_dir=tmp_path, max_epochs=1)
     first = cached.fit(X, y).predict_proba(X)
     assert RadiographReader(24, cache_dir=tmp_path).clear_cache() > len(X) * 24 * 24
-    assert np.array_equal(first, small_image().fit(X, y).predict_proba(X))
+    assert np.array_equal(first, small_image(max_epochs=1).fit(X, y).predict_proba(X))
 
 
 def test_ignore_rules_lifts_rules(tmp_path):
     paths = [write_film(tmp_path / f"{i}.png", i, (40, 40)) for i in range(40)]
     with pytest.raises(DicomError, match=r"row 1 of 40: .*ignore_rules=\['dimensions'\]"):
-        small_image().fit(paths, Y)
+        small_image(max_epochs=1).fit(paths, Y)
     model = clone(small_image(ignore_rules=["dimensions"]))
     assert model.fit(paths, Y).predict(paths).shape == (40,)
 
@@ -244,9 +244,9 @@ def test_a_film_that_was_not_read_is_not_scored(study, channels):
         pixels.reshape(len(X), *(1 for _ in channels), 24, 24), (len(X), *channels, 24, 24)
     )
     read = np.delete(films, reader.report_["position"], axis=0)
-    model = small_image().fit(read, np.delete(y, reader.report_["position"]))
+    model = small_image(max_epochs=1).fit(read, np.delete(y, reader.report_["position"]))
     assert model.predict(read).shape == (len(X) - 1,)
-    for call in (model.predict, model.predict_proba, lambda X: small_image().fit(X, y)):
+    for call in (model.predict, model.predict_proba, lambda X: small_image(max_epochs=1).fit(X, y)):
         with pytest.raises(
             InputError, match=r"row 17 of 48: the film is black throughout.*report_"
         ):
@@ -284,7 +284,7 @@ def with_item(item):
 )
 def test_bad_films(X, error, match):
     with pytest.raises(error, match=match) as caught:
-        small_image().fit(X, Y)
+        small_image(max_epochs=1).fit(X, Y)
     assert "canary" not in str(caught.value)
 
 
@@ -315,7 +315,7 @@ def test_an_error_names_the_row_of_the_users_table(study):
     X = X.assign(image=X["image"].where(np.arange(48) != 10, None))
     weights = np.where(np.arange(48) < 4, 0.0, 1.0)
     with pytest.raises(InputError, match=r"^row 11 of 48: the image is missing"):
-        small_image().fit(X, y, sample_weight=weights)
+        small_image(max_epochs=1).fit(X, y, sample_weight=weights)
 
 
 @pytest.mark.parametrize(
@@ -410,7 +410,7 @@ def test_films_from_bytes_and_archives_give_the_same_answers(study, tmp_path):
         for path in X["image"]:
             archive.write(path, Path(path).name)
     inside = zipfile.Path(tmp_path / "films.zip")
-    model = small_image(max_epochs=2, cache_dir=tmp_path / "cache").fit(X, y)
+    model = small_image(max_epochs=1, cache_dir=tmp_path / "cache").fit(X, y)
     wanted = model.predict_proba(X)
     for films in (
         [Path(path).read_bytes() for path in X["image"]],
@@ -419,7 +419,7 @@ def test_films_from_bytes_and_archives_give_the_same_answers(study, tmp_path):
     ):
         np.testing.assert_array_equal(model.predict_proba(X.assign(image=films)), wanted)
         np.testing.assert_array_equal(model.predict_proba(films), wanted)
-        again = small_image(max_epochs=2, cache_dir=tmp_path / "cache").fit(films, y)
+        again = small_image(max_epochs=1, cache_dir=tmp_path / "cache").fit(films, y)
         np.testing.assert_array_equal(again.predict_proba(films), wanted)
 
 

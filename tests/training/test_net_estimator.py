@@ -401,7 +401,7 @@ def test_tables_of_other_libraries(library):
 
 def test_an_array_is_read_by_position_with_the_usual_warning():
     films = pd.DataFrame({"age": X[:, 0], "image": list(FILMS)})
-    model = small_image().fit(films, Y)
+    model = small_image(max_epochs=1).fit(films, Y)
     with pytest.warns(UserWarning, match="does not have valid feature names, but ImageOsteo"):
         by_position = model.predict_proba(films.to_numpy())
     assert np.array_equal(by_position, model.predict_proba(films))
@@ -437,8 +437,8 @@ for model, data in models.values():
 
 def test_a_fit_in_another_thread_is_no_other():
     found = []
-    thread = threading.Thread(target=lambda: found.append(small_image().fit(FILMS, Y)))
+    thread = threading.Thread(target=lambda: found.append(small_image(max_epochs=1).fit(FILMS, Y)))
     thread.start()
     thread.join()
-    expected = small_image().fit(FILMS, Y).predict_proba(FILMS)
+    expected = small_image(max_epochs=1).fit(FILMS, Y).predict_proba(FILMS)
     np.testing.assert_allclose(found[0].predict_proba(FILMS), expected, atol=1e-5)
