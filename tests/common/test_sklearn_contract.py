@@ -66,7 +66,11 @@ WHOLE = [e for e in [*CLASSIFIERS, *REGRESSORS, EMBEDDER] if e not in SLOW]
 
 # The same code with other nets inside: the checks that fit nets in another way than before.
 NETS_INSIDE = [
-    small_fusion(image=clone(IMAGE).set_params(max_epochs=1), clinical=CLINICAL, image_column=None),
+    small_fusion(
+        image=clone(IMAGE).set_params(max_epochs=1),
+        clinical=clone(CLINICAL).set_params(n_members=1, max_epochs=5),
+        image_column=None,
+    ),
     ATTENTION,
     clone(FILM_DENSITY).set_params(max_epochs=1),
     clone(ATTENTION).set_params(strategy="concat"),

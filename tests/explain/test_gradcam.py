@@ -56,7 +56,7 @@ def spotter(**changes):
 
 @pytest.fixture(scope="module")
 def trained():
-    films, y, _ = planted(100, 64, 24, seed=0)
+    films, y, _ = planted(60, 64, 24, seed=0)
     return spotter(wavelet=False, soft_attention=False, lr=3e-3).fit(films, y)
 
 

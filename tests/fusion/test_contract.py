@@ -163,7 +163,8 @@ def test_prefit_branches_keep_the_labels_of_the_user():
 def test_a_search_over_the_class_weights_of_a_net():
     X, y, _ = table(60)
     weights = [{"ill": 1.0, "well": 1.0}, {"ill": 9.0, "well": 1.0}]
-    model = cheap(image=small_clinical(n_members=1, max_epochs=30, early_stopping=False), cv=2)
+    net = small_clinical(n_members=1, max_epochs=10, lr=3e-2, early_stopping=False)
+    model = cheap(image=net, cv=2)
     search = GridSearchCV(model, {"image__class_weight": weights}, cv=2, error_score="raise")
     search.fit(X, y)
     well = [
