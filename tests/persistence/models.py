@@ -31,6 +31,7 @@ from tests.small_models import (
     small_image,
     still_fusion,
     still_image,
+    still_pf,
     write_films,
 )
 
@@ -42,7 +43,6 @@ def unfitted(folder):
     net = small_clinical(
         n_members=1
     )  # the ensemble of ten is "clinical", "imputed" and in a fusion
-    still_pf = small_fusion(image=still, clinical=net, final_estimator="logistic")
     rng = np.random.default_rng(0)
     table = X[["age", "bmi"]]
     cohort = table.assign(
@@ -95,10 +95,10 @@ def unfitted(folder):
             FixedThresholdClassifier(FrozenEstimator(clone(net).fit(table, y)), threshold=0.2),
             table,
         ),
-        "fold ensemble": (FoldEnsembleClassifier(still_pf, cv=2), X),
+        "fold ensemble": (FoldEnsembleClassifier(still_pf(), cv=2), X),
         "recalibrated": (RecalibratedClassifier(net, cv=2), table),
         "recalibrated by a curve": (RecalibratedClassifier(net, "isotonic", 2), table),
-        "recalibrated fusion": (RecalibratedClassifier(still_pf, "intercept", 2), X),
+        "recalibrated fusion": (RecalibratedClassifier(still_pf(), "intercept", 2), X),
         **{
             f"fusion by {kind or 'net'}": (small_fusion(image=still, final_estimator=kind), seen)
             for kind, seen in final.items()
