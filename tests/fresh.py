@@ -64,8 +64,13 @@ class Fresh:
         """Run code to its end and return what it has printed; it may not fail."""
         self.start(code, *argv)
         status = self.wait()
-        assert status == 0, (status, (self._folder / "err").read_text())
-        return (self._folder / "out").read_text()
+        out, err = self.said()
+        assert status == 0, (status, err)
+        return out
+
+    def said(self):
+        """Return what the last one has printed, and what it has complained of."""
+        return tuple((self._folder / name).read_text() for name in ("out", "err"))
 
     def close(self):
         self._server.stdin.close()

@@ -76,6 +76,12 @@ def still_fusion(**changes):
     return small_feature_fusion(**{"image": still_image()} | changes)
 
 
+def still_pf(**changes):
+    """A fusion of probabilities with few and small nets, where the fusion is not the point."""
+    params = {"clinical": small_clinical(n_members=1), "final_estimator": "logistic"}
+    return small_fusion(**{"image": still_image()} | params | changes)
+
+
 def write_film(path, seed, shape=(80, 64), form="PNG"):
     """Write a film of noise that is like no other seed's."""
     from PIL import Image

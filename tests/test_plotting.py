@@ -94,6 +94,7 @@ def test_text_stays_within_the_figure(report):
             assert extent.x1 <= box.x1
 
 
-def test_evaluation_does_not_import_matplotlib():
-    code = "import sys, skosteo.evaluation; sys.exit('matplotlib' in sys.modules)"
+def test_evaluation_and_clinical_side_do_not_import_matplotlib():
+    rooms = "skosteo.evaluation, skosteo.clinical.cohort"
+    code = f"import sys, {rooms}; sys.exit('matplotlib' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

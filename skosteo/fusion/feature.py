@@ -137,7 +137,7 @@ class FeatureFusionClassifier(NetClassifier):
     --------
     >>> from skosteo import FeatureFusionClassifier, ImageOsteoClassifier
     >>> from skosteo.datasets import make_cohort
-    >>> cohort = make_cohort(60, random_state=0)
+    >>> cohort = make_cohort(40, random_state=0)
     >>> image = ImageOsteoClassifier(
     ...     backbone="cnn", pretrained=False, image_size=32, freeze_backbone=True,
     ...     wavelet=False, soft_attention=False, augmentation=None,
@@ -146,9 +146,9 @@ class FeatureFusionClassifier(NetClassifier):
     ...     image, strategy="attention", batch_size=16, max_epochs=2, random_state=0
     ... )
     >>> model.fit(cohort.data, cohort.target).predict_proba(cohort.data).shape
-    (60, 2)
+    (40, 2)
     >>> model.attention(cohort.data).clinical.shape  # a column per clinical variable
-    (60, 11)
+    (40, 11)
     """
 
     _reader: StudyReader

@@ -165,7 +165,7 @@ class ProbabilityFusionClassifier(CallbackSupportMixin, ClassifierMixin, _BaseCo
     --------
     >>> from skosteo import ClinicalOsteoClassifier, ImageOsteoClassifier
     >>> from skosteo.datasets import make_cohort
-    >>> cohort = make_cohort(60, random_state=0)
+    >>> cohort = make_cohort(40, random_state=0)
     >>> image = ImageOsteoClassifier(
     ...     backbone="cnn", pretrained=False, image_size=32, hidden_layer_sizes=(16,), lr=1e-3,
     ...     max_epochs=2, batch_size=16, random_state=0,
@@ -177,7 +177,7 @@ class ProbabilityFusionClassifier(CallbackSupportMixin, ClassifierMixin, _BaseCo
     >>> model.fit(cohort.data, cohort.target, groups=cohort.groups)
     ProbabilityFusionClassifier(...)
     >>> model.predict_proba(cohort.data).shape
-    (60, 2)
+    (40, 2)
     """
 
     # patients reach the folds and the branches wherever metadata routing is enabled

@@ -228,13 +228,13 @@ def run_study(
 
     Examples
     --------
-    >>> from skosteo.datasets.cohort import CLINICAL, draw_patients
+    >>> from skosteo.datasets.cohort import draw_patients
     >>> from skosteo.study import run_study
     >>> people = draw_patients(200, clinical_signal=0.9, random_state=0)
+    >>> values = people[["age", "sex", "bmi", "calcium_mmol_l"]]
     >>> study = run_study(
-    ...     people[CLINICAL], people["osteoporosis"], groups=people["patient_id"],
-    ...     image_column=None, models=["age_sex_bmi", "logistic"], limits=["SYNTHETIC patients."],
-    ...     verbose=0,
+    ...     values, people["osteoporosis"], groups=people["patient_id"], image_column=None,
+    ...     models=["age_sex_bmi", "logistic"], limits=["SYNTHETIC patients."], verbose=0,
     ... )
     >>> study.table(2)["AUC"]
     Logistic: age, sex, BMI          ...

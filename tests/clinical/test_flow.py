@@ -1,8 +1,6 @@
 """The flow says the same in a table, in words and in a chart, where nothing lies on another."""
 
 import re
-import subprocess
-import sys
 from itertools import combinations
 
 import matplotlib as mpl
@@ -136,8 +134,3 @@ def test_draws_on_given_axes_and_saves(long_flow, tmp_path):
     assert long_flow.plot(ax) is ax
     figure.savefig(tmp_path / "flow.png")
     assert (tmp_path / "flow.png").stat().st_size > 5_000
-
-
-def test_the_clinical_side_does_not_import_matplotlib():
-    code = "import sys, skosteo.clinical.cohort; sys.exit('matplotlib' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

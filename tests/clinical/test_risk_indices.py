@@ -2,8 +2,6 @@
 
 import math
 import pickle
-import subprocess
-import sys
 from fractions import Fraction
 
 import numpy as np
@@ -313,16 +311,6 @@ def test_a_sparse_matrix_gets_the_message_of_scikit_learn():
     model = RiskIndexClassifier().fit(X, y)
     with pytest.warns(UserWarning, match="valid"), pytest.raises(TypeError, match="Sparse data"):
         model.predict(sparse)
-
-
-def test_it_needs_no_torch():
-    code = (
-        "import sys, pandas; from skosteo import RiskIndexClassifier\n"
-        "X = pandas.DataFrame({'age': [61, 80], 'weight_kg': [70, 45]})\n"
-        "print(RiskIndexClassifier().fit(X, [0, 1]).predict(X), 'torch' in sys.modules)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.split("]")[1].strip() == "False"
 
 
 def test_cross_validation_and_search_for_the_index():

@@ -50,14 +50,17 @@ def null_reports(language, comma, n=1500):
 @pytest.mark.parametrize("language", FINDINGS)
 def test_null_text_with_giveaways_tells_nothing(language, comma):
     X, y = null_reports(language, comma)
-    for learner in (LogisticRegression(), RandomForestClassifier(50, random_state=0)):
-        model = make_pipeline(ClinicalPreprocessor(), learner)
-        folds = StratifiedKFold(5, shuffle=True, random_state=0)
-        p = cross_val_predict(model, X, y, cv=folds, method="predict_proba")[:, 1]
-        assert 0.45 < roc_auc_score(y, p) < 0.55
+    learners = LogisticRegression(), RandomForestClassifier(50, random_state=0)
+    p = np.empty((len(learners), len(y)))
+    for train, test in StratifiedKFold(3, shuffle=True, random_state=0).split(X, y):
+        step = ClinicalPreprocessor().fit(X.iloc[train])
+        seen, new = step.transform(X.iloc[train]), step.transform(X.iloc[test])
+        for i, learner in enumerate(learners):
+            p[i, test] = learner.fit(seen, y[train]).predict_proba(new)[:, 1]
+    assert all(0.45 < roc_auc_score(y, said) < 0.55 for said in p)
     raw = make_pipeline(ClinicalPreprocessor(masked_terms=()), LogisticRegression())
-    p = cross_val_predict(raw, X, y, cv=5, method="predict_proba")[:, 1]
-    assert roc_auc_score(y, p) > 0.6  # it is there to be found
+    said = raw.fit(X.iloc[train], y[train]).predict_proba(X.iloc[test])[:, 1]
+    assert roc_auc_score(y[test], said) > 0.6  # it is there to be found
 
 
 def test_findings_tell_what_they_tell():

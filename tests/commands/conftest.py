@@ -1,3 +1,3 @@
-from tests.study.conftest import small_preset
+from tests.study.conftest import same_picture, small_preset
 
-__all__ = ["small_preset"]
+__all__ = ["same_picture", "small_preset"]

@@ -3,7 +3,6 @@
 import os
 import runpy
 import signal
-import subprocess
 import sys
 from pathlib import Path
 
@@ -17,7 +16,6 @@ from skosteo.exceptions import InputError
 from tests.study.cohorts import filmed_patients, patients
 from tests.study.test_fitting import wait_for
 
-ROOT = Path(skosteo.__file__).parents[1]
 SMALL = ["--no-images", "--models", "age_sex_bmi", "logistic", "--folds", "2"]
 SMALL += ["--repeats", "1", "--quiet"]
 
@@ -42,12 +40,17 @@ def call(*given):
     return main([str(argument) for argument in given])
 
 
-def shell(*given, **params):
-    return subprocess.Popen(
-        [sys.executable, "-m", "skosteo", *map(str, given)],
-        cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        env=os.environ | {"OMP_NUM_THREADS": "1"}, **params,
-    )  # fmt: skip
+# ``python -m skosteo`` in a process of its own
+SHELL = """
+import os, runpy, sys
+sys.argv = ["skosteo", *argv]
+try:
+    runpy.run_module("skosteo", run_name="__main__")
+except SystemExit as ended:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(ended.code)
+"""
 
 
 def test_help_names_every_option(capsys):
@@ -355,7 +358,7 @@ def films_alone(tmp_path, n=48):
     return pd.DataFrame({"image": names, "osteoporosis": y, "patient_id": range(n)}), films
 
 
-def test_a_study_of_films_alone(tmp_path, small_preset, capsys):
+def test_a_study_of_films_alone(tmp_path, small_preset, same_picture, capsys):
     cohort, films = films_alone(tmp_path)
     out = tmp_path / "out"
     more = ["--images", films, "--models", "image", "backbone_wt", "--folds", "2"]
@@ -438,7 +441,7 @@ def test_another_report_is_not_touched(cohort, tmp_path, capsys):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals are POSIX")
-def test_from_a_shell_with_ctrl_c_and_again(cohort, tmp_path, monkeypatch, capsys):
+def test_ctrl_c_and_again(cohort, tmp_path, monkeypatch, capsys, fresh, same_picture):
     out = tmp_path / "new" / "report"
     more = [
         "--no-images",
@@ -452,16 +455,15 @@ def test_from_a_shell_with_ctrl_c_and_again(cohort, tmp_path, monkeypatch, capsy
         "--quiet",
     ]
     given = arguments(table(tmp_path, cohort), out, *more)
-    with shell(*given) as process:
-        wait_for(lambda: list((out / "work").glob("*.npz")), process)
-        process.send_signal(signal.SIGINT)
-        _, complained = process.communicate()
-    assert process.returncode == 130, complained
+    fresh.start(SHELL, *given)
+    wait_for(lambda: list((out / "work").glob("*.npz")), fresh)
+    os.kill(fresh.pid, signal.SIGINT)
+    status, (_, complained) = fresh.wait(), fresh.said()
+    assert status == 130, complained
     assert complained == "skosteo: interrupted; the same command goes on from what is finished\n"
     kept = {path: path.stat().st_mtime_ns for path in (out / "work").glob("*.npz")}
     assert 1 <= len(kept) < 4
     assert not (out / "report.html").exists()
-    # the same call again, without another interpreter that imports torch for 5 s
     monkeypatch.setattr(sys, "argv", ["skosteo", *map(str, given)])
     with pytest.raises(SystemExit) as ended:
         runpy.run_module("skosteo", run_name="__main__")

@@ -64,9 +64,9 @@ def test_the_code_of_a_page_runs(page, tmp_path, monkeypatch):
 def test_the_code_of_the_readme_runs_beside_its_csv(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     films = make_cohort(10, directory=tmp_path / "films", random_state=0).data["image"]
-    patients = draw_patients(120, random_state=0)
+    patients = draw_patients(80, random_state=0)
     table = patients[[*CLINICAL, "osteoporosis"]].assign(patient=patients["patient_id"])
-    table.assign(image=np.resize(films, 120)).to_csv("cohort.csv", index=False)
+    table.assign(image=np.resize(films, 80)).to_csv("cohort.csv", index=False)
     run(README)
 
 

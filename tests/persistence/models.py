@@ -31,6 +31,7 @@ from tests.small_models import (
     small_image,
     still_fusion,
     still_image,
+    still_pf,
     write_films,
 )
 
@@ -39,6 +40,9 @@ def unfitted(folder):
     """Models by name, each with what it is fitted on, and the labels."""
     X, y, _ = write_films(folder)
     image, still = small_image(max_epochs=1), still_image(max_epochs=1)
+    net = small_clinical(
+        n_members=1
+    )  # the ensemble of ten is "clinical", "imputed" and in a fusion
     rng = np.random.default_rng(0)
     table = X[["age", "bmi"]]
     cohort = table.assign(
@@ -51,7 +55,7 @@ def unfitted(folder):
     indexed = pd.DataFrame({"age": table["age"], "weight_kg": 2.5 * table["bmi"]})
     films = rng.integers(0, 255, (48, 24, 24)).astype(np.uint8)
     forest = clinical_baseline("random_forest", n_estimators=5, random_state=0)
-    stacked = [("net", small_clinical()), ("forest", forest)]
+    stacked = [("net", net), ("forest", forest)]
     strategies = ("concat", "learned", "attention")
     final = {"logistic": lacking(X, [0, 1, 2, 3], [4, 5, 6, 7]), "mean": X, None: X}
     models = {
@@ -82,26 +86,21 @@ def unfitted(folder):
             for name in ("logistic", "hist_gradient_boosting", "xgboost")
         },
         "index": (RiskIndexClassifier("osta"), indexed),
-        "sigmoid": (CalibratedClassifierCV(small_clinical(), cv=2), table),
-        "isotonic": (CalibratedClassifierCV(small_clinical(), cv=2, method="isotonic"), table),
+        "sigmoid": (CalibratedClassifierCV(net, cv=2), table),
+        "isotonic": (CalibratedClassifierCV(net, cv=2, method="isotonic"), table),
         "stacking": (StackingClassifier(stacked, cv=2), table),
-        "voting": (VotingClassifier([("net", small_clinical())], voting="soft"), table),
-        "tuned threshold": (TunedThresholdClassifierCV(small_clinical(), cv=2), table),
+        "voting": (VotingClassifier([("net", net)], voting="soft"), table),
+        "tuned threshold": (TunedThresholdClassifierCV(net, cv=2), table),
         "fixed threshold": (
-            FixedThresholdClassifier(
-                FrozenEstimator(small_clinical().fit(table, y)), threshold=0.2
-            ),
+            FixedThresholdClassifier(FrozenEstimator(clone(net).fit(table, y)), threshold=0.2),
             table,
         ),
-        "fold ensemble": (FoldEnsembleClassifier(small_fusion(image=still), cv=2), X),
-        "recalibrated": (RecalibratedClassifier(small_clinical(), cv=2), table),
-        "recalibrated by a curve": (RecalibratedClassifier(small_clinical(), "isotonic", 2), table),
-        "recalibrated fusion": (
-            RecalibratedClassifier(small_fusion(image=still), "intercept", 2),
-            X,
-        ),
+        "fold ensemble": (FoldEnsembleClassifier(still_pf(), cv=2), X),
+        "recalibrated": (RecalibratedClassifier(net, cv=2), table),
+        "recalibrated by a curve": (RecalibratedClassifier(net, "isotonic", 2), table),
+        "recalibrated fusion": (RecalibratedClassifier(still_pf(), "intercept", 2), X),
         **{
-            f"fusion by {kind or 'net'}": (small_fusion(image=image, final_estimator=kind), seen)
+            f"fusion by {kind or 'net'}": (small_fusion(image=still, final_estimator=kind), seen)
             for kind, seen in final.items()
         },
         **{

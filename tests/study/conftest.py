@@ -3,6 +3,8 @@
 import pytest
 
 from skosteo.study import Study
+from skosteo.study.report import saving
+from tests.study.report.pages import picture
 from tests.study.studies import small_nets
 
 
@@ -24,3 +26,10 @@ def no_figure_left_open():
 def no_report(monkeypatch):
     """Keep what is fitted, but draw and write nothing else: that takes most of the time."""
     monkeypatch.setattr(Study, "save", lambda study, out: None)
+
+
+@pytest.fixture
+def same_picture(monkeypatch):
+    """Write the whole report, with one picture in the place of every figure."""
+    kept = {kind: picture(kind) for kind in ("svg", "png")}
+    monkeypatch.setattr(saving, "as_file", lambda figure, kind: kept[kind])

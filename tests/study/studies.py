@@ -6,8 +6,9 @@ from typing import Any, NamedTuple
 import pandas as pd
 import pytest
 
+from skosteo import ProbabilityFusionClassifier
 from skosteo.study import models, run_study
-from tests.small_models import small_image
+from tests.small_models import small_clinical, small_image
 from tests.study.cohorts import Says, filmed_patients, patients
 
 
@@ -23,16 +24,21 @@ class Ran(NamedTuple):
 
 @contextmanager
 def small_nets():
-    """Make the nets of the preset "quick" such that one is fitted in a second."""
+    """Make the nets of the preset "quick" such that one is fitted in a moment."""
 
     def image(**params):
-        del params["batch_size"]
         return small_image(**{"wavelet": False, "soft_attention": False} | params)
 
+    def fusion(image, clinical, **params):
+        final = small_clinical(hidden_layer_sizes=(32,))
+        return ProbabilityFusionClassifier(image, clinical, final_estimator=final, cv=2, **params)
+
     quick = models.PRESETS["quick"]
-    small = quick._replace(image=image, clinical={"max_epochs": 3}, batch_size=8)
+    clinical = {"max_epochs": 3, "n_members": 1}
+    small = quick._replace(image=image, clinical=clinical, batch_size=8)
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(models.PRESETS, "quick", small)
+        patch.setattr(models, "ProbabilityFusionClassifier", fusion)
         yield
 
 
@@ -50,7 +56,7 @@ def study_of_values(folder):
     return Ran(study, X, y, groups, out)
 
 
-def study_of_split():
+def study_of_split(_):
     """The same patients and two baselines, with a test set; nothing is written."""
     X, y, groups = patients()
     study = run_study(

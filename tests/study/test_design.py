@@ -50,10 +50,10 @@ def check(design, patient):
                 assert not len(part) or set(design.y[part]) == {0, 1}
 
 
-def test_a_thousand_cohorts_without_a_patient_on_both_sides():
+def test_400_cohorts_without_a_patient_on_both_sides():
     rng = np.random.default_rng(0)
     made = 0
-    for seed in range(1000):
+    for seed in range(400):
         y, patient = cohort(rng, 18, 28)
         codes = np.unique(patient, return_inverse=True)[1]
         table = pd.DataFrame({"x": np.arange(len(y)) / 7})
@@ -67,7 +67,7 @@ def test_a_thousand_cohorts_without_a_patient_on_both_sides():
             continue
         check(design, patient)
         made += 1
-    assert made >= 950
+    assert made >= 380
 
 
 @pytest.mark.parametrize("how", ["drawn", "given"])

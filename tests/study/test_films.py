@@ -168,7 +168,7 @@ def test_each_radiograph_is_decoded_once(cohort, monkeypatch, small_preset):
     assert len(opened) == 48
 
 
-def test_films_in_memory(cohort, tmp_path):
+def test_films_in_memory(cohort, tmp_path, same_picture):
     X, y, groups = cohort
     from_files = study_of(X, y, groups)
     X["image"] = [np.asarray(Image.open(path)) for path in X["image"]]
@@ -177,7 +177,7 @@ def test_films_in_memory(cohort, tmp_path):
     assert (tmp_path / "out" / "report.html").exists()
 
 
-def test_a_study_of_films_alone(cohort, tmp_path, small_preset):
+def test_a_study_of_films_alone(cohort, tmp_path, small_preset, same_picture):
     X, y, groups = cohort
     study = study_of(X[["image"]], y, groups, models=["image", "backbone_wt"], out=tmp_path / "out")
     assert study.settings.title == "Screening for osteoporosis from chest X-rays"

@@ -54,7 +54,7 @@ def test_risks_and_threshold_come_from_all_out_of_fold_predictions(of_values):
     assert (right[y == 1] >= np.min(right[found]) + 1e-9).mean() < 0.9
 
 
-def test_a_study_that_goes_on_does_not_fit_it_again(of_values, monkeypatch, tmp_path):
+def test_a_study_that_goes_on_does_not_fit_it_again(of_values, monkeypatch, tmp_path, no_report):
     X, y, groups = of_values.X, of_values.y, of_values.groups
     given = {
         "groups": groups, "image_column": None, "n_folds": 3, "n_repeats": 1, "verbose": 0,
@@ -76,7 +76,7 @@ def test_a_study_that_goes_on_does_not_fit_it_again(of_values, monkeypatch, tmp_
     assert len(fits) == 1
 
 
-def test_the_final_model_of_another_study_is_not_taken(of_values, tmp_path):
+def test_the_final_model_of_another_study_is_not_taken(of_values, tmp_path, no_report):
     X, y, groups = of_values.X, of_values.y, of_values.groups
     given = {"image_column": None, "n_folds": 2, "n_repeats": 1, "verbose": 0,
              "models": ["age_sex_bmi"], "clinical_columns": ["age", "sex", "bmi"]}  # fmt: skip
@@ -90,7 +90,9 @@ def test_the_final_model_of_another_study_is_not_taken(of_values, tmp_path):
     np.testing.assert_array_equal(*risks)
 
 
-def test_a_model_of_foreign_parts_is_in_no_file_and_the_report_says_why(of_values, tmp_path):
+def test_a_model_of_foreign_parts_is_in_no_file_and_the_report_says_why(
+    of_values, tmp_path, same_picture
+):
     out = tmp_path / "s"
     study = run_study(
         of_values.X, of_values.y, groups=of_values.groups, image_column=None, n_folds=2,

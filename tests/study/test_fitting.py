@@ -2,10 +2,7 @@
 
 import os
 import signal
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,13 +10,11 @@ import pytest
 from sklearn.base import clone
 from sklearn.dummy import DummyClassifier
 
-import skosteo
 from skosteo.exceptions import InputError
 from skosteo.study import run_study
 from tests.study.cohorts import Counts, Fails, Remembers, Says, fits_in, patients
 
 pytestmark = pytest.mark.usefixtures("no_report")
-ROOT = Path(skosteo.__file__).parents[1]
 N_FOLDS, N_MODELS = 4, 4
 X, Y, GROUPS = patients(120, rows_each=2)
 
@@ -210,16 +205,6 @@ def test_other_data_do_not_take_the_results_of_these(changed, tmp_path, folder):
 # ---------------------------------------------------------------- killed
 
 
-def start(out, folder, seconds):
-    call = "import sys; from tests.study.test_fitting import counted; counted(*sys.argv[1:])"
-    return subprocess.Popen(
-        [sys.executable, "-c", call, out, folder, str(seconds)],
-        cwd=ROOT,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-        start_new_session=True,
-    )
-
-
 def wait_for(condition, process, seconds=60):
     end = time.monotonic() + seconds
     while not condition():
@@ -228,12 +213,14 @@ def wait_for(condition, process, seconds=60):
         time.sleep(0.005)
 
 
-@pytest.mark.skipif(os.name != "posix", reason="process groups are POSIX")
-def test_a_killed_study_goes_on_where_it_was(tmp_path, folder):
+@pytest.mark.skipif(os.name != "posix", reason="signals are POSIX")
+def test_a_killed_study_goes_on_where_it_was(tmp_path, folder, fresh):
     out, work = tmp_path / "out", tmp_path / "out" / "work"
-    with start(out, folder, 0.1) as process:
-        wait_for(lambda: fits_in(folder) >= 7, process)
-        os.killpg(process.pid, signal.SIGKILL)
+    call = "from tests.study.test_fitting import counted; counted(*argv)"
+    fresh.start(call, out, folder, 0.1)
+    wait_for(lambda: fits_in(folder) >= 7, fresh)
+    os.kill(fresh.pid, signal.SIGKILL)
+    assert fresh.wait() == -signal.SIGKILL
     finished = len(list(work.glob("*.npz")))
     begun = fits_in(folder)
     assert begun < N_FOLDS * N_MODELS

@@ -71,7 +71,7 @@ def test_the_table_in_the_folder_itself_stays(tmp_path, monkeypatch, capsys):
     assert set(files_in(tmp_path)) == {"cohort.csv"}
 
 
-def test_an_earlier_report_is_replaced_and_what_is_put_beside_it_is_not(tmp_path):
+def test_an_earlier_report_is_replaced_and_what_is_put_beside_it_is_not(tmp_path, same_picture):
     out = tmp_path / "out"
     study_of(out, models=["age_sex_bmi", "logistic"])
     assert (out / "tables" / "comparison.csv").exists()
@@ -84,7 +84,7 @@ def test_an_earlier_report_is_replaced_and_what_is_put_beside_it_is_not(tmp_path
     assert files_in(out) == before
 
 
-def test_what_the_system_puts_there_does_not_count(tmp_path):
+def test_what_the_system_puts_there_does_not_count(tmp_path, same_picture):
     out = tmp_path / "out"
     for name in (".DS_Store", "tables/.DS_Store", ".writing-abc"):
         put(out, name)
@@ -124,14 +124,15 @@ def test_a_cache_within_the_folder_is_refused(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_words_of_the_user_lead_nowhere(tmp_path):
+def test_words_of_the_user_lead_nowhere(tmp_path, same_picture):
     """Headings and names like paths: nothing is written but in the folder."""
     X, y, groups = patients(60)
     X = X.assign(**{"../../x": X["bmi"] + 1, "/elsewhere/y": X["age"] + 1})
     put(tmp_path, "a/b/keep")
     run_study(
         X, y, groups=groups, out=tmp_path / "a" / "b" / "out", image_column=None, n_folds=2,
-        verbose=0, title="../../t", outcome="../../o", models=["logistic", "age_sex_bmi"],
+        n_repeats=2, verbose=0, title="../../t", outcome="../../o",
+        models=["logistic", "age_sex_bmi"],
         subgroups=pd.DataFrame({"../../g": np.resize(["../m", "/n"], 60)}),
     )  # fmt: skip
     inside = [name for name in files_in(tmp_path) if not name.startswith("a/b/out/")]

@@ -227,7 +227,7 @@ def test_texture_is_a_model_of_the_study(tmp_path, monkeypatch):
         models=["texture", "age_sex_bmi"],
         primary="texture",
         n_folds=2,
-        n_repeats=2,
+        n_repeats=1,
         verbose=0,
     )
     assert "Texture (logistic)" in study.table(2).index

@@ -42,7 +42,7 @@ def test_patients_in_repeated_cross_validation(of_values):
     assert found.compared.total() - found.compared["probabilities"] > 1_750
 
 
-def test_a_test_set(of_split, tmp_path):
+def test_a_test_set(of_split, tmp_path, same_picture):
     of_split.study.save(tmp_path)
     found = recompute(tmp_path, of_split.study.design.patient, of_split.study.groupings)
     assert found.differ == []
@@ -57,7 +57,7 @@ def test_films_text_and_fusions(of_films):
     assert {"table_2", "table_3"} <= set(found.compared)
 
 
-def test_patients_of_many_rows_some_with_either_outcome(tmp_path):
+def test_patients_of_many_rows_some_with_either_outcome(tmp_path, same_picture):
     X, y, _ = patients(80, seed=3)
     rng = np.random.default_rng(0)
     patient = np.repeat(np.arange(80), rng.choice([1, 1, 2, 5], 80))

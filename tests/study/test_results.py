@@ -199,8 +199,8 @@ def test_no_level_that_may_be_a_person_is_told(tmp_path):
     out = tmp_path / "out"
     told = {"ward", "reader", "operator", "visit", "name"}
     study = run_study(
-        X, y, groups=groups, out=out, image_column=None, n_folds=2, verbose=0,
-        models=["age_sex_bmi"], subgroups=X[[*told, "smoker"]],
+        X, y, groups=groups, out=out, image_column=None, n_folds=2, n_repeats=2,
+        verbose=0, models=["age_sex_bmi"], subgroups=X[[*told, "smoker"]],
     )  # fmt: skip
     kinds = ("*.html", "*.csv", "*.svg", "*.json")
     whole = " ".join(path.read_text("utf-8") for kind in kinds for path in out.rglob(kind))

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -38,17 +37,15 @@ def draw(study: Any, which: int | str) -> "Figure":
 
 def _ticks_as_printed(ax: "Axes") -> None:
     """Write the ticks of numbers as the tables do: without a leading 0."""
-    from matplotlib.ticker import FuncFormatter, ScalarFormatter
+    from matplotlib.ticker import ScalarFormatter
+
+    class Printed(ScalarFormatter):
+        def __call__(self, x: float, pos: int | None = None) -> str:
+            return "0" if x == 0 else _ZERO.sub("", super().__call__(x, pos))
 
     for axis in (ax.xaxis, ax.yaxis):
-        plain = axis.get_major_formatter()
-        if type(plain) is ScalarFormatter:
-            axis.set_major_formatter(FuncFormatter(partial(_printed, plain)))
-
-
-def _printed(plain: Any, number: float, place: int) -> str:
-    plain.set_locs(plain.axis.get_majorticklocs())
-    return "0" if number == 0 else _ZERO.sub("", plain(number, place))
+        if type(axis.get_major_formatter()) is ScalarFormatter:
+            axis.set_major_formatter(Printed())
 
 
 def available(study: Any) -> list[int | str]:
