@@ -38,7 +38,9 @@ study: .venv/installed
 test: .venv/installed
 	$(BIN)/python -m pytest -n auto --dist loadfile
 
-check: lint types docs-quick test
+check: .venv/installed
+	$(MAKE) -j 2 lint types docs-quick
+	$(MAKE) test
 
 lint: .venv/installed
 	$(BIN)/ruff check .
