@@ -151,14 +151,6 @@ def test_common_checks_at_defaults(estimator, check):
     check(estimator)
 
 
-@few_rows
-@parametrize_with_checks(
-    [ClinicalOsteoClassifier(max_epochs=50)], expected_failed_checks=expected_failures
-)
-def test_common_checks_at_defaults_but_for_the_epochs(estimator, check):
-    check(estimator)
-
-
 @pytest.mark.parametrize(
     ("estimator", "floor"),
     [*((model, 60) for model in [*CLASSIFIERS, *REGRESSORS]), (EMBEDDER, 45)],

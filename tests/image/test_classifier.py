@@ -58,7 +58,7 @@ print(small_image(**params).fit(X, y).predict_proba(X).tobytes().hex())
 
 def test_the_same_seed_gives_the_same_bits_in_a_fresh_process_too(study, fresh, tmp_path):
     X, y, _ = study
-    params = {"augmentation": "paper", "random_state": 5}
+    params = {"augmentation": "paper", "max_epochs": 1, "random_state": 5}
     here = [small_image(**params).fit(X, y).predict_proba(X).tobytes() for _ in range(2)]
     # as many threads as here: sums of floats depend on how they are cut up
     (tmp_path / "work.pickle").write_bytes(pickle.dumps((torch.get_num_threads(), X, y, params)))
@@ -127,13 +127,20 @@ def _note(path, module, args):
         stream.write(f"{len(args[0])}\n")
 
 
-@pytest.mark.parametrize("n_jobs", [1, 2])
-@pytest.mark.parametrize("branches", [True, False])
+@pytest.mark.parametrize(
+    ("branches", "n_jobs"),
+    [
+        (True, 1),
+        (False, 2),
+        pytest.param(True, 2, marks=pytest.mark.slow),
+        pytest.param(False, 1, marks=pytest.mark.slow),
+    ],
+)
 def test_a_search_embeds_each_film_once(n_jobs, branches, tmp_path):
     X, y, groups = write_films(tmp_path, n=60)
     (tmp_path / "cache").mkdir()
     params = small_image().get_params() | {"freeze_backbone": True, "cache_dir": tmp_path / "cache"}
-    params |= {"wavelet": branches, "soft_attention": branches}
+    params |= {"wavelet": branches, "soft_attention": branches, "max_epochs": 1}
     search = GridSearchCV(Counting(**params), GRID, cv=StratifiedGroupKFold(2), n_jobs=n_jobs)
     with (
         sklearn.config_context(enable_metadata_routing=True),
