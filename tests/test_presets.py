@@ -189,7 +189,7 @@ def quick_ensemble(folder, **changes):
     changes = {**small, "batch_size": 16, "random_state": 0, **changes}
     model = ensemble_classifier(cache_dir=folder / "cache", memory=folder / "kept", **changes)
     fewer = {f"{name}__max_epochs": 5 for name in ("ff", "lff", "attention")}
-    return model.set_params(pf__cv=2, pf__clinical=quick("paper"), **fewer)
+    return model.set_params(pf__cv=2, pf__clinical=quick("logistic"), **fewer)
 
 
 def test_the_ensemble_is_the_mean_of_its_members(tmp_path):

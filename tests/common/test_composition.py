@@ -6,6 +6,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 import pytest
+from joblib import parallel_config
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
@@ -99,12 +100,17 @@ def test_pickle_predicts_the_same(study, fitted):
     assert np.array_equal(again.predict_proba(X), fitted.predict_proba(X))
 
 
-def test_cross_validate_with_two_workers_equals_one(study, model):
+# forks need no imports, which cost the workers of loky more than the fits
+@pytest.mark.parametrize(
+    "backend", ["multiprocessing", pytest.param("loky", marks=pytest.mark.slow)]
+)
+def test_cross_validate_with_two_workers_equals_one(study, model, backend):
     X, y, groups = study
-    scores = [
-        cross_validate(model, X, y, groups=groups, cv=CV, scoring="roc_auc", n_jobs=n_jobs)
-        for n_jobs in (None, 2)
-    ]
+    with parallel_config(backend):
+        scores = [
+            cross_validate(model, X, y, groups=groups, cv=CV, scoring="roc_auc", n_jobs=n_jobs)
+            for n_jobs in (1, 2)
+        ]
     np.testing.assert_allclose(scores[0]["test_score"], scores[1]["test_score"], atol=1e-12)
 
 
@@ -157,10 +163,13 @@ META_ESTIMATORS = {
 }
 
 
-# Every estimator in one of them; those of which others are made in all
+# Every estimator in one of them
 COMPOSED = [
-    *[(name, "stacking") for name in SMALL],
-    *[(name, kind) for name in ("image", "fusion") for kind in ("calibrated", "tuned threshold")],
+    ("image", "calibrated"),
+    ("texture", "stacking"),
+    ("fusion", "tuned threshold"),
+    ("feature fusion", "stacking"),
+    ("fold ensemble", "stacking"),
 ]
 FURTHER = {(name, kind) for name in SMALL for kind in META_ESTIMATORS} - {*COMPOSED}
 
@@ -186,14 +195,13 @@ def test_permutation_importance_finds_the_planted_column(study):
     assert result.importances_mean[X.columns.get_loc("age")] == 0
 
 
-def test_string_labels(study, model):
+def test_string_labels(study, fitted):
     X, y, _ = study
     labels = np.where(y == 1, "osteoporosis", "normal")
-    model.fit(X, labels)
+    model = clone(fitted).fit(X, labels)
     assert model.classes_.tolist() == ["normal", "osteoporosis"]
     assert set(model.predict(X)) <= set(labels)
-    by_number = clone(model).fit(X, y)
-    assert np.array_equal(by_number.predict_proba(X), model.predict_proba(X))
+    assert np.array_equal(fitted.predict_proba(X), model.predict_proba(X))
 
 
 def test_cross_val_predict_gives_each_row_its_own_patient(study):
@@ -223,13 +231,14 @@ def test_groups_are_routed_down_to_the_early_stopping_split(study, monkeypatch, 
     for nets in (NetClassifier, ClinicalOsteoClassifier):
         monkeypatch.setattr(nets, "_split", spy(nets._split))
     image = small_image(max_epochs=1)
-    clinical = make_pipeline(ClinicalPreprocessor(), small_clinical())
+    clinical = make_pipeline(ClinicalPreprocessor(), small_clinical(n_members=1))
+    final = small_clinical(n_members=1)
     model = {
         "image": image,
         "clinical": clinical,
         "recalibrated": RecalibratedClassifier(image, cv=2),
         "fold ensemble": FoldEnsembleClassifier(image, cv=2),
-        "fusion": small_fusion(image=image, clinical=clinical),
+        "fusion": small_fusion(image=image, clinical=clinical, final_estimator=final),
         "feature fusion": small_feature_fusion(image=image, max_epochs=1),
     }[kind]
     data = X[["age", "bmi"]] if kind == "clinical" else X
@@ -247,8 +256,8 @@ def test_groups_are_routed_down_to_the_early_stopping_split(study, monkeypatch, 
 def test_defaults_on_few_patients(study):
     """The README's fusion, but for the size of its image net, on 45 rows."""
     X, y, _ = study
-    image = ImageOsteoClassifier(backbone="cnn", pretrained=False, image_size=24, max_epochs=2)
-    clinical = make_pipeline(ClinicalPreprocessor(), ClinicalOsteoClassifier(max_epochs=5))
+    image = ImageOsteoClassifier(backbone="cnn", pretrained=False, image_size=24, max_epochs=1)
+    clinical = make_pipeline(ClinicalPreprocessor(), ClinicalOsteoClassifier(max_epochs=2))
     model = ProbabilityFusionClassifier(image=image, clinical=clinical)
     few, y = X.iloc[:45], y[:45]
     assert np.isfinite(model.fit(few, y, groups=np.arange(45)).predict_proba(few)).all()

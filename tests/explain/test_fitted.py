@@ -100,12 +100,11 @@ for first in (StandardScaler(), ClinicalPreprocessor()):
 """
 
 
-@pytest.mark.parametrize(
-    "code", ["import skosteo.explain", "from skosteo.explain import ShapValues, FusionView"]
-)
-def test_explanations_are_imported_without_torch(code):
+def test_explanations_are_imported_without_torch():
+    code = "from skosteo.explain import ShapValues, FusionView"
     assert not loaded_after(code) & {"torch", "skorch", "shap", "matplotlib"}
 
 
+@pytest.mark.slow
 def test_a_forest_is_explained_without_torch():
     assert not loaded_after(f"exec({FOREST!r})") & {"torch", "skorch"}

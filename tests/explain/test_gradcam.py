@@ -153,7 +153,14 @@ MODELS = {
 }
 
 
-@pytest.mark.parametrize("name", MODELS)
+# variants of the others
+FURTHER = ("stem frozen", "augmented", "concat", "learned")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(n, marks=pytest.mark.slow) if n in FURTHER else n for n in MODELS],
+)
 def test_any_model_is_explained_and_left_as_it_was(name, study):
     X, y = study
     model = MODELS[name]().fit(X, y)

@@ -188,7 +188,7 @@ def test_a_label_that_is_missing_is_named(model, y):
 @pytest.mark.parametrize(
     ("n", "clinical"),
     [
-        (60, ClinicalOsteoClassifier(max_epochs=1, random_state=0)),
+        (60, ClinicalOsteoClassifier(n_members=1, max_epochs=1, random_state=0)),
         pytest.param(150, LogisticRegression(), marks=pytest.mark.slow),
     ],
     ids=["60", "150"],

@@ -45,7 +45,9 @@ def cohort(n=240, seed=0):
 # ---------------------------------------------------------------- learning
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize(
+    "strategy", ["concat", pytest.param("learned", marks=pytest.mark.slow), "attention"]
+)
 def test_it_learns_what_film_and_table_decide_together(strategy):
     X, above, old = cohort()
     y = above & old
@@ -241,19 +243,21 @@ def test_a_patients_score_ignores_its_batch_neighbours(study, fitted):
         np.testing.assert_allclose(model.predict_proba(X)[:8], alone, atol=1e-6)
 
 
-def test_features_computed_before_train_the_same_net_as_whole_passes(study):
+@pytest.mark.parametrize(
+    "strategy", ["concat", pytest.param("learned", marks=pytest.mark.slow), "attention"]
+)
+def test_features_computed_before_train_the_same_net_as_whole_passes(study, strategy):
     # with nothing random in between, both ways are the same arithmetic
     X, y, _ = study
-    for strategy in STRATEGIES:
-        quick, slow = (
-            small_feature_fusion(
-                image=small_image(max_epochs=1), strategy=strategy, dropout=0.0, max_epochs=2
-            )
-            for _ in range(2)
+    quick, slow = (
+        small_feature_fusion(
+            image=small_image(max_epochs=1), strategy=strategy, dropout=0.0, max_epochs=2
         )
-        slow._embedding = lambda: None
-        expected = slow.fit(X, y).predict_proba(X)
-        np.testing.assert_allclose(quick.fit(X, y).predict_proba(X), expected, atol=1e-5)
+        for _ in range(2)
+    )
+    slow._embedding = lambda: None
+    expected = slow.fit(X, y).predict_proba(X)
+    np.testing.assert_allclose(quick.fit(X, y).predict_proba(X), expected, atol=1e-5)
 
 
 # ---------------------------------------------------------------- a modality missing
@@ -334,8 +338,8 @@ def test_a_patient_with_nothing_at_all_is_an_error(study, fitted, strategy):
     ("strategy", "branch"),
     [
         ("concat", "frozen"),
-        ("learned", "fine-tuned"),
-        ("attention", "frozen"),
+        pytest.param("learned", "fine-tuned", marks=pytest.mark.slow),
+        pytest.param("attention", "frozen", marks=pytest.mark.slow),
         ("attention", "fine-tuned"),
     ],
 )
@@ -395,7 +399,10 @@ def test_rows_of_weight_zero_are_left_out_altogether(study):
 
 def test_a_search_over_the_image_branch_and_the_strategy(study):
     X, y, _ = study
-    grid = {"image__dropout": [0.0, 0.5], "strategy": ["concat", "attention"]}
+    grid = [
+        {"image__dropout": [0.0], "strategy": ["concat"]},
+        {"image__dropout": [0.5], "strategy": ["attention"]},
+    ]
     search = GridSearchCV(small_feature_fusion(max_epochs=1), grid, cv=2, scoring="roc_auc")
     search.set_params(estimator__image__max_epochs=1).fit(X, y)
     assert np.isfinite(search.cv_results_["mean_test_score"]).all()

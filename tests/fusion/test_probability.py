@@ -34,7 +34,7 @@ from skosteo.clinical.risk_indices import RiskIndexClassifier
 from skosteo.evaluation import calibration_line
 from skosteo.exceptions import InputError, InSampleWarning, MissingModalityWarning
 from tests.fusion.spies import Spy, cheap_fusion, noise_and_signal, spied, table
-from tests.small_models import small_clinical, small_fusion, still_image, write_films
+from tests.small_models import small_clinical, small_fusion, still_image, still_pf, write_films
 
 
 def test_branches_see_only_their_columns():
@@ -162,7 +162,7 @@ def test_a_row_without_a_modality_is_answered_by_the_other(final):
     ("prevalence", "within"),
     [pytest.param(0.5, (0.15, 0.12), marks=pytest.mark.slow), (0.07, (0.2, 0.15))],
 )
-@pytest.mark.parametrize("final", [None, "logistic"])
+@pytest.mark.parametrize("final", [pytest.param(None, marks=pytest.mark.slow), "logistic"])
 def test_answers_without_a_modality_are_calibrated(final, prevalence, within):
     """At 7 % as at one half; there 140 cases are learnt from, so slopes vary more."""
     X, y = two_views(2000, 1, prevalence)
@@ -197,7 +197,7 @@ def test_no_row_with_both_modalities_gives_no_fusion():
 
 def test_a_real_film_may_be_missing(tmp_path):
     X, y, groups = write_films(tmp_path)
-    model = small_fusion(image=still_image()).fit(X, y, groups=groups)
+    model = still_pf(final_estimator=small_clinical(n_members=1)).fit(X, y, groups=groups)
     X["image"] = X["image"].mask(np.arange(len(X)) % 2 == 0, None)
     with pytest.warns(MissingModalityWarning, match="24 of 48 rows"):
         assert model.predict_proba(X).shape == (48, 2)
@@ -227,6 +227,7 @@ def test_net_trees_pipeline_and_index_mix_freely(tmp_path):
     X["age"] = X["age"].clip(50, 90)
     trees = make_pipeline(SimpleImputer(), XGBClassifier(n_estimators=5))
     model = small_fusion(
+        image=still_image(),
         clinical=small_clinical(n_members=1),
         final_estimator=small_clinical(n_members=1, hidden_layer_sizes=(32,)),
         clinical_columns=["age", "bmi"],

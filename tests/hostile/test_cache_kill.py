@@ -3,37 +3,35 @@
 import os
 import pickle
 import signal
-import subprocess
-import sys
 import time
-from pathlib import Path
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
 
-import skosteo
 from skosteo import RadiographReader
 from skosteo.dicom import read_radiograph
 from skosteo.image.film_cache import FilmCache
 from tests.small_models import write_film
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="process groups are POSIX")
-ROOT = Path(skosteo.__file__).parents[1]
 SIZE, N_FILMS = 32, 100
 
 # two processes that fill the folder from both ends, and keep some films at a time
 FILL = """
-import os, pickle, sys
+import os, pickle
 from skosteo.image import reader as images
-from skosteo.image.reader import RadiographReader
+os.setsid()
 images._CHUNK = 4
-folder, paths = pickle.load(sys.stdin.buffer)
-reader = RadiographReader(32, cache_dir=folder)
-os.write(1, b"go\\n")
+with open(argv[0], "rb") as stream:
+    folder, paths = pickle.load(stream)
+reader = images.RadiographReader(32, cache_dir=folder)
+said = os.open(argv[1], os.O_WRONLY)
+os.write(said, b"go\\n")
 if os.fork() == 0:
     paths = paths[::-1]
 reader.transform(paths)
-os.write(1, b"done\\n")
+os.write(said, b"done\\n")
 """
 
 
@@ -71,12 +69,12 @@ def in_pool(folder):
 
 
 @pytest.fixture(scope="module")
-def whole(paths, tmp_path_factory):
+def whole(paths, tmp_path_factory, fresh):
     """What a cache folder holds when nobody is killed, and the seconds that filling it takes."""
     folder = tmp_path_factory.mktemp("whole")
-    with start(folder, paths) as process:
+    with filling(folder, paths, fresh) as said:
         started = time.perf_counter()
-        assert [process.stdout.readline() for _ in range(2)] == 2 * [b"done\n"]
+        assert [said.readline() for _ in range(2)] == 2 * [b"done\n"]
         seconds = time.perf_counter() - started
     entries = content(folder)
     assert len(entries) == 2 * N_FILMS
@@ -84,36 +82,35 @@ def whole(paths, tmp_path_factory):
     return entries, seconds
 
 
-def start(folder, paths):
-    process = subprocess.Popen(
-        [sys.executable, "-c", FILL],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        cwd=ROOT,
-        start_new_session=True,
-    )
-    process.stdin.write(pickle.dumps((folder, paths)))
-    process.stdin.close()
-    assert process.stdout.readline() == b"go\n"
-    return process
+@contextmanager
+def filling(folder, paths, fresh):
+    """Two processes that fill it, as one group; by a pipe they say how far they are."""
+    work, pipe = (folder.with_name(f"{folder.name}.{kind}") for kind in ("work", "pipe"))
+    work.write_bytes(pickle.dumps((folder, paths)))
+    os.mkfifo(pipe)
+    fresh.start(FILL, work, pipe)
+    with pipe.open("rb") as said:
+        assert said.readline() == b"go\n"
+        yield said
+    fresh.wait()
 
 
-def fill_and_kill(folder, paths, seconds):
-    with start(folder, paths) as process:
+def fill_and_kill(folder, paths, seconds, fresh):
+    with filling(folder, paths, fresh) as said:
         time.sleep(seconds)
-        os.killpg(process.pid, signal.SIGKILL)
-        process.stdout.read()  # ends when both are gone
+        os.killpg(fresh.pid, signal.SIGKILL)
+        said.read()  # ends when both are gone
     return content(folder)
 
 
-def check_kills(parts, paths, truth, whole, tmp_path):
+def check_kills(parts, paths, truth, whole, tmp_path, fresh):
     """Kill at these parts of the time; return how many entries were found each time."""
     expected, seconds = whole
     found, bad = [], 0
     for number, part in enumerate(parts):
         folder = tmp_path / str(number)
         folder.mkdir()
-        left = fill_and_kill(folder, paths, part * seconds)
+        left = fill_and_kill(folder, paths, part * seconds, fresh)
         found.append(len(left))
         bad += sum(expected.get(name) != data for name, data in left.items())
         reader = RadiographReader(SIZE, cache_dir=folder)
@@ -125,15 +122,15 @@ def check_kills(parts, paths, truth, whole, tmp_path):
     return found
 
 
-def test_three_kills(paths, truth, whole, tmp_path):
+def test_three_kills(paths, truth, whole, tmp_path, fresh):
     parts = np.random.default_rng(0).uniform(0.1, 0.9, 3)
-    check_kills(parts, paths, truth, whole, tmp_path)
+    check_kills(parts, paths, truth, whole, tmp_path, fresh)
 
 
 @pytest.mark.slow
-def test_fifty_kills(paths, truth, whole, tmp_path):
+def test_fifty_kills(paths, truth, whole, tmp_path, fresh):
     parts = np.random.default_rng(1).permutation([*np.linspace(0, 1.5, 49), 10])
-    found = check_kills(parts, paths, truth, whole, tmp_path)
+    found = check_kills(parts, paths, truth, whole, tmp_path, fresh)
     everything = len(whole[0])
     assert min(found) < everything / 10
     assert max(found) == everything

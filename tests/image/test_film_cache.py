@@ -593,7 +593,8 @@ def test_rows_that_were_not_read_take_no_room(paths, reader, cache, decoded):
 # ---------------------------------------------------------------- several processes
 
 USER = """
-import pickle, sys
+import pickle
+from pathlib import Path
 import joblib
 from skosteo.image import reader as images
 
@@ -602,55 +603,53 @@ def forbid():
         raise AssertionError("decoded")
     images.read_radiograph = refuse
 
-reader, paths, may_decode = pickle.load(sys.stdin.buffer)
-if may_decode:
+reader, paths = pickle.loads(Path(argv[0]).read_bytes())
+forbid()
+with joblib.parallel_config(backend="loky", initializer=forbid):
     read = reader.transform(paths)
-else:
-    forbid()
-    with joblib.parallel_config(backend="loky", initializer=forbid):
-        read = reader.transform(paths)
-sys.stdout.buffer.write(read.tobytes())
+Path(argv[1]).write_bytes(read.tobytes())
+"""
+
+TWO_USERS = """
+import os, pickle
+from pathlib import Path
+reader, paths = pickle.loads(Path(argv[0]).read_bytes())
+other = os.fork()
+if other == 0:
+    paths = paths[::-1]
+Path(argv[1 if other else 2]).write_bytes(reader.transform(paths).tobytes())
+if other:
+    assert os.waitstatus_to_exitcode(os.waitpid(other, 0)[1]) == 0
 """
 
 
-def start_user(reader, paths, may_decode):
-    process = subprocess.Popen(
-        [sys.executable, "-c", USER],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        cwd=ROOT,
-    )
-    process.stdin.write(pickle.dumps((reader, paths, may_decode)))
-    process.stdin.close()
-    return process
+def work(folder, *what):
+    (folder / "work").write_bytes(pickle.dumps(what))
+    return folder / "work"
 
 
-def finish(process):
-    with process:
-        output = process.stdout.read()
-    assert process.returncode == 0
-    return np.frombuffer(output, np.uint8).reshape(-1, 16, 16)
+def films_in(path):
+    return np.frombuffer(path.read_bytes(), np.uint8).reshape(-1, 16, 16)
 
 
-@pytest.mark.parametrize("n_jobs", [pytest.param(1, marks=pytest.mark.slow), 2])
-def test_another_process_uses_the_same_entries(n_jobs, paths, reader):
+@pytest.mark.parametrize("n_jobs", [1, pytest.param(2, marks=pytest.mark.slow)])
+def test_another_process_uses_the_same_entries(n_jobs, paths, reader, tmp_path, fresh):
     # in another process the set of these names has another order
     mine = reader.set_params(ignore_rules=["view", "blank", "modality", "color"]).transform(paths)
-    user = start_user(reader.set_params(n_jobs=n_jobs), paths[::-1], False)
-    np.testing.assert_array_equal(finish(user), mine[::-1])
+    fresh.run(USER, work(tmp_path, reader.set_params(n_jobs=n_jobs), paths[::-1]), tmp_path / "a")
+    np.testing.assert_array_equal(films_in(tmp_path / "a"), mine[::-1])
 
 
-def test_the_other_process_would_fail_if_it_decoded(paths, reader):
-    with start_user(reader.set_params(n_jobs=2), paths, False) as process:
-        assert process.stdout.read() == b""
-    assert process.returncode == 1
+def test_the_other_process_would_fail_if_it_decoded(paths, reader, tmp_path, fresh):
+    fresh.start(USER, work(tmp_path, reader, paths), tmp_path / "a")
+    assert fresh.wait() == 1
+    assert "AssertionError: decoded" in fresh.said()[1]
 
 
-def test_two_processes_fill_one_cache_at_the_same_time(tmp_path, reader, cache, decoded):
+def test_two_processes_fill_one_cache_at_the_same_time(tmp_path, reader, cache, decoded, fresh):
     paths = [write_film(tmp_path / f"film_{i}.png", i) for i in range(60)]
-    users = [start_user(reader, order, True) for order in (paths, paths[::-1])]
-    one, two = map(finish, users)
+    fresh.run(TWO_USERS, work(tmp_path, reader, paths), tmp_path / "a", tmp_path / "b")
+    one, two = (films_in(tmp_path / name) for name in "ab")
     for read in (one, two[::-1], reader.transform(paths)):
         np.testing.assert_array_equal(read, wanted(paths))
     assert len(films(cache)) == in_pool(cache) == len(paths)

@@ -28,7 +28,7 @@ def model(**changes):
 FILMS, T = bright(160)
 
 
-@pytest.mark.parametrize("branches", [True, False])
+@pytest.mark.parametrize("branches", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_it_learns_a_density_that_is_seen(branches):
     films, t = bright(100, seed=1)
     fitted = model(wavelet=branches, soft_attention=branches).fit(FILMS, T.mean(axis=1))

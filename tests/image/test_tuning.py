@@ -75,7 +75,9 @@ def test_adapters_that_memorise_chance_leak_it_in_sample_only(monkeypatch):
     assert auc(model.transform(X), y, groups) > 0.9
 
 
-@pytest.mark.parametrize("backbone", ["test_efficientnet", "test_vit"])
+@pytest.mark.parametrize(
+    "backbone", [pytest.param("test_efficientnet", marks=pytest.mark.slow), "test_vit"]
+)
 def test_a_signal_is_found_in_new_patients(backbone):
     X, y, groups = cohort(0, n_patients=24, signal=40)
     model = make_pipeline(tiny(backbone), learner())
@@ -145,7 +147,9 @@ def test_patients_are_routed(brief):
         model.fit(X, y, groups=groups)
 
 
-@pytest.mark.parametrize("backbone", ["test_efficientnet", "test_vit"])
+@pytest.mark.parametrize(
+    "backbone", [pytest.param("test_efficientnet", marks=pytest.mark.slow), "test_vit"]
+)
 def test_a_copy_and_a_file_embed_alike(backbone, tmp_path, brief):
     X, y, groups = cohort(0, n_patients=12)
     model = make_pipeline(tiny(backbone), learner())

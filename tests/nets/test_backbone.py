@@ -19,7 +19,7 @@ def n_parameters(module):
     [
         ("cnn", 224, (256, 14, 14)),
         ("resnet50", 224, (2048, 7, 7)),
-        ("vgg16", 224, (512, 7, 7)),
+        pytest.param("vgg16", 224, (512, 7, 7), marks=pytest.mark.slow),
         ("inception_v3", 299, (2048, 8, 8)),
         ("efficientnet_lite0", 224, (1280, 7, 7)),
     ],
@@ -258,7 +258,7 @@ def test_films_too_small_for_a_backbone():
         "convnext_atto",
         "efficientnet_lite0",
         "resnet18",
-        "vgg11",
+        pytest.param("vgg11", marks=pytest.mark.slow),
         "test_vit",
     ],
 )  # fmt: skip

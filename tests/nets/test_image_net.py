@@ -146,7 +146,8 @@ def test_rows_of_table_3(size):
 @pytest.mark.parametrize(
     ("backbone", "size"),
     [
-        *[("cnn", 224), ("vgg11", 64), ("inception_v3", 96), ("resnet50", 64)],
+        *[("cnn", 224), ("inception_v3", 96), ("resnet50", 64)],
+        pytest.param("vgg11", 64, marks=pytest.mark.slow),
         *[("resnet18", 33), ("resnet18", 96), ("mobilenetv3_small_050", 100)],
     ],
 )

@@ -36,7 +36,7 @@ def test_dropout_sets_its_proportion_to_zero_and_keeps_the_mean(untouched):
         "resnet50",
         pytest.param("vgg16", marks=pytest.mark.slow),
         "efficientnet_lite0",
-        "inception_v3",
+        pytest.param("inception_v3", marks=pytest.mark.slow),
     ],
 )
 def test_weights_of_timms_networks_come_from_the_generator(name, untouched):

@@ -31,6 +31,7 @@ from tests.small_models import (
     small_feature_fusion,
     small_fusion,
     small_image,
+    still_pf,
     write_films,
 )
 
@@ -71,14 +72,21 @@ def cohort(tmp_path):
 )
 def test_no_canary_is_found_in_a_file(kind, cohort, tmp_path):
     X, y, groups, folder = cohort
-    image = small_image(cache_dir=folder / "cache")
+    image = small_image(cache_dir=folder / "cache", max_epochs=1)
     pipeline = make_pipeline(
         *paper_clinical_classifier(max_epochs=2, random_state=0)[:1], LogisticRegression(),
         memory=joblib.Memory(folder / "memory", verbose=0),
     )  # fmt: skip
     models = {
         "image": [image],
-        "fusion": [small_fusion(image=image, clinical=pipeline, memory=folder / "fusion")],
+        "fusion": [
+            small_fusion(
+                image=image,
+                clinical=pipeline,
+                final_estimator=small_clinical(n_members=1),
+                memory=folder / "fusion",
+            )
+        ],
         "feature fusion": [small_feature_fusion(image=image)],
         "paper's clinical": [paper_clinical_classifier(max_epochs=2, random_state=0)],
         "baselines": list(clinical_baselines(0).values()),
@@ -222,7 +230,7 @@ def test_the_parts_of_a_fusion_are_all_found(tmp_path):
     X, y, _ = write_films(tmp_path)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        model = small_fusion().fit(X, y)
+        model = still_pf(final_estimator=small_clinical(n_members=1)).fit(X, y)
     found = {type(part).__name__ for part in parts(model)}
     assert found >= {"ImageOsteoClassifier", "RadiographReader", "StandardScaler"}
     assert model.final_estimator_ in list(parts(model))

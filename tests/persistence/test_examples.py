@@ -8,7 +8,7 @@ from sklearn.frozen import FrozenEstimator
 from skosteo.exceptions import InputError
 from skosteo.persistence.examples import answer, as_examples, make_examples
 from skosteo.presets import clinical_baseline, paper_clinical_classifier
-from tests.small_models import small_clinical, small_feature_fusion, small_fusion, write_films
+from tests.small_models import small_clinical, still_fusion, still_pf, write_films
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def test_the_answers_tell_patients_apart(cohort):
 def test_rows_without_a_film_and_without_values_are_among_them(tmp_path):
     X, y, _ = write_films(tmp_path)
     X.loc[:3, "image"] = None
-    model = small_fusion(final_estimator="mean").fit(X, y)
+    model = still_pf(final_estimator="mean").fit(X, y)
     examples = make_examples(model)
     answers = answer(model, examples)
     table = pd.DataFrame({name: examples[name] for name in ("age", "bmi")})
@@ -78,5 +78,5 @@ def test_numbers_of_a_frozen_fusion_do_not_replace_its_films(tmp_path):
     X, y, _ = write_films(tmp_path)
     X["sex"] = np.resize(["F", "M", "F"], len(X))  # two columns of the net, one of the table
     for strategy in ("attention", "learned", "concat"):
-        model = FrozenEstimator(small_feature_fusion(strategy=strategy, max_epochs=1).fit(X, y))
+        model = FrozenEstimator(still_fusion(strategy=strategy, max_epochs=1).fit(X, y))
         assert make_examples(model)["image"].ndim == 3

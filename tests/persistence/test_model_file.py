@@ -7,6 +7,7 @@ import os
 import pickle
 import sys
 import warnings
+from itertools import cycle
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -106,17 +107,21 @@ def test_every_regressor_answers_the_same_from_its_file_and_as_a_copy(tmp_path):
             assert last.sites_ == ["neck", "spine"]
 
 
-def test_every_model_answers_the_same_after_pickle_joblib_cloudpickle_and_copy(fitted, tmp_path):
-    for name, (model, X) in fitted.items():
+def by_joblib(model):
+    stream = io.BytesIO()
+    joblib.dump(model, stream)
+    return joblib.load(stream)
+
+
+def test_every_model_answers_the_same_after_pickle_and_joblib_cloudpickle_or_copy(fitted):
+    ways = cycle([
+        by_joblib,
+        lambda model: pickle.loads(cloudpickle.dumps(model)),
+        lambda model: copy.deepcopy(copy.deepcopy(model)),
+    ])  # fmt: skip
+    for way, (name, (model, X)) in zip(ways, fitted.items(), strict=False):
         expected = model.predict_proba(X)
-        joblib.dump(model, tmp_path / "model.joblib")
-        copies = [
-            pickle.loads(pickle.dumps(model)),
-            pickle.loads(cloudpickle.dumps(model)),
-            joblib.load(tmp_path / "model.joblib"),
-            copy.deepcopy(copy.deepcopy(model)),
-        ]
-        for copied in copies:
+        for copied in (pickle.loads(pickle.dumps(model)), way(model)):
             assert np.array_equal(copied.predict_proba(X), expected), name
 
 

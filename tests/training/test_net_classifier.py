@@ -57,7 +57,7 @@ def test_probabilities_are_risks_by_default():
     x = rng.normal(size=(2000, 1))
     risk = 1 / (1 + np.exp(3.5 - 0.5 * x[:, 0]))
     y = (rng.random(2000) < risk).astype(int)
-    plain = ClinicalOsteoClassifier(max_epochs=30, random_state=0).fit(x, y)
+    plain = ClinicalOsteoClassifier(n_members=2, max_epochs=30, random_state=0).fit(x, y)
     balanced = clone(plain).set_params(class_weight="balanced").fit(x, y)
     assert plain.predict_proba(x)[:, 1].mean() == pytest.approx(y.mean(), abs=0.01)
     assert balanced.predict_proba(x)[:, 1].mean() > 0.3

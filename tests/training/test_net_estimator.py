@@ -415,6 +415,11 @@ def test_a_sparse_matrix_gets_scikit_learns_message(fitted):
         clone(model).fit(csr_array(X), Y)
 
 
+def test_a_pickle_names_nothing_of_pyarrow(models):
+    assert b"pyarrow" not in pickle.dumps(models)
+
+
+@pytest.mark.slow
 def test_a_pickle_opens_where_pyarrow_is_not_installed(models, tmp_path):
     (tmp_path / "models.pickle").write_bytes(pickle.dumps(models))
     code = """
