@@ -159,7 +159,7 @@ def test_pipeline_with_an_imputer_and_pandas_output(study, model):
 META_ESTIMATORS = {
     "stacking": lambda m: StackingClassifier([("m", m)], LogisticRegression(), cv=2),
     "calibrated": lambda m: CalibratedClassifierCV(m, cv=2),
-    "tuned threshold": lambda m: TunedThresholdClassifierCV(m, cv=2),
+    "tuned threshold": lambda m: TunedThresholdClassifierCV(m, cv=2, thresholds=20),
 }
 
 
@@ -231,8 +231,8 @@ def test_groups_are_routed_down_to_the_early_stopping_split(study, monkeypatch, 
     for nets in (NetClassifier, ClinicalOsteoClassifier):
         monkeypatch.setattr(nets, "_split", spy(nets._split))
     image = small_image(max_epochs=1)
-    clinical = make_pipeline(ClinicalPreprocessor(), small_clinical(n_members=1))
-    final = small_clinical(n_members=1)
+    clinical = make_pipeline(ClinicalPreprocessor(), small_clinical(n_members=2))
+    final = small_clinical(n_members=2)
     model = {
         "image": image,
         "clinical": clinical,

@@ -59,7 +59,7 @@ def study(tmp_path_factory):
 
 
 def vote():
-    net = small_clinical(n_members=1)
+    net = small_clinical(n_members=2)
     baseline = make_pipeline(StandardScaler(), net)
     members = [
         ("pf", small_fusion(image=still_image(), clinical=baseline, final_estimator=net)),

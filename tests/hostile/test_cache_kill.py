@@ -122,9 +122,8 @@ def check_kills(parts, paths, truth, whole, tmp_path, fresh):
     return found
 
 
-def test_three_kills(paths, truth, whole, tmp_path, fresh):
-    parts = np.random.default_rng(0).uniform(0.1, 0.9, 3)
-    check_kills(parts, paths, truth, whole, tmp_path, fresh)
+def test_one_kill(paths, truth, whole, tmp_path, fresh):
+    check_kills([0.4], paths, truth, whole, tmp_path, fresh)
 
 
 @pytest.mark.slow

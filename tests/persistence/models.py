@@ -90,7 +90,7 @@ def unfitted(folder):
         "isotonic": (CalibratedClassifierCV(net, cv=2, method="isotonic"), table),
         "stacking": (StackingClassifier(stacked, cv=2), table),
         "voting": (VotingClassifier([("net", net)], voting="soft"), table),
-        "tuned threshold": (TunedThresholdClassifierCV(net, cv=2), table),
+        "tuned threshold": (TunedThresholdClassifierCV(net, cv=2, thresholds=20), table),
         "fixed threshold": (
             FixedThresholdClassifier(FrozenEstimator(clone(net).fit(table, y)), threshold=0.2),
             table,
@@ -100,7 +100,12 @@ def unfitted(folder):
         "recalibrated by a curve": (RecalibratedClassifier(net, "isotonic", 2), table),
         "recalibrated fusion": (RecalibratedClassifier(still_pf(), "intercept", 2), X),
         **{
-            f"fusion by {kind or 'net'}": (small_fusion(image=still, final_estimator=kind), seen)
+            f"fusion by {kind or 'net'}": (
+                small_fusion(
+                    image=still, clinical=net if kind else small_clinical(), final_estimator=kind
+                ),
+                seen,
+            )
             for kind, seen in final.items()
         },
         **{
@@ -121,7 +126,7 @@ def unfitted_regressors(folder):
     table = X[["age", "bmi"]]
     density = pd.DataFrame({"neck": y + X["age"] / 100, "spine": y - X["bmi"] / 100})
     density.iloc[::5, 1] = np.nan
-    imputed = make_pipeline(SimpleImputer(), small_clinical_regressor())
+    imputed = make_pipeline(SimpleImputer(), small_clinical_regressor(n_members=2))
     image = small_image(ImageOsteoRegressor, max_epochs=1)
     models = {
         "image": (image, X[["image"]]),

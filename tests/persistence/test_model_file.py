@@ -145,14 +145,17 @@ def test_a_tuned_threshold_decides_as_it_did(table, tmp_path):
     X, y = table
     words = np.where(y == 1, "ill", "well")
     scoring = "balanced_accuracy"
-    model = TunedThresholdClassifierCV(LogisticRegression(), scoring=scoring).fit(X, words)
+    model = TunedThresholdClassifierCV(LogisticRegression(), scoring=scoring, thresholds=20)
+    model.fit(X, words)
     save_model(make_pipeline(StandardScaler(), clone(model)).fit(X, words), tmp_path / "a.skops")
     save_model(model, tmp_path / "b.skops")
     loaded = load_model(tmp_path / "b.skops")
     assert np.array_equal(loaded.predict(X), model.predict(X))
     assert loaded.scoring == scoring
     assert set(load_model(tmp_path / "a.skops").predict(X)) == {"ill", "well"}
-    model = TunedThresholdClassifierCV(LogisticRegression(), scoring=make_scorer(f1_score))
+    model = TunedThresholdClassifierCV(
+        LogisticRegression(), scoring=make_scorer(f1_score), thresholds=20
+    )
     with pytest.raises(InputError, match="scoring that is no word"):
         save_model(model.fit(X, y), tmp_path / "c.skops")
 
@@ -197,7 +200,7 @@ def test_transformers_of_columns_travel(model, tmp_path):
     [
         RecalibratedClassifier(LogisticRegression(), cv=StratifiedGroupKFold(3)),
         CalibratedClassifierCV(LogisticRegression(), cv=StratifiedKFold(3)),
-        TunedThresholdClassifierCV(LogisticRegression(), cv=StratifiedKFold(3)),
+        TunedThresholdClassifierCV(LogisticRegression(), cv=StratifiedKFold(3), thresholds=20),
         StackingClassifier(
             [("a", LogisticRegression())], cv=[(np.arange(100), np.arange(100, 200)),
                                                (np.arange(100, 200), np.arange(100))],
