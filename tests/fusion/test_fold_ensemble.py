@@ -20,7 +20,7 @@ from sklearn.tree import DecisionTreeClassifier
 from skosteo import FoldEnsembleClassifier, load_model, save_model
 from skosteo.exceptions import InputError
 from tests.fusion.spies import Spy, table
-from tests.small_models import still_image, write_films
+from tests.small_models import small_image, write_films
 
 
 def known_by_heart(rng, n_patients):
@@ -125,7 +125,7 @@ def test_folds_that_test_a_row_twice_are_refused():
 def test_films_copies_and_a_file_without_a_line_per_patient(tmp_path):
     X, y, groups = write_films(tmp_path)
     labels = np.where(y == 1, "osteoporosis", "normal")
-    model = FoldEnsembleClassifier(still_image(max_epochs=8, lr=1e-2), cv=3).fit(
+    model = FoldEnsembleClassifier(small_image(max_epochs=8, lr=3e-3), cv=3).fit(
         X, labels, groups=groups
     )
     assert roc_auc_score(y, model.oof_probability_) > 0.9

@@ -34,7 +34,7 @@ from skosteo.clinical.risk_indices import RiskIndexClassifier
 from skosteo.evaluation import calibration_line
 from skosteo.exceptions import InputError, InSampleWarning, MissingModalityWarning
 from tests.fusion.spies import Spy, cheap_fusion, noise_and_signal, spied, table
-from tests.small_models import small_clinical, small_fusion, still_image, still_pf, write_films
+from tests.small_models import small_clinical, small_fusion, still_pf, write_films
 
 
 def test_branches_see_only_their_columns():
@@ -227,7 +227,6 @@ def test_net_trees_pipeline_and_index_mix_freely(tmp_path):
     X["age"] = X["age"].clip(50, 90)
     trees = make_pipeline(SimpleImputer(), XGBClassifier(n_estimators=5))
     model = small_fusion(
-        image=still_image(),
         clinical=small_clinical(n_members=1),
         final_estimator=small_clinical(n_members=1, hidden_layer_sizes=(32,)),
         clinical_columns=["age", "bmi"],
