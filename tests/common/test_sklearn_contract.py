@@ -31,7 +31,7 @@ from tests.small_models import (
 # Given a plain matrix, an image is one row of pixels and both branches see every column.
 # Few and large steps: a film costs less than a step, and nothing here is hard to learn.
 IMAGE = small_image(image_column=None, batch_size=100, max_epochs=10, early_stopping=False, lr=1e-2)
-CLINICAL = small_clinical(batch_size=32, max_epochs=20, early_stopping=False, lr=3e-2)
+CLINICAL = ClinicalOsteoClassifier(max_epochs=50)  # the defaults, in less time
 DENSITY = small_clinical_regressor(batch_size=32, max_epochs=20, early_stopping=False, lr=3e-2)
 FUSION = ProbabilityFusionClassifier(
     LogisticRegression(), LogisticRegression(), image_column=None, final_estimator="logistic",
@@ -68,7 +68,7 @@ WHOLE = [e for e in [*CLASSIFIERS, *REGRESSORS, EMBEDDER] if e not in SLOW]
 NETS_INSIDE = [
     small_fusion(
         image=clone(IMAGE).set_params(max_epochs=1),
-        clinical=clone(CLINICAL).set_params(n_members=1, max_epochs=5),
+        clinical=small_clinical(n_members=1),
         image_column=None,
     ),
     ATTENTION,
