@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from functools import cache
 
 import pandas as pd
 import pytest
@@ -14,13 +15,17 @@ from skosteo.study.report.figures import available
 from tests.study.report.pages import Reader, captions, changed, page_of
 
 
-def body(html):
+page = cache(page_of)  # drawn once for each study
+
+
+@cache
+def body(study):
     """Text of the page before its annex."""
-    return Reader(html.split('<section class="annex"')[0].split("</style>")[1]).text
+    return Reader(page(study).split('<section class="annex"')[0].split("</style>")[1]).text
 
 
 def test_the_first_page_is_limits_abstract_and_lights(of_values):
-    html = page_of(of_values.study)
+    html = page(of_values.study)
     order = [html.index(words) for words in (
         "<h1>", "Read this first", 'id="abstract"', 'class="lights"', "Contents", "<main"
     )]  # fmt: skip
@@ -31,7 +36,7 @@ def test_the_first_page_is_limits_abstract_and_lights(of_values):
 
 
 def test_sections_are_in_the_order_of_a_paper(of_films):
-    names = [a["id"] for a in Reader(page_of(of_films.study)).all("h2") if "id" in a]
+    names = [a["id"] for a in Reader(page(of_films.study)).all("h2") if "id" in a]
     assert names == [
         "limits", "abstract", "contents", "participants", "methods", "discrimination",
         "calibration", "parts", "subgroups", "explanation", "annex",
@@ -41,7 +46,7 @@ def test_sections_are_in_the_order_of_a_paper(of_films):
 @pytest.mark.parametrize("ran", ["of_values", "of_films"])
 def test_every_figure_stands_once_with_words_for_those_who_cannot_see_it(ran, request):
     study = request.getfixturevalue(ran).study
-    html = page_of(study)
+    html = page(study)
     found, images = captions(html, "Figure"), Reader(html).all("img")
     assert len(images) == len(found) == len(available(study))
     assert len(set(found.values())) == len(found)
@@ -50,11 +55,11 @@ def test_every_figure_stands_once_with_words_for_those_who_cannot_see_it(ran, re
 
 @pytest.mark.parametrize("ran", ["of_values", "of_films", "of_split"])
 def test_the_page_before_the_annex_is_short(ran, request):
-    assert len(body(page_of(request.getfixturevalue(ran).study)).split()) < 2200
+    assert len(body(request.getfixturevalue(ran).study).split()) < 2200
 
 
 def test_the_annex_is_closed_and_prints_where_it_is_open(of_films):
-    html = page_of(of_films.study)
+    html = page(of_films.study)
     parts = Reader(html).all("details")
     assert len(parts) >= 6
     assert not any("open" in part for part in parts)
@@ -80,7 +85,7 @@ def test_the_annex_is_closed_and_prints_where_it_is_open(of_films):
 )
 def test_methods_say_what_is_so_and_no_more(words, here, absent, request):
     def methods(ran):
-        html = page_of(request.getfixturevalue(ran).study)
+        html = page(request.getfixturevalue(ran).study)
         return Reader(html.split('<h2 id="methods">')[1].split("</section>")[0]).text
 
     assert all(words in methods(ran) for ran in here)
@@ -89,25 +94,25 @@ def test_methods_say_what_is_so_and_no_more(words, here, absent, request):
 
 def test_methods_name_no_sex_and_no_category_where_there_is_none(of_values):
     study = of_values.study
-    html = page_of(changed(study, clinical_columns=("age", "bmi")))
+    html = page(changed(study, clinical_columns=("age", "bmi")))
     text = Reader(html.split('<h2 id="methods">')[1].split("</section>")[0]).text
     assert "balanced for outcome." in text
     assert "Categories" not in text
-    assert "balanced for outcome and sex." in page_of(study)
+    assert "balanced for outcome and sex." in page(study)
 
 
 def test_models_whose_classes_are_weighted_are_named(of_films, of_values):
-    text = Reader(page_of(of_films.study)).text
+    text = Reader(page(of_films.study)).text
     assert "Classes were weighted in Clinical parameter model and Multimodal model (PF)." in text
-    assert "Classes were weighted" not in page_of(of_values.study)
+    assert "Classes were weighted" not in page(of_values.study)
 
 
 def test_the_two_p_values_of_a_film_are_told_apart(of_films, of_values, monkeypatch):
     words = "whether the radiograph tells anything that the comparator does not"
-    assert words not in Reader(page_of(of_values.study)).text
+    assert words not in Reader(page(of_values.study)).text
     added = pd.DataFrame({"P, one-sided": [".041"]}, index=["all patients"])
     monkeypatch.setattr("skosteo.study.results.film_beside", lambda *_: added)
-    assert words in Reader(page_of(changed(of_films.study))).text
+    assert words in Reader(page(changed(of_films.study))).text
 
 
 @pytest.mark.parametrize("ran", ["of_values", "of_films", "of_split"])
@@ -117,13 +122,13 @@ def test_the_two_p_values_of_a_film_are_told_apart(of_films, of_values, monkeypa
      "1 findings", "(1 patients)", "are right", "put right", "not equal"],
 )  # fmt: skip
 def test_the_words_are_those_of_the_field(ran, words, request):
-    assert words not in body(page_of(request.getfixturevalue(ran).study))
+    assert words not in body(request.getfixturevalue(ran).study)
 
 
 def test_one_model_is_named_as_such(of_values):
     study = of_values.study
     one = {"age_sex_bmi": study.models["age_sex_bmi"]}
-    html = page_of(changed(study, fields={"models": one, "family": ("age_sex_bmi",)}))
+    html = page(changed(study, fields={"models": one, "family": ("age_sex_bmi",)}))
     assert "The study has one model." in html
     assert (
         "comparator" not in Reader(html.split('<h2 id="methods">')[1].split("</section>")[0]).text
@@ -133,7 +138,7 @@ def test_one_model_is_named_as_such(of_values):
 def test_what_could_not_be_explained_is_said(of_values):
     study = of_values.study
     fit = replace(study.final.fit, notes=("grad_cam: no film",))
-    html = page_of(changed(study, fields={"final": replace(study.final, fit=fit)}))
+    html = page(changed(study, fields={"final": replace(study.final, fit=fit)}))
     assert "Not explained: grad_cam: no film" in html
 
 
@@ -142,8 +147,8 @@ def test_a_map_behind_a_frozen_backbone_is_said_not_to_be_relied_on(of_films, fr
     model = of_films.study.models["multimodal"]
     other = clone(model.estimator).set_params(image__freeze_backbone=freeze_backbone)
     models = of_films.study.models | {"multimodal": replace(model, estimator=other)}
-    page = render_page(replace(of_films.study, models=models), {7: (b"", "image/png")})
-    assert ("is not to be relied on" in page) == (freeze_backbone is True)
+    html = render_page(replace(of_films.study, models=models), {7: (b"", "image/png")})
+    assert ("is not to be relied on" in html) == (freeze_backbone is True)
 
 
 def test_chinese_names_without_a_font_are_said_to_be_boxes(of_values, monkeypatch):
@@ -184,7 +189,7 @@ def test_the_size_is_judged_and_never_only_counted(of_values, of_split):
 
 
 def test_each_answer_links_to_a_part_of_the_page(of_films):
-    html = page_of(of_films.study)
+    html = page(of_films.study)
     ids = {a["id"] for _, a in Reader(html).tags if "id" in a}
     where = set(checklist(of_films.study)["where"]) - {""}
     assert where <= ids
