@@ -33,3 +33,12 @@ def same_picture(monkeypatch):
     """Write the whole report, with one picture in the place of every figure."""
     kept = {kind: picture(kind) for kind in ("svg", "png")}
     monkeypatch.setattr(saving, "as_file", lambda figure, kind: kept[kind])
+
+
+@pytest.fixture
+def one_png(monkeypatch):
+    """Write the whole report, every figure as SVG, with one picture in the place of every PNG."""
+    kept, drawn = picture("png"), saving.as_file
+    monkeypatch.setattr(
+        saving, "as_file", lambda figure, kind: kept if kind == "png" else drawn(figure, kind)
+    )

@@ -86,8 +86,8 @@ def test_the_canaries_are_there(cohort):
     assert {"folder", "file", "PatientID", "PatientComments", "StudyID"} <= set(everywhere)
 
 
-def test_of_a_study_nothing_is_told(cohort, tmp_path, caplog, capfd, small_preset):
-    names = ["multimodal", "age_sex_bmi", ("own", Says("share"))]
+def test_of_a_study_nothing_is_told(cohort, tmp_path, caplog, capfd, small_preset, one_png):
+    names = ["multimodal", ("own", Says("share"))]
     with everything_logged(caplog), warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
         study = run(

@@ -216,7 +216,7 @@ def test_files_of_models_that_are_gone_vanish(of_values, tmp_path, same_picture)
     assert "Logistic: all" not in (out / "report.html").read_text("utf-8")
 
 
-def test_nothing_else_is_written(tmp_path, monkeypatch):
+def test_nothing_else_is_written(tmp_path, monkeypatch, one_png):
     X, y, groups = patients(60)
     home, work = tmp_path / "home", tmp_path / "elsewhere"
     for folder in (home, work):
@@ -330,8 +330,8 @@ def test_a_folder_that_cannot_be_made(tmp_path):
     assert (tmp_path / "file").read_text() == "mine"
 
 
-def test_a_study_without_the_models_of_table_2(tmp_path, small_preset):
-    X, y, groups = filmed_patients(tmp_path, 48)
+def test_a_study_without_the_models_of_table_2(tmp_path, small_preset, same_picture):
+    X, y, groups = filmed_patients(tmp_path, 24)
     run_study(
         X, y, groups=groups, out=tmp_path / "out", n_folds=2, n_repeats=1, verbose=0,
         models=["backbone", "backbone_wt"],
