@@ -19,10 +19,8 @@ from tests.films import bytes_of, dataset
 from tests.small_models import (
     lacking,
     small_clinical_regressor,
-    small_feature_fusion,
-    small_fusion,
-    small_image,
     still_fusion,
+    still_image,
     still_pf,
     write_films,
 )
@@ -38,13 +36,13 @@ def cohort(tmp_path_factory):
 @pytest.fixture(scope="module")
 def fusion(cohort):
     X, y, _ = cohort
-    return small_fusion().fit(X, y)
+    return still_pf().fit(X, y)
 
 
 @pytest.fixture(scope="module")
 def image(cohort):
     X, y, _ = cohort
-    return small_image().fit(X[["image"]], y)
+    return still_image().fit(X[["image"]], y)
 
 
 @pytest.fixture
@@ -88,7 +86,7 @@ def test_a_film_that_cannot_be_read_is_a_row_that_the_other_branch_answers(fusio
 
 def test_a_model_that_needs_the_film_scores_no_row_without_one(cohort, image, mixed):
     X, y, _ = cohort
-    concat = small_feature_fusion(strategy="concat").fit(X, y)
+    concat = still_fusion(strategy="concat").fit(X, y)
     for model, scored in ((image, [0, 4]), (concat, [0])):
         scores = Scorer(model)(mixed)
         assert np.flatnonzero(scores["status"] == "scored").tolist() == scored
@@ -170,7 +168,7 @@ def test_several_fusions_in_one_model_and_films_by_themselves(cohort, mixed):
     model = CalibratedClassifierCV(still_pf(), cv=2).fit(X, y)
     scores = Scorer(model)(mixed)
     assert scores["answered_by"][1] == "clinical"
-    alone = small_image().fit(X["image"].to_numpy(), y)
+    alone = still_image().fit(X["image"].to_numpy(), y)
     with pytest.raises(InputError, match="not on a table"):
         Scorer(alone)(X)
 

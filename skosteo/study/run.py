@@ -234,7 +234,8 @@ def run_study(
     >>> values = people[["age", "sex", "bmi", "calcium_mmol_l"]]
     >>> study = run_study(
     ...     values, people["osteoporosis"], groups=people["patient_id"], image_column=None,
-    ...     models=["age_sex_bmi", "logistic"], limits=["SYNTHETIC patients."], verbose=0,
+    ...     models=["age_sex_bmi", "logistic"], n_repeats=2, verbose=0,
+    ...     limits=["SYNTHETIC patients."],
     ... )
     >>> study.table(2)["AUC"]
     Logistic: age, sex, BMI          ...

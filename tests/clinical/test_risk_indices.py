@@ -21,7 +21,7 @@ from sklearn.utils.estimator_checks import check_estimator
 
 from skosteo.clinical.risk_indices import RiskIndexClassifier
 from skosteo.exceptions import InputError
-from tests.small_models import small_fusion, small_image, write_films
+from tests.small_models import still_pf, write_films
 
 INDICES = ("ost", "osta", "orai", "score")
 NOTHING_ELSE = {
@@ -351,7 +351,7 @@ def test_as_a_branch_of_the_fusion(tmp_path, weighted):
     X, y, groups = write_films(tmp_path)
     X = X.assign(weight=70.0 - 10 * y)
     weights = {"sample_weight": np.ones(len(y))} if weighted else {}
-    model = small_fusion(image=small_image(), clinical=RiskIndexClassifier("osta"))
+    model = still_pf(clinical=RiskIndexClassifier("osta"))
     model.fit(X, y, groups=groups, **weights)
     assert model.predict_proba(X).shape == (len(X), 2)
     alone = RiskIndexClassifier("osta").fit(X, y).predict_proba(X)[:, 1]

@@ -13,7 +13,7 @@ from sklearn.pipeline import make_pipeline
 
 from skosteo import RiskIndexClassifier, Scorer, save_model
 from skosteo.commands import main, tables
-from tests.small_models import lacking, small_fusion, write_films
+from tests.small_models import lacking, small_clinical, small_fusion, write_films
 from tests.study.test_fitting import wait_for
 
 
@@ -23,7 +23,8 @@ def home(tmp_path_factory):
     home = tmp_path_factory.mktemp("home")
     (home / "films").mkdir()
     X, y, _ = write_films(home / "films")
-    save_model(small_fusion().fit(X, y), home / "model.skops")
+    quick = {"clinical": small_clinical(n_members=1), "final_estimator": "logistic"}
+    save_model(small_fusion(**quick).fit(X, y), home / "model.skops")
     X = lacking(X, film=[3, 5], table=[4, 5])
     X["image"] = X["image"].map(lambda path: Path(path).name, na_action="ignore")
     (home / "films" / "damaged.png").write_bytes(b"\x89PNG\r\n\x1a\n")

@@ -361,7 +361,7 @@ def films_alone(tmp_path, n=48):
 def test_a_study_of_films_alone(tmp_path, small_preset, same_picture, capsys):
     cohort, films = films_alone(tmp_path)
     out = tmp_path / "out"
-    more = ["--images", films, "--models", "image", "backbone_wt", "--folds", "2"]
+    more = ["--images", films, "--models", "image", "--folds", "2"]
     more += ["--repeats", "1", "--quiet"]
     assert call(*arguments(table(tmp_path, cohort), out, *more)) == 0
     said, complained = capsys.readouterr()

@@ -89,7 +89,9 @@ def test_the_three_inputs_draw_in_different_directions():
     assert cosine[0, 2] < 0.85  # the edge of a bone against the whole of it
 
 
-@pytest.mark.parametrize("name", INPUTS)
+@pytest.mark.parametrize(
+    "name", [INPUTS[0], *(pytest.param(name, marks=pytest.mark.slow) for name in INPUTS[1:])]
+)
 def test_density_can_be_read_across_patients(name):
     rng = np.random.RandomState(0)
     planted = rng.standard_normal(40)

@@ -161,7 +161,9 @@ def coverage(simulations, n, films, slope, intercept):
     return held / simulations
 
 
-@pytest.mark.parametrize(("films", "intercept"), [(1, 0.5), (3, 0.0)])
+@pytest.mark.parametrize(
+    ("films", "intercept"), [pytest.param(1, 0.5, marks=pytest.mark.slow), (3, 0.0)]
+)
 def test_coverage(films, intercept):
     held = coverage(400, 250, films, 1, intercept)
     assert held.min() >= 0.915

@@ -188,7 +188,7 @@ def simulate(simulations, patients, films, better, truth, ignore_patients=False)
 BETTER = norm.cdf(2 / np.sqrt(8)) - norm.cdf(1 / np.sqrt(8))
 
 
-@pytest.mark.parametrize("films", [1, 3])
+@pytest.mark.parametrize("films", [pytest.param(1, marks=pytest.mark.slow), 3])
 def test_error_rate_and_coverage(films):
     rejected, _ = simulate(500, 80, films, 0, 0)
     assert 0.025 <= rejected <= 0.08

@@ -128,7 +128,7 @@ def simulate(simulations, patients, films, better, truth):
 BETTER = 0.8643339 - 0.7881446  # normal shares below 1.1 and .8
 
 
-@pytest.mark.parametrize("films", [1, 3])
+@pytest.mark.parametrize("films", [pytest.param(1, marks=pytest.mark.slow), 3])
 def test_mcnemar_error_rate_and_coverage(films):
     rejected, held = simulate(500, 120, films, 0, 0)
     assert 0.02 <= rejected <= 0.08

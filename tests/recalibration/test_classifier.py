@@ -29,7 +29,7 @@ from skosteo import ClinicalPreprocessor, RecalibratedClassifier
 from skosteo.evaluation import calibration_line
 from skosteo.exceptions import InputError
 from tests.recalibration.planted import Says, patients
-from tests.small_models import small_clinical, small_image, still_pf, write_films
+from tests.small_models import small_clinical, still_image, still_pf, write_films
 
 
 def two_columns(rng, n, prevalence=0.3):
@@ -332,8 +332,8 @@ def study(tmp_path_factory):
 @pytest.mark.parametrize(
     "estimator",
     [
-        small_image(max_epochs=8),
-        make_pipeline(ClinicalPreprocessor(columns=["age", "bmi"]), small_clinical()),
+        still_image(max_epochs=8),
+        make_pipeline(ClinicalPreprocessor(columns=["age", "bmi"]), small_clinical(n_members=1)),
         still_pf(),
     ],
     ids=["image", "clinical pipeline", "fusion"],

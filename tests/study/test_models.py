@@ -219,7 +219,7 @@ def test_texture_is_a_model_of_the_study(tmp_path, monkeypatch):
         return _describe(film, *rest)
 
     monkeypatch.setattr("skosteo.image.texture._describe", counted)
-    X, y, groups = filmed_patients(tmp_path, 48)
+    X, y, groups = filmed_patients(tmp_path, 30)
     study = run_study(
         X,
         y,
@@ -232,7 +232,7 @@ def test_texture_is_a_model_of_the_study(tmp_path, monkeypatch):
     )
     assert "Texture (logistic)" in study.table(2).index
     assert study.figures().set_index("figure").loc["AUC", "estimate"] > 0.9
-    assert [*described.values()] == [1] * 48
+    assert [*described.values()] == [1] * 30
     assert "It may see the chest radiograph." in model_card(study)
     save_model(study.final_model_, tmp_path / "model.skops")
     loaded = load_model(tmp_path / "model.skops").predict_proba(X)

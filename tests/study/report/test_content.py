@@ -14,7 +14,6 @@ from skosteo.study.report.content import checklist, render_page
 from skosteo.study.report.figures import available
 from tests.study.report.pages import Reader, captions, changed, page_of
 
-
 page = cache(page_of)  # drawn once for each study
 
 
