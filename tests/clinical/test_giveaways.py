@@ -154,6 +154,7 @@ def test_a_named_column_stays_and_its_values_are_told():
         select_cohort(table, t_score="t_score", clinical_columns=["age", "sex", named[3]])
 
 
+@pytest.mark.slow
 @real_data
 def test_of_200_columns_of_a_survey_only_densities_leave():
     folder = Path(os.environ["SKOSTEO_DATA"]) / "nhanes" / "2013-2014"

@@ -85,6 +85,7 @@ def test_a_hospitals_table_through_the_preprocessor():
 
 
 @pytest.mark.skipif("SKOSTEO_DATA" not in os.environ, reason="needs SKOSTEO_DATA")
+@pytest.mark.slow
 def test_people_of_nhanes_in_another_cycle():
     people = fetch_nhanes()
     early = (people.frame["cycle"] == "2013-2014").to_numpy()

@@ -116,7 +116,7 @@ def test_no_patient_is_on_both_sides_and_one_model_sees_all():
 def test_a_model_that_knows_its_patients_by_heart_becomes_honest():
     rng = np.random.default_rng(3)
     X, y, _ = two_columns(rng, 2000)
-    new, y_new, _ = two_columns(rng, 20_000)
+    new, y_new, _ = two_columns(rng, 6_000)
     forest = RandomForestClassifier(50, random_state=0)
     model = RecalibratedClassifier(forest).fit(X, y)
     before = model.estimator_.predict_proba(new)[:, 1]
@@ -305,7 +305,7 @@ def test_composition_as_any_classifier():
     X = pd.DataFrame(X, columns=["age", "bmi"])
     labels = np.array(["normal", "osteoporosis"])[y]
     pipeline = make_pipeline(StandardScaler(), LogisticRegression(class_weight="balanced"))
-    model = RecalibratedClassifier(pipeline)
+    model = RecalibratedClassifier(pipeline, cv=2)
     p = cross_val_predict(model, X, labels, groups=groups, cv=GroupKFold(3), method="predict_proba")
     assert p[:, 1].mean() == pytest.approx(y.mean(), abs=0.02)
     grid = {"estimator__logisticregression__C": [0.01, 1.0], "method": ["logistic", "intercept"]}
