@@ -64,7 +64,9 @@ RESTATED = {
 }
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    "seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))]
+)
 @pytest.mark.parametrize("column", RESTATED)
 def test_what_restates_the_label_leaves_under_any_name(column, seed):
     table = people(600, seed)

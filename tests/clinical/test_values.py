@@ -76,10 +76,11 @@ def plant(table, variable, stated, held, times, share, seed):
     return table, column, len(rows)
 
 
+@pytest.mark.parametrize("seeds", [range(2), pytest.param(range(2, 8), marks=pytest.mark.slow)])
 @pytest.mark.parametrize("share", SHARES)
 @pytest.mark.parametrize(("variable", "stated", "held", "times"), WRONG)
-def test_every_planted_unit_is_found_and_nothing_else(variable, stated, held, times, share):
-    for seed in range(8):
+def test_every_planted_unit_is_found_and_nothing_else(variable, stated, held, times, share, seeds):
+    for seed in seeds:
         table, column, n_planted = plant(cohort(seed), variable, stated, held, times, share, seed)
         found = check_values(table)
         assert found["column"].tolist() == [column]
@@ -170,7 +171,7 @@ def test_no_alarm_on_nhanes_in_either_system_of_units(cycle):
 
 
 @real_data
-@pytest.mark.parametrize("cycle", ["2013-2014", "2017-2018"])
+@pytest.mark.parametrize("cycle", ["2013-2014", pytest.param("2017-2018", marks=pytest.mark.slow)])
 @pytest.mark.parametrize(("variable", "stated", "held", "times"), WRONG)
 def test_wrong_units_are_found_in_real_people(cycle, variable, stated, held, times):
     clean = fetch_nhanes([cycle]).data

@@ -27,7 +27,9 @@ def kinds(report, severity=None):
     return set(zip(frame["kind"], frame["column"], strict=True))
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize(
+    "seed", [*range(5), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(5, 20))]
+)
 def test_clean_cohorts_have_none(seed):
     X, y, patient = table(400, seed)
     report = check_leakage(X, y, patient, splits=StratifiedGroupKFold(5))

@@ -84,7 +84,7 @@ def test_a_model_developed_on_so_many_patients_has_the_expected_slope_on_others(
     X, y = draw(200_000)
     n = int(development_sample_size(8, y.mean(), auc_interval(y, X @ effect)[0])["n"][0])
     slopes = []
-    for _ in range(200):
+    for _ in range(100):
         X, y = draw(n)
         design = np.column_stack([X, np.ones(n)])
         coefficients = fit_logistic(design, np.zeros(n), y, np.ones(n))
