@@ -30,11 +30,11 @@ def small_nets():
         return small_image(**{"wavelet": False, "soft_attention": False} | params)
 
     def fusion(image, clinical, **params):
-        final = small_clinical(hidden_layer_sizes=(32,), n_members=1)
+        final = small_clinical(hidden_layer_sizes=(32,))
         return ProbabilityFusionClassifier(image, clinical, final_estimator=final, cv=2, **params)
 
     quick = models.PRESETS["quick"]
-    clinical = {"hidden_layer_sizes": (32,), "max_epochs": 3, "n_members": 1}
+    clinical = {"max_epochs": 3, "n_members": 1}
     small = quick._replace(image=image, clinical=clinical, batch_size=8)
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(models.PRESETS, "quick", small)
