@@ -4,7 +4,7 @@ import os
 import pickle
 import signal
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import numpy as np
 import pytest
@@ -98,7 +98,8 @@ def filling(folder, paths, fresh):
 def fill_and_kill(folder, paths, seconds, fresh):
     with filling(folder, paths, fresh) as said:
         time.sleep(seconds)
-        os.killpg(fresh.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # both are done
+            os.killpg(fresh.pid, signal.SIGKILL)
         said.read()  # ends when both are gone
     return content(folder)
 
