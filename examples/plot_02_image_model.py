@@ -10,7 +10,7 @@ equation 1 gives to each, and the attention on some films.
 # %%
 # Films
 # -----
-# 240 patients whose films follow a latent bone density; how much a film can tell is set.
+# 160 patients whose films follow a latent bone density; how much a film can tell is set.
 
 import argparse
 import tempfile
@@ -34,7 +34,7 @@ args, _ = parser.parse_known_args()
 args.report.mkdir(parents=True, exist_ok=True)
 
 work = tempfile.TemporaryDirectory()
-cohort = make_cohort(240, image_signal=0.8, directory=Path(work.name, "films"), random_state=0)
+cohort = make_cohort(160, image_signal=0.8, directory=Path(work.name, "films"), random_state=0)
 X, y, patient = cohort.data, cohort.target, cohort.groups
 settings = {"image_size": 160, "cache_dir": Path(work.name, "cache"), "random_state": 0}
 
@@ -42,14 +42,14 @@ settings = {"image_size": 160, "cache_dir": Path(work.name, "cache"), "random_st
 # The paper's search
 # ------------------
 # The backbone is frozen. With ``cache_dir`` each film passes it once, whatever the folds,
-# candidates and workers: 12 candidates x 3 folds + the refit are trained on 240 embeddings.
+# candidates and workers: 12 candidates x 2 folds + the refit are trained on 160 embeddings.
 
 grid = {"lr": [1e-3, 1e-4, 1e-5], "dropout": [0.2, 0.5], "batch_size": [16, 32]}
 search = GridSearchCV(
     quick_image_classifier(**settings),
     grid,
     scoring="roc_auc",
-    cv=StratifiedGroupKFold(3, shuffle=True, random_state=0),
+    cv=StratifiedGroupKFold(2, shuffle=True, random_state=0),
 )
 started = time.perf_counter()
 with sklearn.config_context(enable_metadata_routing=True):
