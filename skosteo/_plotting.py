@@ -44,12 +44,12 @@ _MORE_FONTS = (
 _EAST_ASIAN = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 
 
-def with_more_fonts(draw: Callable[P, T]) -> Callable[P, T]:
-    """Decorate a function that draws, so that it falls back on fonts of Chinese, Japanese, Korean.
+def draws(draw: Callable[P, T]) -> Callable[P, T]:
+    """Decorate a public method that draws: it asks for matplotlib, and for fonts of all names.
 
-    Its texts keep the fonts; matplotlib's settings stay as they are. Where no such font is
-    installed, boxes are drawn, and matplotlib's warning says so. Every public method that draws
-    is decorated: without matplotlib it raises a MissingExtraError.
+    Without matplotlib it raises a MissingExtraError. Its texts keep their fonts and fall back on
+    those of Chinese, Japanese and Korean; matplotlib's settings stay as they are. Where no such
+    font is installed, boxes are drawn, and matplotlib's warning says so.
     """
 
     @wraps(draw)

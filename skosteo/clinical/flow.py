@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from skosteo._plotting import PALETTE, with_more_fonts
+from skosteo._plotting import PALETTE, draws
 from skosteo.exceptions import InputError
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class Flow:
         """
         return self._steps.copy()
 
-    @with_more_fonts
+    @draws
     def plot(self, ax: "Axes | None" = None) -> "Axes":
         """Draw the flow chart.
 

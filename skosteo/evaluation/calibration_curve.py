@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, logit
 
-from skosteo._plotting import PALETTE, add_legend, hide_spines, make_axes, with_more_fonts
+from skosteo._plotting import PALETTE, add_legend, draws, hide_spines, make_axes
 from skosteo.evaluation._scored import Scored, as_probability
 from skosteo.evaluation.calibration import (
     ALL_ALIKE,
@@ -140,7 +140,7 @@ class CalibrationCurve:
         """
         return self._points.copy()
 
-    @with_more_fonts
+    @draws
     def plot(self, ax: "Axes | None" = None) -> "Axes":
         """Draw curve and band on `ax` or a new figure of 5 x 5 inches.
 

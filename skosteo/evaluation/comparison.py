@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from scipy.stats import norm, t
 
-from skosteo._plotting import ForestLine, forest_plot, with_more_fonts
+from skosteo._plotting import ForestLine, draws, forest_plot
 from skosteo._validation import guess
 from skosteo.evaluation._format import p_text, signed_text
 from skosteo.evaluation._scored import Scored, Scores, Threshold, as_thresholds
@@ -276,7 +276,7 @@ class Comparison:
             table.attrs["reference"] = self.reference
         return table
 
-    @with_more_fonts
+    @draws
     def plot(self, ax: "Axes | None" = None) -> "Axes":
         """Draw the differences with their intervals, on `ax` or a new figure as high as they need.
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from skosteo._plotting import add_legend, hide_spines, make_axes, series_style, with_more_fonts
+from skosteo._plotting import add_legend, draws, hide_spines, make_axes, series_style
 from skosteo._validation import guess
 from skosteo.evaluation._scored import Scored, as_probability
 from skosteo.evaluation.calibration import at_prevalence
@@ -223,7 +223,7 @@ class DecisionCurve:
         gain[np.abs(gain) < 1e-12] = 0  # less is rounding
         return mean + gain
 
-    @with_more_fonts
+    @draws
     def plot(self, ax: "Axes | None" = None) -> "Axes":
         """Draw the curves on `ax` or a new figure of 5.5 x 4 inches; grey are the references."""
         ax = make_axes(ax, 5.5, 4)

@@ -10,10 +10,10 @@ from numpy.typing import ArrayLike, NDArray
 from skosteo._plotting import (
     MARKERS,
     add_legend,
+    draws,
     hide_spines,
     make_axes,
     series_style,
-    with_more_fonts,
 )
 from skosteo.evaluation._scored import Scored
 from skosteo.evaluation.calibration import CalibrationLine, away_from_edges, line_of_rows
@@ -113,7 +113,7 @@ class Reliability:
         """
         return self._bins.copy()
 
-    @with_more_fonts
+    @draws
     def plot(self, ax: "Axes | None" = None) -> "Axes":
         """Draw the curves on `ax` or a new figure of 5 x 6 inches, with slope and intercept.
 

@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import roc_curve
 
-from skosteo._plotting import add_legend, hide_spines, make_axes, series_style, with_more_fonts
+from skosteo._plotting import add_legend, draws, hide_spines, make_axes, series_style
 from skosteo.evaluation._format import interval_text
 from skosteo.evaluation._scored import (
     Scored,
@@ -216,7 +216,7 @@ class Report:
         of = f" of {people}" if repeated else ""
         return f"{figure.count_:,}/{figure.total:,}{of} = "
 
-    @with_more_fonts
+    @draws
     def plot(self, ax: "Axes | None" = None) -> "Axes":
         """Draw the ROC curve of every model, with its AUC and its point at the threshold.
 

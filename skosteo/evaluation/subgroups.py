@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from skosteo._plotting import ForestLine, forest_plot, with_more_fonts
+from skosteo._plotting import ForestLine, draws, forest_plot
 from skosteo._validation import to_pandas
 from skosteo.evaluation._format import interval_text
 from skosteo.evaluation._scored import Scored, Threshold, as_thresholds
@@ -233,7 +233,7 @@ class Subgroups:
         which = ["model", "variable", "level", "reference", "metric"]
         return pd.DataFrame(lines, columns=[*which, "difference", "low", "high"])
 
-    @with_more_fonts
+    @draws
     def plot(self, ax: "Axes | None" = None) -> "Axes":
         """Draw the AUC of every level with its interval, on `ax` or a new figure."""
         models = list(dict.fromkeys(self._figures["model"]))

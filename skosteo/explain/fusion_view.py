@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.special import expit
 from sklearn.utils.validation import check_is_fitted
 
-from skosteo._plotting import PALETTE, hide_spines, make_axes, name_rows, with_more_fonts
+from skosteo._plotting import PALETTE, draws, hide_spines, make_axes, name_rows
 from skosteo._validation import logits, to_pandas
 from skosteo.evaluation._format import proportion_text
 from skosteo.exceptions import InputError
@@ -67,7 +67,7 @@ class FusionView:
             }
         )
 
-    @with_more_fonts
+    @draws
     def plot(self, ax: "Axes | None" = None) -> "Axes":
         """Draw the fused probability over those of the branches, on `ax` or a new figure.
 

@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, from_numpy
 from torch.nn.functional import interpolate
 
-from skosteo._plotting import with_more_fonts
+from skosteo._plotting import draws
 from skosteo._validation import logits, to_pandas
 from skosteo.evaluation._format import proportion_text
 from skosteo.exceptions import InputError
@@ -92,7 +92,7 @@ class GradCam:
             }
         )
 
-    @with_more_fonts
+    @draws
     def plot(self, rows: Sequence[int] | None = None, n_columns: int = 1) -> "Figure":
         """Draw panels like the paper's Figure 7: film, heat map over the film, attention.
 

@@ -11,7 +11,7 @@ from numpy.random import RandomState
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
-from skosteo._plotting import PALETTE, add_legend, make_axes, name_rows, with_more_fonts
+from skosteo._plotting import PALETTE, add_legend, draws, make_axes, name_rows
 from skosteo._validation import logits, to_pandas
 from skosteo.evaluation._format import proportion_text
 from skosteo.exceptions import InputError
@@ -105,7 +105,7 @@ class ShapValues:
         size = pd.Series(np.abs(self.values).mean(axis=0), list(self.feature_names))
         return size.rename("mean_abs_shap").sort_values(ascending=False, kind="stable")
 
-    @with_more_fonts
+    @draws
     def plot(self, kind: str = "dot", ax: "Axes | None" = None) -> "Axes":
         """Draw the values like the paper's Figure 3, on `ax` or a new figure.
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 import pandas as pd
 from sklearn.model_selection import FixedThresholdClassifier
 
-from skosteo._plotting import with_more_fonts
+from skosteo._plotting import draws
 from skosteo.clinical.flow import Flow
 from skosteo.evaluation import (
     CalibrationCurve,
@@ -388,7 +388,7 @@ class Study:
             others = []
         return fold_tests(self.design, self.models, self.results, self.primary, others)
 
-    @with_more_fonts
+    @draws
     def figure(self, which: int | str) -> "Figure":
         """Draw a figure of the paper from this study, or one that the paper lacks.
 

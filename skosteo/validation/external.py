@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from skosteo._plotting import with_more_fonts
+from skosteo._plotting import draws
 from skosteo._validation import named_columns, to_pandas
 from skosteo.clinical.flow import Flow, check_flow
 from skosteo.evaluation import CalibrationCurve, DecisionCurve, Subgroups, decision_curve
@@ -270,7 +270,7 @@ class ExternalValidation:
         """Say in a few sentences what was found."""
         return summary(self)
 
-    @with_more_fonts
+    @draws
     def plot(self) -> "Figure":
         """Draw the calibration curve and the decision curve side by side."""
         import matplotlib.pyplot as plt

@@ -21,15 +21,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skosteo import RadiographEmbedder
-
-
-def cohort(seed, n_patients):
-    rng = np.random.default_rng(seed)
-    groups = np.repeat(np.arange(n_patients), 3)
-    y = rng.permutation(np.arange(n_patients) % 2)[groups]
-    patients = rng.integers(0, 128, (n_patients, 32, 32))
-    films = patients[groups] + rng.integers(0, 64, (len(y), 32, 32))
-    return films.astype(np.uint8), y, groups
+from tests.image.test_tuning import cohort
 
 
 def learner():
