@@ -4,7 +4,7 @@ Cohorts of noise, three films a patient, and labels by chance. Adapters are fitt
 rows of each of three folds by patient, as a user's pipeline does; the logistic regression behind
 them learns from their cross-fitted columns (`fit_transform`), or, as the literature often does,
 from those of the adapters that saw the same labels (`fit` and `transform`). A mean AUC of .50 is
-right. 28 s a cohort on one core.
+right. 9 to 28 s a cohort on one core.
 
 python -m tests.benchmarks.null_adapters 100
 """
