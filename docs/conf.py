@@ -81,6 +81,7 @@ sphinx_gallery_conf = {
     "write_computation_times": False,
     "show_signature": False,
     "remove_config_comments": True,
+    "capture_repr": (),  # what is printed, and no <Axes: ...>
 }
 
 copybutton_prompt_text = r">>> |\.\.\. |\$ "

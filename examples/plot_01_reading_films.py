@@ -73,7 +73,7 @@ damaged.write_bytes(damaged.read_bytes()[:100_000])
 
 names = [*ENCODINGS, *REFUSED, "damaged", "missing"]
 paths = pd.Series([folder / f"{name}.dcm" for name in names])
-reader = RadiographReader(224, cache_dir=folder / "cache", n_jobs=2, errors="report", verbose=1)
+reader = RadiographReader(224, cache_dir=folder / "cache", n_jobs=2, errors="report")
 images = reader.transform(paths)
 
 print(f"{len(images) - len(reader.report_)} of {len(images)} films read; refused or unreadable:\n")

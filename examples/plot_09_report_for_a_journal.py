@@ -35,7 +35,6 @@ study = run_study(
     title="Synthetic patients",
     limits=["SYNTHETIC patients."],
     models=["clinical", "age_sex_bmi"],
-    n_repeats=1,  # of the cross-validation; 5 by default
     verbose=0,
 )
 print(study)
@@ -52,9 +51,21 @@ print(study.per_thousand().to_string())
 # %%
 # Figures
 # -------
+# The ROC curves, in which all patients were judged out-of-fold:
 
-for name in (5, "calibration", "decision_curve"):
-    study.figure(name)
+study.figure(5)
+plt.show()
+
+# %%
+# Are the risks right?
+
+study.figure("calibration")
+plt.show()
+
+# %%
+# Is it worth using?
+
+study.figure("decision_curve")
 plt.show()
 
 # %%

@@ -1,6 +1,7 @@
 """The parts of a model: what of them is in a file, and what never is."""
 
 import copy
+import hashlib
 from collections.abc import Iterator, Mapping
 from functools import partial
 from numbers import Real
@@ -143,3 +144,23 @@ def _of_rows(part: Any) -> bool:
 def nets(model: Any) -> list["KeptNet"]:
     """Return all fitted nets of a model."""
     return [part for part in parts(model) if "_built_from" in getattr(part, "__dict__", {})]
+
+
+def unbuild(net: "KeptNet") -> None:
+    """Put a net back, in place, into the arrays of its weights; the next call builds it again."""
+    state = net.__getstate__()
+    net.__dict__.pop("net_", None)
+    net.__setstate__(state)
+
+
+def share_weights(model: Any) -> None:
+    """Let all nets of a model hold equal weights, such as a frozen backbone's, in one array.
+
+    A file has each array once; a net that is built copies it.
+    """
+    held: dict[tuple, np.ndarray] = {}
+    for net in nets(model):
+        unbuild(net)
+        for name, weight in net._weights.items():
+            content = hashlib.sha256(np.ascontiguousarray(weight)).digest()
+            net._weights[name] = held.setdefault((weight.dtype, weight.shape, content), weight)

@@ -35,7 +35,15 @@ from skosteo.persistence.archive import (
     write_archive,
 )
 from skosteo.persistence.compact import compact
-from skosteo.persistence.content import forget, nets, parts, restore, travelling_copy
+from skosteo.persistence.content import (
+    forget,
+    nets,
+    parts,
+    restore,
+    share_weights,
+    travelling_copy,
+    unbuild,
+)
 from skosteo.persistence.examples import (
     Examples,
     answer,
@@ -123,6 +131,7 @@ def save_model(
     with _on_cpu(copied):
         shown = make_examples(copied) if examples is None else as_examples(examples)
         content = {"model": copied, "examples": shown, "probabilities": answer(copied, shown)}
+    share_weights(copied)
     try:
         members = compact(skops.io.dumps(content))
     except (TypeError, ValueError, RecursionError) as error:
@@ -367,9 +376,7 @@ def _on_cpu(model: Any) -> Iterator[None]:
 
             net.device = device
             if device != "cpu" and (device != "auto" or resolve_device("auto") != "cpu"):
-                state = net.__getstate__()  # to be built again where it belongs
-                net.__dict__.pop("net_", None)
-                net.__setstate__(state)
+                unbuild(net)  # to be built again where it belongs
 
 
 def _versions() -> dict[str, str]:

@@ -14,7 +14,6 @@ import time
 import numpy as np
 import pandas as pd
 from scipy.stats import t
-from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedGroupKFold
 
@@ -109,27 +108,26 @@ def synthetic_table(results, cohorts, rows):
 
 
 def real_seed(seed, rows, folder):
-    """Score out-of-fold probabilities of each row, and of the projection alone."""
+    """Score out-of-fold probabilities of each row, and the projection alone."""
     cohort = fetch_hannover_cxr()
     X, y, groups = cohort.data, cohort.target, cohort.groups
-    projection = (cohort.frame[["projection"]] == "ap").astype(int)
+
+    def told(row, probability, rest=""):
+        auc, low, high = auc_interval(y, probability, groups=groups)
+        print(f"ICU stay {seed} {row:16} {auc:.3f} {rest}", flush=True)
+        return {"seed": seed, "row": row, "auc": auc, "told": f"{auc:.3f} [{low:.3f}, {high:.3f}]"}
+
+    yield told("projection alone", (cohort.frame["projection"] == "ap").astype(float))
     folds = StratifiedGroupKFold(5, shuffle=True, random_state=seed)
-    for row in ["projection alone", *rows]:
+    for row in rows:
         start, probability, models = time.perf_counter(), np.zeros(len(y)), []
         for train, test in folds.split(X, y, groups):
-            if row == "projection alone":
-                fitted, seen = LogisticRegression(), projection
-                fitted.fit(seen.iloc[train], y.iloc[train])
-            else:
-                fitted, seen = model(row, seed, folder), X
-                fitted.fit(seen.iloc[train], y.iloc[train], groups=groups.iloc[train])
-            probability[test] = fitted.predict_proba(seen.iloc[test])[:, 1]
+            fitted = model(row, seed, folder)
+            fitted.fit(X.iloc[train], y.iloc[train], groups=groups.iloc[train])
+            probability[test] = fitted.predict_proba(X.iloc[test])[:, 1]
             models.append(fitted)
-        auc, low, high = auc_interval(y, probability, groups=groups)
         seconds = time.perf_counter() - start
-        print(f"ICU stay {seed} {row:16} {auc:.3f} {seconds:5.1f} s {branch_weight(row, models)}",
-              flush=True)  # fmt: skip
-        yield {"seed": seed, "row": row, "auc": auc, "told": f"{auc:.3f} [{low:.3f}, {high:.3f}]"}
+        yield told(row, probability, f"{seconds:5.1f} s {branch_weight(row, models)}")
 
 
 def main():

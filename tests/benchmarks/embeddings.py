@@ -40,6 +40,7 @@ BACKBONES = {
 LEARNERS = {
     "logistic": make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000)),
     "logistic, C=.01": make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=2000)),
+    "logistic, C=.001": make_pipeline(StandardScaler(), LogisticRegression(C=0.001, max_iter=2000)),
     "random forest": RandomForestClassifier(200, random_state=0),
     "XGBoost": XGBClassifier(n_estimators=100, max_depth=3, learning_rate=0.1, random_state=0),
 }

@@ -20,7 +20,11 @@ import torch
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import make_column_transformer
-from sklearn.ensemble import HistGradientBoostingClassifier, StackingClassifier
+from sklearn.ensemble import (
+    HistGradientBoostingClassifier,
+    StackingClassifier,
+    VotingClassifier,
+)
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score, make_scorer
@@ -270,6 +274,25 @@ def test_the_file_is_little_larger_than_the_weights(make, table, tmp_path):
     save_model(model, tmp_path / "model.skops")
     weights = sum(w.nbytes for w in model.__getstate__()["_weights"].values())
     assert (tmp_path / "model.skops").stat().st_size < 1.01 * weights + 25_000
+
+
+def test_a_backbone_that_nets_share_is_in_the_file_once(table, tmp_path):
+    X, y = np.random.default_rng(0).random((60, 24, 24)), table[1]
+    frozen = {"freeze_backbone": True, "wavelet": False, "soft_attention": False}
+    nets = [(str(lr), small_image(lr=lr, **frozen)) for lr in (1e-4, 1e-3, 1e-2)]
+    together = VotingClassifier(nets, voting="soft").fit(X, y)
+    save_model(together.estimators_[0], tmp_path / "one.skops")
+    save_model(together, tmp_path / "three.skops")
+    one, three = (Path(tmp_path, name).stat().st_size for name in ("one.skops", "three.skops"))
+    assert three < 1.2 * one
+    loaded = load_model(tmp_path / "three.skops")
+    assert (loaded.predict_proba(X) == together.predict_proba(X)).all()
+    with torch.no_grad():  # each has its own again
+        next(loaded.estimators_[0].net_.module_.backbone.parameters()).zero_()
+    for changed, net, saved in zip(
+        (1, 0, 0), loaded.estimators_, together.estimators_, strict=True
+    ):
+        assert (net.predict_proba(X) != saved.predict_proba(X)).any() == changed
 
 
 class TestChanged:
