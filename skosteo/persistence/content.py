@@ -162,5 +162,5 @@ def share_weights(model: Any) -> None:
     for net in nets(model):
         unbuild(net)
         for name, weight in net._weights.items():
-            content = hashlib.sha256(np.ascontiguousarray(weight)).digest()
+            content = hashlib.sha256(weight.tobytes()).digest()
             net._weights[name] = held.setdefault((weight.dtype, weight.shape, content), weight)
