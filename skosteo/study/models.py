@@ -1,6 +1,6 @@
 """Models of a study: those of the paper's Tables 2 to 5, as published too, and baselines."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from pickle import PicklingError
@@ -10,7 +10,7 @@ import joblib
 import pandas as pd
 from sklearn.base import clone
 from sklearn.impute import SimpleImputer
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 
 from skosteo import presets
 from skosteo._extras import require
@@ -84,9 +84,15 @@ _IMAGE_ROWS: dict[str, dict[str, Any]] = {
 }
 
 
+def _clinical_net(**changes: Any) -> Pipeline:
+    from skosteo.clinical.classifier import ClinicalOsteoClassifier
+
+    return make_pipeline(ClinicalPreprocessor(), ClinicalOsteoClassifier(**changes))
+
+
 class _Preset(NamedTuple):
-    image: Any
-    clinical: dict[str, Any]  # what it changes in the paper's clinical model
+    image: Callable[..., Any]
+    clinical: Callable[..., Pipeline]
     changes: dict[str, dict[str, Any]]  # by row, beside _IMAGE_ROWS
     batch_size: int
     default: tuple[str, ...]
@@ -95,7 +101,7 @@ class _Preset(NamedTuple):
 PRESETS = {
     "quick": _Preset(
         presets.quick_image_classifier,
-        {"max_epochs": 200, "n_iter_no_change": 20},
+        _clinical_net,
         {"augmentation": {"augmentation": "chest"}},
         16,  # so that 40 patients are enough for folds within folds
         (
@@ -106,7 +112,7 @@ PRESETS = {
     ),
     "paper": _Preset(
         presets.paper_image_classifier,
-        {},
+        presets.paper_clinical_classifier,
         {},
         32,
         # the ensemble is studied where it is asked for
@@ -391,10 +397,8 @@ class _Recipe(NamedTuple):
         return self.preset.image(**given | changes)
 
     def _clinical(self) -> Any:
-        return presets.paper_clinical_classifier(
-            batch_size=self.preset.batch_size,
-            random_state=self.settings.seed,
-            **self.preset.clinical,
+        return self.preset.clinical(
+            batch_size=self.preset.batch_size, random_state=self.settings.seed
         )
 
     def _has(self, *names: str) -> bool:

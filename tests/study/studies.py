@@ -1,12 +1,13 @@
 """Small studies that most tests look at: of values, with a test set too, and of films."""
 
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, NamedTuple
 
 import pandas as pd
 import pytest
 
-from skosteo import ProbabilityFusionClassifier
+from skosteo import ProbabilityFusionClassifier, presets
 from skosteo.study import models, run_study
 from tests.small_models import small_clinical, small_image
 from tests.study.cohorts import Says, filmed_patients, patients
@@ -34,7 +35,7 @@ def small_nets():
         return ProbabilityFusionClassifier(image, clinical, final_estimator=final, cv=2, **params)
 
     quick = models.PRESETS["quick"]
-    clinical = {"max_epochs": 3, "n_members": 1}
+    clinical = partial(presets.paper_clinical_classifier, max_epochs=3)
     small = quick._replace(image=image, clinical=clinical, batch_size=8)
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(models.PRESETS, "quick", small)

@@ -104,6 +104,18 @@ def test_different_models_have_different_keys(preset):
     assert n_same == len(names) - 2  # those of the test above
 
 
+@pytest.mark.parametrize("preset", PRESETS)
+def test_classes_are_weighted_in_the_paper_s_preset_alone(preset):
+    found = made(["clinical", "multimodal"], preset=preset)
+    weighted = {
+        value
+        for model in found.values()
+        for name, value in model.estimator.get_params(deep=True).items()
+        if name.endswith("class_weight") and "final_estimator" not in name
+    }
+    assert weighted == ({None} if preset == "quick" else {"balanced"})
+
+
 @pytest.mark.parametrize("name", ["image", "multimodal", "feature_fusion", "ensemble", "clinical"])
 def test_where_it_is_computed_and_kept_makes_no_other_model(name):
     here = keys(name)
