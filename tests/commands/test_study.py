@@ -285,6 +285,15 @@ def test_options_reach_the_study(cohort, tmp_path, monkeypatch, capsys):
     assert "Jane" not in said
 
 
+def test_what_follows_the_bar_is_said_where_there_is_a_bar(cohort, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(study, "run_study", lambda *_, **__: pytest.fail("called"))
+    given = arguments(table(tmp_path, cohort), tmp_path / "out", *SMALL)
+    for quiet in (True, False):
+        with pytest.raises(pytest.fail.Exception, match="called"):
+            call(*(given if quiet else given[:-1]))
+        assert ("the final model, figures and tables follow" in capsys.readouterr().out) != quiet
+
+
 def test_film_names_are_relative_to_the_folder(tmp_path, monkeypatch, small_preset, capsys):
     films = tmp_path / "films"
     films.mkdir()
