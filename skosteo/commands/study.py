@@ -129,7 +129,7 @@ def _left_out(flow: Flow) -> str:
     out = steps[steps["excluded"] > 0]
     if out.empty:
         return ""
-    why = "; ".join(f"{n} {step}" for step, n in zip(out["step"], out["excluded"], strict=True))
+    why = "; ".join(f"{step}: {n}" for step, n in zip(out["step"], out["excluded"], strict=True))
     return f"\n\nLeft out: {out['excluded'].sum()} of {steps['remaining'].iloc[0]} rows ({why})"
 
 

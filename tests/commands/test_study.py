@@ -308,7 +308,7 @@ def test_film_names_are_relative_to_the_folder(tmp_path, monkeypatch, small_pres
     study = taken[0][-1]
     assert len(study.design.y) == 45
     assert study.flow.frame()["excluded"].tolist() == [0, 1, 2]
-    why = "1 radiograph not given; 2 radiograph file not found"
+    why = "radiograph not given: 1; radiograph file not found: 2"
     assert f"Left out: 3 of 48 rows ({why})\n" in capsys.readouterr().out
 
 
