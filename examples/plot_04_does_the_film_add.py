@@ -43,7 +43,9 @@ print(evaluate(y, risk, groups=patient))
 # The increment, with its test
 # ----------------------------
 # A logistic regression of the outcome on both log odds. The odds ratio says what one standard
-# deviation of the film's risk adds among patients of the same age, sex and BMI.
+# deviation of the film's risk adds among patients of the same age, sex and BMI. Whether it adds to
+# all clinical values is another question: take the risk of a clinical model as the first. The
+# report of ``skosteo study`` asks the first, and the other with ``--comparator clinical``.
 
 found = added_value(y, risk["age, sex, BMI"], risk["film"], groups=patient)
 print(f"odds ratio per SD of the film: {found.odds_ratio:.2f} [{found.low:.2f}, {found.high:.2f}]")

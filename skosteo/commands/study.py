@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from skosteo.clinical.flow import Flow
+from skosteo.clinical.giveaways import is_of_relatives, name_gives_away
 from skosteo.clinical.variables import recognise
 from skosteo.commands.outcome import add_outcome_arguments, known_rows, read_outcome
 from skosteo.commands.tables import add_table_arguments, check_column, film_paths, read_cohort
@@ -74,6 +76,10 @@ def run(given: argparse.Namespace) -> None:
     clinical = _clinical_columns(table, given, image_column)
     # sex and age among the clinical columns come by themselves, age in bands
     asked = [c for c in given.subgroups if not (c in clinical and is_sex_or_age(c))]
+    if not given.quiet:
+        print(  # noqa: T201
+            "When all fits are done, the final model, figures and tables follow."
+        )
     aside = [column for column in (image_column, given.site) if column is not None]
     study = run_study(
         table[[*dict.fromkeys([*clinical, *aside])]],
@@ -89,7 +95,7 @@ def run(given: argparse.Namespace) -> None:
         verbose=not given.quiet,
         **{name: getattr(given, name) for name in _AS_GIVEN},
     )
-    print(repr(study))  # noqa: T201
+    print(repr(study) + _left_out(study.flow))  # noqa: T201
     print(  # noqa: T201
         f"\nreport.html, its tables and figures, and the final model are in {given.out}"
     )
@@ -104,11 +110,27 @@ def _clinical_columns(
         column for column in table if column not in aside and recognise(column) is not None
     ]
     unused = [str(c) for c in table if c not in {*aside, *clinical, *given.subgroups}]
-    if unused:
+    telling = [c for c in unused if name_gives_away(c) and not is_of_relatives(c)]
+    others = [c for c in unused if c not in telling]
+    if telling:
         print(  # noqa: T201
-            f"Columns that are not used (name them by --clinical): {', '.join(unused)}"
+            f"Columns left out, since their names promise the outcome: {', '.join(telling)}"
+        )
+    if others:
+        print(  # noqa: T201
+            f"Columns that are not used (name them by --clinical): {', '.join(others)}"
         )
     return clinical
+
+
+def _left_out(flow: Flow) -> str:
+    """Say how many rows were left out, and why; nothing where none was."""
+    steps = flow.frame()
+    out = steps[steps["excluded"] > 0]
+    if out.empty:
+        return ""
+    why = "; ".join(f"{step}: {n}" for step, n in zip(out["step"], out["excluded"], strict=True))
+    return f"\n\nLeft out: {out['excluded'].sum()} of {steps['remaining'].iloc[0]} rows ({why})"
 
 
 def _rule(given: str) -> str | float:

@@ -7,6 +7,7 @@ from typing import Any, BinaryIO
 
 from skosteo.exceptions import DicomError, InputError, MissingFileError
 
+NO_FILE = "the file does not exist"
 LARGEST = 2**27  # bytes that are read from an open file; no film has more
 _BYTES = bytes | bytearray | memoryview
 _CHECK = "check who may read it"
@@ -84,7 +85,7 @@ def _whole(stream: Any) -> bytes:
 
 
 def _missing() -> MissingFileError:
-    return MissingFileError("the file does not exist", "check the path and the working directory")
+    return MissingFileError(NO_FILE, "check the path and the working directory")
 
 
 def _unopened(error: Exception) -> DicomError:

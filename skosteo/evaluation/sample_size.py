@@ -134,7 +134,8 @@ def validation_sample_size(
     -----
     The model's log odds are taken as right, and normal among cases and among controls with one
     spread. Where the model's risks for such patients are at hand, `how_many_local_patients` takes
-    those.
+    those; it is asked how many patients an update needs, and its intervals are .4 wide by default.
+    An interval twice as wide needs about a quarter of the patients.
 
     References
     ----------

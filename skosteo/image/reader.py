@@ -21,6 +21,7 @@ from skosteo.exceptions import DicomError, InputError
 from skosteo.image.film_cache import CacheError, FilmCache, PooledFilms, content_digest, hashed_key
 from skosteo.image.films import Film, Films, MemoryFilms, film_digest
 
+NO_IMAGE = "the image is missing"
 _CHUNK = 256  # rows whose results are under way at a time
 
 
@@ -268,7 +269,7 @@ def _read_row(
     found: Film | bytes | None = None
     try:
         if is_missing(item):
-            raise InputError("the image is missing; leave the row out, or fill in its path")
+            raise InputError(f"{NO_IMAGE}; leave the row out, or fill in its path")
         if isinstance(item, DicomError | InputError):
             return item
         if not is_source(item):
@@ -336,7 +337,7 @@ def film_items(X: Any) -> list[Any]:
 def check_none_missing(items: list[Any]) -> None:
     """Refuse items that are None, NaN or empty, by their rows."""
     if missing := [row for row, item in enumerate(items) if is_missing(item)]:
-        error = InputError("the image is missing; leave these rows out, or fill in their paths")
+        error = InputError(f"{NO_IMAGE}; leave these rows out, or fill in their paths")
         raise error.at_rows(missing, len(items))
 
 

@@ -71,6 +71,11 @@ def how_many_local_patients(
     InputError
         Probabilities, prevalence or widths are none, or all probabilities are the same.
 
+    Notes
+    -----
+    To see how good a model is takes more: `skosteo.evaluation.validation_sample_size`, by the same
+    formulas, wants intervals half as wide by default, and asks for the AUC too.
+
     References
     ----------
     .. [1] Riley et al. 2021, doi:10.1002/sim.9025

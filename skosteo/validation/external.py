@@ -99,7 +99,7 @@ def validate(
     Intervals are those of `evaluate`, `calibration_line` and `calibration_curve`, clustered by
     patient; that of net benefit is the normal one of a mean. What these patients cannot tell is
     NaN, and "not estimable" in print. At least 100 patients with the outcome and 100 without are
-    wanted [1]_.
+    wanted [1]_; `skosteo.evaluation.validation_sample_size` says how many narrow intervals need.
 
     What an update would bring is judged on patients that it was not learned from: in ten folds by
     patient `update_model` learns from nine and its risks are taken for the tenth. **An update makes

@@ -258,6 +258,7 @@ def test_options_reach_the_study(cohort, tmp_path, monkeypatch, capsys):
     cohort["later"] = (np.arange(90) > 60).astype(int)
     cohort["ward"] = np.resize(["a", "b"], 90)
     cohort["remark"] = "Jane Doe"
+    cohort = cohort.assign(t_score=-1.0, bmd_hip=0.7, family_history_of_osteoporosis=0)
     taken = ran(monkeypatch)
     more = [
         "--test", "later", "--subgroups", "ward", "--prevalence", "0.2", "--seed", "3", "--title",
@@ -277,23 +278,38 @@ def test_options_reach_the_study(cohort, tmp_path, monkeypatch, capsys):
     assert (about.prevalence, about.seed, about.published, about.n_folds) == (0.2, 3, True, 2)
     assert "ward" in study.groupings
     said = capsys.readouterr().out
-    assert "Columns that are not used (name them by --clinical): remark" in said
+    assert "Columns left out, since their names promise the outcome: t_score, bmd_hip\n" in said
+    others = "remark, family_history_of_osteoporosis\n"
+    assert f"Columns that are not used (name them by --clinical): {others}" in said
+    assert "rows (" not in said  # all rows were studied
     assert "Jane" not in said
 
 
-def test_film_names_are_relative_to_the_folder(tmp_path, monkeypatch, small_preset):
+def test_what_follows_the_bar_is_said_where_there_is_a_bar(cohort, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(study, "run_study", lambda *_, **__: pytest.fail("called"))
+    given = arguments(table(tmp_path, cohort), tmp_path / "out", *SMALL)
+    for quiet in (True, False):
+        with pytest.raises(pytest.fail.Exception, match="called"):
+            call(*(given if quiet else given[:-1]))
+        assert ("the final model, figures and tables follow" in capsys.readouterr().out) != quiet
+
+
+def test_film_names_are_relative_to_the_folder(tmp_path, monkeypatch, small_preset, capsys):
     films = tmp_path / "films"
     films.mkdir()
     X, y, groups = filmed_patients(films, 48)
     X["image"] = [Path(path).name for path in X["image"]]
     X.loc[5, "image"] = None
+    X.loc[[6, 7], "image"] = "gone.png"
     taken = ran(monkeypatch)
     path = table(tmp_path, X.assign(osteoporosis=y, patient_id=groups))
     more = ["--images", films, "--models", "age_sex_bmi", "--folds", "2", "--quiet"]
     assert call(*arguments(path, tmp_path / "out", *more)) == 0
     study = taken[0][-1]
-    assert len(study.design.y) == 47
-    assert study.flow.frame()["excluded"].tolist() == [0, 1]
+    assert len(study.design.y) == 45
+    assert study.flow.frame()["excluded"].tolist() == [0, 1, 2]
+    why = "radiograph not given: 1; radiograph file not found: 2"
+    assert f"Left out: 3 of 48 rows ({why})\n" in capsys.readouterr().out
 
 
 def test_a_model_that_is_not_known_is_told_before_any_film_is_read(tmp_path, monkeypatch, capsys):
