@@ -105,11 +105,11 @@ class RadiographEmbedder(FilmColumn, KeptNet, TransformerMixin, BaseEstimator):
     ``groups``: a pipeline or a ``ColumnTransformer`` hands them on only after
     ``sklearn.set_config(enable_metadata_routing=True)``.
 
-    Every fit needs 5 patients, or films without ``groups``, of each class, and trains adapters six
-    times: ``make_pipeline(..., memory=folder)`` keeps them for candidates that differ in the
-    learner only. Layers have adapters of rank 8 and scale 2 in the last block of an EfficientNet and
-    behind it, the last stage of a ResNet, and the last two blocks of a transformer; all before is
-    computed once a film.
+    Every fit needs 13 films and of each class 5 patients, or 5 films without ``groups``. It trains
+    adapters six times: ``make_pipeline(..., memory=folder)`` keeps them for candidates that differ
+    in the learner behind. Layers have adapters of rank 8 and scale 2 in the last block of an
+    EfficientNet and behind it, the last stage of a ResNet, and the last two blocks of a
+    transformer; all before is computed once a film.
 
     No weights come with skosteo. Who uses some answers for their licence:
 
