@@ -13,7 +13,7 @@ On **synthetic** patients.
 # Films become columns, beside the clinical ones
 # ----------------------------------------------
 # The network has learned nothing from these patients, so no fold sees another. With ``cache_dir``
-# each film passes it once, whatever the folds and candidates.
+# each film passes it once for each way of pooling, whatever the folds and other candidates.
 
 import tempfile
 

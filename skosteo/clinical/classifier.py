@@ -78,7 +78,8 @@ class ClinicalOsteoClassifier(TableNet, NetClassifier):
         Mean and standard deviation of the rows given to `fit`.
     history_ : DataFrame
         A row per epoch: epoch, train_loss, valid_loss, valid_accuracy, lr, seconds. Of several
-        members, valid_loss and valid_accuracy are out-of-fold, over all rows.
+        members, valid_loss and valid_accuracy are out-of-fold, over all rows; without early
+        stopping there are none.
     n_iter_ : int
         Epochs run.
     n_features_in_ : int

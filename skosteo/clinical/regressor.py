@@ -67,7 +67,7 @@ class ClinicalOsteoRegressor(TableNet, NetRegressor):
         Mean and standard deviation of the rows given to `fit`.
     history_ : DataFrame
         A row per epoch: epoch, train_loss, valid_loss, lr, seconds. Of several members, valid_loss
-        is out-of-fold, over all rows.
+        is out-of-fold, over all rows; without early stopping there is none.
     n_iter_ : int
         Epochs run.
     n_features_in_ : int

@@ -17,7 +17,7 @@ from skosteo._plotting import (
 )
 from skosteo.evaluation._scored import Scored
 from skosteo.evaluation.calibration import CalibrationLine, away_from_edges, line_of_rows
-from skosteo.evaluation.metrics import proportion_interval
+from skosteo.evaluation.metrics import FEWEST_PATIENTS, proportion_interval
 from skosteo.exceptions import InputError
 
 if TYPE_CHECKING:
@@ -128,7 +128,10 @@ class Reliability:
         ax.set_yticks(np.linspace(0, 1, 6))
         ax.set_xlabel("Probability by the model (below: how often)")
         ax.set_ylabel("Observed proportion")
-        add_legend(ax, "lower left", "slope; intercept [95 % intervals]", bbox_to_anchor=(0, 1))
+        title = "slope; intercept [95 % intervals]"
+        if self._bins["low"].isna().any():
+            title += f"\npoints without an interval: fewer than {FEWEST_PATIENTS} patients"
+        add_legend(ax, "lower left", title, bbox_to_anchor=(0, 1))
         return hide_spines(ax)
 
     def _plot_model(self, ax: "Axes", i: int, name: str) -> None:

@@ -118,7 +118,7 @@ def evaluate(
     thresholds = as_thresholds(threshold, scored.models, len(scored.positive))
     if prevalence is not None:
         prevalence = as_proportion(prevalence, "prevalence", inside=True)
-    return Report(scored, thresholds, prevalence)
+    return Report(scored, thresholds, prevalence, grouped=groups is not None)
 
 
 class Figure(NamedTuple):
@@ -149,12 +149,19 @@ class Report:
         Columns tp, fp, tn, fn; every rate is derived from them.
     metrics : tuple of str
         Names of all metrics, as ``table`` and ``frame`` call them.
+    grouped : bool
+        Whether patients were given, rather than each row taken as one.
     n_rows, n_patients, n_positives, n_folds : int
         Rows, distinct patients and positive rows; folds over which the AUC is the mean, or 0.
     """
 
     def __init__(
-        self, scored: Scored, thresholds: dict[str, float | Scores], prevalence: float | None = None
+        self,
+        scored: Scored,
+        thresholds: dict[str, float | Scores],
+        prevalence: float | None = None,
+        *,
+        grouped: bool,
     ) -> None:
         self.positive = scored.positive
         self.probability = scored.models
@@ -162,6 +169,7 @@ class Report:
         self.n_folds = 0 if scored.fold is None else int(scored.fold.max()) + 1
         self.thresholds = thresholds
         self.prevalence = prevalence
+        self.grouped = grouped
         self.n_rows = len(scored.positive)
         self.n_patients = int(scored.patient.max()) + 1
         self.n_positives = int(scored.positive.sum())
@@ -257,20 +265,19 @@ class Report:
 
     @property
     def note(self) -> str:
-        """How many rows there are, of how many patients, and how many rows the greatest has."""
+        """How many rows there are, of how many patients, and how many of them one patient has."""
+        of = f" of {self.n_patients} patients" if self.grouped else ", each taken as one patient"
         if self.n_patients == self.n_rows:
-            return (
-                f"{self.n_rows} rows, each taken as one patient; {self.n_positives} rows positive"
-            )
+            return f"{self.n_rows} rows{of}; {self.n_positives} rows positive"
         sides = {"positive": self.positive, "negative": ~self.positive}
-        parts = [f"{self.n_rows} rows of {self.n_patients} patients"]
+        parts = [f"{self.n_rows} rows{of}"]
         few = []
         for name, side in sides.items():
             size = np.bincount(self.patient[side])
             people = int((size > 0).sum())
             parts.append(
-                f"{size.sum()} rows {name}, of {people} patient{'s' * (people > 1)}, one of whom "
-                f"has {100 * size.max() / size.sum():.0f} % of them"
+                f"{size.sum()} rows {name}, of {people} patient{'s' * (people > 1)}, at most "
+                f"{100 * size.max() / size.sum():.0f} % of them from one patient"
             )
             few += [name] * (people < FEWEST_PATIENTS)
         if few:

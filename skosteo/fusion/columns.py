@@ -70,6 +70,16 @@ def renumbering(rows: NDArray, n_rows: int) -> Iterator[None]:
         raise
 
 
+@contextmanager
+def naming(branch: str) -> Iterator[None]:
+    """Let an error of the fit of a branch say in a note which branch it was."""
+    try:
+        yield
+    except Exception as error:
+        error.add_note(f"In the fit of the branch {branch!r}.")
+        raise
+
+
 def validate_table(
     fusion: BaseEstimator, X: Any, *, reset: bool, by_name: bool, **array_checks: Any
 ) -> Any:

@@ -107,7 +107,8 @@ class FeatureFusionClassifier(NetClassifier):
     columns_ : dict of str to list of str
         Columns that each side sees; empty where X was an array, which both see whole.
     history_ : DataFrame
-        A row per epoch: epoch, train_loss, valid_loss, valid_accuracy, lr, seconds.
+        A row per epoch: epoch, train_loss, valid_loss, valid_accuracy, lr, seconds. Without
+        early stopping there are no valid_loss and valid_accuracy.
     n_iter_ : int
         Epochs run.
     n_features_in_ : int

@@ -32,6 +32,7 @@ from skosteo.fusion.columns import (
     check_other_branches,
     check_present,
     finds_by_variable,
+    naming,
     presence,
     renumbering,
     resolve_columns,
@@ -269,8 +270,9 @@ class ProbabilityFusionClassifier(CallbackSupportMixin, ClassifierMixin, _BaseCo
             out.
         groups : array-like of shape (n,), optional
             Patient of each row: no patient is on both sides of a fold, nor of an early-stopping
-            split inside a branch. ``cross_validate`` passes it on by metadata routing only:
-            ``params={"groups": ...}``, not ``groups=...``.
+            split inside a branch. Cross-validation and searches pass it on only after
+            ``sklearn.set_config(enable_metadata_routing=True)``:
+            ``cross_validate(..., params={"groups": ...})``, ``search.fit(X, y, groups=...)``.
 
         Returns
         -------
@@ -450,7 +452,10 @@ class ProbabilityFusionClassifier(CallbackSupportMixin, ClassifierMixin, _BaseCo
         for name, branch in sorted(branches.items(), key=lambda item: item[0] == "image"):
             task = context.subcontext(name, max_subtasks=len(splits or ()) + 1)
             task.call_on_fit_task_begin(estimator=self)
-            fitted[name] = fit_out_of_fold(branch, parts[name], y, splits, metadata, memory, task)
+            with naming(name):
+                fitted[name] = fit_out_of_fold(
+                    branch, parts[name], y, splits, metadata, memory, task
+                )
             task.call_on_fit_task_end(estimator=self)
         self.branches_ = {name: fitted[name][0] for name in branches}
         return np.column_stack([fitted[name][1] for name in branches])

@@ -24,6 +24,7 @@ from skosteo.fusion.columns import (
     Part,
     check_present,
     finds_by_variable,
+    naming,
     presence,
     renumbering,
     resolve_columns,
@@ -155,8 +156,9 @@ class FusionOsteoRegressor(CallbackSupportMixin, DensityRegressor, BaseEstimator
         sample_weight : array-like of shape (n,), optional
             Not negative; passed to the branches. Rows of weight 0 are left out.
         groups : array-like of shape (n,), optional
-            Patient of each row: no patient is on both sides of a fold. ``cross_validate`` passes it
-            on by metadata routing only: ``params={"groups": ...}``, not ``groups=...``.
+            Patient of each row: no patient is on both sides of a fold. Cross-validation
+            and searches pass it on only after ``sklearn.set_config(enable_metadata_routing=True)``:
+            ``cross_validate(..., params={"groups": ...})``, ``search.fit(X, y, groups=...)``.
 
         Returns
         -------
@@ -285,9 +287,10 @@ class FusionOsteoRegressor(CallbackSupportMixin, DensityRegressor, BaseEstimator
         for name, branch in (("clinical", clone(clinical)), ("image", clone(image))):
             task = context.subcontext(name, max_subtasks=len(splits) + 1)
             task.call_on_fit_task_begin(estimator=self)
-            fitted, said[name] = fit_out_of_fold(
-                branch, parts[name], y, splits, metadata, Memory(None), task
-            )
+            with naming(name):
+                fitted, said[name] = fit_out_of_fold(
+                    branch, parts[name], y, splits, metadata, Memory(None), task
+                )
             setattr(self, f"{name}_", fitted)
             task.call_on_fit_task_end(estimator=self)
         return np.stack([said[name].reshape(len(y), -1) for name in _BRANCHES])

@@ -26,8 +26,8 @@ class ImageOsteoClassifier(FilmNet, NetClassifier):
         one of timm's weights by name: "resnet50.tv_in1k".
     pretrained : bool or path, default=True
         True fetches weights by that name (for "efficientnet_lite0", "1" and "2" from installed
-        packages, without internet), False starts at random, a path reads a state dict; see
-        `skosteo.nets.backbone.make_backbone`.
+        packages, without internet), False starts at random, a path reads a state dict of torch or
+        safetensors: of timm's network, of DINOv2's, or of torchxrayvision's DenseNet.
     image_size : int or None, default=None
         Side in pixels to which films are padded and resampled; None: 299 for "inception_v3", 240
         for "efficientnet_lite1", 260 for "efficientnet_lite2", else 224. A transformer takes a
@@ -37,8 +37,11 @@ class ImageOsteoClassifier(FilmNet, NetClassifier):
     soft_attention : bool, default=True
         Whether a branch of soft attention follows the backbone. `attention_map` shows it.
     gradient_fusion : {"running", "batch", "fixed", "reference", "learned"}, default="running"
-        How the two branches are weighed, where both are there; see
-        `skosteo.nets.gradient_fusion.GradientFusion`. "fixed" is the honest control.
+        How the two branches are weighed, where both are there. "running": by equation 1, the
+        gradients a running mean over the batches of the training; "batch": those of the batch
+        itself, in training; "fixed": half and half, the honest control; "reference": the constant
+        weights 1/3 and 1/2 of the published code that the block comes from; "learned": two weights
+        that are trained like all others.
     hidden_layer_sizes : sequence of int, default=(1024, 512, 256)
         Neurons of the hidden layers of the head.
     dropout : float, default=0.25
@@ -50,8 +53,9 @@ class ImageOsteoClassifier(FilmNet, NetClassifier):
         a branch .4 MB a film. "stem": keep the stem and the first stage as they are, where the
         backbone has any.
     augmentation : {"chest", "paper"} or None, default="chest"
-        Random views of each film in training: "paper" is the paper's list, "chest" a gentler one
-        that keeps the head up. See `skosteo.nets.augmentation.Augmentation`.
+        Random views of each film in training. "chest": flipped left to right, turned by up to 10
+        degrees, shifted and zoomed by up to 10 %, its contrast changed by up to 30 %. "paper": the
+        same, but turned by up to 90 degrees, and also flipped upside down.
     lr : float, default=1e-5
         Learning rate of the optimiser in the first epoch; it falls by 1 % an epoch to a tenth.
     batch_size : int, default=32
@@ -106,7 +110,8 @@ class ImageOsteoClassifier(FilmNet, NetClassifier):
         uint8 arrays, else the extremes of the arrays given to `fit`.
     history_ : DataFrame
         A row per epoch: epoch, train_loss, valid_loss, valid_accuracy, lr, seconds and, with
-        both branches, g_wavelet and g_attention.
+        both branches, g_wavelet and g_attention. Without early stopping there are no valid_loss and
+        valid_accuracy.
     gradient_weights_ : ndarray of shape (2,)
         g_wavelet and g_attention of equation 1, as predictions use them: a branch has the weight
         1 - g. Only with both branches.

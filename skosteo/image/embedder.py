@@ -17,6 +17,7 @@ from sklearn.utils.validation import _check_sample_weight, _num_samples, check_i
 from torch import Tensor
 
 from skosteo._validation import guess, to_pandas, unchanged_on_error
+from skosteo.dicom.rules import MAX_SIDE
 from skosteo.exceptions import InputError
 from skosteo.image.embedding import embed_films
 from skosteo.image.film_column import FilmColumn
@@ -100,10 +101,15 @@ class RadiographEmbedder(FilmColumn, KeptNet, TransformerMixin, BaseEstimator):
     pipeline the learner so never sees an embedding that was tuned on its own label: embeddings by
     ``fit(X, y).transform(X)`` hold the labels of X, random ones too, and a cross-validated learner
     behind them finds these. Cross-validate the whole pipeline: the learner alone, in other folds of
-    the same out-of-fold embeddings, is judged too low. Films of one patient need
-    ``groups``. Layers have adapters of rank 8 and scale 2 in the last block of an EfficientNet and
-    behind it, the last stage of a ResNet, and the last two blocks of a transformer; all before is
-    computed once a film.
+    the same out-of-fold embeddings, is judged too low. Where patients have several films, give
+    ``groups``: a pipeline or a ``ColumnTransformer`` hands them on only after
+    ``sklearn.set_config(enable_metadata_routing=True)``.
+
+    Every fit needs 13 films and of each class 5 patients, or 5 films without ``groups``. It trains
+    adapters six times: ``make_pipeline(..., memory=folder)`` keeps them for candidates that differ
+    in the learner behind. Layers have adapters of rank 8 and scale 2 in the last block of an
+    EfficientNet and behind it, the last stage of a ResNet, and the last two blocks of a
+    transformer; all before is computed once a film.
 
     No weights come with skosteo. Who uses some answers for their licence:
 
@@ -150,7 +156,7 @@ class RadiographEmbedder(FilmColumn, KeptNet, TransformerMixin, BaseEstimator):
 
     _module_class = ImageTrunk
     _parameter_constraints: ClassVar[dict] = {
-        "image_size": [Interval(Integral, 1, None, closed="left"), None],
+        "image_size": [Interval(Integral, 1, MAX_SIDE, closed="both"), None],
         "pooling": [StrOptions(set(POOLINGS))],
         "n_components": [Interval(Integral, 1, None, closed="left"), None],
         "random_state": ["random_state"],
@@ -203,8 +209,8 @@ class RadiographEmbedder(FilmColumn, KeptNet, TransformerMixin, BaseEstimator):
         sample_weight : array-like of shape (n,), optional
             Not negative. No adapter is fitted to rows of weight 0.
         groups : array-like of shape (n,), optional
-            Patient of each row, who is on one side of every fold. ``cross_validate`` passes it on
-            by metadata routing only: ``params={"groups": ...}``, not ``groups=...``.
+            Patient of each row, who is on one side of every fold. Pipelines, cross-validation and
+            searches pass it on only after ``sklearn.set_config(enable_metadata_routing=True)``.
 
         Returns
         -------

@@ -11,6 +11,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
+from skosteo.dicom.rules import MAX_SIDE
 from skosteo.image.embedding import embed_films
 from skosteo.image.film_column import FilmColumn
 from skosteo.nets.augmentation import PRESETS
@@ -36,7 +37,7 @@ class FilmNet(FilmColumn, NetEstimator):
 
     _module_class = ImageNet
     _parameter_constraints: ClassVar[dict] = {
-        "image_size": [Interval(Integral, 1, None, closed="left"), None],
+        "image_size": [Interval(Integral, 1, MAX_SIDE, closed="both"), None],
         "wavelet": [bool],
         "soft_attention": [bool],
         "gradient_fusion": [StrOptions(set(MODES))],
@@ -54,9 +55,10 @@ class FilmNet(FilmColumn, NetEstimator):
         return np.array([facts["g_wavelet"], facts["g_attention"]])
 
     def _has_attention(self) -> bool:
-        if hasattr(self, "net_"):
-            return self.net_.module_.attention is not None
-        return self.soft_attention
+        fitted = hasattr(self, "net_")
+        if not (self.net_.module_.attention is not None if fitted else self.soft_attention):
+            raise AttributeError("attention_map: only with soft_attention=True")
+        return True
 
     @available_if(_has_attention)
     def attention_map(self, X: Any) -> NDArray[np.float32]:

@@ -16,6 +16,7 @@ from tqdm.auto import tqdm
 
 from skosteo._validation import is_missing, to_pandas
 from skosteo.dicom import Radiograph, check_ignore_rules, read_radiograph
+from skosteo.dicom.rules import MAX_SIDE
 from skosteo.dicom.sources import content_of, is_path, is_source
 from skosteo.exceptions import DicomError, InputError
 from skosteo.image.film_cache import CacheError, FilmCache, PooledFilms, content_digest, hashed_key
@@ -226,8 +227,11 @@ class RadiographReader(
 
     def check_parameters(self) -> frozenset[str]:
         """Refuse wrong parameters; return the rules that are lifted."""
-        if not _is_integer(self.size) or self.size < 1:
-            raise InputError(f"size={self.size!r} is not allowed; give an integer of at least 1")
+        if not _is_integer(self.size) or not 1 <= self.size <= MAX_SIDE:
+            raise InputError(
+                f"size={self.size!r} is not allowed; give an integer of at least 1 and at most "
+                f"{MAX_SIDE}, the longest side of a film"
+            )
         if self.cache_dir is not None and not isinstance(self.cache_dir, str | os.PathLike):
             came = type(self.cache_dir).__name__
             raise InputError(f"cache_dir is a {came}; give the path of a folder, or None")

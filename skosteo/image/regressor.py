@@ -85,7 +85,7 @@ class ImageOsteoRegressor(FilmNet, NetRegressor):
         As in `ImageOsteoClassifier`.
     history_ : DataFrame
         A row per epoch: epoch, train_loss, valid_loss, lr, seconds and, with both branches,
-        g_wavelet and g_attention.
+        g_wavelet and g_attention. Without early stopping there is no valid_loss.
 
     Notes
     -----

@@ -238,8 +238,10 @@ def check_backbone(name: str, pretrained: bool | str | PathLike) -> None:
     import timm
 
     if not isinstance(name, str) or not timm.is_model(name):
+        # of "resnet" rather "resnet50" than "tresnet_m"
+        known = timm.list_models(f"{name}*") or timm.list_models()
         raise InputError(
-            f"backbone={name!r} is not known{guess(name, timm.list_models())} Allowed are 'cnn' "
+            f"backbone={name!r} is not known{guess(name, known)} Allowed are 'cnn' "
             "and timm's networks, such as 'resnet50' and 'vit_tiny_patch16_224'."
         )
     network, _, tag = name.partition(".")

@@ -99,7 +99,6 @@ class NetEstimator(KeptNet, CallbackSupportMixin, BaseEstimator):
         "early_stopping": ["boolean"],
         "validation_fraction": [Interval(Real, 0, 0.5, closed="right")],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
-        "optimizer": [type],
         "callbacks": [list, tuple, None],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
@@ -179,8 +178,9 @@ class NetEstimator(KeptNet, CallbackSupportMixin, BaseEstimator):
             Not negative. Rows of weight 0 are left out altogether.
         groups : array-like of shape (n,), optional
             Patient of each row: no patient is on both sides of the early-stopping split.
-            ``cross_validate`` passes it on by metadata routing only: ``params={"groups": ...}``,
-            not ``groups=...``.
+            Cross-validation and searches pass it on only after
+            ``sklearn.set_config(enable_metadata_routing=True)``:
+            ``cross_validate(..., params={"groups": ...})``, ``search.fit(X, y, groups=...)``.
 
         Returns
         -------
@@ -340,6 +340,12 @@ class NetEstimator(KeptNet, CallbackSupportMixin, BaseEstimator):
 
     def _validate_params(self) -> None:
         """Refuse wrong parameters, before anything is read."""
+        is_class = isinstance(self.optimizer, type)
+        if not is_class or not issubclass(self.optimizer, torch.optim.Optimizer):
+            raise InputError(
+                f"optimizer={self.optimizer!r}: allowed is a class of torch.optim, such as "
+                "torch.optim.Adam."
+            )
         try:
             validate_parameter_constraints(
                 self._parameter_constraints, self.get_params(deep=False), type(self).__name__

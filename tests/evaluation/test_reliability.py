@@ -84,3 +84,14 @@ def test_reliability_shows_bins_line_and_spread(report):
     assert f"{line.slope:.2f} [{line.slope_low:.2f}" in text
     assert f"{line.intercept:.2f} [" in text
     assert [patch for patch in ax.patches if type(patch).__name__ == "StepPatch"]
+
+
+def test_the_figure_says_why_points_have_no_interval(rows):
+    y, p = rows[0][:60], rows[1][:60]
+    groups = np.arange(60) // 2
+    few = reliability(y, p, groups=groups)
+    assert few.frame()["low"].isna().any()
+    title = few.plot().get_legend().get_title().get_text()
+    assert "points without an interval: fewer than 10 patients" in title
+    enough = reliability(y, p, groups=groups, n_bins=2)
+    assert "without" not in enough.plot().get_legend().get_title().get_text()

@@ -109,12 +109,16 @@ def test_models_by_mapping_frame_and_predict_proba_are_one(cohort):
 def test_repr_says_what_was_counted_and_how(cohort):
     y, models = cohort
     text = repr(evaluate(y, models, groups=np.arange(240) // 3))
-    for part in ("240 rows of 80 patients", "90 rows positive, of 30 patients, one of whom has 3 %",
-                 "DeLong", "Wilson", "clustered"):  # fmt: skip
+    most = "90 rows positive, of 30 patients, at most 3 % of them from one patient"
+    for part in ("240 rows of 80 patients", most, "DeLong", "Wilson", "clustered"):
         assert part in text
     assert "strong" in text.splitlines()[1]
     text = repr(evaluate(y, models))
-    assert "240 rows, each taken as one patient" in text
+    assert "240 rows, each taken as one patient; 90 rows positive" in text
+    assert "clustered" not in text
+    text = repr(evaluate(y, models, groups=np.arange(240)))
+    assert "240 rows of 240 patients; 90 rows positive" in text
+    assert "taken as" not in text
     assert "clustered" not in text
 
 
@@ -140,7 +144,7 @@ def test_few_patients_have_figures_without_intervals(skewed):
     hits, total = frame.loc["sensitivity", ["count", "total"]]
     assert text["sensitivity"].startswith(f"{hits}/{total} of 8 patients = .")
     assert text["sensitivity"].endswith("[\N{EM DASH}]")
-    assert "31 rows positive, of 8 patients, one of whom has 71 % of them" in report.note
+    assert "31 rows positive, of 8 patients, at most 71 % of them from one patient" in report.note
     assert "no interval where fewer than 10 patients" in report.note
     alone = evaluate(y, p).frame()  # Wilson's and DeLong's hold for few rows of as many patients
     assert alone[["low", "high"]].notna().all(axis=None)

@@ -44,6 +44,16 @@ def test_branches_see_only_their_columns():
     assert columns == {("image", ("image",)), ("clinical", ("age", "bmi"))}
 
 
+@pytest.mark.parametrize("branch", ["image", "clinical"])
+def test_an_error_of_a_fit_names_its_branch(branch):
+    """XGBoost knows no labels but numbers."""
+    X, y, _ = table()
+    model = cheap_fusion(**{branch: XGBClassifier(n_estimators=1, max_depth=1)})
+    with pytest.raises(ValueError, match="Invalid classes") as raised:
+        model.fit(X, np.array(["no", "yes"])[y])
+    assert raised.value.__notes__ == [f"In the fit of the branch {branch!r}."]
+
+
 def test_clinical_columns_can_be_named():
     X, y, _ = table()
     model = spied(clinical_columns=["bmi"]).fit(X, y)

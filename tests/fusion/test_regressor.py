@@ -156,6 +156,14 @@ def test_what_is_wrong_is_said_before_a_branch_is_fitted():
         lines().fit(never_both, t)
 
 
+def test_an_error_of_a_fit_names_its_branch():
+    X, t = views(60)
+    X["bmi"] = np.where(np.arange(60) == 7, np.nan, 25.0)
+    with pytest.raises(ValueError, match="contains NaN") as raised:
+        lines().fit(X, t)
+    assert raised.value.__notes__ == ["In the fit of the branch 'clinical'."]
+
+
 def test_a_modality_that_always_was_there_can_be_left_out():
     X, t = views(200)
     model = lines().fit(X, t)

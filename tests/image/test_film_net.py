@@ -30,6 +30,10 @@ def test_without_both_branches_there_are_no_such_weights(study):
     assert not hasattr(without, "attention_map")
     assert not hasattr(without.fit(X, y).set_params(soft_attention=True), "attention_map")
     assert hasattr(model.set_params(soft_attention=False), "attention_map")
+    for lacking in (small_image(soft_attention=False), without):
+        with pytest.raises(AttributeError) as raised:
+            lacking.attention_map(X)
+        assert "only with soft_attention=True" in str(raised.value.__cause__)
 
 
 @pytest.mark.slow

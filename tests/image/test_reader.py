@@ -364,6 +364,7 @@ def test_two_jobs_equal_one(backend, paths, cache):
     ("params", "allowed"),
     [
         ({"size": 0}, "at least 1"),
+        ({"size": 1_000_000}, "at most 10000"),
         ({"size": 22.4}, "integer"),
         ({"size": True}, "integer"),
         ({"cache_dir": 3}, "path of a folder, or None"),

@@ -185,9 +185,10 @@ def test_offline_package_that_is_not_installed(monkeypatch):
         make_backbone("efficientnet_lite0", pretrained=True)
 
 
-def test_unknown_backbone_guesses_the_slip():
-    with pytest.raises(InputError, match="did you mean 'resnet50'"):
-        make_backbone("resnet_50", pretrained=False)
+@pytest.mark.parametrize(("name", "guessed"), [("resnet_50", "resnet50'"), ("resnet", "resnet")])
+def test_unknown_backbone_guesses_the_slip(name, guessed):
+    with pytest.raises(InputError, match=f"did you mean '{guessed}"):
+        make_backbone(name, pretrained=False)
 
 
 @pytest.mark.parametrize(
