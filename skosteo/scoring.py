@@ -26,7 +26,7 @@ from skosteo.fusion.columns import gaps_told, renumbering
 from skosteo.image.film_estimator import FilmEstimator
 from skosteo.persistence import load_model
 from skosteo.persistence.content import parts
-from skosteo.validation.threshold import decides_by_risk, threshold_of
+from skosteo.recalibration.threshold import decides_by_risk, threshold_of
 
 COLUMNS = ("probability", "predicted", "answered_by", "status", "rule", "reason")
 SCORED, PARTLY, NOT = "scored", "scored in part", "not scored"

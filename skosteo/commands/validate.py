@@ -26,7 +26,7 @@ from skosteo.study.inputs import joined_flow
 from skosteo.study.report.model_card import development_of
 from skosteo.validation.external import judge
 from skosteo.validation.page import check_folder
-from skosteo.validation.threshold import threshold_of
+from skosteo.recalibration.threshold import threshold_of
 
 ABOUT = "a saved model judged on the patients of another hospital"
 
