@@ -14,6 +14,7 @@ from skosteo.commands.tables import (
     add_table_arguments,
     check_column,
     check_model,
+    check_values,
     film_paths,
     read_cohort,
     score_in_parts,
@@ -61,7 +62,9 @@ def run(given: argparse.Namespace) -> None:
     outcome = read_outcome(table, given)
     if given.positive is not None:
         _check_words(scorer.model.classes_, table[given.target], given)
+    known, n_rows = np.flatnonzero(outcome.positive.notna()), len(table)
     table, target, flow = known_rows(table, outcome, given.patient, outcome.name)
+    check_values(scorer.model, table, known, n_rows)
     scores = pd.concat([score() for _, score in score_in_parts(scorer, table)])
     answered = (scores["status"] != NOT).to_numpy()
     rows = ExclusionLog(table, given.patient)
