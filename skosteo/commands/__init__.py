@@ -76,5 +76,5 @@ def _warnings_in_lines() -> Iterator[None]:
             print(f"warning: {text}", file=sys.stderr)  # noqa: T201
 
     with warnings.catch_warnings():
-        warnings.showwarning = tell  # type: ignore[assignment]
+        warnings.showwarning = tell
         yield

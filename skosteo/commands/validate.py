@@ -22,12 +22,12 @@ from skosteo.commands.tables import (
 from skosteo.evaluation.subgroups import level_codes
 from skosteo.exceptions import InputError
 from skosteo.persistence import read_card
+from skosteo.recalibration.threshold import threshold_of
 from skosteo.scoring import NOT, PARTLY, Scorer
 from skosteo.study.inputs import joined_flow
 from skosteo.study.report.model_card import development_of
 from skosteo.validation.external import judge
 from skosteo.validation.page import check_folder
-from skosteo.recalibration.threshold import threshold_of
 
 ABOUT = "a saved model judged on the patients of another hospital"
 

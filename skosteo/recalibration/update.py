@@ -89,11 +89,12 @@ def update_model(model: Any, X: Any, y: ArrayLike, groups: ArrayLike | None = No
     ModelUpdate
         ``model``: the model itself, or a `RecalibratedClassifier` around it. Where the model has a
         threshold of its own (see `validate`), that is in scikit-learn's `FixedThresholdClassifier`,
-        which decides at the same threshold. ``chosen``: "original", "intercept" or "slope and intercept"; ``tests``, a DataFrame with a row per test
-        that was made: ``test``, the likelihood-ratio ``statistic``, its ``df`` and ``pvalue``;
-        ``n_patients``, how many there were; ``wanted``, how many `how_many_local_patients` asks for
-        at the proportion of cases there; ``recalibrated``, the `RecalibratedClassifier` in
-        ``model``, or None. Printed, it says if they were too few.
+        which decides at the same threshold. ``chosen``: "original", "intercept" or "slope and
+        intercept"; ``tests``, a DataFrame with a row per test that was made: ``test``, the
+        likelihood-ratio ``statistic``, its ``df`` and ``pvalue``; ``n_patients``, how many there
+        were; ``wanted``, how many `how_many_local_patients` asks for at the proportion of cases
+        there; ``recalibrated``, the `RecalibratedClassifier` in ``model``, or None. Printed, it
+        says if they were too few.
 
     Raises
     ------
@@ -113,11 +114,11 @@ def update_model(model: Any, X: Any, y: ArrayLike, groups: ArrayLike | None = No
     it is the plain statistic.
 
     An update makes risks right, and with them what is decided at a given risk: a threshold of the
-    model's own stays, and is the same risk. It does not keep a sensitivity, unless findings are measured otherwise there. Where fewer patients are ill at the
-    same findings, all risks fall, and fewer cases reach the threshold: in planted sites with half
-    the cases sensitivity fell from .92 to .78 by the update that made the risks right. Choose the
-    threshold by risk, or anew on the updated model, and judge it on patients that neither was
-    learned from.
+    model's own stays, and is the same risk. An update does not keep a sensitivity, unless findings
+    are measured otherwise there. Where fewer patients are ill at the same findings, all risks fall,
+    and fewer cases reach the threshold: in planted sites with half the cases sensitivity fell from
+    .92 to .78 by the update that made the risks right. Choose the threshold by risk, or anew on the
+    updated model, and judge it on patients that neither was learned from.
 
     References
     ----------

@@ -22,6 +22,7 @@ from skosteo.evaluation.calibration_curve import curve_of_rows
 from skosteo.evaluation.groupings import printable_groupings, sex_and_age
 from skosteo.evaluation.subgroups import level_codes
 from skosteo.exceptions import InputError
+from skosteo.recalibration.threshold import name_of, threshold_of
 from skosteo.recalibration.update import (
     ModelUpdate,
     check_enough,
@@ -37,7 +38,6 @@ from skosteo.validation.figures import (
     held_out_update,
 )
 from skosteo.validation.summary import summary
-from skosteo.recalibration.threshold import name_of, threshold_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

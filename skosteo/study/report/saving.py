@@ -64,7 +64,7 @@ def save(study: Any, out: str | PathLike) -> None:
 
 
 def _asked(study: Any) -> dict[str, Any]:
-    """What was asked for, with what became of "auto" and None."""
+    """Say what was asked for, and what became of "auto" and None."""
     return asdict(study.settings) | {
         "models": study.titles,
         "primary": study.primary,
