@@ -102,6 +102,12 @@ def update_model(model: Any, X: Any, y: ArrayLike, groups: ArrayLike | None = No
         The model is not fitted or has other classes; a class has fewer than 10 patients; all rows
         have one probability, or cases and controls do not overlap, so that there is no slope.
 
+    Warns
+    -----
+    UserWarning
+        The model decides by another figure than the probability of its second class: the updated
+        one decides at .5.
+
     Notes
     -----
     Of the procedure's candidates the refit of the whole model is left out: it takes as many
