@@ -15,6 +15,7 @@ from skosteo._validation import guess
 from skosteo.clinical import ClinicalPreprocessor
 from skosteo.clinical.columns import is_numbers, read_numbers
 from skosteo.clinical.identifiers import names_patient
+from skosteo.clinical.values import warn_of_values
 from skosteo.commands.image_paths import image_paths
 from skosteo.exceptions import InputError
 from skosteo.fusion.columns import renumbering
@@ -152,11 +153,15 @@ def check_values(model: Any, table: pd.DataFrame, rows: NDArray[np.intp], n_rows
 
 
 def check_numbers(table: pd.DataFrame, rows: NDArray[np.intp], n_rows: int) -> None:
-    """Refuse texts in columns of numbers; rows are named as `check_values` does."""
+    """Refuse texts in columns of numbers, and warn of units; rows are named as `check_values` does.
+
+    A study reads its parts later, fold by fold.
+    """
     for column in table:
         if is_numbers(table[column], str(column)):
             with renumbering(rows, n_rows):
                 read_numbers(table[column], str(column))
+    warn_of_values(table, stacklevel=2)
 
 
 def score_in_parts(

@@ -124,6 +124,15 @@ def test_a_text_among_numbers_is_told_by_its_row_in_the_table(cohort, tmp_path, 
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.filterwarnings("default")
+def test_a_wrong_unit_is_one_line_about_the_whole_table(cohort, tmp_path, monkeypatch, capsys):
+    ran(monkeypatch)
+    path = table(tmp_path, cohort.assign(calcium=np.tile([9.1, 9.6], 45)))
+    assert call(*arguments(path, tmp_path / "out", *SMALL)) == 0
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("warning: Column 'calcium': 90 of 90 values look like mg/dL")
+
+
 def test_films_that_are_not_there(cohort, tmp_path, capsys):
     path = table(tmp_path, cohort)
     assert call(*arguments(path, tmp_path / "out")) == 2
