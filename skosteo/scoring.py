@@ -26,7 +26,8 @@ from skosteo.fusion.columns import gaps_told, renumbering
 from skosteo.image.film_estimator import FilmEstimator
 from skosteo.persistence import load_model
 from skosteo.persistence.content import parts
-from skosteo.validation.threshold import decides_by_risk, threshold_of
+from skosteo.persistence.model_file import no_model_file
+from skosteo.recalibration.threshold import decides_by_risk, threshold_of
 
 COLUMNS = ("probability", "predicted", "answered_by", "status", "rule", "reason")
 SCORED, PARTLY, NOT = "scored", "scored in part", "not scored"
@@ -53,9 +54,9 @@ def _check_same(path: str, digest: str) -> None:
 
 def _digest(path: str) -> str:
     if not os.path.isfile(path):
-        raise ModelFileError(
-            "The model's file is not there. It has to lie under the same path wherever rows are "
-            "scored, until the last one is."
+        raise FileNotFoundError(
+            f"{no_model_file(path)} It has to lie there wherever rows are scored, until the last "
+            "one is."
         )
     with open(path, "rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
@@ -91,6 +92,11 @@ class Scorer:
         Column of the films in the tables to come; None: the name that it had in `fit`.
     n_jobs : int, default=None
         Films read at a time, as in `RadiographReader`.
+
+    Raises
+    ------
+    FileNotFoundError
+        The model's file is not there. What it holds is looked at with the first table.
 
     Notes
     -----
@@ -152,7 +158,9 @@ class Scorer:
         InputError
             A column is missing, or holds what the model cannot take.
         ModelFileError
-            The model's file is not there, is none, or another than when the scorer was made.
+            The model's file is none, or another than when the scorer was made.
+        FileNotFoundError
+            The model's file is not there any more.
         """
         X = check_table(X)
         kept = self._kept(X)

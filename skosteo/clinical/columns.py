@@ -80,19 +80,21 @@ def is_in_words(values: pd.Series) -> bool:
 def read_numbers(values: pd.Series, column: str) -> NDArray[np.float64]:
     """Numbers (n,) of a column, NaN where missing; InputError for texts that are no numbers."""
     numbers, others = split_numbers(values)
-    limits = sum(map(_is_limit, others))
-    if limits:
-        raise InputError(
-            f"Column {column!r} holds {limits} texts with '<' or '>' in {len(values)} rows: values "
-            "beyond a detection limit? Put the limit itself there; or inf and -inf, with "
+    limits = others[others.map(_is_limit).astype(bool)]
+    if len(limits):
+        error = InputError(
+            f"Column {column!r} holds {len(limits)} texts with '<' or '>' in {len(values)} rows: "
+            "values beyond a detection limit? Put the limit itself there; or inf and -inf, with "
             "infinities='clip'."
         )
+        raise error.at_rows(limits.index, len(values))
     if len(others):
-        raise InputError(
+        error = InputError(
             f"Column {column!r} holds {len(others)} texts in {len(values)} rows that are no "
             "numbers. Write them with a decimal point, without a unit; leave empty what is missing."
             + ("" if recognise(column) else _IF_CATEGORY.format(column))
         )
+        raise error.at_rows(others.index, len(values))
     return numbers
 
 

@@ -115,11 +115,7 @@ class TableReader:
 
     def read(self, table: pd.DataFrame) -> dict[str, pd.Series]:
         """Read the columns that `fit` has found, under their names or others of the variable."""
-        columns = dict.fromkeys([*self.sources.values(), *self.bmi.sources])
-        if self.bmi.is_new:
-            del columns["bmi"]
-        places = {c: place for c in columns if (place := self._place(table, c, columns))}
-        needed = [*columns] if self.bmi.is_new else [*self.sources.values()]
+        places, needed = self._places(table)
         if missing := [c for c in needed if c not in places]:
             if self.absent == "error" or len(missing) == len(needed):
                 raise InputError(
@@ -133,6 +129,19 @@ class TableReader:
                 stacklevel=4,
             )
         return self._read(table, places, fitting=False)
+
+    def finds_all(self, table: pd.DataFrame) -> bool:
+        """Whether a table has all columns that `fit` has found."""
+        places, needed = self._places(table)
+        return all(column in places for column in needed)
+
+    def _places(self, table: pd.DataFrame) -> tuple[dict[str, str], list[str]]:
+        """Say where a table has the columns of `fit`, and which of these it needs."""
+        columns = dict.fromkeys([*self.sources.values(), *self.bmi.sources])
+        if self.bmi.is_new:
+            del columns["bmi"]
+        places = {c: place for c in columns if (place := self._place(table, c, columns))}
+        return places, [*columns] if self.bmi.is_new else [*self.sources.values()]
 
     def __getstate__(self) -> dict[str, Any]:
         """Everything as plain values: a declared unit as the names of variable and unit."""

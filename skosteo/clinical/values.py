@@ -267,4 +267,8 @@ def _remedy(column: str, variable: Variable, unit: str, looks_like: str, mixed: 
             f"multiply them by {factor:.6g}."
         )
     near = {"lb": " (jin are a tenth heavier)", "jin": " (pounds are a tenth lighter)"}
-    return f"If so, declare units={{{column!r}: {looks_like!r}}}{near.get(looks_like, '')}."
+    heading = f"{next(iter(variable.aliases))} ({looks_like})"
+    return (
+        f"If so{near.get(looks_like, '')}, let the heading of the column say it, as {heading!r} "
+        f"does, or declare units={{{column!r}: {looks_like!r}}}."
+    )

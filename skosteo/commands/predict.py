@@ -4,10 +4,12 @@ import argparse
 import hashlib
 import json
 import shutil
+import warnings
 from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 
@@ -16,6 +18,7 @@ from skosteo.commands.tables import (
     add_table_arguments,
     check_column,
     check_model,
+    check_values,
     film_paths,
     read_csv,
     read_words,
@@ -24,7 +27,10 @@ from skosteo.commands.tables import (
 from skosteo.exceptions import InputError
 from skosteo.scoring import COLUMNS, NOT, PARTLY, Scorer
 
-ABOUT = "probabilities of a saved model for the rows of a table; a bad film is a row, never an end"
+ABOUT = (
+    "probabilities of a saved model for the rows of a table; a film that cannot be read is a row "
+    "that says so, not the end"
+)
 _MANIFEST = "run.json"
 
 
@@ -59,8 +65,10 @@ def run(given: argparse.Namespace) -> None:
     name, ids = "row", pd.Series(range(1, len(table) + 1))
     if given.id is not None:
         name, ids = given.id, read_words(given.table, given.encoding, given.id)
+        _warn_of_twins(ids, name)
     if column is not None:
         table[column] = film_paths(table, column, given)
+    check_values(scorer.model, table, np.arange(len(table)), len(table))
     parts = given.out.with_name(f"{given.out.name}.parts")
     _claim(parts, _digest(given))
     scores = pd.concat(list(_scored(table, scorer, parts, quiet=given.quiet)), ignore_index=True)
@@ -76,6 +84,17 @@ def run(given: argparse.Namespace) -> None:
         f"Rows: {len(scores):,}; not scored: {counts.get(NOT, 0):,}; in part: "
         f"{counts.get(PARTLY, 0):,}. The scores are in {given.out}"
     )
+
+
+def _warn_of_twins(ids: pd.Series, name: str) -> None:
+    twins = ids.duplicated(keep=False).sum()
+    if twins:
+        warnings.warn(
+            f"--id {name!r} has the same value in {twins} rows as in others: it does not tell "
+            "these apart. The scores are in the order of the table.",
+            UserWarning,
+            stacklevel=2,
+        )
 
 
 def _scored(

@@ -10,7 +10,13 @@ from skosteo.clinical.flow import Flow
 from skosteo.clinical.giveaways import is_of_relatives, name_gives_away
 from skosteo.clinical.variables import recognise
 from skosteo.commands.outcome import add_outcome_arguments, known_rows, read_outcome
-from skosteo.commands.tables import add_table_arguments, check_column, film_paths, read_cohort
+from skosteo.commands.tables import (
+    add_table_arguments,
+    check_column,
+    check_numbers,
+    film_paths,
+    read_cohort,
+)
 from skosteo.exceptions import InputError
 from skosteo.study.inputs import DEFAULT_RULE, VALIDATIONS, is_sex_or_age
 from skosteo.study.run import run_study
@@ -72,8 +78,10 @@ def run(given: argparse.Namespace) -> None:
     if image_column is not None:
         check_column(table, image_column, "--image-column", " For a study without, --no-images.")
         table[image_column] = film_paths(table, image_column, given)
+    known, n_rows = np.flatnonzero(found.positive.notna()), len(table)
     table, target, flow = known_rows(table, found, given.patient, outcome)
     clinical = _clinical_columns(table, given, image_column)
+    check_numbers(table[[*dict.fromkeys(clinical)]], known, n_rows)
     # sex and age among the clinical columns come by themselves, age in bands
     asked = [c for c in given.subgroups if not (c in clinical and is_sex_or_age(c))]
     if not given.quiet:

@@ -5,16 +5,21 @@ import warnings
 from collections.abc import Callable, Collection, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from skosteo._validation import guess
+from skosteo.clinical import ClinicalPreprocessor
+from skosteo.clinical.columns import is_numbers, read_numbers
 from skosteo.clinical.identifiers import names_patient
+from skosteo.clinical.values import warn_of_values
 from skosteo.commands.image_paths import image_paths
 from skosteo.exceptions import InputError
 from skosteo.fusion.columns import renumbering
+from skosteo.persistence.content import parts
 from skosteo.persistence.model_file import no_model_file
 from skosteo.scoring import Scorer
 
@@ -26,10 +31,14 @@ _NOT_KNOWN = ["NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "<NA>", "#N/A"]
 def add_table_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what says where the table and its films are."""
     add = parser.add_argument
-    add("table", type=Path, help="CSV file, one row per radiograph")
+    add("table", type=Path, help="CSV file with commas, one row per radiograph")
     add("--encoding", default="utf-8", help="of the table, such as gb18030 (default: utf-8)")
-    add("--images", type=Path, help="folder that the image names are relative to, and stay in; "
-        "without it they are paths as they stand")  # fmt: skip
+    add(
+        "--images",
+        type=Path,
+        help="folder that the image names are relative to; a name that "
+        "leads out of it ends the run before it begins; without it they are paths as they stand",
+    )
     add("--outside-images", action="store_true",
         help="image names and links may lead out of --images")  # fmt: skip
 
@@ -43,10 +52,13 @@ def read_csv(path: Path, encoding: str, words: Collection[str | None] = ()) -> p
         There is no such table, or it is none.
     """
     try:
+        _check_commas(path, encoding)
         types = {word: str for word in words if word is not None}
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)
             table = pd.read_csv(path, dtype=types, encoding=encoding, index_col=False)
+    except InputError:
+        raise
     except pd.errors.ParserWarning:
         raise InputError(
             "Rows of the table have more cells than its headings. Remove the comma at the end of "
@@ -69,9 +81,18 @@ def read_csv(path: Path, encoding: str, words: Collection[str | None] = ()) -> p
         raise InputError(
             f"The table cannot be read as CSV ({kind}). Give one file, with commas, in UTF-8."
         ) from None
-    if table.shape[1] == 1 and ";" in str(table.columns[0]):
-        raise InputError("The table is separated by semicolons: export it with commas.")
     return table
+
+
+def _check_commas(path: Path, encoding: str) -> None:
+    """Refuse a table whose cells are parted by semicolons, as where a comma begins the decimals."""
+    with path.open(encoding=encoding) as lines:
+        headings = lines.readline()
+    if headings.count(";") > headings.count(","):
+        raise InputError(
+            "The table is separated by semicolons, and may have commas in its numbers. Save it "
+            "with commas between the cells and points before the decimals."
+        )
 
 
 def read_words(
@@ -116,6 +137,31 @@ def _check_patient(table: pd.DataFrame, given: argparse.Namespace) -> None:
                 f"as where patients come more than once. Give --patient {column!r}, so that nobody "
                 "is on both sides of a split; or --no-patient, if each row is a patient of its own."
             )
+
+
+def check_values(model: Any, table: pd.DataFrame, rows: NDArray[np.intp], n_rows: int) -> None:
+    """Read what the clinical parts of a model see, before any film is.
+
+    So a text among numbers is an error about its row, of the `n_rows` of the user's table of which
+    these are `rows`, and values in a wrong unit are warned of once.
+    """
+    for part in parts(model) if len(table) else ():
+        fitted = isinstance(part, ClinicalPreprocessor) and hasattr(part, "columns_")
+        if fitted and part._reader.finds_all(table):
+            with renumbering(rows, n_rows):
+                part.transform(table)
+
+
+def check_numbers(table: pd.DataFrame, rows: NDArray[np.intp], n_rows: int) -> None:
+    """Refuse texts in columns of numbers, and warn of units; rows are named as `check_values` does.
+
+    A study reads its parts later, fold by fold.
+    """
+    for column in table:
+        if is_numbers(table[column], str(column)):
+            with renumbering(rows, n_rows):
+                read_numbers(table[column], str(column))
+    warn_of_values(table, stacklevel=2)
 
 
 def score_in_parts(

@@ -14,6 +14,7 @@ from skosteo.commands.tables import (
     add_table_arguments,
     check_column,
     check_model,
+    check_values,
     film_paths,
     read_cohort,
     score_in_parts,
@@ -21,12 +22,12 @@ from skosteo.commands.tables import (
 from skosteo.evaluation.subgroups import level_codes
 from skosteo.exceptions import InputError
 from skosteo.persistence import read_card
+from skosteo.recalibration.threshold import threshold_of
 from skosteo.scoring import NOT, PARTLY, Scorer
 from skosteo.study.inputs import joined_flow
 from skosteo.study.report.model_card import development_of
 from skosteo.validation.external import judge
 from skosteo.validation.page import check_folder
-from skosteo.validation.threshold import threshold_of
 
 ABOUT = "a saved model judged on the patients of another hospital"
 
@@ -61,7 +62,9 @@ def run(given: argparse.Namespace) -> None:
     outcome = read_outcome(table, given)
     if given.positive is not None:
         _check_words(scorer.model.classes_, table[given.target], given)
+    known, n_rows = np.flatnonzero(outcome.positive.notna()), len(table)
     table, target, flow = known_rows(table, outcome, given.patient, outcome.name)
+    check_values(scorer.model, table, known, n_rows)
     scores = pd.concat([score() for _, score in score_in_parts(scorer, table)])
     answered = (scores["status"] != NOT).to_numpy()
     rows = ExclusionLog(table, given.patient)

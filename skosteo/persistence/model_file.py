@@ -167,9 +167,9 @@ def load_model(path: str | os.PathLike[str]) -> Any:
     MissingExtraError
         The model needs libraries that are not installed, such as torch for a net.
     ModelFileError
-        The file is truncated, altered or no file of a model, asks for other types than models are
-        made of, or was written by another release; or its model does not answer the examples in the
-        file as it did: a probability has moved by more than .001.
+        The file is damaged or no file of a model, asks for other types than models are made of, or
+        is of another format than this release reads; or its model does not answer the examples in
+        the file as it did: a probability has moved by more than .001.
     FileNotFoundError
         There is no such file.
 
@@ -183,6 +183,10 @@ def load_model(path: str | os.PathLike[str]) -> Any:
     No code of the file is run. It can ask for the estimators of scikit-learn and skosteo, for
     XGBoost's classifier, and for arrays; see `skosteo.persistence.trusted`. A model may still be a
     bad one: whom you have it from, its card and your own validation must tell.
+
+    Versions of skosteo and of libraries may differ from those that the file was written with, as
+    long as its examples are answered alike. The SHA-256 in the file find damage, not intent: who
+    can alter the file can alter them too. Let its sender tell you that of the whole file.
 
     Examples
     --------

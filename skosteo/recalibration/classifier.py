@@ -175,8 +175,9 @@ class RecalibratedClassifier(
         sample_weight : array-like of shape (n,), optional
             Not negative. Rows of weight 0 are left out.
         groups : array-like of shape (n,), optional
-            Patient of each row: no patient is on both sides of a fold. ``cross_validate`` passes it
-            on by metadata routing only: ``params={"groups": ...}``, not ``groups=...``.
+            Patient of each row: no patient is on both sides of a fold. Cross-validation
+            and searches pass it on only after ``sklearn.set_config(enable_metadata_routing=True)``:
+            ``cross_validate(..., params={"groups": ...})``, ``search.fit(X, y, groups=...)``.
 
         Returns
         -------

@@ -25,6 +25,7 @@ from skosteo.exceptions import InputError
 from skosteo.fusion.out_of_fold import check_prefit, predict_present
 from skosteo.recalibration.classifier import RecalibratedClassifier, edge, whole
 from skosteo.recalibration.sample_size import LocalPatients, how_many_local_patients
+from skosteo.recalibration.threshold import with_threshold_of
 
 _SIGNIFICANT = 0.05
 _ORIGINAL, _INTERCEPT, _BOTH = "original", "intercept", "slope and intercept"
@@ -38,6 +39,7 @@ class ModelUpdate(NamedTuple):
     tests: pd.DataFrame
     n_patients: int
     wanted: LocalPatients
+    recalibrated: RecalibratedClassifier | None = None
 
     def __repr__(self) -> str:
         tests = zip(self.tests["test"], self.tests["pvalue"], strict=True)
@@ -85,17 +87,26 @@ def update_model(model: Any, X: Any, y: ArrayLike, groups: ArrayLike | None = No
     Returns
     -------
     ModelUpdate
-        ``model``: the model itself, or a `RecalibratedClassifier` around it; ``chosen``:
-        "original", "intercept" or "slope and intercept"; ``tests``, a DataFrame with a row per test
-        that was made: ``test``, the likelihood-ratio ``statistic``, its ``df`` and ``pvalue``;
-        ``n_patients``, how many there were; ``wanted``, how many `how_many_local_patients` asks for
-        at the proportion of cases there. Printed, it says if they were too few.
+        ``model``: the model itself, or a `RecalibratedClassifier` around it. Where the model has a
+        threshold of its own (see `validate`), that is in scikit-learn's `FixedThresholdClassifier`,
+        which decides at the same threshold. ``chosen``: "original", "intercept" or "slope and
+        intercept"; ``tests``, a DataFrame with a row per test that was made: ``test``, the
+        likelihood-ratio ``statistic``, its ``df`` and ``pvalue``; ``n_patients``, how many there
+        were; ``wanted``, how many `how_many_local_patients` asks for at the proportion of cases
+        there; ``recalibrated``, the `RecalibratedClassifier` in ``model``, or None. Printed, it
+        says if they were too few.
 
     Raises
     ------
     InputError
         The model is not fitted or has other classes; a class has fewer than 10 patients; all rows
         have one probability, or cases and controls do not overlap, so that there is no slope.
+
+    Warns
+    -----
+    UserWarning
+        The model decides by another figure than the probability of its second class: the updated
+        one decides at .5.
 
     Notes
     -----
@@ -108,12 +119,12 @@ def update_model(model: Any, X: Any, y: ArrayLike, groups: ArrayLike | None = No
     `auc_interval` do, so that few patients of many films do not pass for many. With a row a patient
     it is the plain statistic.
 
-    An update makes risks right, and with them what is decided at a given risk. It does not keep a
-    sensitivity, unless findings are measured otherwise there. Where fewer patients are ill at the
-    same findings, all risks fall, and fewer cases reach the threshold: in planted sites with half
-    the cases sensitivity fell from .92 to .78 by the update that made the risks right. Choose the
-    threshold by risk, or anew on the updated model, and judge it on patients that neither was
-    learned from.
+    An update makes risks right, and with them what is decided at a given risk: a threshold of the
+    model's own stays, and is the same risk. An update does not keep a sensitivity, unless findings
+    are measured otherwise there. Where fewer patients are ill at the same findings, all risks fall,
+    and fewer cases reach the threshold: in planted sites with half the cases sensitivity fell from
+    .92 to .78 by the update that made the risks right. Choose the threshold by risk, or anew on the
+    updated model, and judge it on patients that neither was learned from.
 
     References
     ----------
@@ -154,12 +165,15 @@ def update_of_rows(model: Any, classes: NDArray, rows: Scored) -> ModelUpdate:
     if tests[0]["pvalue"] < _SIGNIFICANT:
         tests.append(_test(_INTERCEPT, log_odds, rows))
         chosen = _BOTH if tests[1]["pvalue"] < _SIGNIFICANT else _INTERCEPT
+    recalibrated = None
     if chosen != _ORIGINAL:
         frozen, method = FrozenEstimator(model), "logistic" if chosen == _BOTH else "intercept"
         updated = RecalibratedClassifier(frozen, method)
-        model = updated.learn(frozen, classes, rows.score, rows.positive, rows.weight)
+        recalibrated = updated.learn(frozen, classes, rows.score, rows.positive, rows.weight)
+        model = with_threshold_of(model, recalibrated)
     wanted = how_many_local_patients(rows.score, prevalence=float(rows.positive.mean()))
-    return ModelUpdate(model, chosen, pd.DataFrame(tests), int(rows.patient.max()) + 1, wanted)
+    n_patients = int(rows.patient.max()) + 1
+    return ModelUpdate(model, chosen, pd.DataFrame(tests), n_patients, wanted, recalibrated)
 
 
 def predicted_rows(

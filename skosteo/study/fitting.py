@@ -1,8 +1,10 @@
 """Fits the models of a study, split by split, in parallel; finished fits are not repeated."""
 
+import os
 import time
 import warnings
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -74,8 +76,10 @@ def fit_models(
         # loky takes a worker's import of torch for a leak, starts another, and says so
         warnings.filterwarnings("ignore", "A worker stopped while some jobs were given")
         parallel = joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered")
-        tasks = (joblib.delayed(_finish)(design, job, store) for job in missing)
-        for job, result in parallel(tasks):
+        tasks = (joblib.delayed(_finish)(design, job, store, os.getpid()) for job in missing)
+        for job, result, told in parallel(tasks):
+            for warning in told:
+                warnings.warn_explicit(*warning)
             done[job.entry] = result
             bar.set_postfix_str(job.model.title)
             bar.update()
@@ -108,16 +112,29 @@ def _gathered(design: Design, done: dict[str, Any]) -> ModelResult:
     return ModelResult(out_of_fold, test, folds)
 
 
-def _finish(design: Design, job: _Job, store: Store | None) -> tuple[_Job, FoldResult]:
+def _finish(
+    design: Design, job: _Job, store: Store | None, asked_by: int
+) -> tuple[_Job, FoldResult, list[tuple]]:
     try:
-        result = _fit_and_predict(design, job)
+        with _warnings_for(asked_by) as told:
+            result = _fit_and_predict(design, job)
     except Exception as error:
         where = "on all rows but the test set" if job.split == TEST else f"fold {job.split}"
         error.add_note(f"Model {job.model.title!r}, {where}.")
         raise
     if store is not None:  # in the worker: what is finished outlives the process that asked
         store.save(job.entry, result)
-    return job, result
+    return job, result, [(str(w.message), w.category, w.filename, w.lineno) for w in told]
+
+
+@contextmanager
+def _warnings_for(process: int) -> Iterator[list[warnings.WarningMessage]]:
+    """Hold the warnings of a worker for the process that asked: there they can be caught."""
+    if os.getpid() == process:
+        yield []
+        return
+    with warnings.catch_warnings(record=True) as told:
+        yield told
 
 
 def _fit_and_predict(design: Design, job: _Job) -> FoldResult:

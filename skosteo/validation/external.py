@@ -22,6 +22,7 @@ from skosteo.evaluation.calibration_curve import curve_of_rows
 from skosteo.evaluation.groupings import printable_groupings, sex_and_age
 from skosteo.evaluation.subgroups import level_codes
 from skosteo.exceptions import InputError
+from skosteo.recalibration.threshold import name_of, threshold_of
 from skosteo.recalibration.update import (
     ModelUpdate,
     check_enough,
@@ -37,7 +38,6 @@ from skosteo.validation.figures import (
     held_out_update,
 )
 from skosteo.validation.summary import summary
-from skosteo.validation.threshold import name_of, threshold_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -194,8 +194,8 @@ class ExternalValidation:
     subgroups : Subgroups or None
         Scores by sex, age and what was named.
     update : ModelUpdate or None
-        `update_model` on all rows: the updated model, what was chosen and the tests. A threshold
-        of the model's own is not part of it.
+        `update_model` on all rows: the updated model, what was chosen and the tests. It decides at
+        a threshold of the model's own, not at one that was stated to `validate`.
     after : ndarray of shape (n,), or None
         Risk of each row after an update by other patients; None where nine tenths of them are too
         few for one.

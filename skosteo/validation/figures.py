@@ -129,6 +129,6 @@ def held_out_update(classes: NDArray, rows: Scored) -> tuple[NDArray[np.float64]
             )
         update = update_of_rows(None, classes, part)
         chosen.append(update.chosen)
-        if update.model is not None:
-            risk[test] = update.model.put_right(rows.score[test])
+        if update.recalibrated is not None:
+            risk[test] = update.recalibrated.put_right(rows.score[test])
     return risk, chosen

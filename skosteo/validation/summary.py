@@ -46,7 +46,7 @@ def summary(found: Any) -> list[str]:
 
 def levels_all(update: Any) -> bool:
     """Whether an update has a slope of 0, so that it gives every patient the same risk."""
-    return update is not None and update.chosen != KEPT and update.model.slope_ == 0
+    return update is not None and update.chosen != KEPT and update.recalibrated.slope_ == 0
 
 
 def _verdict(found: Any) -> str:

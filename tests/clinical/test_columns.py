@@ -129,6 +129,7 @@ class TestKindsOfColumns:
         with pytest.raises(InputError, match=r"'crp' holds 2 texts in 6 rows.*astype") as error:
             ClinicalPreprocessor().fit(X)
         assert slip not in str(error.value)
+        assert error.value.rows == (2, 4)
         with pytest.raises(InputError, match="'crp' holds 2 texts"):
             table_one(X)
         assert transform(X.replace(slip, None))["crp"].iloc[0] == 4.5

@@ -1,12 +1,13 @@
 """Wrong units: all that are planted are found, and real tables raise no alarm."""
 
 import os
+import re
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from skosteo.clinical import check_values
+from skosteo.clinical import check_values, recognise
 from skosteo.clinical.variables import VARIABLES
 from skosteo.datasets import fetch_hannover_cxr, fetch_nhanes
 from skosteo.datasets.cohort import CLINICAL, draw_patients
@@ -115,6 +116,9 @@ def test_units_that_overlap_are_found_where_the_whole_column_has_them(
         assert found["n_rows"].iloc[0] >= 0.95 * found["n_values"].iloc[0]
         assert "declare units" in found["remedy"].iloc[0]
         assert check_values(wrong, units={column: held}).empty
+        heading = re.search(r"as '(.*?)' does", found["remedy"].iloc[0])[1]
+        hit = recognise(heading)
+        assert (hit.variable.name, hit.unit) == (found["variable"].iloc[0], held)
 
 
 def test_jin_under_an_english_heading_are_noticed_with_or_without_an_index():

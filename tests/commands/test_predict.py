@@ -12,7 +12,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
 from skosteo import RiskIndexClassifier, Scorer, save_model
+from skosteo.clinical.variables import CALCIUM_MMOL_L
 from skosteo.commands import main, tables
+from skosteo.exceptions import InputError
+from skosteo.presets import clinical_baseline
 from tests.small_models import lacking, small_clinical, small_fusion, write_films
 from tests.study.test_fitting import wait_for
 
@@ -96,6 +99,82 @@ def test_an_error_about_a_row_counts_the_rows_of_the_table(tmp_path, monkeypatch
     assert "row 7 of 10: " in capsys.readouterr().err
 
 
+@pytest.fixture
+def clinical(tmp_path, monkeypatch):
+    """A model of values, in parts of 4 rows: what calls `predict` for a table."""
+    table = pd.DataFrame({"age": np.arange(60.0, 100), "calcium": np.tile([2.2, 2.4], 20)})
+    model = clinical_baseline("logistic").fit(table, [0, 1, 1, 0] * 10)
+    save_model(model, tmp_path / "model.skops")
+    monkeypatch.setattr(tables, "ROWS", 4)
+
+    def predict(table, *more):
+        table.to_csv(tmp_path / "new.csv", index=False)
+        files = [str(tmp_path / name) for name in ("model.skops", "new.csv", "scores.csv")]
+        return main(["predict", *files[:2], "--out", files[2], "--quiet", *more])
+
+    return table, predict
+
+
+def test_a_text_among_numbers_is_found_before_a_row_is_scored(clinical, tmp_path, capsys):
+    table, predict = clinical
+    table = table.astype(object)
+    table.loc[[5, 9], "calcium"] = ["2,25", "n. d."]
+    assert predict(table) == 2
+    said = capsys.readouterr().err
+    assert "rows 6, 10 of 40: Column 'calcium' holds 2 texts in 40 rows" in said
+    assert "2,25" not in said
+    assert not list(tmp_path.glob("scores*"))
+
+
+@pytest.mark.filterwarnings("default")
+def test_a_wrong_unit_is_one_line_that_says_what_can_be_done(clinical, tmp_path, capsys):
+    table, predict = clinical
+    assert predict(table) == 0
+    assert capsys.readouterr().err == ""
+    risks = pd.read_csv(tmp_path / "scores.csv")["probability"]
+    os.remove(tmp_path / "scores.csv")
+    table["calcium"] /= CALCIUM_MMOL_L
+    assert predict(table) == 0
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("warning: Column 'calcium': 40 of 40 values look like mg/dL")
+    assert "'calcium (mg/dL)'" in line
+    os.remove(tmp_path / "scores.csv")
+    assert predict(table.rename(columns={"calcium": "calcium (mg/dL)"})) == 0
+    assert capsys.readouterr().err == ""
+    np.testing.assert_allclose(pd.read_csv(tmp_path / "scores.csv")["probability"], risks)
+
+
+@pytest.mark.filterwarnings("default")
+def test_identifiers_that_tell_no_rows_apart_are_counted(clinical, capsys):
+    table, predict = clinical
+    table["accession"] = ["A1", "A2", "A2", *(f"B{i}" for i in range(37))]
+    assert predict(table, "--id", "accession") == 0
+    said = capsys.readouterr().err
+    assert said.startswith("warning: --id 'accession' has the same value in 2 rows as in others")
+    assert "A2" not in said
+
+
+def test_scores_and_what_is_left_of_a_run_are_for_their_owner_alone(clinical, tmp_path):
+    table, predict = clinical
+    calls, scored = [], Scorer.__call__
+
+    def broken(scorer, part):
+        calls.append(part)
+        if len(calls) == 4:
+            raise InputError("of no row")
+        return scored(scorer, part)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Scorer, "__call__", broken)
+        assert predict(table) == 2
+    left = sorted((tmp_path / "scores.csv.parts").iterdir())
+    assert [part.name for part in left] == ["0.csv", "4.csv", "run.json"]
+    modes = {part.stat().st_mode & 0o777 for part in left}
+    assert predict(table) == 0
+    assert modes | {(tmp_path / "scores.csv").stat().st_mode & 0o777} == {0o600}
+    assert not (tmp_path / "scores.csv.parts").exists()
+
+
 @pytest.mark.parametrize("classes", [[False, True], [0.0, 1.0], ["NA", "ill"]])
 def test_classes_keep_their_type(classes, tmp_path):
     table = pd.DataFrame({"age": np.arange(60.0, 70), "weight_kg": np.arange(50.0, 60)})
@@ -111,6 +190,7 @@ def test_classes_keep_their_type(classes, tmp_path):
     pd.testing.assert_frame_equal(scores, expected, check_exact=True)
 
 
+@pytest.mark.filterwarnings("default")  # of two rows without a film
 def test_names_of_films_stay_as_they_are_and_identifiers_are_words(home, tmp_path):
     assert main(given(home, tmp_path / "a.csv", "--id", "image")) == 0
     named = pd.read_csv(home / "new.csv")["image"]

@@ -69,6 +69,18 @@ def test_without_arguments_it_says_how(capsys):
     assert "--target" in capsys.readouterr().err
 
 
+def test_the_version_and_a_forgotten_command(capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(["--version"])
+    assert caught.value.code == 0
+    assert capsys.readouterr().out == f"skosteo {skosteo.__version__}\n"
+    with pytest.raises(SystemExit):
+        main([])
+    said = capsys.readouterr().err
+    assert said.splitlines()[0].endswith("command ...")
+    assert "required: command" in said
+
+
 SLIPS = {
     "target": ({"target": "osteoporois"}, [], "did you mean 'osteoporosis'"),
     "patient": ({"patient": "patient"}, [], "(--patient)"),
@@ -100,6 +112,25 @@ def test_a_slip_is_named_in_one_line_and_nothing_is_written(case, cohort, tmp_pa
     assert message in said
     assert "Traceback" not in said
     assert not out.exists()
+
+
+def test_a_text_among_numbers_is_told_by_its_row_in_the_table(cohort, tmp_path, capsys):
+    cohort[["bmi", "osteoporosis"]] = cohort[["bmi", "osteoporosis"]].astype(object)
+    cohort.loc[[3, 20], "osteoporosis"] = None
+    cohort.loc[[3, 40], "bmi"] = "24,5"
+    path = table(tmp_path, cohort)
+    assert call(*arguments(path, tmp_path / "out", *SMALL)) == 2
+    assert "row 41 of 90: Column 'bmi' holds 1 texts in 88 rows" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.filterwarnings("default")
+def test_a_wrong_unit_is_one_line_about_the_whole_table(cohort, tmp_path, monkeypatch, capsys):
+    ran(monkeypatch)
+    path = table(tmp_path, cohort.assign(calcium=np.tile([9.1, 9.6], 45)))
+    assert call(*arguments(path, tmp_path / "out", *SMALL)) == 0
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("warning: Column 'calcium': 90 of 90 values look like mg/dL")
 
 
 def test_films_that_are_not_there(cohort, tmp_path, capsys):

@@ -24,7 +24,9 @@ def test_a_comma_at_the_end_of_lines_shifts_no_column(tmp_path):
 @pytest.mark.parametrize(
     ("content", "encoding", "said"),
     [("年龄\n60".encode("gb18030"), "utf-8", "gb18030"), (b"age\n60", "utf-9", "utf-9"),
-     (b"age;sex\n60;F", "utf-8", "semicolons"), (b"age,sex\n60,F,3\n", "utf-8", "more cells"),
+     (b"age;sex\n60;F", "utf-8", "semicolons"), (b"age;bmi\n60;24,5", "utf-8", "semicolons"),
+     ("age;bmi\n60;24,5;".encode("utf-16"), "utf-16", "semicolons"),
+     (b"age,sex\n60,F,3\n", "utf-8", "more cells"),
      (b"", "utf-8", "cannot be read as CSV"), (None, "utf-8", "no such table")],
 )  # fmt: skip
 def test_what_is_no_table_is_said(content, encoding, said, tmp_path):

@@ -176,3 +176,13 @@ def test_words_of_the_model_are_its_words(words_are, words, tmp_path):
     control = load_model(folder / "model.skops").predict_proba(table[["bmi"]])[:, 1]
     assert figures["estimate"]["AUC"] == pytest.approx(roc_auc_score(~ill, control))
     assert roc_auc_score(~ill, control) > 0.6
+
+
+def test_a_text_among_numbers_is_told_by_its_row_in_the_table(home, tmp_path, capsys):
+    there = pd.read_csv(home / "there.csv", dtype=str)
+    there.loc[9, "bmi"] = "24,5"
+    there.to_csv(tmp_path / "there.csv", index=False)
+    call = given(home, tmp_path / "external")
+    call[2] = str(tmp_path / "there.csv")
+    assert main(call) == 2
+    assert "row 10 of 80: Column 'bmi' holds 1 texts in 77 rows" in capsys.readouterr().err

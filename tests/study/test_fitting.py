@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -11,8 +12,8 @@ from sklearn.base import clone
 from sklearn.dummy import DummyClassifier
 
 from skosteo.exceptions import InputError
-from skosteo.study import run_study
-from tests.study.cohorts import Counts, Fails, Remembers, Says, fits_in, patients
+from skosteo.study import fitting, run_study
+from tests.study.cohorts import Counts, Fails, Remembers, Says, Warns, fits_in, patients
 
 pytestmark = pytest.mark.usefixtures("no_report")
 N_FOLDS, N_MODELS = 4, 4
@@ -232,6 +233,29 @@ def test_a_killed_study_goes_on_where_it_was(tmp_path, folder, fresh):
     same(study, undisturbed)
     for number in (1, 2):
         pd.testing.assert_frame_equal(study.table(number), undisturbed.table(number))
+
+
+@pytest.mark.filterwarnings("always")
+def test_warnings_of_a_worker_are_held_for_the_process_that_asked():
+    with fitting._warnings_for(os.getpid() + 1) as told:
+        warnings.warn("of a fit", UserWarning, stacklevel=1)
+    assert [str(warning.message) for warning in told] == ["of a fit"]
+    with pytest.warns(UserWarning, match="of a fit"), fitting._warnings_for(os.getpid()) as told:
+        warnings.warn("of a fit", UserWarning, stacklevel=1)
+    assert told == []
+
+
+@pytest.mark.slow
+def test_warnings_of_workers_reach_the_process_that_asked():
+    own = [("quiet", DummyClassifier(strategy="prior")), ("warns", Warns())]
+    with pytest.warns(UserWarning, match="fitted in") as told:
+        run_study(
+            X, Y, groups=GROUPS, image_column=None, n_folds=2, n_repeats=1, n_jobs=2, verbose=0,
+            models=own, primary="quiet",
+        )  # fmt: skip
+    processes = {str(w.message).split()[-1] for w in told if "fitted in" in str(w.message)}
+    assert processes
+    assert str(os.getpid()) not in processes
 
 
 @pytest.mark.slow  # workers that import torch take 10 s to start

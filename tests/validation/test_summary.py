@@ -12,7 +12,7 @@ SAYS = Says().fit(None, [0, 1])
 def test_an_update_turned_round_is_no_update():
     X, y, _, _ = patients(np.random.default_rng(8), 500)
     found = validate(SAYS, X, 1 - y)
-    assert found.update.model.slope_ == 0
+    assert found.update.recalibrated.slope_ == 0
     said = found.summary()[-1]
     assert "every patient would get the same risk, the proportion of cases" in said
     assert "check the coding of the outcome" in said

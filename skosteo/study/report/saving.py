@@ -50,7 +50,7 @@ def save(study: Any, out: str | PathLike) -> None:
             if kind == ("png" if which in _RADIOGRAPHS else "svg"):
                 pictures[which] = (data, mime)
         plt.close(figure)
-    settings = {"study": asdict(study.settings), "versions": versions()}
+    settings = {"study": _asked(study), "versions": versions()}
     write_atomic(Path(out, "settings.json"), json.dumps(settings, indent=1).encode())
     card, unsaved = model_card(study), ""
     write_atomic(Path(out, "model_card.md"), card.encode())
@@ -61,6 +61,16 @@ def save(study: Any, out: str | PathLike) -> None:
         unsaved = str(error)
     write_atomic(Path(out, "report.html"), render_page(study, pictures, unsaved).encode())
     folder.drop_others(names)  # of models that an earlier run had
+
+
+def _asked(study: Any) -> dict[str, Any]:
+    """Say what was asked for, and what became of "auto" and None."""
+    return asdict(study.settings) | {
+        "models": study.titles,
+        "primary": study.primary,
+        "comparator": study.comparator,
+        "internal_validation": "split" if study.design.has_test else "repeated_cv",
+    }
 
 
 def _tables(study: Any) -> dict[str, pd.DataFrame]:

@@ -121,6 +121,10 @@ def test_settings_say_what_was_asked(of_values):
     assert said["study"]["seed"] == 0
     assert said["study"]["n_folds"] == 3
     assert said["study"]["limits"] == ["SYNTHETIC patients."]
+    study = of_values.study
+    assert said["study"]["models"] == study.titles
+    assert (said["study"]["primary"], said["study"]["comparator"]) == study.family[:2]
+    assert said["study"]["internal_validation"] in ("split", "repeated_cv")
     assert {"Python", "skosteo", "scikit-learn"} <= set(said["versions"])
 
 

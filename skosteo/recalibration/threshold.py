@@ -1,14 +1,16 @@
 """The threshold that a model's own ``predict`` goes by, and what kind of model it is."""
 
+import warnings
 from typing import Any
 
+import numpy as np
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClassifierCV
 from sklearn.pipeline import Pipeline
 
 from skosteo.evaluation._scored import as_proportion
 from skosteo.exceptions import InputError
-from skosteo.recalibration import RecalibratedClassifier
+from skosteo.recalibration.classifier import RecalibratedClassifier
 
 _WITH_THRESHOLD = FixedThresholdClassifier | TunedThresholdClassifierCV
 
@@ -37,6 +39,29 @@ def decides_by_risk(model: Any) -> bool:
         return True
     of_second = getattr(last, "pos_label", None) in (None, last.classes_[1])
     return of_second and last.response_method != "decision_function"
+
+
+def with_threshold_of(model: Any, updated: RecalibratedClassifier) -> Any:
+    """Let an updated model decide at the threshold of the model, where that has one of its own."""
+    if not isinstance(_deciding(model), _WITH_THRESHOLD):
+        return updated
+    if not decides_by_risk(model):
+        warnings.warn(
+            "The model's threshold is none of the probability of its second class, and an update "
+            "moves that alone: the updated model decides at .5. Give it a threshold by "
+            "FixedThresholdClassifier(FrozenEstimator(update.model), threshold=...).",
+            UserWarning,
+            stacklevel=4,
+        )
+        return updated
+    labels = updated.classes_.tolist()
+    decides = FixedThresholdClassifier(
+        FrozenEstimator(updated),
+        threshold=threshold_of(model, None)[0],
+        pos_label=labels[1],
+        response_method="predict_proba",
+    )
+    return decides.fit(np.zeros((2, 1)), labels)  # which looks at the labels alone
 
 
 def name_of(model: Any) -> str:
