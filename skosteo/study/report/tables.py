@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from skosteo.clinical.variables import display_name, is_variable
 from skosteo.evaluation import calibration_line
@@ -78,14 +79,22 @@ def main_models(study: Any) -> list[str]:
     return [*study.family, *(name for name in others if name not in study.family)]
 
 
+def from_other(row: Any) -> NDArray[np.float64]:
+    """Difference of the primary model from another, with its limits, of a row that has it reversed.
+
+    `compare` gives such rows, with the primary model as reference. Impossible limits are cut.
+    """
+    return np.clip([-row["difference"], -row["high"], -row["low"]], -1, 1)
+
+
 def discrimination(study: Any) -> pd.DataFrame:
-    """Return AUC, difference from the primary model, and rates by the common rule."""
+    """Return AUC, how far the primary model's is from it, and rates by the common rule."""
     names = main_models(study)
     table = study.scores(names)[["AUC", "sensitivity", "specificity", "accuracy"]]
     differences = dict.fromkeys(table.index, "exploratory")
     if study.comparator is not None:
         for row in study.comparison().frame().query("metric == 'AUC'").to_dict("records"):
-            text = signed_text(row["difference"], row["low"], row["high"])
+            text = signed_text(*from_other(row))
             p = row["pvalue_holm"]
             differences[row["model_a"]] = text if np.isnan(p) else f"{text}, {p_text(p)}"
     differences[study.titles[study.primary]] = "primary model"
