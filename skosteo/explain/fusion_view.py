@@ -77,6 +77,7 @@ class FusionView:
         Parameters
         ----------
         ax : Axes, default=None
+            Where to draw; None: a new figure.
         threshold : float or None, default=0.5
             Fused probability whose line is thick; None: no line is.
         """

@@ -65,7 +65,7 @@ def light_rules() -> dict[str, str]:
             f"rows; a problem where one is in more than {much}; else caution."
         ),
         "Calibration": (
-            "of the recalibrated risks: good where observed / expected and slope are both within "
+            "of the recalibrated risks; good where observed / expected and slope are both within "
             f"{near}, and their intervals within {told}; a problem where one is outside {near} "
             "and its interval excludes 1, or is not estimable; else caution."
         ),

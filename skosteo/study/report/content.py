@@ -152,7 +152,7 @@ def auc_test_text(study: Any) -> str:
 def holm_text(study: Any) -> str:
     """Say how many comparisons Holm's correction is for; nothing where there is one."""
     n = len(study.family) - 1
-    return f" by Holm for {n} comparisons; the intervals are not adjusted" if n > 1 else ""
+    return f" by Holm for {n} comparisons, with intervals that are not adjusted" if n > 1 else ""
 
 
 def moved_text(study: Any) -> str:
@@ -222,7 +222,7 @@ def sample_size_note(study: Any) -> str:
     auc = study.figures().set_index("figure").loc["AUC", "estimate"]
     ratio, slope, area = (proportion_text(width, 1) for width in WIDTHS.values())
     return (
-        "Parameters are those of a logistic regression: 1 for the radiograph and for a number, one "
+        "Parameters are those of a logistic regression: 1 for the radiograph, 1 for a number, one "
         f"less than its levels for a category, {N_COMPONENTS} for a column of report text. Neural "
         "networks and forests have more, and need more patients. Reckoned for an AUC of "
         f"{proportion_text(auc)} and {here} with the outcome in development, {there}{stated} in "

@@ -99,7 +99,8 @@ def _elsewhere(study: Any) -> str:
     at = at_prevalence(np.array([study.final.model.threshold]), there, among)[0]
     return (
         f"Risks and threshold are those of patients of whom {percent(among)} have the outcome, "
-        f"whatever prevalence the report states. Where {percent(there)} have it, move both: "
+        f"whatever prevalence the report states. Where {percent(there)} have it, move both in what "
+        "`load_model` gives: "
         f"`model.estimator.estimator.set_params(prevalence={there:g})`, and "
         f"`model.set_params(threshold={at:.4g})`, by which the same patients are positive (see "
         "`RecalibratedClassifier` and the guide's page on recalibration)."
