@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from skosteo.clinical.variables import display_name, is_variable
 from skosteo.evaluation import calibration_line
@@ -79,12 +78,14 @@ def main_models(study: Any) -> list[str]:
     return [*study.family, *(name for name in others if name not in study.family)]
 
 
-def from_other(row: Any) -> NDArray[np.float64]:
+def from_other(row: Any) -> tuple[float, float, float]:
     """Difference of the primary model from another, with its limits, of a row that has it reversed.
 
     `compare` gives such rows, with the primary model as reference. Impossible limits are cut.
     """
-    return np.clip([-row["difference"], -row["high"], -row["low"]], -1, 1)
+    limits = np.clip([-row["difference"], -row["high"], -row["low"]], -1, 1)
+    difference, low, high = limits.tolist()
+    return difference, low, high
 
 
 def discrimination(study: Any) -> pd.DataFrame:

@@ -37,7 +37,7 @@ def test_a_difference_is_of_the_primary_model_less_the_other_everywhere(of_films
 
 def test_no_limit_of_a_difference_is_beyond_1():
     row = {"difference": -0.1, "low": -1.27, "high": 1.01}
-    assert tables.from_other(row).tolist() == [0.1, -1, 1]
+    assert tables.from_other(row) == (0.1, -1, 1)
 
 
 def test_other_models_are_exploratory(of_values):
