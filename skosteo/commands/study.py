@@ -55,7 +55,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="rule for thresholds: sensitivity .90 (default), specificity .90, Youden's index; or "
              "a risk, such as .1")  # fmt: skip
     add("--imputations", type=int, default=0, help="of missing values, in a sensitivity analysis")
-    add("--prevalence", type=float, help="proportion of positives where the model is to be used")
+    add("--prevalence", type=float,
+        help="proportion of positives where the model is to be used, for the report alone: risks "
+             "and threshold of the saved model stay those of these patients; its card says how to "
+             "move them")  # fmt: skip
     add("--title", help="heading of the report")
     add("--outcome", help="what the target means, in words (default: its column)")
     add("--limit", action="append", default=[], metavar="SENTENCE", dest="limits",

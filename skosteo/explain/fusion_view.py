@@ -68,26 +68,34 @@ class FusionView:
         )
 
     @draws
-    def plot(self, ax: "Axes | None" = None) -> "Axes":
+    def plot(self, ax: "Axes | None" = None, threshold: float | None = 0.5) -> "Axes":
         """Draw the fused probability over those of the branches, on `ax` or a new figure.
 
         Lines of equal fused probability, the patient as a star, the background as dots. With
         further branches, or where one is missing: the contribution of each branch, as bars.
+
+        Parameters
+        ----------
+        ax : Axes, default=None
+            Where to draw; None: a new figure.
+        threshold : float or None, default=0.5
+            Fused probability whose line is thick; None: no line is.
         """
         if self.surface is None:
             return self._plot_contributions(ax)
-        return self._plot_surface(ax, self.surface)
+        return self._plot_surface(ax, self.surface, threshold)
 
-    def _plot_surface(self, ax: "Axes | None", surface: NDArray[np.float64]) -> "Axes":
+    def _plot_surface(
+        self, ax: "Axes | None", surface: NDArray[np.float64], threshold: float | None
+    ) -> "Axes":
         ax = make_axes(ax, 4.8, 4.8)
         across = np.linspace(0, 1, len(surface))
         levels = [0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0]
         greys = [str(g) for g in (1.0, 0.96, 0.92, 0.86, 0.80, 0.74)]
         ax.contourf(across, across, surface, levels, colors=greys)
-        widths = [0.7, 0.7, 1.6, 0.7, 0.7]
-        lines = ax.contour(
-            across, across, surface, levels[1:-1], colors=PALETTE[0], linewidths=widths
-        )
+        at = sorted({*levels[1:-1], *([] if threshold is None else [threshold])})
+        widths = [1.6 if level == threshold else 0.7 for level in at]
+        lines = ax.contour(across, across, surface, at, colors=PALETTE[0], linewidths=widths)
         ax.clabel(lines, fontsize=8, fmt=lambda level: proportion_text(level, 2))
         x, y = self.background.T
         ax.scatter(x, y, s=10, color=PALETTE[0], alpha=0.4, linewidths=0, zorder=3)

@@ -12,6 +12,9 @@ from skosteo.evaluation import development_sample_size, validation_sample_size
 from skosteo.evaluation.sample_size import ALL
 from skosteo.study.design import Design, Settings
 
+# of the 95 % intervals that a validation is to give, from limit to limit
+WIDTHS = {"oe_width": 0.2, "slope_width": 0.2, "auc_width": 0.1}
+
 
 def missing_values(design: Design, settings: Settings) -> pd.DataFrame:
     """Missing values of each clinical column by outcome; a column without one has no line."""
@@ -45,20 +48,20 @@ def sample_size(
     -----
     `development_sample_size` with a parameter for a number, levels less one for a category, a few
     for report text and one for the film: a net or a forest has many more, so that this is the
-    least. `validation_sample_size` at its widths of intervals. No number is wanted ("not
-    estimable") where the model does not tell patients apart.
+    least. `validation_sample_size` at `WIDTHS`, and at the stated prevalence where there is one. No
+    number is wanted ("not estimable") where the model does not tell patients apart.
     """
     counts: dict[Any, dict[Any, int]] = design.counts().to_dict("index")
     known = [counts[name] for name in ("development", "test") if design.has_test]
     there = known or [counts["all"]] * 2
-    cases = [n["positive patients"] / n["patients"] for n in there]
+    cases = proportions_of_cases(design, settings)
     lines, wanted = {}, {}
     if 0.5 < auc < 1:
         n_parameters = n_parameters_of(design, settings, columns)
         developed = development_sample_size(n_parameters, cases[0], auc)
         wanted = {
             f"development, {n_parameters} parameters": developed,
-            "validation": validation_sample_size(cases[1], auc),
+            "validation": validation_sample_size(cases[1], auc, **WIDTHS),
         }
     for (part, sizes), here in zip(wanted.items(), there, strict=False):
         for line in sizes[sizes["criterion"] != ALL].to_dict("records"):
@@ -68,6 +71,14 @@ def sample_size(
             )  # fmt: skip
     names = ["patients needed", "events needed", "patients here", "events here", "met"]
     return pd.DataFrame.from_dict(lines, orient="index", columns=names)
+
+
+def proportions_of_cases(design: Design, settings: Settings) -> tuple[float, float]:
+    """Proportions of cases that development and validation are reckoned for."""
+    counts = design.counts()
+    parts = counts.loc[["development", "test"] if design.has_test else ["all", "all"]]
+    here, judged = parts["positive patients"] / parts["patients"]
+    return float(here), float(judged if settings.prevalence is None else settings.prevalence)
 
 
 def n_parameters_of(design: Design, settings: Settings, columns: Sequence[str]) -> int:

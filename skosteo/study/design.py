@@ -41,6 +41,7 @@ class Settings:
     drawn_test: bool  # whether the test set, if there is one, was drawn from the same rows
     image_column: str | None
     clinical_columns: tuple[str, ...]
+    site: str | None  # column that says the hospital
     prevalence: float | None  # where the model is to be used
     published: bool  # whether the paper's figures stand beside
 

@@ -138,7 +138,8 @@ def _pooled(
     pooled = _pool([logit(np.clip(area, 1e-9, 1 - 1e-9)) for area in areas], rows)
     line = {"AUC": interval_text(*expit(pooled))}
     if comparator is not None:
-        line["difference"] = signed_text(*_pool(differences, rows))
+        possible = np.clip(_pool(differences, rows), -1, 1)
+        line["difference"] = signed_text(*possible)
     return line
 
 

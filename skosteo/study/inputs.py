@@ -37,6 +37,7 @@ RULES: dict[str, dict[str, float]] = {
     "Youden's index": {},
 }
 DEFAULT_RULE = "sensitivity .90"
+FEWEST_IMPUTATIONS = 5
 _MANY = 50  # rows from which on numbers that follow each other are no measurement
 
 
@@ -78,10 +79,10 @@ def validate_numbers(
     n_folds: Any, n_repeats: Any, imputations: Any, prevalence: Any, random_state: Any, n_jobs: Any
 ) -> None:
     """Refuse folds and proportions that are none, and a seed that repeats nothing."""
-    if not _is_whole(imputations) or imputations < 0 or imputations == 1:
+    if not _is_whole(imputations) or (imputations != 0 and imputations < FEWEST_IMPUTATIONS):
         raise InputError(
-            f"imputations={imputations!r}: allowed are 0, for none, and whole numbers from 2; 20 "
-            "are usual."
+            f"imputations={imputations!r}: allowed are 0, for none, and whole numbers from "
+            f"{FEWEST_IMPUTATIONS}, since fewer have intervals of no use; 20 are usual."
         )
     if not _is_whole(n_folds) or n_folds < 2:
         raise InputError(f"n_folds={n_folds!r}: allowed is a whole number from 2; the paper has 5.")

@@ -219,10 +219,11 @@ def shown_in(number: int, models: Mapping[str, StudyModel]) -> list[str]:
 def primary_of(models: Mapping[str, StudyModel], asked: str | None = None) -> str:
     """Model that the study is about: the one asked for, or the fusion, or what takes its place.
 
-    That is the image model, the clinical one, or the first that a table shows.
+    That is the image model, the clinical one, or the first that a table shows; the model of age,
+    sex and BMI, which it has to beat, only where it is alone.
     """
-    order = ("multimodal", "image", "clinical", *shown_in(2, models), *shown_in(4, models), *models)
-    return _chosen(models, asked, order, "primary")
+    order = ["multimodal", "image", "clinical", *shown_in(2, models), *shown_in(4, models), *models]
+    return _chosen(models, asked, sorted(order, key=lambda n: n == "age_sex_bmi"), "primary")
 
 
 def comparator_of(
@@ -237,7 +238,8 @@ def comparator_of(
     others = {name: model for name, model in models.items() if model.key != key}
     if asked is not None and asked in models and asked not in others:
         raise InputError(
-            f"comparator={asked!r} is the primary model itself. Name another, or none."
+            f"comparator={asked!r} is the primary model itself. Allowed are "
+            f"{', '.join(others) or 'none'}. Name one of them, or leave comparator out."
         )
     if not others and asked is None:
         return None
@@ -250,8 +252,9 @@ def _chosen(
 ) -> str:
     if asked is not None and asked not in models:
         raise InputError(
-            f"{parameter}={asked!r} is none of this study's models, {', '.join(models)}. Name it "
-            "in models, with the columns that it needs, or choose another."
+            f"{parameter}={asked!r} is none of this study's models. Allowed are "
+            f"{', '.join(models) or 'none'}. Name it in models, with the columns that it needs, or "
+            "choose another."
         )
     return asked or next(name for name in order if name in models)
 

@@ -123,7 +123,8 @@ def run_study(
     clinical_columns : sequence of str, default=None
         Columns of the clinical models; None: all but those of radiographs and site.
     primary : str, default=None
-        Name of the model that the report is about. None: "multimodal", or what takes its place.
+        Name of the model that the report is about. None: "multimodal", else "image", "clinical" or
+        the first in the order of the tables; "age_sex_bmi" only where it is alone.
     comparator : str, default=None
         Name of the model that it has to beat. None: "age_sex_bmi", or what takes its place. With
         the parts of a fusion, "image" and "clinical", these are the prespecified comparisons; all
@@ -146,7 +147,8 @@ def run_study(
         threshold of all.
     imputations : int, default=0
         Multiple imputations of missing numbers, as a sensitivity analysis: the primary model and
-        its comparator are fitted again with each, and pooled by Rubin's rules. 20 are usual.
+        its comparator are fitted again with each, and pooled by Rubin's rules. 5 at least, 20 are
+        usual.
     subgroups : sequence of str, or DataFrame of n rows, default=()
         Columns of X, or a table, by which scores are split: device, projection. Sex, age band,
         site and what the headers of the radiographs state come by themselves. Columns of X are
@@ -154,7 +156,8 @@ def run_study(
     site : str, default=None
         Column of X that says the hospital: patient ids that several use are looked at.
     prevalence : float, default=None
-        Proportion of positives where the model is to be used, for predictive values.
+        Proportion of positives where the model is to be used, for the report's predictive values,
+        referrals and net benefit. The final model's risks and threshold stay those of X.
     title, outcome : str, default=None
         Heading of the report, by default of what the columns are; what is predicted, by default the
         name of y.
@@ -267,6 +270,7 @@ def run_study(
         drawn_test=test is None,
         image_column=image_column,
         clinical_columns=tuple(given.clinical),
+        site=site,
         prevalence=prevalence,
         published=published,
     )

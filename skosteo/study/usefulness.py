@@ -16,6 +16,8 @@ from skosteo.evaluation.metrics import FEWEST_PATIENTS
 from skosteo.study.assessed import Assessed
 
 EVERYONE = "Refer everyone"
+# of `film_beside`
+ALL_PATIENTS, ODDS_RATIO, ONE_SIDED = "all patients", "odds ratio per SD", "P, one-sided"
 _ERRORS = 3  # of either kind that are shown
 
 
@@ -48,7 +50,7 @@ def film_beside(rows: Assessed, base: str, film: str, projection: pd.Series | No
     something: those of models that have learned nothing, out of fold, mostly have an odds ratio
     below 1.
     """
-    parts = {"all patients": np.ones(len(rows.y), dtype=bool)}
+    parts = {ALL_PATIENTS: np.ones(len(rows.y), dtype=bool)}
     if projection is not None:
         shown = projection.to_numpy()[rows.row]
         parts |= {str(level): shown == level for level in ("AP", "PA")}
@@ -70,8 +72,8 @@ def film_beside(rows: Assessed, base: str, film: str, projection: pd.Series | No
             "AUC without film": proportion_text(found.auc_base),
             "AUC with film": proportion_text(found.auc_both),
             "difference": signed_text(gain.difference, gain.low, gain.high),
-            "odds ratio per SD": number_text(found.odds_ratio, found.low, found.high),
-            "P, one-sided": p_number_text(_one_sided(found.odds_ratio, found.pvalue)),
+            ODDS_RATIO: number_text(found.odds_ratio, found.low, found.high),
+            ONE_SIDED: p_number_text(_one_sided(found.odds_ratio, found.pvalue)),
         }
     return pd.DataFrame.from_dict(lines, orient="index")
 

@@ -2,6 +2,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.contour import ContourSet
 from scipy.special import expit, logit
 
 from skosteo.datasets import make_cohort
@@ -47,6 +48,14 @@ def test_the_way_adds_up_to_the_answer(fitted, view):
 def test_the_surface_is_what_the_fusion_says_of_any_two_probabilities(view):
     # across: image; downwards: clinical
     assert view.surface[30, 80] == pytest.approx(expit((logit(0.8) + logit(0.3)) / 2))
+
+
+@pytest.mark.parametrize(("threshold", "thick"), [(0.5, [0.5]), (0.27, [0.27]), (None, [])])
+def test_the_line_of_the_threshold_is_thick(view, threshold, thick):
+    ax = view.plot(threshold=threshold)
+    (lines,) = [c for c in ax.collections if isinstance(c, ContourSet) and not c.filled]
+    assert lines.levels[lines.get_linewidth() > 1].tolist() == thick
+    plt.close("all")
 
 
 def test_a_patient_without_a_film_is_explained_by_what_is_there(fitted):

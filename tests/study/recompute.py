@@ -229,7 +229,8 @@ def printed_scores(study: Folder, checked: Checked, name: str) -> None:
         expected: Any = "primary model" if title == study.title(study.primary) else "exploratory"
         if study.titles[title] in study.family[1:]:
             test = tests[(tests["model_a"] == title) & (tests["metric"] == "AUC")].iloc[0]
-            expected = [*test[["difference", "low", "high"]], max(test["pvalue_holm"], 0.001)]
+            less_other = -test[["difference", "high", "low"]]
+            expected = [*less_other, max(test["pvalue_holm"], 0.001)]
         checked.text(name, title, line["difference in AUC"], expected)
 
 
@@ -271,8 +272,11 @@ def sample_size(study: Folder, checked: Checked, name: str) -> None:
         here = counts.loc[known if known in counts.index else "all"]
         people, events = here["patients"], here["positive patients"]
         parameters = [int(number) for number in re.findall(r"\d+", part)]
-        n = np.ceil(by_hand_fits.patients_for(which, events / people, area, *parameters))
-        sizes = (n, np.ceil(events / people * n), people, events)
+        cases = events / people
+        if part == "validation" and study.prevalence is not None:
+            cases = study.prevalence
+        n = np.ceil(by_hand_fits.patients_for(which, cases, area, *parameters))
+        sizes = (n, np.ceil(cases * n), people, events)
         for column, size in zip(found, sizes, strict=False):
             checked.number(name, (criterion, column), line[column], size)
         checked.text(name, criterion, line["met"], "yes" if people >= n else "no")

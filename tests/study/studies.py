@@ -52,6 +52,7 @@ def study_of_values(folder):
         X, y, groups=groups, out=out, image_column=None, n_folds=3, n_repeats=2, verbose=0,
         clinical_columns=["age", "sex", "bmi", "weight_kg"],
         models=["age_sex_bmi", "osta", "logistic", ("hunch", Says("hunch"))],
+        primary="age_sex_bmi", comparator="osta",
         limits=["SYNTHETIC patients."], outcome="osteoporosis", prevalence=0.1,
     )  # fmt: skip
     return Ran(study, X, y, groups, out)
@@ -62,7 +63,7 @@ def study_of_split(_):
     X, y, groups = patients()
     study = run_study(
         X, y, groups=groups, image_column=None, n_folds=3, verbose=0, internal_validation="split",
-        models=["age_sex_bmi", "logistic"], outcome="osteoporosis",
+        models=["age_sex_bmi", "logistic"], primary="age_sex_bmi", outcome="osteoporosis",
     )  # fmt: skip
     return Ran(study, X, y, groups, None)
 

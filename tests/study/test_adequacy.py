@@ -24,7 +24,7 @@ def test_patients_wanted_are_those_of_the_criteria(of_values):
     auc = study.figures().set_index("figure").loc["AUC", "estimate"]
     found = study.sample_size()
     developed = development_sample_size(4, 1 / 3, auc).set_index("criterion")["n"]
-    validated = validation_sample_size(1 / 3, auc).set_index("criterion")["n"]
+    validated = validation_sample_size(0.1, auc).set_index("criterion")["n"]  # as stated
     for name, n in [*developed.items(), *validated.items()]:
         if name == "all of these":
             continue
@@ -33,6 +33,15 @@ def test_patients_wanted_are_those_of_the_criteria(of_values):
         assert (line["patients here"], line["events here"]) == (150, 50)
         assert line["met"] == ("yes" if n <= 150 else "no")
     assert found.index[0] == "development, 4 parameters: shrinkage"
+
+
+def test_without_a_stated_prevalence_validation_is_reckoned_for_the_patients_judged(of_split):
+    study = of_split.study
+    counts = study.design.counts().loc["test"]
+    auc = study.figures().set_index("figure").loc["AUC", "estimate"]
+    cases = counts["positive patients"] / counts["patients"]
+    expected = validation_sample_size(cases, auc).set_index("criterion").loc["slope", "n"]
+    assert study.sample_size().loc["validation: slope", "patients needed"] == expected
 
 
 def test_no_number_is_wanted_of_a_model_that_tells_nothing(of_values):

@@ -207,5 +207,5 @@ def test_settings_hold_no_data_of_a_patient():
     assert {field.name for field in fields(Settings)} == {
         "title", "outcome", "limits", "preset", "seed", "n_folds", "drawn_test", "image_column",
         "clinical_columns", "prevalence", "published", "n_repeats", "operating_point",
-        "imputations",
+        "imputations", "site",
     }  # fmt: skip

@@ -32,7 +32,7 @@ def test_drawn_values_have_the_distribution_that_the_others_give():
 def study_of(X, y, groups, **changes):
     params = {
         "image_column": None, "n_folds": 3, "n_repeats": 1, "verbose": 0,
-        "models": ["logistic", "osta"], "primary": "logistic", "imputations": 3,
+        "models": ["logistic", "osta"], "primary": "logistic", "imputations": 5,
     } | changes  # fmt: skip
     return run_study(X, y, groups=groups, **params)
 
@@ -45,9 +45,17 @@ def test_the_study_shows_what_missing_values_cost():
     assert found.columns.tolist() == ["AUC", "difference"]
     assert found.index[0].startswith("missing values filled")
     assert found.index[1] == "patients without missing values: 180 rows"
-    assert found.index[2] == "3 imputations, by Rubin's rules"
+    assert found.index[2] == "5 imputations, by Rubin's rules"
     assert found["AUC"].iloc[0] == study.scores(["logistic"])["AUC"].iloc[0]
     assert found["AUC"].nunique() == 3
+
+
+def test_no_pooled_difference_is_beyond_1(monkeypatch):
+    monkeypatch.setattr("skosteo.study.imputation._pool", lambda *_: (0.13, -1.008, 1.273))
+    X, y, groups = patients(90)
+    X.loc[::5, "bmi"] = np.nan
+    pooled = study_of(X, y, groups, n_folds=2).imputation().iloc[-1]
+    assert pooled["difference"] == "+.130 [\N{MINUS SIGN}1.000, +1.000]"
 
 
 def test_nothing_is_drawn_where_nothing_is_missing_or_asked_for():

@@ -20,7 +20,15 @@ from skosteo.image.texture import _describe
 from skosteo.presets import ensemble_classifier, quick_image_classifier
 from skosteo.study import run_study
 from skosteo.study.design import Settings
-from skosteo.study.models import PRESETS, TABLES, TEXT_CONTROLS, TITLES, make_models
+from skosteo.study.models import (
+    PRESETS,
+    TABLES,
+    TEXT_CONTROLS,
+    TITLES,
+    comparator_of,
+    make_models,
+    primary_of,
+)
 from skosteo.study.report.content import fusion_text
 from skosteo.study.report.model_card import model_card
 from tests.study.cohorts import filmed_patients
@@ -37,7 +45,7 @@ def made(names, **changes):
         "preset": "quick", "image_column": "image", "clinical_columns": CLINICAL, "seed": 0,
         "title": "t", "outcome": "o", "limits": (), "n_folds": 2, "drawn_test": True,
         "prevalence": None, "published": False, "n_repeats": 1, "imputations": 0,
-        "operating_point": "sensitivity .90",
+        "operating_point": "sensitivity .90", "site": None,
     } | changes  # fmt: skip
     asked["clinical_columns"] = tuple(asked["clinical_columns"])
     return make_models(names, X, Settings(**asked), **where)
@@ -196,6 +204,24 @@ def test_what_the_columns_do_not_allow_is_left_out_of_the_default():
     assert "image" in films
     assert not {"clinical", "osta", "multimodal", "logistic"} & films
     assert "age_sex_bmi" not in made(None, clinical_columns=["age", "bmi"])
+
+
+@pytest.mark.parametrize(
+    ("names", "primary", "comparator"),
+    [(["age_sex_bmi", "logistic"], "logistic", "age_sex_bmi"),
+     (["logistic", "age_sex_bmi"], "logistic", "age_sex_bmi"),
+     (["age_sex_bmi", "random_forest", "osta"], "osta", "age_sex_bmi"),
+     (["age_sex_bmi", ("mine", LogisticRegression())], "mine", "age_sex_bmi"),
+     (["age_sex_bmi", "clinical", "image"], "image", "age_sex_bmi"),
+     (["image", "clinical"], "image", "clinical"),
+     (["age_sex_bmi"], "age_sex_bmi", None)],
+)  # fmt: skip
+def test_age_sex_and_bmi_are_what_has_to_be_beaten_unless_it_is_said_otherwise(
+    names, primary, comparator
+):
+    models = made(names)
+    assert primary_of(models) == primary
+    assert comparator_of(models, primary) == comparator
 
 
 @pytest.mark.parametrize(

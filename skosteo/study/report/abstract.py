@@ -1,7 +1,7 @@
 """The first page of a report: what was done and found, its limits, and four lights.
 
 The rules of the lights are in `sample_size_light`, `leakage_light`, `missing_light` and
-`calibration_light`, one each.
+`calibration_light`, one each, and in words in `light_rules`.
 """
 
 from collections.abc import Iterable
@@ -11,8 +11,11 @@ import numpy as np
 
 from skosteo.clinical.small_levels import FEWEST
 from skosteo.clinical.values import values_in_words
-from skosteo.evaluation._format import p_text, proportion_text, signed_text
+from skosteo.evaluation._format import NOT_ESTIMABLE, p_text, proportion_text, signed_text
+from skosteo.evaluation.calibration import at_prevalence
 from skosteo.study.design import ENOUGH_EVENTS
+from skosteo.study.report.tables import from_other
+from skosteo.study.usefulness import ALL_PATIENTS, ODDS_RATIO, ONE_SIDED
 from skosteo.validation.figures import OBSERVED_EXPECTED, printed
 
 SLOPE = "calibration slope"
@@ -45,6 +48,28 @@ def lights(study: Any) -> list[Light]:
         missing_light(study),
         calibration_light(study),
     ]
+
+
+def light_rules() -> dict[str, str]:
+    """Say in a sentence by which limits each light is judged."""
+    some, much = (f"{100 * limit:.0f} %" for limit in (SOME_MISSING, MUCH_MISSING))
+    near, told = (f"{low:g} to {high:g}" for low, high in (_NEAR, _TOLD))
+    return {
+        "Sample size": (
+            "good where every criterion of Riley et al. is met; caution where half or more are, or "
+            f"none can be reckoned; else a problem, as is a class of fewer than {FEWEST} patients."
+        ),
+        "Leakage": "good where nothing is found; caution at a suspicion; a problem at a leak.",
+        "Missing data": (
+            f"good where no variable of the primary model is missing in more than {some} of the "
+            f"rows; a problem where one is in more than {much}; else caution."
+        ),
+        "Calibration": (
+            "of the recalibrated risks; good where observed / expected and slope are both within "
+            f"{near}, and their intervals within {told}; a problem where one is outside {near} "
+            "and its interval excludes 1, or is not estimable; else caution."
+        ),
+    }
 
 
 def sample_size_light(study: Any) -> Light:
@@ -119,10 +144,11 @@ def calibration_light(study: Any) -> Light:
         vague |= bool(outside or not (low >= _TOLD[0] and high <= _TOLD[1]))
     said = f"{OBSERVED_EXPECTED} {texts(study)[OBSERVED_EXPECTED]}, slope {texts(study)[SLOPE]}"
     if off:
-        return Light("Calibration", "red", f"The risks are off: {said}.")
+        return Light("Calibration", "red", f"The recalibrated risks are off: {said}.")
     if vague:
-        return Light("Calibration", "amber", f"Too uncertain, or somewhat off: {said}.")
-    return Light("Calibration", "green", f"Observed and predicted risks agree: {said}.")
+        reason = f"The recalibrated risks are too uncertain, or somewhat off: {said}."
+        return Light("Calibration", "amber", reason)
+    return Light("Calibration", "green", f"Observed and recalibrated risks agree: {said}.")
 
 
 # ---------------------------------------------------------------- the abstract
@@ -171,8 +197,16 @@ def design_text(study: Any) -> str:
             "by patient."
         )
     if settings.drawn_test:
-        return "Development, and validation on a test set drawn by patient from the same source."
+        n = n_sites(study)
+        source = f"{n:,} hospitals" if n > 1 else "source"
+        return f"Development, and validation on a test set drawn by patient from the same {source}."
     return "Development, and validation on a test set specified by the investigator."
+
+
+def n_sites(study: Any) -> int:
+    """Count the hospitals of the patients; 1 where no column says them."""
+    site = study.settings.site
+    return 1 if site is None else max(1, int(study.design.X[site].nunique()))
 
 
 def patients_text(study: Any) -> str:
@@ -201,9 +235,24 @@ def discrimination_text(study: Any) -> str:
     frame = study.comparison().frame().query("metric == 'AUC'").set_index("model_a")
     found = frame.loc[other]
     reports = study.scores([study.comparator], ["AUC"])
-    difference = signed_text(-found["difference"], -found["high"], -found["low"])
     p = "" if np.isnan(found["pvalue_holm"]) else f", {p_text(found['pvalue_holm'])}"
-    return f"{said}; comparator {reports.iloc[0, 0]}. Difference {difference}{p}."
+    if p and len(frame) > 1:
+        p += f" by Holm (of {len(frame)} comparisons), interval not adjusted"
+    difference = f"Difference {signed_text(*from_other(found))}{p}."
+    return f"{said}; comparator {reports.iloc[0, 0]}. {difference}{increment_text(study)}"
+
+
+def increment_text(study: Any) -> str:
+    """Say what the risk from the film adds to the comparator's; nothing where it was not asked."""
+    added = study.added_value()
+    if ALL_PATIENTS not in added.index or added.loc[ALL_PATIENTS, ODDS_RATIO] == NOT_ESTIMABLE:
+        return ""
+    ratio, p = added.loc[ALL_PATIENTS, [ODDS_RATIO, ONE_SIDED]]
+    p = f"P {p}" if p.startswith("<") else f"P = {p}"
+    return (
+        " Exploratory: beside the comparator's risk, that from the radiograph has an odds ratio "
+        f"per SD of {ratio}, one-sided {p}."
+    )
 
 
 def threshold_text(study: Any) -> str:
@@ -212,13 +261,33 @@ def threshold_text(study: Any) -> str:
     at, source, judged_at = proportion_text(study.final_model_.threshold), "set beforehand", ""
     if isinstance(rule, str):
         source = f"chosen for {rule} on out-of-fold predictions"
-        judged_at = "" if study.design.has_test else " (judged at the threshold of each fold)"
+    if has_thresholds_of_folds(study):
+        judged_at = " (judged at the threshold of each fold)"
     each = study.per_thousand().loc[study.titles[study.primary], "referrals per case found"]
-    referrals = f" {each:.1f} referrals (such as for DXA) per case found." if each > 0 else ""
+    prevalence = study.settings.prevalence
+    there = "" if prevalence is None else f", where {percent(prevalence)} have the outcome"
+    referrals = f" {each:.1f} referrals (such as for DXA) per case found{there}."
+    referrals = referrals if each > 0 else ""
     return (
         f"Threshold {at}, {source}: sensitivity {said['sensitivity']}, specificity "
         f"{said['specificity']}{judged_at}.{referrals}"
     )
+
+
+def has_thresholds_of_folds(study: Any) -> bool:
+    """Whether each fold is judged at a threshold of its own, chosen on the other folds."""
+    return isinstance(study.settings.operating_point, str) and not study.design.has_test
+
+
+def percent(proportion: float) -> str:
+    """Return a proportion as a percentage, such as "40.3 %"."""
+    return f"{100 * proportion:.3g} %"
+
+
+def moved_threshold(study: Any) -> float:
+    """Threshold of the final model as a risk at the stated prevalence, by Bayes' theorem."""
+    at, among = study.final_model_.threshold, study.assessed().y.mean()
+    return float(at_prevalence(np.array([at]), study.settings.prevalence, among)[0])
 
 
 def calibration_text(study: Any) -> str:
@@ -263,8 +332,14 @@ def strange_values(study: Any) -> list[str]:
 
 def sentences_of_limits(study: Any) -> Iterable[str]:
     """Return the two limits that every study has."""
+    n = n_sites(study)
     if study.design.has_test and not study.settings.drawn_test:
         source = "One set of patients was tested on, and results elsewhere may differ."
+    elif n > 1:
+        source = (
+            f"The patients are of {n:,} hospitals, which the splits do not keep apart: this is no "
+            "external validation."
+        )
     else:
         source = "All patients are of one source: this is no external validation."
     if study.design.has_test:

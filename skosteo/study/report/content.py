@@ -10,17 +10,24 @@ from pandas.api.types import is_numeric_dtype
 
 from skosteo import _page
 from skosteo._plotting import lacks_signs
+from skosteo.clinical.text_components import N_COMPONENTS
 from skosteo.clinical.variables import display_name, find_column, is_report_text
 from skosteo.evaluation._format import proportion_text
+from skosteo.study.adequacy import WIDTHS, proportions_of_cases
 from skosteo.study.design import Settings, versions
 from skosteo.study.models import ALL_BASELINES, CLINICAL, FUSIONS, TEXT_CONTROLS, TITLES
 from skosteo.study.report import checklists, tables
 from skosteo.study.report.abstract import (
     abstract,
+    has_thresholds_of_folds,
     judged,
+    light_rules,
     lights,
     limits,
+    moved_threshold,
+    n_sites,
     of_patients,
+    percent,
     strange_values,
     warnings_first,
 )
@@ -44,7 +51,8 @@ def render_page(study: Any, pictures: Pictures, unsaved: str = "") -> str:
     content policy forbids scripts and every request. It prints on A4; parts of the annex that are
     closed are left out of print.
     """
-    return render("page.html.jinja", study=study, pictures=pictures, unsaved=unsaved)
+    given = {"study": study, "pictures": pictures, "unsaved": unsaved}
+    return render("page.html.jinja", **given, figure_file="figures/figure_{}.svg")
 
 
 def render(template: str, **given: Any) -> str:
@@ -68,8 +76,10 @@ def _environment() -> "Environment":
             exclusions_text,
         ),
         *(explanation_text, fusion_text, has, has_image_models, has_nets, has_report_text, judged),
-        *(lacks_signs_text, lights, limits, map_is_behind_frozen_backbone, names_text, of_patients),
-        *(operating_text, predictors_text, sample_size_text, split_text, strange_values),
+        *(has_thresholds_of_folds, holm_text, lacks_signs_text, light_rules, lights, limits),
+        *(map_is_behind_frozen_backbone, moved_text, n_sites, names_text, of_patients),
+        *(operating_text, percent, predictors_text, sample_size_note, sample_size_text),
+        *(sites_shown, split_text, strange_values),
         *(takes_missing_values, threshold_text, titles_of, versions_text, warnings_first, weighted),
     )
     environment.globals["tables"] = tables
@@ -139,6 +149,21 @@ def auc_test_text(study: Any) -> str:
     return "the corrected resampled t test over the folds"
 
 
+def holm_text(study: Any) -> str:
+    """Say how many comparisons Holm's correction is for; nothing where there is one."""
+    n = len(study.family) - 1
+    return f" by Holm for {n} comparisons, with intervals that are not adjusted" if n > 1 else ""
+
+
+def moved_text(study: Any) -> str:
+    """Say what the threshold of the final model is at the stated prevalence."""
+    here, there = percent(study.assessed().y.mean()), percent(study.settings.prevalence)
+    return (
+        f"the model's threshold of {threshold_text(study)}, a risk among patients of whom {here} "
+        f"have the outcome, is {proportion_text(moved_threshold(study))} where {there} have it"
+    )
+
+
 def operating_text(study: Any) -> str:
     """Say by which rule thresholds were chosen."""
     rule = study.settings.operating_point
@@ -188,6 +213,28 @@ def sample_size_text(study: Any) -> str:
     """Count the criteria that are met; nothing where none could be reckoned."""
     met = study.sample_size()["met"] == "yes"
     return f"{int(met.sum())} of {len(met)} criteria are met" if len(met) else ""
+
+
+def sample_size_note(study: Any) -> str:
+    """Say what the criteria were reckoned for."""
+    here, there = map(percent, proportions_of_cases(study.design, study.settings))
+    stated = "" if study.settings.prevalence is None else ", the stated prevalence,"
+    auc = study.figures().set_index("figure").loc["AUC", "estimate"]
+    ratio, slope, area = (proportion_text(width, 1) for width in WIDTHS.values())
+    return (
+        "Parameters are those of a logistic regression: 1 for the radiograph, 1 for a number, one "
+        f"less than its levels for a category, {N_COMPONENTS} for a column of report text. Neural "
+        "networks and forests have more, and need more patients. Reckoned for an AUC of "
+        f"{proportion_text(auc)} and {here} with the outcome in development, {there}{stated} in "
+        f"validation; for 95 % intervals {ratio} wide of observed / expected, {slope} of the slope "
+        f"and {area} of the AUC."
+    )
+
+
+def sites_shown(study: Any) -> bool:
+    """Whether scores by hospital are shown."""
+    site = study.settings.site
+    return n_sites(study) > 1 and display_name(site) in set(tables.levels_shown(study)["variable"])
 
 
 def lacks_signs_text(study: Any) -> str:

@@ -17,7 +17,7 @@ from skosteo._plotting import (
 )
 from skosteo.evaluation._format import interval_text, signed_text
 from skosteo.study.models import ALL_BASELINES, TABLES, TEXT_CONTROLS
-from skosteo.study.report.tables import levels_shown
+from skosteo.study.report.tables import from_other, levels_shown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -102,18 +102,18 @@ def decision_curve(study: Any) -> "Figure":
 
 
 def differences(study: Any) -> "Figure":
-    """Draw how far the AUC of every other model is from that of the primary one."""
+    """Draw how far the AUC of the primary model is from that of every other one."""
     found = study.differences().query("metric == 'AUC'").set_index("model_a")
     lines: list[ForestLine] = []
     for heading, names in _grouped(study, found.index):
         lines.append(ForestLine(heading))
         for title in names:
             row = found.loc[title]
-            interval = (row["difference"], row["low"], row["high"])
+            interval = from_other(row)
             lines.append(ForestLine(f"  {title}", 0, *interval, signed_text(*interval)))
     ax = forest_plot(lines, None)
     ax.axvline(0, color="0.6", linewidth=0.8, zorder=0)
-    label = f"Difference in AUC from {study.titles[study.primary]} [95 % interval]"
+    label = f"AUC of {study.titles[study.primary]} less that of the other [95 % interval]"
     ax.set_xlabel(label, fontsize=9, parse_math=False)
     return figure_of(ax)
 

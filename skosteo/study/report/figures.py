@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from scipy.special import expit, logit
 
 from skosteo._plotting import PALETTE, add_legend, hide_spines
 from skosteo.clinical.variables import display_name
@@ -118,8 +119,17 @@ def _grad_cam(study: Any) -> "Figure":
 
 
 def _fusion(study: Any) -> "Figure":
-    figure: Any = FusionView.from_arrays(explanations(study)["fusion"]).plot().figure
+    view = FusionView.from_arrays(explanations(study)["fusion"])
+    figure: Any = view.plot(threshold=_threshold_as_fitted(study)).figure
     return figure
+
+
+def _threshold_as_fitted(study: Any) -> float | None:
+    """Probability before recalibration that the final model's threshold stands for, if there is."""
+    learned, at = study.final.recalibrated, study.final_model_.threshold
+    if not 0 < at < 1 or not learned.slope_ > 0:
+        return None
+    return float(expit((logit(at) - learned.intercept_) / learned.slope_))
 
 
 # ---------------------------------------------------------------- training

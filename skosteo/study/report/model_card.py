@@ -4,14 +4,22 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from skosteo.clinical import table_one
 from skosteo.evaluation._format import proportion_text
+from skosteo.evaluation.calibration import at_prevalence
 from skosteo.image.film_estimator import FilmEstimator
 from skosteo.persistence.content import parts
 from skosteo.study.design import versions
-from skosteo.study.report.abstract import judged, limits, texts
+from skosteo.study.report.abstract import (
+    has_thresholds_of_folds,
+    judged,
+    limits,
+    percent,
+    texts,
+)
 from skosteo.study.report.content import split_text
 from skosteo.study.report.tables import decimal
 
@@ -35,6 +43,10 @@ _FIGURES = (
     *("observed / expected", "calibration slope", "calibration intercept", "ICI", "net benefit"),
 )
 _COHORT = "## Development cohort"
+_EXAMPLE = 0.1  # prevalence elsewhere, where none is stated
+_OF_FOLDS = (
+    " Rates are those at the threshold of each fold, chosen on the others, not at the one above."
+)
 
 
 def model_card(study: Any) -> str:
@@ -53,12 +65,15 @@ def model_card(study: Any) -> str:
             f"{decimal(risk.slope_, 3)}, intercept {decimal(risk.intercept_, 3)} on the log odds.",
             f"Positive is a risk of {proportion_text(final.model.threshold)} or more, chosen on "
             f"the same predictions by this rule: {final.rule}.",
+            _elsewhere(study),
             *map(_plain, final.notes),
         ],
         "## Limits": _items(map(_plain, limits(study))),
         "## What it was shown to do": [
             f"Judged on {judged(study)[0]:,} patients by predictions for those whom a model had "
-            f"not seen, with 95 % confidence intervals by patient. ({split_text(study)}.)",
+            f"not seen, with 95 % confidence intervals by patient. ({split_text(study)}.)"
+            + _OF_FOLDS
+            * has_thresholds_of_folds(study),
             _table(["figure", "value"], [[n, figures[n]] for n in _FIGURES if n in figures]),
         ],
         _COHORT: [
@@ -76,6 +91,20 @@ def model_card(study: Any) -> str:
         ],
     }
     return "\n\n".join("\n\n".join([title, *body]) for title, body in sections.items()) + "\n"
+
+
+def _elsewhere(study: Any) -> str:
+    """Say where the risks are right, and how they are moved to another prevalence."""
+    among, there = study.final.recalibrated.prevalence_, study.settings.prevalence or _EXAMPLE
+    at = at_prevalence(np.array([study.final.model.threshold]), there, among)[0]
+    return (
+        f"Risks and threshold are those of patients of whom {percent(among)} have the outcome, "
+        f"whatever prevalence the report states. Where {percent(there)} have it, move both in what "
+        "`load_model` gives: "
+        f"`model.estimator.estimator.set_params(prevalence={there:g})`, and "
+        f"`model.set_params(threshold={at:.4g})`, by which the same patients are positive (see "
+        "`RecalibratedClassifier` and the guide's page on recalibration)."
+    )
 
 
 def _seen(study: Any) -> list[str]:

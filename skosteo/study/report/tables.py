@@ -78,14 +78,24 @@ def main_models(study: Any) -> list[str]:
     return [*study.family, *(name for name in others if name not in study.family)]
 
 
+def from_other(row: Any) -> tuple[float, float, float]:
+    """Difference of the primary model from another, with its limits, of a row that has it reversed.
+
+    `compare` gives such rows, with the primary model as reference. Impossible limits are cut.
+    """
+    limits = np.clip([-row["difference"], -row["high"], -row["low"]], -1, 1)
+    difference, low, high = limits.tolist()
+    return difference, low, high
+
+
 def discrimination(study: Any) -> pd.DataFrame:
-    """Return AUC, difference from the primary model, and rates by the common rule."""
+    """Return AUC, how far the primary model's is from it, and rates by the common rule."""
     names = main_models(study)
     table = study.scores(names)[["AUC", "sensitivity", "specificity", "accuracy"]]
     differences = dict.fromkeys(table.index, "exploratory")
     if study.comparator is not None:
         for row in study.comparison().frame().query("metric == 'AUC'").to_dict("records"):
-            text = signed_text(row["difference"], row["low"], row["high"])
+            text = signed_text(*from_other(row))
             p = row["pvalue_holm"]
             differences[row["model_a"]] = text if np.isnan(p) else f"{text}, {p_text(p)}"
     differences[study.titles[study.primary]] = "primary model"

@@ -14,12 +14,15 @@ from skosteo.study.report.abstract import (
     calibration_light,
     judged,
     leakage_light,
+    light_rules,
     lights,
     limits,
     missing_light,
+    moved_threshold,
     sample_size_light,
     warnings_first,
 )
+from skosteo.study.report.content import moved_text
 from skosteo.validation.figures import OBSERVED_EXPECTED
 from tests.study.report.pages import changed
 
@@ -133,6 +136,48 @@ def test_a_light_says_its_colour_in_a_word(of_values):
         assert light.reason.endswith((".", "]."))
 
 
+def test_the_limits_of_every_light_are_in_words(of_values):
+    rules = light_rules()
+    assert list(rules) == [light.topic for light in lights(of_values.study)]
+    assert (
+        "in more than 5 % of the rows; a problem where one is in more than 30 %"
+        in (rules["Missing data"])
+    )
+    assert rules["Calibration"].startswith("of the recalibrated risks")
+    assert "within 0.8 to 1.25, and their intervals within 0.5 to 2;" in rules["Calibration"]
+    assert "fewer than 10 patients" in rules["Sample size"]
+
+
+# ---------------------------------------------------------------- the threshold elsewhere
+
+
+def of_threshold(threshold, n_cases, n_controls, prevalence):
+    return SimpleNamespace(
+        final_model_=SimpleNamespace(threshold=threshold),
+        assessed=lambda: SimpleNamespace(y=np.repeat([1, 0], [n_cases, n_controls])),
+        settings=SimpleNamespace(prevalence=prevalence),
+    )
+
+
+@pytest.mark.parametrize(
+    ("threshold", "prevalence", "there"),
+    [(0.27, 0.15, 0.0882),  # odds 27/73 * 15/85 / (81/120) = .0967
+     (0.27, 81 / 201, 0.27),
+     (0.5, 0.5, 0.5970)],  # odds 120/81
+)  # fmt: skip
+def test_the_threshold_is_moved_to_the_stated_prevalence(threshold, prevalence, there):
+    assert moved_threshold(of_threshold(threshold, 81, 120, prevalence)) == pytest.approx(
+        there, abs=5e-5
+    )
+
+
+def test_it_is_said_among_whom_a_threshold_is_a_risk():
+    assert moved_text(of_threshold(0.27, 81, 120, 0.15)) == (
+        "the model's threshold of .270, a risk among patients of whom 40.3 % have the outcome, is "
+        ".088 where 15 % have it"
+    )
+
+
 # ---------------------------------------------------------------- the abstract
 
 
@@ -145,7 +190,8 @@ def test_the_abstract_of_repeated_cross_validation(of_values):
     assert "Comparator: OSTA." in said["Primary model"]
     assert study.table(2).loc["Logistic: age, sex, BMI", "AUC"] in said["Discrimination"]
     each = study.per_thousand().loc["Logistic: age, sex, BMI", "referrals per case found"]
-    assert f"{each:.1f} referrals (such as for DXA) per case found" in said["At the threshold"]
+    referrals = f"{each:.1f} referrals (such as for DXA) per case found"
+    assert f"{referrals}, where 10 % have the outcome." in said["At the threshold"]
     assert "] (judged at the threshold of each fold)." in said["At the threshold"]
 
 
@@ -162,9 +208,31 @@ def test_the_difference_is_that_of_the_primary_model_from_its_comparator(of_valu
     assert float(number) == pytest.approx(one - other, abs=0.0006)
 
 
+def test_p_values_by_holm_are_told_from_intervals_that_are_not_adjusted(of_films, of_values):
+    said = dict(abstract(of_films.study))["Discrimination"]
+    assert re.search(r"\], P [=<] \S+ by Holm \(of 3 comparisons\), interval not adjusted\.", said)
+    assert "Holm" not in dict(abstract(of_values.study))["Discrimination"]  # of one
+
+
+@pytest.mark.parametrize(("p", "printed"), [(".041", "P = .041"), ("< .001", "P < .001")])
+def test_what_the_radiograph_adds_is_said_and_called_exploratory(
+    p, printed, of_films, of_values, monkeypatch
+):
+    assert "Exploratory" not in dict(abstract(of_values.study))["Discrimination"]
+    line = {"odds ratio per SD": ["2.79 [1.84, 4.22]"], "P, one-sided": [p]}
+    added = pd.DataFrame(line, index=["all patients"])
+    monkeypatch.setattr("skosteo.study.results.film_beside", lambda *_: added)
+    said = dict(abstract(changed(of_films.study)))["Discrimination"]
+    assert said.endswith(
+        " Exploratory: beside the comparator's risk, that from the radiograph has an odds ratio "
+        f"per SD of 2.79 [1.84, 4.22], one-sided {printed}."
+    )
+
+
 def test_the_abstract_of_a_test_set(of_split):
     study = of_split.study
     said = dict(abstract(study))
+    assert said["At the threshold"].endswith("per case found.")  # no prevalence is stated
     n, cases, _ = judged(study)
     assert "a test set drawn by patient from the same source" in said["Design"]
     assert f"test set: {n} patients, {cases} (" in said["Patients"]
@@ -213,6 +281,21 @@ def test_a_test_set_that_was_given_may_be_external(of_split):
     given = limits(changed(of_split.study, drawn_test=False))
     assert "no external validation" not in " ".join(given)
     assert "The test set is small" in " ".join(given)
+
+
+def of_two_hospitals(study, **settings):
+    hospital = np.where(np.arange(len(study.design.y)) % 3, "north", "south")
+    design = replace(study.design, X=study.design.X.assign(ward=hospital))
+    return changed(study, fields={"design": design}, site="ward", **settings)
+
+
+def test_several_hospitals_are_not_called_one_source(of_values, of_split):
+    said = " ".join(limits(of_two_hospitals(of_values.study)))
+    assert "one source" not in said
+    assert "The patients are of 2 hospitals, which the splits do not keep apart: this is no" in said
+    assert "from the same 2 hospitals" in dict(abstract(of_two_hospitals(of_split.study)))["Design"]
+    given = of_two_hospitals(of_split.study, drawn_test=False)
+    assert "hospitals" not in " ".join(limits(given))
 
 
 def test_values_that_look_wrong_are_said_first(of_values):

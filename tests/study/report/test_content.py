@@ -10,7 +10,7 @@ from sklearn.base import clone
 
 from skosteo import _plotting
 from skosteo.study.report.checklists import CLAIM, TRIPOD_AI
-from skosteo.study.report.content import checklist, render_page
+from skosteo.study.report.content import checklist, moved_text, render_page
 from skosteo.study.report.figures import available
 from tests.study.report.pages import Reader, captions, changed, page_of
 
@@ -109,9 +109,36 @@ def test_models_whose_classes_are_weighted_are_named(of_films, of_values):
 def test_the_two_p_values_of_a_film_are_told_apart(of_films, of_values, monkeypatch):
     words = "whether the radiograph tells anything that the comparator does not"
     assert words not in Reader(page(of_values.study)).text
-    added = pd.DataFrame({"P, one-sided": [".041"]}, index=["all patients"])
+    said = {"odds ratio per SD": ["1.50 [1.02, 2.20]"], "P, one-sided": [".041"]}
+    added = pd.DataFrame(said, index=["all patients"])
     monkeypatch.setattr("skosteo.study.results.film_beside", lambda *_: added)
-    assert words in Reader(page(changed(of_films.study))).text
+    text = Reader(page(changed(of_films.study))).text
+    assert words in text
+    assert "of the risks of all folds together; those under Discrimination are means of" in text
+    assert "was tested, one-sided, by the coefficient" in text
+    assert "was tested, one-sided" not in page(of_values.study)
+
+
+def test_where_a_prevalence_is_stated_risks_there_are_told_from_those_here(of_values, of_split):
+    text = Reader(page(of_values.study)).text
+    assert text.count(moved_text(of_values.study)) == 2  # Methods, and the decision curve
+    assert "Thresholds are risks at that prevalence, not among these patients" in text
+    assert "All other risks and thresholds are those of these patients." in text
+    assert "at that prevalence" not in Reader(page(of_split.study)).text
+
+
+def test_the_size_says_what_it_was_reckoned_for(of_values, of_split):
+    text = Reader(page(of_values.study)).text
+    assert "33.3 % with the outcome in development, 10 %, the stated prevalence, in valid" in text
+    assert "8 for a column of report text. Neural networks and forests have more" in text
+    assert "intervals .2 wide of observed / expected, .2 of the slope and .1 of the AUC" in text
+    assert "the stated prevalence" not in Reader(page(of_split.study)).text
+
+
+def test_subgroups_are_judged_at_thresholds_that_differ_between_folds(of_values):
+    assert "by subgroup, at the threshold of each fold." in page(of_values.study)
+    fixed = page(changed(of_values.study, operating_point=0.2))
+    assert "by subgroup, at the same threshold." in fixed
 
 
 @pytest.mark.parametrize("ran", ["of_values", "of_films", "of_split"])
@@ -185,6 +212,20 @@ def test_the_size_is_judged_and_never_only_counted(of_values, of_split):
         assert re.search(r"Riley et al., \d of \d criteria are met", said["text"])
         assert said["where"] == "annex-sample-size"
     assert answers(of_values.study).loc[(CLAIM, "21"), "text"] == ""  # there is no test set
+
+
+def test_clusters_are_answered_where_there_are_several_hospitals(of_values):
+    """Counted; and performance by hospital is claimed only where it is shown."""
+    study = of_values.study
+    assert (answers(study).loc[[(TRIPOD_AI, "12d"), (TRIPOD_AI, "23b")], "text"] == "").all()
+    hospital = pd.Series(["north", "south", "south"] * 50)
+    design = replace(study.design, X=study.design.X.assign(hospital=hospital))
+    counted = changed(study, fields={"design": design}, site="hospital")
+    said = answers(counted).loc[(TRIPOD_AI, "23b")]
+    assert (said["status"], said["text"]) == ("partly", "Patients of 2 hospitals.")
+    fields = {"design": design, "groupings": study.groupings.assign(hospital=hospital)}
+    said = answers(changed(study, fields=fields, site="hospital")).loc[(TRIPOD_AI, "12d"), "text"]
+    assert "Patients of 2 hospitals; AUC, sensitivity and specificity of each" in said
 
 
 def test_each_answer_links_to_a_part_of_the_page(of_films):

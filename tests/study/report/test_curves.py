@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from skosteo.evaluation._format import signed_text
 from tests.study.report.test_figures import words
 
 
@@ -41,6 +42,15 @@ def test_differences_have_a_line_for_every_other_model(of_films):
         "Comparator and parts", "Logistic: age, sex, BMI", "Image model",
         "Clinical parameter model", "Ablation of the image model", "Backbone + WT",
     ]  # fmt: skip
+
+
+def test_right_of_0_the_primary_model_is_better(of_films):
+    study = of_films.study
+    found = study.differences().query("metric == 'AUC'")["difference"]  # the other less the primary
+    text = words(study.figure("differences"))
+    assert found.min() < -0.1
+    for difference in found:
+        assert signed_text(-difference, np.nan, np.nan).partition(" [")[0] in text
 
 
 def test_subgroups_are_the_levels_with_enough_patients(of_values):

@@ -12,7 +12,7 @@ from tests.study.report.pages import Reader
 SETTINGS = Settings(
     title="t", outcome="o", limits=(), preset="paper", seed=0, n_folds=5, drawn_test=True,
     image_column="image", clinical_columns=("age", "xray_description"), prevalence=None,
-    published=False, n_repeats=2, operating_point="sensitivity .90", imputations=None,
+    published=False, n_repeats=2, operating_point="sensitivity .90", imputations=None, site=None,
 )  # fmt: skip
 
 

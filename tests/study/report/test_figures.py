@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from matplotlib.contour import ContourSet
 from matplotlib.figure import Figure
 
 from skosteo.exceptions import InputError
@@ -73,6 +74,18 @@ def test_the_direction_of_sex_is_seen(tmp_path):
     assert "Sex: female" in text
     assert "Sex: male" in text
     assert "BMI, kg/m\N{SUPERSCRIPT TWO}" in text
+
+
+def test_the_thick_line_of_a_fusion_is_the_models_threshold(of_films):
+    """The fused probability that recalibration makes the threshold of."""
+    study = of_films.study
+    (ax,) = study.figure("fusion").axes
+    (lines,) = [c for c in ax.collections if isinstance(c, ContourSet) and not c.filled]
+    thick = np.argmax(lines.get_linewidth())
+    learned = study.final.recalibrated
+    assert learned.put_right(lines.levels[[thick]])[0] == pytest.approx(
+        study.final_model_.threshold
+    )
 
 
 def test_loss_curves_have_a_line_per_fold_and_net(of_films):

@@ -3,10 +3,12 @@
 import re
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 import pytest
+from scipy.special import logit
 
-from skosteo import read_card
+from skosteo import load_model, read_card
 from skosteo.clinical import table_one
 from skosteo.study.report.model_card import development_of, model_card
 from tests.study.report.pages import changed
@@ -27,6 +29,32 @@ def test_its_figures_are_those_of_the_final_model(of_values):
     auc = study.figures().set_index("figure").loc["AUC", "estimate"]
     assert re.search(rf"\| AUC \| {auc:.3f}".replace("0.", r"0?\."), card)
     assert "SYNTHETIC patients." in card
+
+
+def test_it_says_how_risks_and_threshold_are_moved_and_that_works(of_values):
+    """By the lines of the card: other risks, the same patients positive."""
+    X, card = of_values.X[["age", "sex", "bmi", "weight_kg"]], model_card(of_values.study)
+    assert "of patients of whom 33.3 % have the outcome, whatever prevalence the report" in card
+    model = load_model(of_values.out / "model.skops")
+    before, positive = model.predict_proba(X)[:, 1], model.predict(X)
+    prevalence = float(
+        re.search(r"`model.estimator.estimator.set_params\(prevalence=([^)]*)\)`", card)[1]
+    )
+    threshold = float(re.search(r"`model.set_params\(threshold=([^)]*)\)`", card)[1])
+    assert prevalence == 0.1  # as the report was asked for
+    model.estimator.estimator.set_params(prevalence=prevalence)
+    model.set_params(threshold=threshold)
+    after = model.predict_proba(X)[:, 1]
+    np.testing.assert_allclose(logit(after) - logit(before), np.log(0.1 / 0.9 / 0.5))
+    assert (model.predict(X) != positive).sum() <= 1  # the threshold is printed to four digits
+    assert 0 < positive.sum() < len(X)
+
+
+def test_rates_at_thresholds_of_folds_are_not_said_to_be_those_of_the_model(of_values, of_split):
+    words = "Rates are those at the threshold of each fold"
+    assert words in model_card(of_values.study)
+    assert words not in model_card(changed(of_values.study, operating_point=0.2))
+    assert words not in model_card(of_split.study)
 
 
 def test_the_development_cohort_can_be_read_back(of_values):

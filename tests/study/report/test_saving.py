@@ -60,6 +60,17 @@ def test_the_files_of_a_study_of_films(of_films):
 
 
 @pytest.mark.parametrize("ran", ["of_values", "of_films"])
+def test_files_that_the_page_names_are_there_and_each_figure_is_named(ran, request):
+    out = request.getfixturevalue(ran).out
+    html = (out / "report.html").read_text("utf-8")
+    named = re.findall(r"(?:tables|figures)/[\w]+\.\w+", html)
+    assert all((out / name).exists() for name in named)
+    drawn = [name for name in files_in(out) if name.endswith(".svg")]
+    assert sorted(name for name in named if name.startswith("figures")) == sorted(drawn)
+    assert {"tables/discrimination.csv", "tables/table_1.csv", "tables/fold_scores.csv"} < {*named}
+
+
+@pytest.mark.parametrize("ran", ["of_values", "of_films"])
 def test_every_file_is_what_its_name_says(ran, request):
     signatures = {
         ".png": b"\x89PNG\r\n", ".svg": b"<?xml", ".html": b"<!DOCTYPE html>",

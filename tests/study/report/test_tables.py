@@ -5,8 +5,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from sklearn.metrics import roc_auc_score
 
 from skosteo.study.report import tables
+from skosteo.study.report.abstract import abstract
 from tests.study.report.pages import changed
 
 
@@ -16,6 +18,26 @@ def test_discrimination_names_the_primary_model_first_and_tests_the_prespecified
     assert list(table.index) == [study.titles[name] for name in study.family]
     assert table["difference in AUC"].iloc[0] == "primary model"
     assert table["difference in AUC"].iloc[1:].str.contains(r"P [=<] ").all()
+
+
+def test_a_difference_is_of_the_primary_model_less_the_other_everywhere(of_films):
+    study = of_films.study
+    rows, title = study.assessed(), study.titles[study.comparator]
+    folds = [rows.fold == fold for fold in np.unique(rows.fold)]
+    areas = [
+        np.mean([roc_auc_score(rows.y[here], rows.risk[name][here]) for here in folds])
+        for name in study.family[:2]
+    ]
+    text = tables.discrimination(study).loc[title, "difference in AUC"]
+    assert f"Difference {text} by Holm" in dict(abstract(study))["Discrimination"]
+    number = float(text.split(" [")[0].replace("\N{MINUS SIGN}", "-"))
+    assert number == pytest.approx(areas[0] - areas[1], abs=0.0006)
+    assert number != 0
+
+
+def test_no_limit_of_a_difference_is_beyond_1():
+    row = {"difference": -0.1, "low": -1.27, "high": 1.01}
+    assert tables.from_other(row) == (0.1, -1, 1)
 
 
 def test_other_models_are_exploratory(of_values):
