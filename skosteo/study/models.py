@@ -1,8 +1,7 @@
-"""Models of a study: those of the paper's Tables 2 to 5, as published too, and baselines."""
+"""Models of a study: those of the paper's Tables 2 to 5, and baselines."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from importlib.resources import files
 from pickle import PicklingError
 from typing import Any, NamedTuple
 
@@ -119,25 +118,6 @@ PRESETS = {
         tuple(dict.fromkeys([*TABLES[2], *TABLES[3], *FUSIONS[:-1], *TABLES[5], *BASELINES])),
     ),
 }
-
-
-def published(table: int) -> pd.DataFrame:
-    """Return a table as the paper published it, to stand beside a reader's own figures.
-
-    Tang J, Yin X, Lai J, Luo K, Wu D. JMIR Med Inform 2025;13:e70738. doi:10.2196/70738, CC BY 4.0.
-    1,780 patients of one hospital, 300 of them for the test; "osteoporosis" there is a density
-    below the normal range, which takes in osteopenia. Rates are without counts, and there is no
-    confidence interval.
-
-    Examples
-    --------
-    >>> from skosteo.study.models import published
-    >>> published(4).loc["multimodal", "AUC"]
-    np.float64(0.975)
-    """
-    with files("skosteo.study").joinpath("published.csv").open(encoding="utf-8") as stream:
-        known = pd.read_csv(stream, index_col="model").reindex(TABLES[table])
-    return known[known["AUC"].notna()]
 
 
 @dataclass(frozen=True)

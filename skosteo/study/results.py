@@ -35,7 +35,8 @@ from skosteo.study.fitting import ModelResult
 from skosteo.study.folds import fold_scores, fold_tests, stability
 from skosteo.study.imputation import missing_values_matter
 from skosteo.study.inputs import RULES
-from skosteo.study.models import CLINICAL, FUSIONS, TABLES, StudyModel, published, shown_in
+from skosteo.study.models import CLINICAL, FUSIONS, TABLES, StudyModel, shown_in
+from skosteo.study.published import published
 from skosteo.study.usefulness import confident_errors, film_beside, per_thousand
 from skosteo.validation.figures import figures_of
 

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from skosteo.study.models import TABLES, published
+from skosteo.study.models import TABLES
+from skosteo.study.published import published
 
 # AUC, accuracy, sensitivity, specificity (doi:10.2196/70738)
 PAPER = {

@@ -203,8 +203,8 @@ def clusters_text(study: Any) -> str:
         sizes = Counter(patient[side].tolist())
         most = max(sizes.values())
         parts.append(
-            f"{side.sum():,} rows {name} the outcome are of {len(sizes):,} patients, one of whom "
-            f"has {most:,} ({100 * most / side.sum():.0f} %)"
+            f"{side.sum():,} rows {name} the outcome are of {len(sizes):,} patients, at most "
+            f"{most:,} ({100 * most / side.sum():.0f} %) from one patient"
         )
     return f"Patients have several rows: {'; '.join(parts)}."
 

@@ -74,7 +74,7 @@ def _asked(study: Any) -> dict[str, Any]:
 
 
 def _tables(study: Any) -> dict[str, pd.DataFrame]:
-    """Every table of the study by the name of its file; no row of it is a person's values."""
+    """Every table of the study by the name of its file."""
     found = {
         "table_1": study.table(1),
         "flow": study.flow.frame(),
