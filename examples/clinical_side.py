@@ -199,9 +199,13 @@ for number, (title, folds) in enumerate(trials.items(), start=1):
 
     lines = []
     for name, p in probability.items():
-        against = delong_test(target, p, probability[BAR], groups=groups)
-        line = {"AUC less the bar's": f"{against.difference:+.3f} [{against.low:+.3f}, "}
-        line["AUC less the bar's"] += f"{against.high:+.3f}], p = {against.pvalue:.3f}"
+        line = {}
+        if name != BAR:
+            test = delong_test(target, p, probability[BAR], groups=groups)
+            chance = "p < .001" if test.pvalue < 0.001 else f"p = {test.pvalue:.3f}"
+            line["AUC less the bar's"] = (
+                f"{test.difference:+.3f} [{test.low:+.3f}, {test.high:+.3f}], {chance}"
+            )
         if name != "OSTA":  # its probability is an order, not calibrated
             of = calibration_line(target, p, groups=groups)
             line["slope"] = f"{of.slope:.2f} [{of.slope_low:.2f}, {of.slope_high:.2f}]"

@@ -275,9 +275,10 @@ class Report:
         for name, side in sides.items():
             size = np.bincount(self.patient[side])
             people = int((size > 0).sum())
+            most = 100 * size.max() / size.sum()
             parts.append(
                 f"{size.sum()} rows {name}, of {people} patient{'s' * (people > 1)}, at most "
-                f"{100 * size.max() / size.sum():.0f} % of them from one patient"
+                f"{most:.{0 if most >= 1 else 1}f} % of them from one patient"
             )
             few += [name] * (people < FEWEST_PATIENTS)
         if few:
