@@ -169,6 +169,8 @@ SECTIONS = [
         "A synthetic cohort, and two of real people.",
         (
             "skosteo.datasets.make_cohort",
+            "skosteo.datasets.draw_patients",
+            "skosteo.datasets.CLINICAL",
             "skosteo.datasets.fetch_hannover_cxr",
             "skosteo.datasets.fetch_nhanes",
         ),
@@ -202,6 +204,10 @@ NAMES = [name for section in SECTIONS for name in section.names]
 CONSTANTS = {
     "skosteo.dicom.RULES": (
         "Rules by which films are refused; ``ignore_rules`` lifts them by name."
+    ),
+    "skosteo.datasets.CLINICAL": (
+        "Names of the clinical columns of a synthetic cohort: all that an estimator may see beside "
+        "the films."
     ),
     "skosteo.clinical.GIVEAWAY_TERMS": (
         "Regular expressions of terms in report text that name the diagnosis, or a drug for it, in "

@@ -31,8 +31,7 @@ from sklearn.pipeline import make_pipeline
 
 from skosteo import ClinicalOsteoClassifier, ClinicalPreprocessor, RiskIndexClassifier
 from skosteo.clinical import check_values, select_cohort
-from skosteo.datasets import fetch_nhanes
-from skosteo.datasets.cohort import draw_patients
+from skosteo.datasets import draw_patients, fetch_nhanes
 from skosteo.evaluation import calibration_line, delong_test, evaluate
 from skosteo.presets import clinical_baseline
 

@@ -17,7 +17,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
-from skosteo.datasets.cohort import CLINICAL, draw_patients
+from skosteo.datasets import CLINICAL, draw_patients
 from skosteo.evaluation import decision_curve, evaluate, operating_point
 from skosteo.presets import clinical_baseline
 

@@ -28,7 +28,7 @@ from skosteo import (
     update_model,
     validate,
 )
-from skosteo.datasets.cohort import CLINICAL, draw_patients
+from skosteo.datasets import CLINICAL, draw_patients
 from skosteo.presets import clinical_baseline
 
 here = draw_patients(600, clinical_signal=0.7, random_state=0)  # without their films

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 
-from skosteo.datasets.cohort import CLINICAL, draw_patients
+from skosteo.datasets import CLINICAL, draw_patients
 from skosteo.study import run_study
 
 patients = draw_patients(200, clinical_signal=0.7, random_state=0)

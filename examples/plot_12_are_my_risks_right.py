@@ -21,7 +21,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skosteo import ClinicalPreprocessor, RecalibratedClassifier
-from skosteo.datasets.cohort import CLINICAL, draw_patients
+from skosteo.datasets import CLINICAL, draw_patients
 from skosteo.evaluation import calibration_line, reliability
 
 everybody = draw_patients(3000, clinical_signal=0.7, random_state=7)  # without their films

@@ -16,7 +16,7 @@ On **synthetic** patients, of clinical values alone.
 import matplotlib.pyplot as plt
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
-from skosteo.datasets.cohort import CLINICAL, draw_patients
+from skosteo.datasets import CLINICAL, draw_patients
 from skosteo.evaluation import age_band, subgroups
 from skosteo.presets import clinical_baseline
 

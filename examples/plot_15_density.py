@@ -20,7 +20,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skosteo import ClinicalOsteoRegressor, ClinicalPreprocessor
-from skosteo.datasets.cohort import CLINICAL, draw_patients
+from skosteo.datasets import CLINICAL, draw_patients
 from skosteo.evaluation import reliability
 
 patients = draw_patients(1000, clinical_signal=0.8, random_state=10)  # without their films

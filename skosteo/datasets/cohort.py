@@ -215,8 +215,24 @@ def draw_patients(
     With the weights w scaled to length 1 and standard normal g, the table is drawn from
     u = c w + (I - w w') g: standard normal, independent components whose readout w'u is exactly c.
 
+    Parameters
+    ----------
+    n_patients : int
+        Number of patients, at least 1.
+    image_signal, clinical_signal, missing_rate : float, default=0.6, 0.6 and 0.1
+        As in `make_cohort`.
+    random_state : int, RandomState or None, default=None
+        The same int gives the same patients.
+
+    Returns
+    -------
+    DataFrame of shape (n_patients, 17)
+        "patient_id", the clinical columns, "osteoporosis" (1: a T-score of -2.5 or less), and what
+        no estimator may see: density, T-score and the two views.
+
     Examples
     --------
+    >>> from skosteo.datasets import draw_patients
     >>> draw_patients(20, random_state=0).shape
     (20, 17)
     """

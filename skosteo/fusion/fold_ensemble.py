@@ -78,7 +78,7 @@ class FoldEnsembleClassifier(
     >>> from sklearn.linear_model import LogisticRegression
     >>> from sklearn.metrics import roc_auc_score
     >>> from skosteo import FoldEnsembleClassifier
-    >>> from skosteo.datasets.cohort import draw_patients
+    >>> from skosteo.datasets import draw_patients
     >>> people = draw_patients(200, random_state=0)
     >>> X, y = people[["age", "height_cm"]], people["osteoporosis"]
     >>> model = FoldEnsembleClassifier(LogisticRegression()).fit(X, y, groups=people["patient_id"])

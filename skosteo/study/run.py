@@ -231,7 +231,7 @@ def run_study(
 
     Examples
     --------
-    >>> from skosteo.datasets.cohort import draw_patients
+    >>> from skosteo.datasets import draw_patients
     >>> from skosteo.study import run_study
     >>> people = draw_patients(200, clinical_signal=0.9, random_state=0)
     >>> values = people[["age", "sex", "bmi", "calcium_mmol_l"]]
