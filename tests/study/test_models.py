@@ -17,7 +17,11 @@ from skosteo import load_model, save_model
 from skosteo.exceptions import InputError
 from skosteo.image.films import film_digest
 from skosteo.image.texture import _describe
-from skosteo.presets import ensemble_classifier, quick_image_classifier
+from skosteo.presets import (
+    ensemble_classifier,
+    paper_clinical_classifier,
+    quick_image_classifier,
+)
 from skosteo.study import run_study
 from skosteo.study.design import Settings
 from skosteo.study.models import (
@@ -290,7 +294,9 @@ def test_an_ensemble_is_a_model_of_the_study(tmp_path, monkeypatch):
     )
     small = {"backbone": "cnn", "pretrained": False, "image_size": 24}
     image = partial(quick_image_classifier, **small, max_epochs=8)
-    quick = PRESETS["quick"]._replace(image=image, clinical={"max_epochs": 5})
+    quick = PRESETS["quick"]._replace(
+        image=image, clinical=partial(paper_clinical_classifier, max_epochs=5)
+    )
     monkeypatch.setitem(PRESETS, "quick", quick)
     X, y, groups = filmed_patients(tmp_path)
     study = run_study(
