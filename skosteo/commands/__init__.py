@@ -70,7 +70,7 @@ def _warnings_in_lines() -> Iterator[None]:
 
     def tell(message: Warning | str, *_where: Any, **_how: Any) -> None:
         text = _in_options(" ".join(str(message).split()))
-        kind = re.sub(r"\d+", "", text)
+        kind = re.sub(r"\b\d+\b", "", text)  # but not within a name
         if kind not in told:
             told.add(kind)
             print(f"warning: {text}", file=sys.stderr)  # noqa: T201

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -142,6 +143,20 @@ def test_a_wrong_unit_is_one_line_that_says_what_can_be_done(clinical, tmp_path,
     assert predict(table.rename(columns={"calcium": "calcium (mg/dL)"})) == 0
     assert capsys.readouterr().err == ""
     np.testing.assert_allclose(pd.read_csv(tmp_path / "scores.csv")["probability"], risks)
+
+
+@pytest.mark.filterwarnings("default")
+def test_warnings_that_differ_in_numbers_alone_are_one_line(monkeypatch, capsys):
+    def run(given):
+        for column, rows in (("lab1", 3), ("lab1", 40), ("lab2", 3)):
+            warnings.warn(f"Column {column!r} is odd in {rows} rows.", stacklevel=2)
+
+    monkeypatch.setattr("skosteo.commands.predict.run", run)
+    assert main(["predict", "model.skops", "table.csv", "--out", "scores.csv"]) == 0
+    assert capsys.readouterr().err.splitlines() == [
+        "warning: Column 'lab1' is odd in 3 rows.",
+        "warning: Column 'lab2' is odd in 3 rows.",
+    ]
 
 
 @pytest.mark.filterwarnings("default")

@@ -193,6 +193,11 @@ def answers(study):
     return checklist(study).set_index(["checklist", "item"])
 
 
+def test_no_sentence_of_a_checklist_has_a_blank_before_its_stop(of_split, of_values):
+    for made in (of_split, of_values):
+        assert not checklist(made.study)["text"].str.contains(r"\s[.,;](?!\d)").any()
+
+
 @pytest.mark.parametrize("drawn", [True, False])
 def test_a_checklist_claims_no_more_than_happened(of_split, drawn):
     """No external test for one that was given, no Grad-CAM without films."""
